@@ -1,0 +1,42 @@
+# make demo and make test set everything up by themselves, in .venv; make help lists the rest.
+SHELL := /bin/sh
+VENV := .venv
+RUN := $(VENV)/bin/gluon-resnet
+DEMO := --model resnet18 --no-resize --limit 20000 --epochs 3
+
+.PHONY: help demo test doctor bench check-cu112 test-pythons constraints setup setup-dev clean
+
+help:
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup:
+	@sh scripts/setup.sh $(VENV) requirements.txt
+
+setup-dev:
+	@sh scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt
+
+demo: setup  ## ResNet-18's layer shapes, then a short real training run on a part of Fashion-MNIST
+	@$(RUN) data fashion-mnist
+	@echo; $(RUN) shapes resnet18 --input 1,1,224,224
+	@echo; $(RUN) train fashion-mnist $(DEMO)
+
+test: setup-dev  ## the tests; no network needed once the packages are in
+	@$(VENV)/bin/python -m pytest -q
+
+doctor: setup  ## look this machine over
+	@$(RUN) doctor
+
+bench: setup  ## training speed against d2l's own train_ch6 and PyTorch (about 15 minutes)
+	@sh scripts/bench.sh $(VENV)
+
+check-cu112:  ## the CUDA build without a card: install it, load it, train a step on the CPU (4 GB)
+	@sh scripts/check-cu112.sh .venv-cu112
+
+test-pythons:  ## the tests on every Python 3.8 to 3.13 found
+	@sh scripts/test-pythons.sh
+
+constraints:  ## pin everything below requirements*.txt anew (needs uv)
+	@sh scripts/constraints.sh
+
+clean:  ## remove the environments; data and runs stay
+	rm -rf .venv .venv-*

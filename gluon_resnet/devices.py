@@ -1,0 +1,22 @@
+"""Where to compute: the textbook's try_gpu, and the seeds of every random number generator in use."""
+import random
+
+import mxnet as mx
+import numpy
+
+
+def num_gpus():
+    """Number of GPUs that mxnet can use; 0 with the CPU build, without a driver and without a card."""
+    return mx.context.num_gpus()
+
+
+def try_gpu(i=0):
+    """``gpu(i)`` where it exists, otherwise ``cpu()``. Source: d2l."""
+    return mx.gpu(i) if num_gpus() > i else mx.cpu()
+
+
+def seed_everything(seed):
+    """Seed Python, NumPy and MXNet (all devices): with one seed, one machine gives bit-equal parameters every time."""
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+    mx.random.seed(seed)

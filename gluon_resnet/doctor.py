@@ -1,0 +1,201 @@
+"""``gluon-resnet doctor``: everything that keeps mxnet from running, or running fast, named before it bites.
+
+mxnet itself is imported last, in another process, once everything that can be checked without it has been.
+"""
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib import util
+from pathlib import Path
+
+from . import elf, env, system
+from .data import sources
+from .data.fashion_mnist import FASHION_MNIST
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
+
+#: Library -> Debian package, for what a minimal system may lack.
+DEBIAN_PACKAGES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",
+                   "libgcc_s.so.1": "libgcc-s1", "libcuda.so.1": "nvidia-driver"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: ``status`` is ok, note (worth knowing) or problem; ``fix`` is the command that mends it."""
+
+    name: str
+    status: str
+    found: str
+    fix: str = ""
+
+
+def requirements_file(build):
+    """The requirements file for an mxnet build, in the checkout this package runs from."""
+    return ROOT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
+
+
+def read_pins(path, environment=None):
+    """{package: version} of the ``==`` lines of a requirements file whose markers hold here (or in ``environment``)."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    pins = {}
+    for line in Path(path).read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if not line or line.startswith("-"):
+            continue
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker and not requirement.marker.evaluate(environment):
+            continue
+        for specifier in requirement.specifier:
+            if specifier.operator == "==":
+                pins[requirement.name] = specifier.version
+    return pins
+
+
+def check_python():
+    """Is this a Python that mxnet 1.9.1 can be made to run on?"""
+    version = sys.version_info[:2]
+    text = f"{sys.version.split()[0]} at {sys.executable}"
+    if PYTHONS[0] <= version <= PYTHONS[1]:
+        return Check("Python", "ok", text)
+    return Check("Python", "problem", f"{text}; expected 3.8 to 3.13", "apt-get install python3 python3-venv")
+
+
+def check_packages():
+    """Every pinned package against what is installed, mxnet's build first."""
+    build, version = env.mxnet_build()
+    path = requirements_file(build)
+    install = f"pip install -r {path.name} -c constraints.txt"
+    if build is None:
+        yield Check("mxnet", "problem", "not installed", install)
+    elif build == "mxnet-cu112" and system.version_of("mxnet"):
+        yield Check("mxnet", "problem", "mxnet and mxnet-cu112 are both installed, into one folder",
+                    f"pip uninstall -y mxnet mxnet-cu112 && {install}")
+    else:
+        yield Check("mxnet", "ok", f"{build} {version} ({'CUDA 11.2' if build == 'mxnet-cu112' else 'CPU'} build)")
+    if not path.is_file():
+        yield Check("packages", "note", f"no {path.name} beside the package: versions not compared")
+        return
+    pins, wrong = read_pins(path), 0
+    for package, pin in sorted(pins.items()):
+        found = system.version_of(package)
+        if found != pin and not (package == build or (package == "mxnet" and build is None)):
+            wrong += 1
+            yield Check(package, "problem", f"{found or 'not installed'}; pinned is {pin}", install)
+    if not wrong:
+        yield Check("packages", "ok", f"all {len(pins)} pinned versions of {path.name}")
+
+
+def check_processor():
+    """Instruction sets and threads."""
+    cpu, prepared = system.cpu(), env.prepare()
+    sets = cpu["instruction_sets"]
+    fast = "avx512f" in sets or "avx2" in sets
+    yield Check("processor", "ok" if fast else "note",
+                f"{cpu['model']}: {', '.join(sets) or 'no vector instructions known'}"
+                + ("" if fast else "; without AVX2 training is several times slower"))
+    plan = prepared.plan
+    yield Check("threads", "ok", f"{plan.threads} for OpenMP{', bound to cores' if plan.bind else ''} ({plan.reason}); "
+                                 f"{cpu['physical']} physical cores, {cpu['logical']} logical processors allowed")
+
+
+def library_fix(name):
+    """The command that brings a missing library."""
+    for library, package in env.CUDA_LIBRARIES:
+        if library == name:
+            path = requirements_file("mxnet-cu112")
+            pin = read_pins(path).get(package) if path.is_file() else None
+            return f"pip install {package}{f'=={pin}' if pin else ''}"
+    package = DEBIAN_PACKAGES.get(name)
+    return f"apt-get install {package}" if package else f"apt-file search {name}"
+
+
+def check_libraries():
+    """Every shared library that libmxnet.so needs, from the ELF file."""
+    spec = util.find_spec("mxnet")
+    if spec is None or not spec.origin:
+        return
+    path = Path(spec.origin).parent / "libmxnet.so"
+    if not path.is_file():
+        yield Check("libmxnet.so", "problem", f"{path} is missing", "pip install --force-reinstall --no-deps "
+                    f"{'=='.join(part or '' for part in env.mxnet_build())}")
+        return
+    libraries = elf.needed_libraries(path)
+    for name, place in libraries:
+        yield Check(name, "ok" if place else "problem",
+                    place or ("not found: no NVIDIA driver on this machine" if name == "libcuda.so.1" else "not found"),
+                    "" if place else library_fix(name))
+
+
+def check_gpus():
+    """Driver and cards against the build."""
+    cards, build = system.gpus(), env.mxnet_build()[0]
+    if cards and build != "mxnet-cu112":
+        return Check("GPU", "note", f"{'; '.join(cards)}; the CPU build of mxnet does not use it",
+                     "pip uninstall -y mxnet && pip install -r requirements-cu112.txt -c constraints.txt")
+    if cards:
+        return Check("GPU", "ok", "; ".join(cards))
+    driver = elf.locate("libcuda.so.1")
+    return Check("GPU", "note", f"driver library at {driver}, but no card answers nvidia-smi" if driver
+                 else "no driver and no card: computing on the CPU")
+
+
+def check_data():
+    """Is Fashion-MNIST here, whole?"""
+    complaints = []
+    found = sources.load_local(FASHION_MNIST, complaints.append)
+    fetch = "gluon-resnet data fashion-mnist"
+    for complaint in complaints:
+        yield Check("Fashion-MNIST", "problem", complaint, fetch)
+    if found:
+        yield Check("Fashion-MNIST", "ok", f"verified in {found[1]} ({found[0]})")
+    elif not complaints:
+        yield Check("Fashion-MNIST", "note", "not on this machine yet; the first run fetches it", fetch)
+
+
+def check_import():
+    """Does mxnet load and compute? Asked of another process."""
+    code = ("import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
+            "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')")
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=120, cwd=str(ROOT))
+    except subprocess.TimeoutExpired:
+        return Check("import mxnet", "problem", "no answer within 120 s", "gluon-resnet doctor")
+    if done.returncode == 0:
+        return Check("import mxnet", "ok", f"loads and computes: {done.stdout.strip()}")
+    build = env.mxnet_build()[0]
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return Check("import mxnet", "problem", last,
+                 f"pip install --force-reinstall -r {requirements_file(build).name} -c constraints.txt")
+
+
+def examine():
+    """All checks in the order in which they depend on each other."""
+    checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), check_gpus(), *check_data()]
+    if not any(check.status == "problem" and check.name.startswith(("mxnet", "lib")) for check in checks):
+        checks.append(check_import())
+    return checks
+
+
+def as_dict(checks):
+    """The checks as one dict for JSON, with the machine's report."""
+    return {"problems": sum(check.status == "problem" for check in checks), "checks": [asdict(check) for check in checks],
+            "system": system.report()}
+
+
+def as_text(checks):
+    """The checks as lines, each problem with the command that mends it below."""
+    width = max(len(check.name) for check in checks)
+    lines = []
+    for check in checks:
+        lines.append(f"{check.status:<8} {check.name:<{width}}  {check.found}")
+        if check.fix:
+            lines.append(f"{'':<8} {'':<{width}}  -> {check.fix}")
+    problems = sum(check.status == "problem" for check in checks)
+    lines.append(f"{problems or 'no'} problem{'' if problems == 1 else 's'} found")
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""Which shared libraries a library needs, read from the ELF files themselves, and where the loader would find them."""
+import os
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from . import env
+
+
+def read_dynamic(path):
+    """(names of the libraries that the ELF file ``path`` needs, folders it says to look in)."""
+    from elftools.elf.elffile import ELFFile
+
+    needed, folders = [], []
+    with open(path, "rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".dynamic")
+        for tag in section.iter_tags() if section else ():
+            if tag.entry.d_tag == "DT_NEEDED":
+                needed.append(tag.needed)
+            elif tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
+                text = getattr(tag, "rpath", None) or getattr(tag, "runpath", "")
+                folders += text.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(Path(path).parent)).split(":")
+    return needed, [folder for folder in folders if folder]
+
+
+@lru_cache(maxsize=None)
+def _loader_cache():
+    """{name: path} of the libraries that the dynamic loader has in its cache."""
+    for program in ("ldconfig", "/sbin/ldconfig", "/usr/sbin/ldconfig"):
+        try:
+            done = subprocess.run([program, "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        except OSError:
+            continue
+        pairs = (line.split("=>") for line in done.stdout.splitlines() if "x86-64" in line)
+        return {left.split()[0]: right.strip() for left, right in pairs}
+    return {}
+
+
+def locate(name, folders=()):
+    """Path at which a library would be found: ``folders``, LD_LIBRARY_PATH, the loader's cache and folders, then the
+    nvidia wheels that env.prepare() opens; None where nothing has it."""
+    search = [*folders, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
+    standard = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"]
+    for folder in filter(None, search):
+        if os.path.exists(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    if name in _loader_cache():
+        return _loader_cache()[name]
+    for folder in standard:
+        if os.path.exists(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    return env.find_cuda_library(name)
+
+
+def needed_libraries(path):
+    """[(name, where it was found or None)] of everything ``path`` needs, directly or through libraries beside it."""
+    found, queue, seen = [], [str(path)], set()
+    own = str(Path(path).parent)
+    while queue:
+        needed, folders = read_dynamic(queue.pop(0))
+        for name in needed:
+            if name in seen:
+                continue
+            seen.add(name)
+            place = locate(name, folders)
+            found.append((name, place))
+            if place and str(Path(place).parent) == own:  # bundled with mxnet: what it needs is ours to check too
+                queue.append(place)
+    return found

@@ -1,0 +1,229 @@
+"""What has to be in place before mxnet is imported: threads, CUDA libraries, names that NumPy took away.
+
+``import gluon_resnet`` calls :func:`prepare` once. By itself mxnet 1.9.1 gives OpenMP half of the processors and reads
+its settings while it is being loaded, so nothing here helps afterwards. ``gluon-resnet doctor`` shows what was done.
+"""
+import ctypes
+import glob
+import math
+import os
+import sys
+import warnings
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+#: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
+OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
+
+#: Shared libraries of the nvidia-*-cu11 wheels in the order in which they need each other: (file name, PyPI package).
+CUDA_LIBRARIES = (
+    ("libcudart.so.11.0", "nvidia-cuda-runtime-cu11"),
+    ("libnvrtc.so.11.2", "nvidia-cuda-nvrtc-cu11"),
+    ("libcublasLt.so.11", "nvidia-cublas-cu11"),
+    ("libcublas.so.11", "nvidia-cublas-cu11"),
+    ("libcudnn.so.8", "nvidia-cudnn-cu11"),
+    ("libnccl.so.2", "nvidia-nccl-cu11"),
+    ("libcufft.so.10", "nvidia-cufft-cu11"),
+    ("libcurand.so.10", "nvidia-curand-cu11"),
+    ("libcusolver.so.11", "nvidia-cusolver-cu11"),
+    ("libnvToolsExt.so.1", "nvidia-nvtx-cu11"),
+)
+
+#: Names that NumPy 1.24 removed and mxnet 1.9.1 and gluoncv still use (apache/mxnet #21165).
+NUMPY_ALIASES = {"bool": bool, "int": int, "float": float, "complex": complex, "object": object, "str": str}
+
+
+@dataclass(frozen=True)
+class ThreadPlan:
+    """How OpenMP is set up for this process: ``threads`` of them, bound to cores or not, and why."""
+
+    threads: int
+    bind: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`prepare` did."""
+
+    plan: ThreadPlan
+    variables: dict  # environment variables that prepare() set, by name
+    cuda_libraries: tuple  # paths opened
+    too_late: bool  # mxnet had been imported before
+    cpus: tuple  # processors allowed before OpenMP bound this thread to one of them
+
+
+def allowed_cpus():
+    """Logical processors that this process may run on, as a sorted list of numbers (affinity respected)."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def physical_cores(cpus, root="/"):
+    """Number of physical cores among the logical processors ``cpus``; two hyperthreads of one core count once."""
+    cores = set()
+    for cpu in cpus:
+        topology = Path(root, f"sys/devices/system/cpu/cpu{cpu}/topology")
+        try:
+            cores.add(tuple((topology / name).read_text().strip() for name in ("physical_package_id", "core_id")))
+        except OSError:
+            cores.add(cpu)
+    return max(1, len(cores))
+
+
+def _cgroup_quota(folder):
+    """CPUs granted by the quota in one cgroup folder (v2 or v1), infinity where there is none."""
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()[:2]
+    except (OSError, ValueError):
+        try:
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return math.inf
+    try:
+        granted = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):  # "max"
+        return math.inf
+    return granted if granted > 0 else math.inf  # v1 writes -1 for no limit
+
+
+def cgroup_cpus(root="/"):
+    """CPUs that the control groups of this process grant (a float, infinity without a quota).
+
+    Every level from the process's own group up to the root is looked at, and the smallest quota counts.
+    """
+    mount = Path(root, "sys/fs/cgroup")
+    try:
+        lines = Path(root, "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    folders = {mount, mount / "cpu", mount / "cpu,cpuacct"}
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
+            folder = mount / controllers / group.lstrip("/")
+            folders.update(parent for parent in (folder, *folder.parents) if mount in parent.parents)
+    return min((_cgroup_quota(folder) for folder in folders), default=math.inf)
+
+
+def thread_plan(environ=None, root="/"):
+    """Decide how many OpenMP threads to use and whether to bind them, without changing anything.
+
+    One thread a physical core is what oneDNN's convolutions want. Threads are bound only where they may use every core
+    this process sees: two processes that share a machine by quota, or by OMP_NUM_THREADS, would otherwise bind
+    themselves to the same first cores.
+    """
+    environ = os.environ if environ is None else environ
+    cores = physical_cores(allowed_cpus(), root)
+    asked = environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked:
+        if asked.isdigit() and int(asked) > 0:
+            return ThreadPlan(int(asked), False, "OMP_NUM_THREADS is set by the user")
+        warnings.warn(f"gluon_resnet: OMP_NUM_THREADS={asked!r} is not a positive number: ignored, {cores} used",
+                      stacklevel=2)
+    quota = cgroup_cpus(root)
+    if quota < cores:
+        return ThreadPlan(max(1, math.floor(quota)), False,
+                          f"the control group grants {quota:g} of {cores} physical cores")
+    placed = [name for name in OPENMP_VARIABLES[1:] if environ.get(name)]
+    if placed:
+        return ThreadPlan(cores, False, f"physical cores this process may use; {placed[0]} is set by the user")
+    return ThreadPlan(cores, True, "physical cores this process may use")
+
+
+def mxnet_build():
+    """The installed mxnet distribution as (name, version), such as ("mxnet-cu112", "1.9.1"), or (None, None)."""
+    for name in ("mxnet-cu112", "mxnet"):
+        try:
+            return name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None, None
+
+
+def find_cuda_library(name):
+    """Path of a CUDA library inside an installed nvidia-* wheel, or None."""
+    for folder in sys.path:
+        hits = sorted(glob.glob(os.path.join(glob.escape(folder or "."), "nvidia", "*", "lib", name)))
+        if hits:
+            return hits[0]
+    return None
+
+
+def open_cuda_libraries():
+    """Open the CUDA libraries of the nvidia wheels so that libmxnet.so finds them already there; paths opened."""
+    opened = []
+    for name, _ in CUDA_LIBRARIES:
+        path = find_cuda_library(name)
+        if path is None:
+            continue  # a CUDA toolkit on the machine may have it; doctor names it where nothing has
+        try:
+            ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+        except OSError as error:
+            warnings.warn(f"gluon_resnet: cannot open {path}: {error}; run: gluon-resnet doctor", stacklevel=2)
+            continue
+        opened.append(path)
+    return tuple(opened)
+
+
+def restore_removed_names():
+    """Put back what newer Pythons and NumPys took from mxnet: ``distutils`` (3.12) and ``np.bool`` and its like (1.24)."""
+    if sys.version_info >= (3, 12):
+        import setuptools  # noqa: F401  brings distutils back
+
+    if tuple(int(part) for part in metadata.version("numpy").split(".")[:2]) >= (1, 24):
+        import numpy
+
+        for name, value in NUMPY_ALIASES.items():
+            if name not in vars(numpy):
+                setattr(numpy, name, value)
+
+
+_prepared = None
+
+
+def prepare():
+    """Set threads, CUDA libraries and removed names up for mxnet; does its work once and returns what it did.
+
+    Variables that the user has set are kept. Where mxnet has been imported already, one warning says what is lost.
+    """
+    global _prepared
+    if _prepared is not None:
+        return _prepared
+    cpus, plan, variables, opened = tuple(allowed_cpus()), thread_plan(), {}, ()
+    too_late = "mxnet" in sys.modules
+    if too_late:
+        if not os.environ.get("OMP_NUM_THREADS"):
+            warnings.warn(
+                f"mxnet was imported before gluon_resnet, so OpenMP keeps mxnet's default (half of the processors) "
+                f"instead of {plan.threads} bound threads, and training may run at half speed; "
+                f"put 'import gluon_resnet' above 'import mxnet' and start Python again", stacklevel=3)
+    else:
+        variables["OMP_NUM_THREADS"] = str(plan.threads)
+        if plan.bind:
+            variables.update(OMP_PROC_BIND="true", OMP_PLACES="cores")
+        variables = {name: value for name, value in variables.items() if os.environ.get(name) != value}
+        os.environ.update(variables)
+        restore_removed_names()
+        if mxnet_build()[0] == "mxnet-cu112":
+            opened = open_cuda_libraries()
+    _prepared = Prepared(plan, variables, opened, too_late, cpus)
+    return _prepared
+
+
+def without_prepared_variables(environ=None):
+    """A copy of the environment as it was before :func:`prepare`: for running another program with its own defaults."""
+    environ = dict(os.environ if environ is None else environ)
+    for name in prepare().variables:
+        environ.pop(name, None)
+    return environ
+
+
+def threads_report():
+    """The thread plan as a dict for a report: threads, bind, reason and the OpenMP variables in force."""
+    prepared = prepare()
+    return {**asdict(prepared.plan), "too_late": prepared.too_late,
+            "variables": {name: os.environ[name] for name in OPENMP_VARIABLES if name in os.environ}}

@@ -1,0 +1,33 @@
+"""Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
+
+
+class GluonResNetError(Exception):
+    """Base of every error in this suite whose message is meant for the user: what, where, expected, found, what to do."""
+
+
+class ModelError(GluonResNetError, ValueError):
+    """A model name, family or number of classes that no network of the table has."""
+
+
+class ShapeError(GluonResNetError, ValueError):
+    """An input shape that the network cannot take."""
+
+
+class DataError(GluonResNetError, ValueError):
+    """A data file or folder that is missing, damaged or not what it says it is."""
+
+
+class ConfigError(GluonResNetError, ValueError):
+    """A setting outside its range."""
+
+
+class RunError(GluonResNetError, OSError):
+    """A run folder that cannot be written, or that already holds a run."""
+
+
+class DivergedError(GluonResNetError, ArithmeticError):
+    """Training whose loss is no longer a finite number."""
+
+
+class BackendError(GluonResNetError, ImportError):
+    """mxnet, or a library that it needs, cannot be loaded on this machine."""

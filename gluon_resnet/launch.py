@@ -1,0 +1,101 @@
+"""From a config to a finished run folder: data, network, shapes, training, results."""
+import resource
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+from .errors import ConfigError, DivergedError
+
+
+@dataclass(frozen=True)
+class FashionMnistConfig:
+    """A training run on Fashion-MNIST; the defaults are article 001's."""
+
+    model: str = "resnet18"
+    resize: Optional[int] = 96
+    batch_size: int = 256
+    lr: float = 0.05
+    epochs: int = 10
+    seed: int = 0
+    limit: Optional[int] = None  # train on the first pictures only
+    data: Optional[str] = None
+    verify: bool = True
+
+    def command(self):
+        """The command that makes this run again, every setting written out."""
+        words = ["gluon-resnet", "train", "fashion-mnist", "--model", self.model, "--batch-size", str(self.batch_size),
+                 "--lr", f"{self.lr:g}", "--epochs", str(self.epochs), "--seed", str(self.seed)]
+        words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
+        words += ["--limit", str(self.limit)] if self.limit else []
+        words += ["--data", self.data] if self.data else []
+        words += [] if self.verify else ["--unverified"]
+        return " ".join(shlex.quote(word) for word in words)
+
+
+def peak_memory():
+    """Largest resident size of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def train_fashion_mnist(config, out=None, say=print, make_listener=None):
+    """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
+
+    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time, ``make_listener`` is
+    called with the number of epochs. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything
+    is written; after DivergedError and Ctrl-C the folder holds what there is.
+    """
+    from mxnet import npx
+
+    from . import display, models, runs, shapes, specs, train
+    from .data.batches import ArrayBatches
+    from .data.fashion_mnist import LABELS, load_arrays
+    from .devices import seed_everything, try_gpu
+
+    if config.limit is not None and config.limit < 1:
+        raise ConfigError(f"limit is {config.limit}: expected a number of pictures of at least 1")
+    npx.set_np()
+    spec = specs.parse_model(config.model, num_classes=len(LABELS))
+    (train_images, train_labels), (test_images, test_labels), where = load_arrays(config.data, config.verify)
+    total, device = len(train_images), try_gpu()
+    train_iter = ArrayBatches(train_images[:config.limit], train_labels[:config.limit], config.batch_size,
+                              config.resize, shuffle=True)
+    test_iter = ArrayBatches(test_images, test_labels, config.batch_size, config.resize)
+    height, width = train_iter.size or train_images.shape[1:3]
+
+    net = models.build(spec)
+    walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, height, width)))
+    part = "all" if train_iter.num_examples == total else "the first"
+    title = (f"{spec.name} on Fashion-MNIST: {part} {train_iter.num_examples:,} of {total:,} training pictures at "
+             f"{height}x{width}, batch size {config.batch_size}, lr {config.lr:g}, seed {config.seed}, on {device}")
+    folder = runs.RunFolder(out or runs.default_folder(f"{spec.name}-fashion-mnist"),
+                            {"command": config.command(), "title": title, "config": asdict(config),
+                             "network": asdict(spec), "data": where})
+    for line in (title, f"data: {where}", f"shapes of one picture, 1x1x{height}x{width}:", *walk):
+        say(line)
+
+    listener = (make_listener or display.default_listener)(config.epochs)
+    seed_everything(config.seed)
+    problem = None
+    with train.interruptible() as stop:
+        try:
+            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop)
+        except DivergedError as error:
+            result, problem = train.Result(str(device)), error
+    if hasattr(listener, "close"):
+        listener.close()
+    status = "diverged" if problem else "stopped" if result.stopped else "finished"
+    files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": peak_memory(),
+                           "problem": problem and str(problem)}, None if problem else net)
+    if problem:
+        raise DivergedError(f"{problem}; the run so far is in {folder.path}")
+    if result.stopped:
+        say(f"stopped by Ctrl-C after {'epoch %d, batch %d of %d' % _stand(result) if result.last else 'no batch'}; "
+            f"what there is was kept")
+    for line in result.lines() if result.last else ():
+        say(line)
+    say(f"run folder: {folder.path} ({', '.join(files)})")
+    return result, folder
+
+
+def _stand(result):
+    return result.last.epoch, result.last.batch, result.last.num_batches

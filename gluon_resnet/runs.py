@@ -1,0 +1,91 @@
+"""A run folder: what was asked (config.json), where it ran (env.json), what happened (history.csv, result.json,
+curves.png) and what was learned (net.params). Every file appears whole or not at all."""
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from . import system
+from .errors import RunError
+from .history import History
+
+VERSION = 1  # of the layout of a run folder
+
+
+@contextmanager
+def written_whole(path):
+    """Context that gives a temporary path beside ``path`` and moves it there at the end, if nothing went wrong."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_json(path, content):
+    """``content`` as indented JSON at ``path``, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def default_folder(name, now=None):
+    """``runs/<date>-<time>-<name>`` below the working directory."""
+    return Path("runs") / f"{now or datetime.now():%Y%m%d-%H%M%S}-{name}"
+
+
+class RunFolder:
+    """A new run folder at ``path`` with its config and environment; a listener that keeps history.csv up to date.
+
+    Raises RunError where the folder cannot be made or has something in it.
+    """
+
+    def __init__(self, path, config):
+        self.path, self.history, self.config = Path(path), History(), config
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise RunError(f"{self.path}: not empty; name a new folder with --out, or remove this one")
+            write_json(self.path / "config.json", {"version": VERSION, **config})
+            write_json(self.path / "env.json", {"started": datetime.now().astimezone().isoformat(timespec="seconds"),
+                                                **system.report()})
+        except RunError:
+            raise
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with --out") from None
+
+    def __call__(self, record):
+        if self.history.add(record) and (record.test_acc is not None or record.batch == record.num_batches):
+            self._save_history()
+
+    def _save_history(self):
+        with self._writing("history.csv") as temporary:
+            self.history.table().to_csv(temporary, index=False, float_format="%.6g")
+
+    @contextmanager
+    def _writing(self, name):
+        try:
+            with written_whole(self.path / name) as temporary:
+                yield temporary
+        except OSError as error:
+            raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
+
+    def finish(self, summary, net=None):
+        """Write result.json from ``summary``, the history, the curves, and ``net``'s parameters; names of the files."""
+        from . import plots
+
+        self._save_history()
+        with self._writing("result.json") as temporary:
+            temporary.write_text(json.dumps(summary, indent=2) + "\n")
+        with self._writing("curves.png") as temporary:
+            figure = plots.draw_curves(self.history.table(), title=self.config.get("title"))
+            figure.savefig(temporary, dpi=110)
+        if net is not None:
+            with self._writing("net.params") as temporary:
+                net.save_parameters(str(temporary))
+        return sorted(path.name for path in self.path.iterdir())

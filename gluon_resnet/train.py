@@ -1,0 +1,265 @@
+"""The textbook's training loop, train_ch6, on a CPU or a GPU, with both clocks.
+
+    train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
+    gr.train_ch6(gr.resnet18(), train_iter, test_iter, num_epochs=10, lr=0.05)
+
+The loop knows its network, its batches and its listeners: a progress bar, a CSV file and a figure are listeners, called
+with a :class:`Record` after every batch.
+"""
+import math
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Optional
+
+import mxnet as mx
+from mxnet import autograd, gluon, init
+from mxnet.util import is_np_array
+
+from .devices import try_gpu
+from .errors import ConfigError, DivergedError
+from .evaluate import count_correct, evaluate_accuracy
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where training stands after a batch; loss and accuracy are means over the epoch so far, as in the book."""
+
+    epoch: int  # from 1
+    batch: int  # batches done in this epoch
+    num_batches: int
+    examples: int  # seen in this epoch
+    loss: float
+    train_acc: float
+    seconds: float  # spent on this epoch's training, waiting for data included, testing left out
+    wait_seconds: float  # of these, spent waiting for data
+    test_acc: Optional[float] = None  # at the end of an epoch
+    test_seconds: Optional[float] = None
+
+    @property
+    def position(self):
+        """Epochs done, as a fraction: 0.5 is half of the first."""
+        return self.epoch - 1 + self.batch / self.num_batches
+
+    @property
+    def examples_per_sec(self):
+        """The book's clock: it stands still while the loop waits for a batch."""
+        return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
+
+
+@dataclass
+class Result:
+    """What a training run came to: the last Record of every epoch, the device, and whether it was stopped early."""
+
+    device: str
+    epochs: list = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def last(self):
+        """The last Record, or None where not one batch was done."""
+        return self.epochs[-1] if self.epochs else None
+
+    def _sum(self, name):
+        return sum(getattr(record, name) or 0 for record in self.epochs)
+
+    @property
+    def examples_per_sec(self):
+        """The book's clock: examples a second of the time in which the loop had a batch."""
+        return self._sum("examples") / max(self._sum("seconds") - self._sum("wait_seconds"), 1e-9)
+
+    @property
+    def examples_per_sec_end_to_end(self):
+        """Examples a second of all training time, waiting for data included (testing is not training)."""
+        return self._sum("examples") / max(self._sum("seconds"), 1e-9)
+
+    @property
+    def wait_share(self):
+        """Share of the training time spent waiting for data, from 0 to 1."""
+        return self._sum("wait_seconds") / max(self._sum("seconds"), 1e-9)
+
+    def lines(self):
+        """The three lines a run ends in: article 001's two, and the second clock."""
+        last = self.last
+        test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
+        return [f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
+                f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
+                f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
+                f"{self.wait_share:.1%} of the time waiting for data"]
+
+    def summary(self):
+        """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
+        best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
+        last = self.last
+        return {"stopped": self.stopped, "device": self.device, "epochs": len(self.epochs),
+                "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
+                "test_acc": last.test_acc if last else None, "best_test_acc": best,
+                "examples": self._sum("examples"), "train_seconds": self._sum("seconds"),
+                "wait_seconds": self._sum("wait_seconds"), "test_seconds": self._sum("test_seconds"),
+                "examples_per_sec": self.examples_per_sec if last else None,
+                "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None}
+
+
+@contextmanager
+def interruptible():
+    """Context in which the first Ctrl-C only asks to stop: gives a function that says whether it has been asked.
+
+    A second Ctrl-C is the usual KeyboardInterrupt. Outside the main thread Ctrl-C is nobody's, and nothing changes.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(signum, frame):
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _until(stop, batches):
+    """``batches`` as the array type in force, up to the moment at which ``stop()`` turns true."""
+    for X, y in batches:
+        if stop():
+            return
+        yield _classic(X), _classic(y)
+
+
+def _classic(value):
+    return value if is_np_array() else value.as_nd_ndarray()
+
+
+class _Epoch:
+    """Sums over one epoch. A batch's loss and hits are fetched only once the next batch has been started, so that the
+    device never idles; fetching waits for the batch to be computed."""
+
+    def __init__(self, epoch, num_batches):
+        self.epoch, self.num_batches = epoch, num_batches
+        self.loss = self.correct = 0.0
+        self.batch = self.examples = 0
+        self.started, self.wait_seconds = perf_counter(), 0.0
+        self.pending = None
+
+    def fetch(self):
+        """Take in the batch under way, if there is one; DivergedError if its loss is not a finite number."""
+        if self.pending is None:
+            return
+        (loss, correct, examples), self.pending = self.pending, None
+        self.loss += float(loss.asnumpy())
+        self.correct += float(correct.asnumpy())
+        self.examples += examples
+        self.batch += 1
+        if not math.isfinite(self.loss):
+            raise DivergedError(f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
+                                f"{self.num_batches}: training diverged; try a smaller learning rate")
+
+    def record(self, **test):
+        return Record(self.epoch, self.batch, self.num_batches, self.examples, self.loss / self.examples,
+                      self.correct / self.examples, perf_counter() - self.started, self.wait_seconds, **test)
+
+
+def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
+    """One pass over ``train_iter``; returns the Record it ends with, or None where it was stopped before a batch."""
+    batches, asked = iter(train_iter), perf_counter()
+    for X, y in batches:
+        sums.wait_seconds += perf_counter() - asked
+        X, y = _classic(X).as_in_context(device), _classic(y).as_in_context(device)
+        with autograd.record():
+            y_hat = net(X)
+            l = loss(y_hat, y)
+        l.backward()
+        trainer.step(len(y))
+        under_way = (l.sum(), count_correct(y_hat, y), len(y))
+        if sums.pending is not None:
+            sums.fetch()
+            tell(sums.record())
+        sums.pending = under_way
+        if stop():
+            break
+        asked = perf_counter()
+    else:
+        sums.wait_seconds += perf_counter() - asked
+    sums.fetch()
+    mx.nd.waitall()
+    if hasattr(batches, "close"):
+        batches.close()
+    return sums.record() if sums.batch else None
+
+
+def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False):
+    """Train ``net`` from Xavier's initial values by SGD on softmax cross-entropy, and return the :class:`Result`.
+
+    ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
+    with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
+    true the batch under way is finished and the rest left. Raises ConfigError, and DivergedError when the loss stops
+    being a finite number.
+    """
+    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
+        raise ConfigError(f"num_epochs is {num_epochs!r}: expected a whole number of at least 1")
+    if not lr > 0 or not math.isfinite(lr):
+        raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
+    try:
+        return _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+    except TypeError as error:
+        # Some of gluoncv's networks call operators that refuse NumPy arrays, and importing d2l puts those in force.
+        if not is_np_array() or "legacy operator" not in str(error):
+            raise
+    with mx.util.np_array(False):
+        return _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+
+
+def _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop):
+    def tell(record):
+        for listener in listeners:
+            listener(record)
+
+    net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+    if isinstance(net, gluon.HybridBlock):
+        net.hybridize(static_alloc=True, static_shape=True)
+    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": lr})
+    result = Result(str(device))
+    for epoch in range(1, num_epochs + 1):
+        sums = _Epoch(epoch, len(train_iter))
+        record = _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop)
+        if record:
+            tell(record)
+        if not stop():
+            asked = perf_counter()
+            test_acc = evaluate_accuracy(net, _until(stop, test_iter), device)
+            if not stop():
+                record = replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
+                tell(record)
+        result.epochs += [record] if record else []
+        if stop():
+            result.stopped = True
+            break
+    return result
+
+
+def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners=None):
+    """Train a network as d2l's ``train_ch6`` does, print how it went in three lines, and return the Result.
+
+    Xavier's initial values, SGD with learning rate ``lr``, softmax cross-entropy. ``device`` is ``try_gpu()`` if None;
+    ``listeners`` are a live plot in a notebook and a progress bar elsewhere if None. Ctrl-C stops after the batch under
+    way. Takes any Gluon network, d2l's and gluoncv's too; hybrid ones are hybridized. Source: d2l, article 001.
+    """
+    from .display import default_listener
+
+    device = try_gpu() if device is None else device
+    listeners = [default_listener(num_epochs)] if listeners is None else listeners
+    with interruptible() as stop:
+        result = fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+    if result.stopped:
+        print("stopped by Ctrl-C")
+    if result.last:
+        print("\n".join(result.lines()))
+    return result
