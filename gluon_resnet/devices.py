@@ -20,3 +20,8 @@ def seed_everything(seed):
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     mx.random.seed(seed)
+
+
+def to_device(X, device):
+    """X on ``device``; X itself where it is there already. Takes NumPy and classic arrays."""
+    return (X.as_in_ctx if isinstance(X, mx.np.ndarray) else X.as_in_context)(device)

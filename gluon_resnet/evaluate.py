@@ -1,6 +1,8 @@
 """How good a network is on data it has not seen."""
 from collections import deque
 
+from .devices import to_device
+
 
 def count_correct(y_hat, y):
     """How many rows of y_hat (N, classes) have their largest value at y (N,), as an array of one number, not waited for."""
@@ -16,7 +18,7 @@ def evaluate_accuracy(net, data_iter, device=None):
         device = next(iter(net.collect_params().values())).list_ctx()[0]
     pending, correct, examples = deque(), 0.0, 0
     for X, y in data_iter:
-        pending.append(count_correct(net(X.as_in_context(device)), y.as_in_context(device)))
+        pending.append(count_correct(net(to_device(X, device)), to_device(y, device)))
         examples += len(y)
         if len(pending) > 1:  # one batch computes while the next is prepared, no more
             correct += float(pending.popleft().asnumpy())

@@ -17,7 +17,7 @@ def draw_curves(history, num_epochs=None, title=None):
     tested = history[history["test_acc"].notna()]
     right.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
     right.plot(tested["position"].astype(float), tested["test_acc"].astype(float), "o--", label="test acc",
-               color="tab:orange")
+               color="tab:orange", clip_on=False)
     right.set(xlabel="epoch", ylabel="accuracy")
     for axes in (left, right):
         axes.set_xlim(0, num_epochs or max(1, history["position"].max() if len(history) else 1))
@@ -25,5 +25,5 @@ def draw_curves(history, num_epochs=None, title=None):
         axes.grid(alpha=0.3)
         axes.legend()
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=9, wrap=True)
     return figure

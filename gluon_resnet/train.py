@@ -16,10 +16,9 @@ from typing import Optional
 
 import mxnet as mx
 from mxnet import autograd, gluon, init
-from mxnet.util import is_np_array
 
-from .devices import try_gpu
-from .errors import ConfigError, DivergedError
+from .devices import to_device, try_gpu
+from .errors import ConfigError, DivergedError, ModelError
 from .evaluate import count_correct, evaluate_accuracy
 
 
@@ -126,15 +125,11 @@ def interruptible():
 
 
 def _until(stop, batches):
-    """``batches`` as the array type in force, up to the moment at which ``stop()`` turns true."""
-    for X, y in batches:
+    """``batches`` up to the moment at which ``stop()`` turns true."""
+    for batch in batches:
         if stop():
             return
-        yield _classic(X), _classic(y)
-
-
-def _classic(value):
-    return value if is_np_array() else value.as_nd_ndarray()
+        yield batch
 
 
 class _Epoch:
@@ -161,9 +156,19 @@ class _Epoch:
             raise DivergedError(f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
                                 f"{self.num_batches}: training diverged; try a smaller learning rate")
 
-    def record(self, **test):
+    def record(self):
         return Record(self.epoch, self.batch, self.num_batches, self.examples, self.loss / self.examples,
-                      self.correct / self.examples, perf_counter() - self.started, self.wait_seconds, **test)
+                      self.correct / self.examples, perf_counter() - self.started, self.wait_seconds)
+
+
+def _forward(net, X):
+    try:
+        return net(X)
+    except TypeError as error:
+        if "legacy operator" not in str(error):
+            raise
+        raise ModelError(f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l puts "
+                         f"in force: call npx.reset_np(), then build the network and its batches anew") from None
 
 
 def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
@@ -171,9 +176,9 @@ def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
     batches, asked = iter(train_iter), perf_counter()
     for X, y in batches:
         sums.wait_seconds += perf_counter() - asked
-        X, y = _classic(X).as_in_context(device), _classic(y).as_in_context(device)
+        X, y = to_device(X, device), to_device(y, device)
         with autograd.record():
-            y_hat = net(X)
+            y_hat = _forward(net, X)
             l = loss(y_hat, y)
         l.backward()
         trainer.step(len(y))
@@ -199,24 +204,14 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
     with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
-    true the batch under way is finished and the rest left. Raises ConfigError, and DivergedError when the loss stops
-    being a finite number.
+    true the batch under way is finished and the rest left. Raises ConfigError, DivergedError when the loss stops being a
+    finite number, and ModelError for a network that cannot take the arrays in force.
     """
     if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
         raise ConfigError(f"num_epochs is {num_epochs!r}: expected a whole number of at least 1")
     if not lr > 0 or not math.isfinite(lr):
         raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
-    try:
-        return _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
-    except TypeError as error:
-        # Some of gluoncv's networks call operators that refuse NumPy arrays, and importing d2l puts those in force.
-        if not is_np_array() or "legacy operator" not in str(error):
-            raise
-    with mx.util.np_array(False):
-        return _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
 
-
-def _fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop):
     def tell(record):
         for listener in listeners:
             listener(record)

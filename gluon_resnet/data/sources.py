@@ -98,10 +98,11 @@ def load_folder(dataset, folder, verify=True):
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected one with {_names(dataset)} (plain or .gz)")
     contents = {}
-    for file in dataset.files:
-        path = find_file(folder, file)
+    paths = {file: find_file(folder, file) for file in dataset.files}
+    for file, path in paths.items():
         if path is None:
             raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {_names(dataset)}")
+    for file, path in paths.items():
         content = read_file(path)
         if verify:
             check(path, content, file)
@@ -190,8 +191,6 @@ def _store(chunks, target, file):
 
 def _fetch_mirrors(dataset, cache, say):
     """Every missing file from the first mirror that has it whole; a host that does not answer is asked once."""
-    import requests
-
     silent = {}
     for file in dataset.files:
         target, reasons = cache / file.name, []
@@ -206,8 +205,8 @@ def _fetch_mirrors(dataset, cache, say):
                 _store(_download(f"{mirror}/{file.name}.gz", file.name), target, file)
                 say(f"fetched {file.name} from {host}")
                 break
-            except requests.RequestException as error:
-                silent[host] = f"{host}: {_short(error)}"
+            except _Unreachable as error:
+                silent[host] = f"{host}: {error}"
                 reasons.append(silent[host])
             except DataError as error:
                 reasons.append(f"{host}: {error}")
@@ -215,9 +214,8 @@ def _fetch_mirrors(dataset, cache, say):
             raise DataError("; ".join(dict.fromkeys(reasons)))
 
 
-def _short(error):
-    response = getattr(error, "response", None)
-    return f"HTTP {response.status_code}" if response is not None else type(error).__name__
+class _Unreachable(DataError):
+    """A host that does not answer, or breaks off."""
 
 
 def _is_whole(path, file):
@@ -231,18 +229,22 @@ def _is_whole(path, file):
 def _download(url, title):
     """Decompressed chunks of a gzipped file behind ``url``, with a progress bar in compressed bytes."""
     import requests
+    import urllib3
 
-    with requests.get(url, stream=True, timeout=TIMEOUT) as response:
-        response.raise_for_status()
-        unzip = zlib.decompressobj(wbits=31)
-        with _bar(title, int(response.headers.get("content-length", 0)) or None) as bar:
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                bar.update(len(chunk))
-                try:
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+            if response.status_code != 200:
+                raise DataError(f"{url}: HTTP {response.status_code}")
+            with _bar(title, int(response.headers.get("content-length", 0)) or None) as bar:
+                for chunk in response.raw.stream(CHUNK, decode_content=False):
+                    bar.update(len(chunk))
                     yield unzip.decompress(chunk)
-                except zlib.error as error:
-                    raise DataError(f"{url}: not a gzip file ({error})") from None
         yield unzip.flush()
+    except zlib.error as error:
+        raise DataError(f"{url}: not a gzip file ({error})") from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _Unreachable(type(error).__name__) from None
 
 
 def _fetch_debian(dataset, cache, say):

@@ -1,0 +1,104 @@
+"""Measure training speed: this suite, d2l's own loop and PyTorch, each in processes of its own, in turn.
+
+    make bench            (or: gluon-resnet bench train)
+
+Machines drift; so the programs alternate in one run, and what is quoted is the ratio of medians. Every program trains the
+same network on the same real pictures for the same number of batches, after a call that is not counted, and the clock runs
+from the first batch to the last update done.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from . import env, runs, system
+from .errors import BackendError, ConfigError
+
+WORKERS = Path(__file__).resolve().parent / "bench_workers"
+
+
+def _run(python, worker, settings, environ):
+    """Run a worker script on ``settings`` and return the dict that it prints as its last line."""
+    command = [python, str(WORKERS / worker), json.dumps(settings)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BackendError(f"{worker} failed with {python}: {last}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _programs(torch_python):
+    """[(name, python, worker, environment)] of what takes part; the first is what the others are compared with."""
+    plain = env.without_prepared_variables()  # the others run with their own default threads
+    programs = [("gluon-resnet", sys.executable, "ours.py", dict(os.environ)),
+                ("d2l 1.0.3 train_ch6", sys.executable, "d2l_own.py", {**plain, "MPLBACKEND": "Agg"})]
+    if torch_python:
+        programs += [(f"PyTorch {way}", torch_python, f"pytorch.py:{way}", plain) for way in ("eager", "channels_last")]
+    return programs
+
+
+def compare(rounds, batches, batch_size, size, torch_python=None, say=print):
+    """{name: [measurement of each round]}; a measurement has seconds, examples, examples_per_sec and peak_memory_bytes."""
+    settings = {"batches": batches, "batch_size": batch_size, "size": size}
+    measured = {}
+    for turn in range(1, rounds + 1):
+        for name, python, worker, environ in _programs(torch_python):
+            worker, _, way = worker.partition(":")
+            found = _run(python, worker, {**settings, "way": way}, environ)
+            measured.setdefault(name, []).append(found)
+            say(f"round {turn}/{rounds}: {name}: {found['examples_per_sec']:.1f} examples/sec")
+    return measured
+
+
+def table(measured):
+    """One row a program: median, lowest and highest examples a second, and the first program's median over its own."""
+    ours = None
+    rows = []
+    for name, found in measured.items():
+        rates = [one["examples_per_sec"] for one in found]
+        median = statistics.median(rates)
+        ours = median if ours is None else ours
+        clocks = [one["own_clock"] for one in found if one.get("own_clock")]
+        rows.append({"trainer": name, "version": found[0]["version"], "threads": found[0]["threads"],
+                     "examples/s (median)": round(median, 1), "lowest": round(min(rates), 1), "highest": round(max(rates), 1),
+                     "by its own clock": round(statistics.median(clocks), 1) if clocks else None,
+                     "gluon-resnet is faster by": f"{ours / median:.2f}x",
+                     "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20)})
+    return pd.DataFrame(rows)
+
+
+def train(rounds, batches, batch_size, size, torch_python, depths, out, say=print):
+    """The whole benchmark: writes train.json and train.md into ``out`` and returns the text of the latter."""
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        runs.write_json(folder / "train.json", {})
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
+    measured = compare(rounds, batches, batch_size, size, torch_python, say)
+    say("a training run with all of Fashion-MNIST in memory ...")
+    memory = _run(sys.executable, "memory.py", {"batches": batches, "batch_size": batch_size, "size": size}, dict(os.environ))
+    cost = []
+    if depths:
+        say("one example's cost by depth ...")
+        cost = _run(sys.executable, "depths.py", {"size": size}, dict(os.environ))["rows"]
+    report = system.report()
+    runs.write_json(folder / "train.json", {"rounds": rounds, "batches": batches, "batch_size": batch_size, "size": size,
+                                            "measured": measured, "memory": memory, "depths": cost, "system": report})
+    cpu = report["cpu"]
+    text = [f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed", "",
+            f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
+            f"{report['git_commit']}; {rounds} rounds of {batches} batches each, in turn; real Fashion-MNIST.", "",
+            table(measured).to_markdown(index=False), "",
+            f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 tested): peak "
+            f"resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB."]
+    if cost:
+        text += ["", f"## One example's cost, 1x{size}x{size}, family d2l, batch size {cost[0]['batch_size']}", "",
+                 pd.DataFrame(cost).drop(columns="batch_size").to_markdown(index=False)]
+    with runs.written_whole(folder / "train.md") as temporary:
+        temporary.write_text("\n".join(text) + "\n")
+    return "\n".join(text)

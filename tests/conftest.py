@@ -1,0 +1,140 @@
+"""What the tests share. Nothing here or below needs a network; the suite's cache is a folder of its own."""
+import gzip
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gluon_resnet as gr  # before mxnet, as everywhere
+
+import mxnet as mx  # noqa: E402
+import numpy  # noqa: E402
+
+from gluon_resnet.data import fashion_mnist, sources  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_HOME = sources.home()  # the user's own cache, where the full data may be
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """No test reads or writes the user's caches, and no test reaches a mirror or apt-get."""
+    monkeypatch.setenv("GLUON_RESNET_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "mxnet"))
+
+
+@pytest.fixture
+def np_mode():
+    """``npx.set_np()`` for one test."""
+    mx.npx.set_np()
+    yield mx.np
+    mx.npx.reset_np()
+
+
+@pytest.fixture(params=["numpy arrays", "classic arrays"])
+def both_modes(request):
+    """The test runs twice: under ``npx.set_np()`` and without."""
+    if request.param == "numpy arrays":
+        mx.npx.set_np()
+    yield request.param
+    mx.npx.reset_np()
+
+
+def array(values, dtype="float32"):
+    """``values`` as the array type in force."""
+    return (mx.np if mx.util.is_np_array() else mx.nd).array(numpy.asarray(values), dtype=dtype)
+
+
+def random_array(*shape, seed=0):
+    """Normal numbers of ``shape`` as the array type in force."""
+    return array(numpy.random.RandomState(seed).randn(*shape))
+
+
+def idx(values):
+    """The bytes of an idx file of unsigned bytes, by hand."""
+    values = numpy.asarray(values, dtype=numpy.uint8)
+    return bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+def small_arrays(train=640, test=160, seed=7):
+    """Pictures that can be learned in seconds: class c lights a 9x9 square of its own on a noisy ground."""
+    random = numpy.random.RandomState(seed)
+
+    def part(count):
+        labels = numpy.arange(count) % 10
+        images = random.randint(0, 60, size=(count, 28, 28))
+        for image, label in zip(images, labels):
+            row, column = divmod(label, 4)
+            image[row * 9:row * 9 + 9, column * 7:column * 7 + 7] += 150
+        return images.astype(numpy.uint8), labels.astype(numpy.uint8)
+
+    return part(train), part(test)
+
+
+def write_idx_folder(folder, arrays, gzipped=False):
+    """The four idx files of ``arrays`` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for prefix, (images, labels) in zip(("train", "t10k"), arrays):
+        for kind, values in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
+            name, content = f"{prefix}-{kind}", idx(values)
+            if gzipped:
+                name, content = name + ".gz", gzip.compress(content, mtime=0)
+            (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def small_folder(tmp_path):
+    """A folder of four small idx files, not Fashion-MNIST's own."""
+    return write_idx_folder(tmp_path / "small", small_arrays())
+
+
+@pytest.fixture
+def small_is_published(monkeypatch):
+    """As if the small files were the published ones: their sizes and SHA-256 are in the table. Mirrors: none."""
+    files = []
+    for prefix, (images, labels) in zip(("train", "t10k"), small_arrays()):
+        for kind, values in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
+            content = idx(values)
+            files.append(sources.DataFile(f"{prefix}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
+    table = sources.DataSet("Fashion-MNIST", "fashion-mnist", tuple(files), (), "dataset-fashion-mnist",
+                            "/nowhere/fashion-mnist")
+    monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", table)
+    return table
+
+
+@pytest.fixture
+def run_cli():
+    """Run the command line in a process of its own: ``run_cli("shapes", "resnet18")`` gives the finished process."""
+    def run(*args, env=None, **options):
+        environ = {**os.environ, **(env or {})}
+        return subprocess.run([sys.executable, "-m", "gluon_resnet", *map(str, args)], text=True, env=environ,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **options)
+    return run
+
+
+def one_line_error(process):
+    """The single line that a failed command printed; the test fails if it was not one line and exit status 2."""
+    assert process.returncode == 2, (process.returncode, process.stdout, process.stderr)
+    lines = [line for line in process.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("gluon-resnet: "), process.stderr
+    assert "Traceback" not in process.stderr
+    return lines[0]
+
+
+def trainable(net):
+    """Number of trainable parameters of an initialized network."""
+    return sum(int(numpy.prod(param.shape)) for param in net.collect_params().values() if param.grad_req != "null")
+
+
+def relative_error(found, expected):
+    """Largest difference relative to the largest expected value."""
+    found, expected = (numpy.asarray(value, dtype=numpy.float64) for value in (found, expected))
+    return abs(found - expected).max() / abs(expected).max()
+
+
+__all__ = ["gr"]

@@ -1,0 +1,121 @@
+"""Batches against mxnet's own resize and ToTensor, and the thread that makes them."""
+import threading
+import time
+
+import mxnet as mx
+import numpy
+import pytest
+
+import gluon_resnet as gr
+from gluon_resnet.data.batches import AHEAD, prefetch, resize_image
+from gluon_resnet.errors import ConfigError
+
+IMAGES = numpy.random.RandomState(0).randint(0, 256, (50, 28, 28)).astype(numpy.uint8)
+LABELS = numpy.arange(50) % 10
+
+
+def test_pixels_equal_mxnets_to_tensor():
+    X, _ = next(iter(gr.ArrayBatches(IMAGES, LABELS, 50)))
+    expected = numpy.stack([mx.gluon.data.vision.transforms.ToTensor()(mx.nd.array(image[:, :, None], dtype="uint8")).asnumpy()
+                            for image in IMAGES])
+    assert X.shape == (50, 1, 28, 28) and abs(X.asnumpy() - expected).max() < 1e-7
+
+
+@pytest.mark.parametrize("size", [(96, 96), (56, 40), (29, 31)])
+def test_enlarging_equals_mxnets_resize_to_a_grey_level(size):
+    for image in IMAGES[:10]:
+        expected = mx.image.imresize(mx.nd.array(image[:, :, None], dtype="uint8"), size[1], size[0]).asnumpy()[:, :, 0]
+        assert abs(resize_image(image, size).astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_colour_pictures_and_their_resize():
+    images = numpy.random.RandomState(0).randint(0, 256, (4, 10, 12, 3)).astype(numpy.uint8)
+    X, _ = next(iter(gr.ArrayBatches(images, [0, 1, 2, 3], 4)))
+    assert (X.asnumpy() == images.transpose(0, 3, 1, 2).astype("float32") / 255).all()
+    assert next(iter(gr.ArrayBatches(images, [0, 1, 2, 3], 4, resize=(20, 30))))[0].shape == (4, 3, 20, 30)
+
+
+def labels_of(batches):
+    return numpy.concatenate([y.asnumpy() for _, y in batches])
+
+
+def test_every_pass_shows_each_picture_once_in_an_order_of_its_own():
+    batches = gr.ArrayBatches(IMAGES, numpy.arange(50), 16, shuffle=True)
+    first, second = labels_of(batches), labels_of(batches)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert list(first) != list(second) and list(first) != list(range(50))
+    assert len(batches) == 4
+
+
+def test_pictures_stay_with_their_labels():
+    images = numpy.arange(50, dtype=numpy.uint8)[:, None, None] * numpy.ones((28, 28), numpy.uint8)
+    for X, y in gr.ArrayBatches(images, numpy.arange(50), 16, shuffle=True, resize=32):
+        assert (numpy.round(X.asnumpy()[:, 0, 5, 5] * 255) == y.asnumpy()).all()
+
+
+def test_the_seed_decides_the_order():
+    batches = gr.ArrayBatches(IMAGES, numpy.arange(50), 16, shuffle=True)
+    orders = []
+    for _ in range(2):
+        gr.seed_everything(3)
+        orders.append([*labels_of(batches), *labels_of(batches)])
+    assert orders[0] == orders[1]
+
+
+@pytest.mark.parametrize("kwargs, words", [
+    (dict(batch_size=0), "batch_size is 0"), (dict(batch_size=-1), "batch_size is -1"), (dict(batch_size=2.5), "2.5"),
+    (dict(batch_size=4, resize=0), "resize is 0"), (dict(batch_size=4, resize=(5,)), "resize"),
+    (dict(batch_size=4, labels=[1]), "50 pictures and 1 labels")])
+def test_impossible_batches(kwargs, words):
+    with pytest.raises(ConfigError, match=words):
+        gr.ArrayBatches(IMAGES, kwargs.pop("labels", LABELS), **kwargs)
+
+
+def alive():
+    return [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def test_the_thread_stays_a_few_items_ahead_and_no_more():
+    made = []
+
+    def items():
+        for item in range(100):
+            made.append(item)
+            yield item
+
+    consumer = prefetch(items)
+    assert next(consumer) == 0
+    deadline = time.time() + 5
+    while len(made) < AHEAD + 2 and time.time() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert len(made) == AHEAD + 2  # one consumed, AHEAD in the queue, one in hand
+    consumer.close()
+    assert not alive()
+
+
+def test_what_the_thread_raises_is_raised_here():
+    def items():
+        yield 1
+        raise ValueError("picture 7 is broken")
+
+    consumer = prefetch(items)
+    assert next(consumer) == 1
+    with pytest.raises(ValueError, match="picture 7"):
+        next(consumer)
+    assert not alive()
+
+
+def test_leaving_early_ends_the_thread():
+    for X, _ in gr.ArrayBatches(IMAGES, LABELS, 1):
+        break
+    del X
+    import gc
+    gc.collect()
+    assert not alive()
+
+
+def test_array_types(both_modes):
+    X, y = next(iter(gr.ArrayBatches(IMAGES, LABELS, 4)))
+    kind = mx.np.ndarray if both_modes == "numpy arrays" else mx.nd.NDArray
+    assert type(X) is kind and type(y) is kind

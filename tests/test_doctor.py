@@ -1,0 +1,160 @@
+"""doctor on this machine and on made-up ones: ELF files written by the compiler, packages that are not there."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_resnet import doctor, elf, env
+from tests.conftest import ROOT
+
+compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc to make ELF files")
+
+
+def library(folder, name, needs=(), runpath=None):
+    """A shared library with a given name that needs others; made by gcc."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "empty.c"
+    source.write_text("int nothing;\n")
+    links = [str(folder / need) for need in needs]
+    subprocess.run(["gcc", "-shared", "-o", str(folder / name), f"-Wl,-soname,{name}", str(source), "-Wl,--no-as-needed",
+                    *links, *([f"-Wl,-rpath,{runpath}"] if runpath else [])], check=True)
+    return folder / name
+
+
+@compiler
+def test_needed_libraries_are_read_from_the_file_and_what_is_bundled_beside_it(tmp_path):
+    library(tmp_path, "libdeep.so.7")
+    library(tmp_path, "libbeside.so.1", ["libdeep.so.7"])
+    library(tmp_path, "libgone.so.8")
+    main = library(tmp_path, "libmain.so", ["libbeside.so.1", "libgone.so.8"], runpath="$ORIGIN")
+    (tmp_path / "libgone.so.8").unlink()
+    (tmp_path / "libdeep.so.7").unlink()
+    found = dict(elf.needed_libraries(main))
+    assert found["libbeside.so.1"] == str(tmp_path / "libbeside.so.1")
+    assert found["libgone.so.8"] is None and found["libdeep.so.7"] is None
+    assert Path(found["libc.so.6"]).exists()
+
+
+@compiler
+def test_ld_library_path_and_nvidia_wheels_are_looked_at(tmp_path, monkeypatch):
+    one, two = library(tmp_path / "a", "libone-x.so.1"), library(tmp_path / "nvidia" / "cudnn" / "lib", "libcudnn.so.8")
+    assert elf.locate("libone-x.so.1") is None
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "a"))
+    assert elf.locate("libone-x.so.1") == str(one)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert elf.locate("libcudnn.so.8") == str(two)
+
+
+def test_what_the_file_needs_is_what_readelf_says():
+    path = Path(doctor.util.find_spec("mxnet").origin).parent / "libmxnet.so"
+    if not shutil.which("readelf"):
+        pytest.skip("needs readelf")
+    lines = subprocess.run(["readelf", "-d", str(path)], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    assert elf.read_dynamic(path)[0] == [line.split("[")[1].rstrip("]") for line in lines if "(NEEDED)" in line]
+
+
+CUDA = ["libcudnn.so.8", "libcudart.so.11.0", "libcuda.so.1", "libgomp.so.1"]
+
+
+@compiler
+def test_the_cuda_build_without_its_libraries(tmp_path, monkeypatch):
+    """libmxnet.so needs CUDA's libraries and this machine has none: each is named with the wheel that brings it."""
+    for name in CUDA[:3]:
+        library(tmp_path / "mxnet", name)
+    library(tmp_path / "mxnet", "libmxnet.so", CUDA[:3])
+    for name in CUDA[:3]:
+        (tmp_path / "mxnet" / name).unlink()
+    (tmp_path / "mxnet" / "__init__.py").touch()
+    monkeypatch.setattr(doctor.util, "find_spec",
+                        lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")}))
+    monkeypatch.setattr(doctor.elf, "locate", lambda name, folders=(): None)
+    monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet-cu112", "1.9.1"))
+    checks = {check.name: check for check in doctor.check_libraries()}
+    assert checks["libcudnn.so.8"].status == "problem"
+    assert checks["libcudnn.so.8"].fix == "pip install nvidia-cudnn-cu11==8.9.6.50"  # facts.md
+    assert checks["libcudart.so.11.0"].fix == "pip install nvidia-cuda-runtime-cu11==11.8.89"
+    assert "driver" in checks["libcuda.so.1"].found and checks["libcuda.so.1"].fix == "apt-get install nvidia-driver"
+
+
+def test_every_cuda_library_has_its_pinned_wheel():
+    pins = doctor.read_pins(ROOT / "requirements-cu112.txt")
+    for name, package in env.CUDA_LIBRARIES:
+        assert doctor.library_fix(name) == f"pip install {package}=={pins[package]}"
+    assert doctor.library_fix("libgomp.so.1") == "apt-get install libgomp1"
+
+
+def test_packages_against_pins(monkeypatch):
+    versions = {**doctor.read_pins(ROOT / "requirements.txt"), "numpy": "2.0.0", "d2l": None}
+    monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet", "1.9.1"))
+    monkeypatch.setattr(doctor.system, "version_of", versions.get)
+    checks = {check.name: check for check in doctor.check_packages()}
+    assert checks["mxnet"].status == "ok" and "packages" not in checks
+    assert checks["numpy"].found.startswith("2.0.0; pinned is 1.2")
+    assert checks["numpy"].fix == "pip install -r requirements.txt -c constraints.txt"
+
+
+@pytest.mark.parametrize("build, other, words", [((None, None), None, "not installed"),
+                                                 (("mxnet-cu112", "1.9.1"), "1.9.1", "both installed")])
+def test_no_mxnet_and_two_of_them(monkeypatch, build, other, words):
+    monkeypatch.setattr(env, "mxnet_build", lambda: build)
+    monkeypatch.setattr(doctor.system, "version_of", lambda package: other)
+    check = next(doctor.check_packages())
+    assert check.name == "mxnet" and check.status == "problem" and words in check.found and "pip" in check.fix
+
+
+@pytest.mark.parametrize("version, status", [((3, 7, 9), "problem"), ((3, 8, 0), "ok"), ((3, 13, 1), "ok"), ((3, 14, 0), "problem")])
+def test_python(monkeypatch, version, status):
+    monkeypatch.setattr(sys, "version_info", version)
+    assert doctor.check_python().status == status
+
+
+def test_a_card_that_the_cpu_build_does_not_use(monkeypatch):
+    monkeypatch.setattr(doctor.system, "gpus", lambda: ["GPU 0: Tesla T4"])
+    monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet", "1.9.1"))
+    check = doctor.check_gpus()
+    assert check.status == "note" and "requirements-cu112.txt" in check.fix
+
+
+def test_data_missing_damaged_and_whole(small_is_published, monkeypatch):
+    from gluon_resnet.data import sources
+    from tests.conftest import small_arrays, write_idx_folder
+
+    monkeypatch.setattr(doctor, "FASHION_MNIST", small_is_published)
+    assert [(check.status, check.fix) for check in doctor.check_data()] == [("note", "gluon-resnet data fashion-mnist")]
+    folder = write_idx_folder(sources.home() / "fashion-mnist", small_arrays())
+    assert [check.status for check in doctor.check_data()] == ["ok"]
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(b"")
+    check, = doctor.check_data()
+    assert check.status == "problem" and "t10k-labels-idx1-ubyte: 0 bytes where" in check.found
+    assert check.fix == "gluon-resnet data fashion-mnist"
+
+
+def test_mxnet_that_does_not_load(monkeypatch, tmp_path):
+    (tmp_path / "mxnet.py").write_text("raise OSError('libfoo.so.1: cannot open shared object file')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = doctor.check_import()
+    assert check.status == "problem" and "libfoo.so.1" in check.found
+
+
+def test_the_command_on_this_machine(run_cli):
+    process = run_cli("doctor", "--json")
+    report = json.loads(process.stdout)
+    checks = {check["name"]: check for check in report["checks"]}
+    problems = [check for check in report["checks"] if check["status"] == "problem"]
+    assert report["problems"] == len(problems) and process.returncode == bool(problems)
+    assert checks["import mxnet"]["status"] == "ok" and checks["libgomp.so.1"]["status"] == "ok"
+    assert all(check["fix"] for check in problems)
+    text = run_cli("doctor")
+    assert text.returncode == process.returncode
+    assert text.stdout.splitlines()[-1] == ("no problems found" if not problems else text.stdout.splitlines()[-1])
+    assert text.stdout.startswith("ok       Python")
+
+
+def test_mxnet_is_not_imported_by_the_doctor_itself():
+    code = ("import sys\nfrom gluon_resnet import doctor\ndoctor.check_import = lambda: doctor.Check('x', 'ok', 'y')\n"
+            "doctor.examine()\nassert 'mxnet' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

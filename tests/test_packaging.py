@@ -1,0 +1,103 @@
+"""The requirements files agree, the scripts find a Python, and the archive holds nothing large."""
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from gluon_resnet.doctor import read_pins
+from tests.conftest import ROOT
+
+PYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
+
+
+def pins(name, python):
+    return read_pins(ROOT / name, {"python_version": python, "extra": ""})
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_two_builds_differ_in_mxnet_and_cudas_libraries_alone(python):
+    cpu, gpu = pins("requirements.txt", python), pins("requirements-cu112.txt", python)
+    assert cpu.pop("mxnet") == gpu.pop("mxnet-cu112") == "1.9.1"
+    assert {name: version for name, version in gpu.items() if not name.startswith("nvidia-")} == cpu
+    assert len([name for name in gpu if name.startswith("nvidia-")]) == 9
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_pins_asked_for(python):
+    found = pins("requirements.txt", python)
+    assert found["gluoncv"] == "0.10.5.post0"
+    old = python in ("3.8", "3.9", "3.10", "3.11")
+    assert found["numpy"] == ("1.23.5" if old else "1.26.4") and (found.get("d2l") == "1.0.3") == old
+    assert {"pandas", "matplotlib"} <= set(found)
+
+
+def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
+    for name in ("requirements.txt", "requirements-cu112.txt", "requirements-dev.txt", "constraints.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            assert not line or line.startswith("#") or "==" in line.split(";")[0], (name, line)
+    for python in PYTHONS:
+        environment = {"python_version": python, "python_full_version": f"{python}.1", "extra": "", "sys_platform": "linux",
+                       "platform_system": "Linux", "platform_machine": "x86_64", "implementation_name": "cpython",
+                       "platform_python_implementation": "CPython", "os_name": "posix"}
+        constraints = {name.lower(): version for name, version in read_pins(ROOT / "constraints.txt", environment).items()}
+        for name, version in {**pins("requirements.txt", python), **pins("requirements-dev.txt", python)}.items():
+            assert constraints[name.lower()] == version, (python, name)
+
+
+def find_python(*args, programs, tmp_path, **environ):
+    """Run scripts/find-python.sh with nothing but ``programs`` on the path (and sh's own)."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in programs.items():
+        path = folder / name
+        path.write_text(script)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return subprocess.run([shutil.which("sh"), str(ROOT / "scripts" / "find-python.sh"), *args], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env={"PATH": str(folder), "HOME": str(tmp_path), **environ})
+
+
+def stand_in(version, venv=True):
+    """A program that answers as a Python of ``version``."""
+    return ("#!/bin/sh\ncase \"$2\" in\n*version_info*) echo %s ;;\n*ensurepip*) exit %d ;;\n*executable*) echo found-%s ;;\nesac\n"
+            % (version, 0 if venv else 1, version))
+
+
+@pytest.mark.parametrize("programs, found", [
+    ({"python3.11": stand_in("3.11"), "python3.12": stand_in("3.12")}, "found-3.11"),
+    ({"python3.13": stand_in("3.13")}, "found-3.13"),
+    ({"python3": stand_in("3.9")}, "found-3.9"),
+    ({"python3.11": stand_in("3.11", venv=False), "python3.12": stand_in("3.12")}, "found-3.12")])
+def test_a_python_is_found(tmp_path, programs, found):
+    assert find_python(programs=programs, tmp_path=tmp_path).stdout.strip() == found
+
+
+def test_the_users_choice_comes_first(tmp_path):
+    process = find_python(programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.8")}, tmp_path=tmp_path, PYTHON="mine")
+    assert process.stdout.strip() == "found-3.8"
+
+
+def test_one_version_asked_for(tmp_path):
+    process = find_python("3.12", programs={"python3.11": stand_in("3.11"), "python3": stand_in("3.12")}, tmp_path=tmp_path)
+    assert process.stdout.strip() == "found-3.12"
+
+
+@pytest.mark.parametrize("programs, words", [
+    ({}, "no Python 3.8 to 3.13 found: run 'apt-get install python3 python3-venv'"),
+    ({"python3": stand_in("3.14"), "python3.7": stand_in("3.7")}, "no Python 3.8 to 3.13 found"),
+    ({"python3": stand_in("3.11", venv=False)}, "cannot make virtual environments: run 'apt-get install python3-venv'")])
+def test_no_python_is_one_line(tmp_path, programs, words):
+    process = find_python(programs=programs, tmp_path=tmp_path)
+    assert process.returncode == 1 and process.stdout == ""
+    assert words in process.stderr and process.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a git checkout")
+def test_nothing_large_and_no_data_is_tracked():
+    files = subprocess.run(["git", "-C", str(ROOT), "ls-files"], stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")
+    for name in filter(None, files):
+        if (ROOT / name).exists():
+            assert os.path.getsize(ROOT / name) < 1_000_000, name
+        assert not re.search(r"\.(params|safetensors|npz|h5|onnx|gz|whl)$|ubyte", name), name
