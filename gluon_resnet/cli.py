@@ -159,7 +159,7 @@ def bench():
 
 @bench.command("train")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
-@click.option("--batches", type=click.IntRange(min=2), default=12, show_default=True, help="Batches in a run.")
+@click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the pictures.")
 @click.option("--torch-python", metavar="PATH", help="A Python with torch: PyTorch takes part too.")
