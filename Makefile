@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
 DEMO := --model resnet18 --no-resize --limit 20000 --epochs 3
 
-.PHONY: help demo test doctor bench check-cu112 test-pythons constraints setup setup-dev clean
+.PHONY: help demo test test-slow doctor bench check-cu112 test-pythons constraints setup setup-dev clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -22,6 +22,9 @@ demo: setup  ## ResNet-18's layer shapes, then a short real training run on a pa
 
 test: setup-dev  ## the tests; no network needed once the packages are in
 	@$(VENV)/bin/python -m pytest -q
+
+test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
+	@$(VENV)/bin/python -m pytest -q -m slow
 
 doctor: setup  ## look this machine over
 	@$(RUN) doctor

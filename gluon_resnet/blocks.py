@@ -11,7 +11,10 @@ Both compute relu(F(X) + shortcut(X)) (He et al., arXiv 1512.03385, equations 1 
 ``npx.set_np()`` or without. On a CPU the sum, the activation and batch norm + ReLU go through the oneDNN operators that
 keep its blocked memory layout: ``npx.relu`` and ``+`` would have every tensor reordered there and back, a third of the time.
 """
+import os
+
 import mxnet as mx
+import numpy
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
@@ -48,16 +51,23 @@ class BatchNorm(nn.BatchNorm):
     def __init__(self, with_relu=False, **kwargs):
         super().__init__(**kwargs)
         self.with_relu = with_relu
+        self._data_dtype = "float32"
 
     def _alias(self):
         return "batchnorm"
+
+    def cast(self, dtype):
+        """Take pictures of ``dtype`` from now on."""
+        self._data_dtype = numpy.dtype(dtype).name
+        super().cast(dtype)
 
     def _can_fuse(self):
         try:
             on_cpu = all(ctx.device_type == "cpu" for ctx in self.gamma.list_ctx())
         except RuntimeError:  # not initialized: no device to speak of, stay portable
             return False
-        return on_cpu and self._kwargs["axis"] == 1 and mx.runtime.Features().is_enabled("MKLDNN")
+        return (on_cpu and self._data_dtype == "float32" and self._kwargs["axis"] == 1
+                and mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
 
     def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
         if not self.with_relu:

@@ -4,6 +4,8 @@
     gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
 """
 import json
+import os
+import re
 import sys
 
 import click
@@ -120,7 +122,7 @@ def train():
               help="Learning rate of SGD.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N pictures only.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @_data_folder
 @click.option("--unverified", is_flag=True, help="Take other pictures in the same format from --data.")
 @click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
@@ -162,7 +164,7 @@ def bench():
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the pictures.")
-@click.option("--torch-python", metavar="PATH", help="A Python with torch: PyTorch takes part too.")
+@click.option("--torch-python", metavar="PATH", type=click.Path(exists=True, dir_okay=False), help="A Python with torch: PyTorch takes part too.")
 @click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
 @click.option("--out", default="bench", show_default=True, metavar="DIR", help="Where train.md and train.json go.")
 def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
@@ -180,15 +182,23 @@ def main(args=None):
         _fail(error.format_message())
     except GluonResNetError as error:
         _fail(error)
+    except ImportError as error:
+        _fail(BackendError(f"{error}; run: gluon-resnet doctor"))
+    except BrokenPipeError:  # ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        if ".so" not in str(error):
-            raise
-        _fail(BackendError(f"mxnet cannot be loaded: {error}; run: gluon-resnet doctor"))
-    except ModuleNotFoundError as error:
-        _fail(BackendError(f"{error}; run: pip install -r requirements.txt -c constraints.txt"))
+        if re.search(r"\.so[.\d]*: ", str(error)):
+            _fail(BackendError(f"mxnet cannot be loaded: {error}; run: gluon-resnet doctor"))
+        _fail(error)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped by Ctrl-C", err=True)
         sys.exit(130)
+    except Exception as error:
+        if type(error).__name__ != "MXNetError":  # mxnet itself gave up: out of memory, most of the time
+            raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        _fail(BackendError(f"mxnet: {lines[-1]}; try a smaller --batch-size or --resize"))
 
 
 def _fail(problem):

@@ -49,18 +49,18 @@ class LivePlot:
 
         if not self.history.add(record):
             return
-        figure = plots.draw_curves(self.history.table(), self.num_epochs)
+        image = display.Image(plots.as_png(plots.draw_curves(self.history.table(), self.num_epochs)))
         if self.handle is None:
-            self.handle = display.display(figure, display_id=True)
+            self.handle = display.display(image, display_id=True)
         else:
-            self.handle.update(figure)
+            self.handle.update(image)
 
 
 def in_notebook():
     """Is this code run by a Jupyter kernel?"""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)  # Colab's is derived from it
 
 
 def default_listener(num_epochs):

@@ -5,6 +5,7 @@ its settings while it is being loaded, so nothing here helps afterwards. ``gluon
 """
 import ctypes
 import glob
+import importlib.util
 import math
 import os
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
+
+#: Holds what prepare() set ("NAME=value;..."), so that a process started from here does not take it for the user's wish.
+SET_BY_US = "GLUON_RESNET_SET"
 
 #: Shared libraries of the nvidia-*-cu11 wheels in the order in which they need each other: (file name, PyPI package).
 CUDA_LIBRARIES = (
@@ -109,6 +113,12 @@ def cgroup_cpus(root="/"):
     return min((_cgroup_quota(folder) for folder in folders), default=math.inf)
 
 
+def _binds(environ):
+    """Do the variables in force make GNU OpenMP bind its threads?"""
+    binding = environ.get("OMP_PROC_BIND", "").strip().lower()
+    return bool(environ.get("GOMP_CPU_AFFINITY")) or binding not in ("", "false")
+
+
 def thread_plan(environ=None, root="/"):
     """Decide how many OpenMP threads to use and whether to bind them, without changing anything.
 
@@ -121,7 +131,7 @@ def thread_plan(environ=None, root="/"):
     asked = environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked:
         if asked.isdigit() and int(asked) > 0:
-            return ThreadPlan(int(asked), False, "OMP_NUM_THREADS is set by the user")
+            return ThreadPlan(int(asked), _binds(environ), "OMP_NUM_THREADS is set by the user")
         warnings.warn(f"gluon_resnet: OMP_NUM_THREADS={asked!r} is not a positive number: ignored, {cores} used",
                       stacklevel=2)
     quota = cgroup_cpus(root)
@@ -130,7 +140,7 @@ def thread_plan(environ=None, root="/"):
                           f"the control group grants {quota:g} of {cores} physical cores")
     placed = [name for name in OPENMP_VARIABLES[1:] if environ.get(name)]
     if placed:
-        return ThreadPlan(cores, False, f"physical cores this process may use; {placed[0]} is set by the user")
+        return ThreadPlan(cores, _binds(environ), f"physical cores this process may use; {placed[0]} is set by the user")
     return ThreadPlan(cores, True, "physical cores this process may use")
 
 
@@ -182,6 +192,42 @@ def restore_removed_names():
                 setattr(numpy, name, value)
 
 
+class _ReleaseAfterMxnet:
+    """An import hook that gives the importing thread its processors back once mxnet has been loaded.
+
+    GNU OpenMP, told to bind, binds the thread that loads it to the first core at once, and every thread and process which
+    that one starts inherits it: a notebook's subprocesses would share one core. mxnet computes in threads of its own,
+    which stay bound.
+    """
+
+    def __init__(self, cpus):
+        self.cpus = cpus
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "mxnet" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is None or spec.loader is None:
+            return spec
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            try:
+                load(module)
+            finally:
+                try:
+                    os.sched_setaffinity(0, self.cpus)
+                except OSError:  # the processors allowed have changed meanwhile: nothing to give back
+                    pass
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
 _prepared = None
 
 
@@ -193,6 +239,10 @@ def prepare():
     global _prepared
     if _prepared is not None:
         return _prepared
+    for name, value in _inherited(os.environ).items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    os.environ.pop(SET_BY_US, None)
     cpus, plan, variables, opened = tuple(allowed_cpus()), thread_plan(), {}, ()
     too_late = "mxnet" in sys.modules
     if too_late:
@@ -202,24 +252,37 @@ def prepare():
                 f"instead of {plan.threads} bound threads, and training may run at half speed; "
                 f"put 'import gluon_resnet' above 'import mxnet' and start Python again", stacklevel=3)
     else:
-        variables["OMP_NUM_THREADS"] = str(plan.threads)
-        if plan.bind:
-            variables.update(OMP_PROC_BIND="true", OMP_PLACES="cores")
-        variables = {name: value for name, value in variables.items() if os.environ.get(name) != value}
+        if "set by the user" not in plan.reason:
+            variables.update(OMP_NUM_THREADS=str(plan.threads))
+            if plan.bind:
+                variables.update(OMP_PROC_BIND="true", OMP_PLACES="cores")
+        elif not os.environ.get("OMP_NUM_THREADS"):
+            variables.update(OMP_NUM_THREADS=str(plan.threads))
         os.environ.update(variables)
-        restore_removed_names()
+        if variables:
+            os.environ[SET_BY_US] = ";".join(f"{name}={value}" for name, value in variables.items())
+        if plan.bind and hasattr(os, "sched_setaffinity"):
+            sys.meta_path.insert(0, _ReleaseAfterMxnet(cpus))
+        try:
+            restore_removed_names()
+        except ImportError as error:  # PackageNotFoundError too: doctor must be able to say what is missing
+            warnings.warn(f"gluon_resnet: {error}; run: gluon-resnet doctor", stacklevel=3)
         if mxnet_build()[0] == "mxnet-cu112":
             opened = open_cuda_libraries()
     _prepared = Prepared(plan, variables, opened, too_late, cpus)
     return _prepared
 
 
-def without_prepared_variables(environ=None):
-    """A copy of the environment as it was before :func:`prepare`: for running another program with its own defaults."""
-    environ = dict(os.environ if environ is None else environ)
-    for name in prepare().variables:
-        environ.pop(name, None)
-    return environ
+def _inherited(environ):
+    """What a parent process's prepare() set, from the note it left: {name: value}."""
+    pairs = (pair.partition("=") for pair in environ.get(SET_BY_US, "").split(";") if pair)
+    return {name: value for name, _, value in pairs}
+
+
+def without_prepared_variables():
+    """A copy of the environment without what :func:`prepare` set: for another program with its own defaults."""
+    ours = (*prepare().variables, SET_BY_US)
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def threads_report():

@@ -21,5 +21,5 @@ def evaluate_accuracy(net, data_iter, device=None):
         pending.append(count_correct(net(to_device(X, device)), to_device(y, device)))
         examples += len(y)
         if len(pending) > 1:  # one batch computes while the next is prepared, no more
-            correct += float(pending.popleft().asnumpy())
-    return (correct + sum(float(count.asnumpy()) for count in pending)) / max(examples, 1)
+            correct += pending.popleft().asnumpy().item()
+    return (correct + sum(count.asnumpy().item() for count in pending)) / max(examples, 1)

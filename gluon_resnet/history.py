@@ -24,8 +24,6 @@ class History:
             self.rows.append(row)
         return True
 
-    __call__ = add
-
     def table(self):
         """The rows as a pandas DataFrame with :data:`COLUMNS`."""
         return pd.DataFrame(self.rows, columns=COLUMNS)

@@ -1,4 +1,5 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
+import os
 import resource
 import shlex
 from dataclasses import asdict, dataclass
@@ -24,10 +25,10 @@ class FashionMnistConfig:
     def command(self):
         """The command that makes this run again, every setting written out."""
         words = ["gluon-resnet", "train", "fashion-mnist", "--model", self.model, "--batch-size", str(self.batch_size),
-                 "--lr", f"{self.lr:g}", "--epochs", str(self.epochs), "--seed", str(self.seed)]
+                 "--lr", repr(self.lr), "--epochs", str(self.epochs), "--seed", str(self.seed)]
         words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
         words += ["--limit", str(self.limit)] if self.limit else []
-        words += ["--data", self.data] if self.data else []
+        words += ["--data", os.path.abspath(self.data)] if self.data else []
         words += [] if self.verify else ["--unverified"]
         return " ".join(shlex.quote(word) for word in words)
 
@@ -51,6 +52,7 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     from .data.fashion_mnist import LABELS, load_arrays
     from .devices import seed_everything, try_gpu
 
+    train.check_settings(config.epochs, config.lr)
     if config.limit is not None and config.limit < 1:
         raise ConfigError(f"limit is {config.limit}: expected a number of pictures of at least 1")
     npx.set_np()
@@ -80,12 +82,12 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
         try:
             result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop)
         except DivergedError as error:
-            result, problem = train.Result(str(device)), error
-    if hasattr(listener, "close"):
-        listener.close()
-    status = "diverged" if problem else "stopped" if result.stopped else "finished"
-    files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": peak_memory(),
-                           "problem": problem and str(problem)}, None if problem else net)
+            result, problem = error.result, error
+        finally:
+            getattr(listener, "close", lambda: None)()
+        status = "diverged" if problem else "stopped" if result.stopped else "finished"
+        files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": peak_memory(),
+                               "problem": problem and str(problem)}, None if problem else net)
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     if result.stopped:

@@ -1,4 +1,6 @@
 """Pictures of what was measured. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
+import io
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -27,3 +29,10 @@ def draw_curves(history, num_epochs=None, title=None):
     if title:
         figure.suptitle(title, fontsize=9, wrap=True)
     return figure
+
+
+def as_png(figure, dpi=110):
+    """The bytes of ``figure`` as a PNG picture."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()

@@ -28,10 +28,15 @@ def written_whole(path):
         raise
 
 
+def as_json(content):
+    """``content`` as indented JSON text."""
+    return json.dumps(content, indent=2) + "\n"
+
+
 def write_json(path, content):
     """``content`` as indented JSON at ``path``, whole or not at all."""
     with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.write_text(as_json(content))
 
 
 def default_folder(name, now=None):
@@ -81,10 +86,9 @@ class RunFolder:
 
         self._save_history()
         with self._writing("result.json") as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n")
+            temporary.write_text(as_json(summary))
         with self._writing("curves.png") as temporary:
-            figure = plots.draw_curves(self.history.table(), title=self.config.get("title"))
-            figure.savefig(temporary, dpi=110)
+            temporary.write_bytes(plots.as_png(plots.draw_curves(self.history.table(), title=self.config.get("title"))))
         if net is not None:
             with self._writing("net.params") as temporary:
                 net.save_parameters(str(temporary))

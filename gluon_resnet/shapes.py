@@ -44,7 +44,7 @@ def _forward(layer, X, where):
     try:
         Y = layer(X)
         Y.wait_to_read()
-    except mx.MXNetError as error:
+    except (mx.MXNetError, ValueError) as error:  # ValueError: gluon could not infer the shapes of deferred parameters
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "Check failed" in line or "MXNetError" in line), lines[0])
         reason = reason.split("Check failed:")[-1].split("MXNetError:")[-1].strip(" :")
@@ -55,10 +55,16 @@ def _forward(layer, X, where):
 
 def _as_input(net, X):
     """X as an array, and the network's parameters in place: initialized where nobody has done it yet."""
+    params = list(net.collect_params().values())
+    started = [param for param in params if param._data is not None or param._deferred_init]
     if isinstance(X, (tuple, list)):
-        X = zeros(parse_shape(",".join(str(size) for size in X)))
-    params = net.collect_params().values()
-    if any(param._data is None and not param._deferred_init for param in params):
+        shape = parse_shape(",".join(str(size) for size in X))
+        try:
+            X = zeros(shape, started[0].list_ctx()[0] if started else None)
+            X.wait_to_read()
+        except mx.MXNetError:
+            raise ShapeError(f"input shape {shape}: more than this machine can hold; give a smaller one") from None
+    if len(started) < len(params):
         net.initialize(ctx=X.context)
     return X
 

@@ -8,6 +8,7 @@ with a :class:`Record` after every batch.
 """
 import math
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -48,13 +49,16 @@ class Record:
         return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What a training run came to: the last Record of every epoch, the device, and whether it was stopped early."""
 
     device: str
     epochs: list = field(default_factory=list)
     stopped: bool = False
+
+    def __repr__(self):
+        return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
 
     @property
     def last(self):
@@ -92,7 +96,7 @@ class Result:
         """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
         best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
         last = self.last
-        return {"stopped": self.stopped, "device": self.device, "epochs": len(self.epochs),
+        return {"stopped": self.stopped, "device": self.device, "epochs": sum(record.test_acc is not None for record in self.epochs),
                 "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
                 "test_acc": last.test_acc if last else None, "best_test_acc": best,
                 "examples": self._sum("examples"), "train_seconds": self._sum("seconds"),
@@ -116,6 +120,7 @@ def interruptible():
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
+        print("\nstopping after this batch (Ctrl-C again: at once)", file=sys.stderr, flush=True)
 
     before = signal.signal(signal.SIGINT, ask)
     try:
@@ -130,6 +135,9 @@ def _until(stop, batches):
         if stop():
             return
         yield batch
+
+
+LATE = 0.005  # seconds: a batch that takes longer was not ready
 
 
 class _Epoch:
@@ -148,8 +156,8 @@ class _Epoch:
         if self.pending is None:
             return
         (loss, correct, examples), self.pending = self.pending, None
-        self.loss += float(loss.asnumpy())
-        self.correct += float(correct.asnumpy())
+        self.loss += loss.asnumpy().item()
+        self.correct += correct.asnumpy().item()
         self.examples += examples
         self.batch += 1
         if not math.isfinite(self.loss):
@@ -175,7 +183,8 @@ def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
     """One pass over ``train_iter``; returns the Record it ends with, or None where it was stopped before a batch."""
     batches, asked = iter(train_iter), perf_counter()
     for X, y in batches:
-        sums.wait_seconds += perf_counter() - asked
+        waited = perf_counter() - asked
+        sums.wait_seconds += waited
         X, y = to_device(X, device), to_device(y, device)
         with autograd.record():
             y_hat = _forward(net, X)
@@ -189,6 +198,9 @@ def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
         sums.pending = under_way
         if stop():
             break
+        if waited > LATE:
+            # Data are late. What the device computes meanwhile is not waiting: let it finish before the clock starts.
+            mx.nd.waitall()
         asked = perf_counter()
     else:
         sums.wait_seconds += perf_counter() - asked
@@ -199,6 +211,14 @@ def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
     return sums.record() if sums.batch else None
 
 
+def check_settings(num_epochs, lr):
+    """Raise ConfigError unless these can be trained with."""
+    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
+        raise ConfigError(f"num_epochs is {num_epochs!r}: expected a whole number of at least 1")
+    if not lr > 0 or not math.isfinite(lr):
+        raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
+
+
 def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False):
     """Train ``net`` from Xavier's initial values by SGD on softmax cross-entropy, and return the :class:`Result`.
 
@@ -207,10 +227,8 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
     true the batch under way is finished and the rest left. Raises ConfigError, DivergedError when the loss stops being a
     finite number, and ModelError for a network that cannot take the arrays in force.
     """
-    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
-        raise ConfigError(f"num_epochs is {num_epochs!r}: expected a whole number of at least 1")
-    if not lr > 0 or not math.isfinite(lr):
-        raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
+    check_settings(num_epochs, lr)
+    result = Result(str(device))
 
     def tell(record):
         for listener in listeners:
@@ -221,12 +239,17 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
         net.hybridize(static_alloc=True, static_shape=True)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": lr})
-    result = Result(str(device))
     for epoch in range(1, num_epochs + 1):
         sums = _Epoch(epoch, len(train_iter))
-        record = _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop)
+        try:
+            record = _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop)
+        except DivergedError as error:
+            error.result = result  # the epochs before
+            raise
         if record:
             tell(record)
+        elif not stop():
+            raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if not stop():
             asked = perf_counter()
             test_acc = evaluate_accuracy(net, _until(stop, test_iter), device)
@@ -251,8 +274,12 @@ def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners
 
     device = try_gpu() if device is None else device
     listeners = [default_listener(num_epochs)] if listeners is None else listeners
-    with interruptible() as stop:
-        result = fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+    try:
+        with interruptible() as stop:
+            result = fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+    finally:
+        for listener in listeners:
+            getattr(listener, "close", lambda: None)()
     if result.stopped:
         print("stopped by Ctrl-C")
     if result.last:

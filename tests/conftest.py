@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import gluon_resnet as gr  # before mxnet, as everywhere
+import gluon_resnet  # noqa: F401  before mxnet, as everywhere
 
 import mxnet as mx  # noqa: E402
 import numpy  # noqa: E402
@@ -22,9 +22,10 @@ REAL_HOME = sources.home()  # the user's own cache, where the full data may be
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
-    """No test reads or writes the user's caches, and no test reaches a mirror or apt-get."""
+    """No test reads or writes the user's caches; mirrors of the tests' own are reached directly."""
     monkeypatch.setenv("GLUON_RESNET_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "mxnet"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -135,6 +136,3 @@ def relative_error(found, expected):
     """Largest difference relative to the largest expected value."""
     found, expected = (numpy.asarray(value, dtype=numpy.float64) for value in (found, expected))
     return abs(found - expected).max() / abs(expected).max()
-
-
-__all__ = ["gr"]

@@ -112,6 +112,16 @@ def test_without_a_fused_operator_the_result_is_the_same(both_modes, monkeypatch
     assert relative_error(blk(X).asnumpy(), fused) < 1e-6
 
 
+def test_other_types_than_float32(both_modes):
+    """oneDNN's fused operator takes float32 alone; for others the block runs the two."""
+    blk, X = gr.Residual(4), random_array(2, 4, 6, 6)
+    blk.initialize(mx.init.Normal(0.3))
+    expected = blk(X).asnumpy()
+    blk.cast("float64")
+    found = blk(X.astype("float64")).asnumpy()
+    assert found.dtype == numpy.float64 and relative_error(found, expected) < 1e-5
+
+
 def test_symbols_without_a_device_use_only_operators_that_every_device_has():
     blk = gr.Residual(4)
     ops = {node for node in blk(mx.sym.var("data")).tojson().split('"') if "Norm" in node}

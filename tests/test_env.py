@@ -91,14 +91,15 @@ def test_what_the_user_set_stays(tmp_path, allowed):
     assert plan(root, OMP_NUM_THREADS="3") == env.ThreadPlan(3, False, "OMP_NUM_THREADS is set by the user")
     assert plan(root, OMP_NUM_THREADS="3,2").threads == 3
     found = plan(root, OMP_PROC_BIND="spread")
-    assert (found.threads, found.bind) == (8, False) and "OMP_PROC_BIND" in found.reason
+    assert (found.threads, found.bind) == (8, True) and "OMP_PROC_BIND" in found.reason
+    assert not plan(root, OMP_PROC_BIND="false").bind
     with pytest.warns(UserWarning, match="OMP_NUM_THREADS='many'"):
         assert plan(root, OMP_NUM_THREADS="many").threads == 8
 
 
 def python(code, **environ):
     """Run ``code`` in a fresh Python without our own OpenMP variables; gives the finished process."""
-    clean = {name: value for name, value in os.environ.items() if name not in env.OPENMP_VARIABLES}
+    clean = {name: value for name, value in os.environ.items() if name not in (*env.OPENMP_VARIABLES, env.SET_BY_US)}
     return subprocess.run([sys.executable, "-W", "always", "-c", code], env={**clean, **environ}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
 
@@ -180,6 +181,27 @@ def test_removed_numpy_names_are_put_back(monkeypatch):
         del vars(numpy)[name]
     env.restore_removed_names()
     assert numpy.bool is bool and numpy.object is object
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+@pytest.mark.parametrize("first", ["import mxnet", "gluon_resnet.train_ch6"])
+def test_python_keeps_all_its_processors_and_mxnets_threads_are_bound(first):
+    code = (f"import os, gluon_resnet\nbefore = os.sched_getaffinity(0)\n{first}\nimport mxnet as mx\n"
+            "a = mx.nd.ones((300, 300)); mx.nd.dot(a, a).wait_to_read()\n"
+            "masks = [os.sched_getaffinity(int(t)) for t in os.listdir('/proc/self/task')]\n"
+            "bound = any(mask < before for mask in masks)\n"
+            "plan = gluon_resnet.env.prepare().plan\n"
+            "print(os.sched_getaffinity(0) == before, bound == (plan.bind and plan.threads > 1), plan.reason)")
+    expected = f"True True {env.thread_plan({}).reason}"
+    assert python(code).stdout.strip() == expected
+    parent = f"import subprocess, sys, gluon_resnet\nsubprocess.run([sys.executable, '-c', {code!r}])"
+    assert python(parent).stdout.strip() == expected  # a child does not take our variables for the user's
+
+
+def test_a_child_keeps_what_the_user_set_for_it():
+    code = ("import os, subprocess, sys, gluon_resnet\nos.environ['OMP_NUM_THREADS'] = '7'\n"
+            f"subprocess.run([sys.executable, '-c', 'import gluon_resnet; ' + {SHOW!r}])")
+    assert python(code).stdout.strip() == "['7', None, None]"
 
 
 def test_mxnet_runs_on_this_python():

@@ -79,6 +79,11 @@ def test_the_users_choice_comes_first(tmp_path):
     assert process.stdout.strip() == "found-3.8"
 
 
+def test_a_choice_that_does_not_serve_is_said(tmp_path):
+    process = find_python(programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.7")}, tmp_path=tmp_path, PYTHON="mine")
+    assert process.returncode == 1 and "PYTHON=mine is no Python 3.8 to 3.13" in process.stderr
+
+
 def test_one_version_asked_for(tmp_path):
     process = find_python("3.12", programs={"python3.11": stand_in("3.11"), "python3": stand_in("3.12")}, tmp_path=tmp_path)
     assert process.stdout.strip() == "found-3.12"

@@ -5,19 +5,13 @@ import sys
 import gluon_resnet as gr
 
 import mxnet as mx
-from common import Clock, openmp_threads, tell
+from common import Timed, openmp_threads, tell
 
 settings = json.loads(sys.argv[1])
 mx.npx.set_np()
 batch_size, size = settings["batch_size"], settings["size"]
-count = settings["batches"] * batch_size
-train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=count)
-warm_up = gr.ArrayBatches(train_iter.images[:2 * batch_size], train_iter.labels[:2 * batch_size], batch_size, size)
+train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settings["batches"] * batch_size)
 test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
-net = gr.resnet18()
-gr.fit(net, warm_up, test_iter, 1, 0.05, mx.cpu())
-mx.nd.waitall()
-with Clock() as clock:
-    result = gr.fit(net, train_iter, test_iter, 1, 0.05, mx.cpu())
-    mx.nd.waitall()
-tell(count, clock.seconds, f"mxnet {mx.__version__}", openmp_threads(), result.examples_per_sec)
+timed = Timed(train_iter, mx.nd.waitall)
+gr.fit(gr.resnet18(), timed, test_iter, 1, 0.05, mx.cpu())
+tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())

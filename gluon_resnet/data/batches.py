@@ -3,7 +3,6 @@
 Pictures stay uint8 as they are; only the batches under way are resized and turned into float32. A thread is enough: it
 resizes tens of thousands of pictures a second, and there is no process to hang (apache/mxnet #18224) or to leak (#20959).
 """
-import os
 import queue
 import threading
 
@@ -12,7 +11,6 @@ import numpy
 from mxnet.util import is_np_array
 from PIL import Image
 
-from .. import env
 from ..errors import ConfigError
 
 AHEAD = 3  # batches kept ready
@@ -39,8 +37,6 @@ def prefetch(make_items, ahead=AHEAD):
                 continue
 
     def work():
-        if hasattr(os, "sched_setaffinity"):  # OpenMP binds the thread that starts us to one core, and we inherit that
-            os.sched_setaffinity(threading.get_native_id(), env.prepare().cpus)
         try:
             for item in make_items():
                 put((item, None))

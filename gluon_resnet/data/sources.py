@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from ..errors import DataError
 
 CHUNK = 1 << 16
+ADVICE = "replace it by a whole copy, or remove it and leave --data out to have one fetched"
 TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 
 
@@ -44,14 +45,22 @@ class DataSet:
     debian_folder: str  # where that package puts the files
 
 
+def _folder(text):
+    """A path with its ``~`` written out."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # no HOME and no such user
+        raise DataError(f"{text}: {error}; set GLUON_RESNET_HOME, or name a folder with --data") from None
+
+
 def home():
     """The suite's cache: ``$GLUON_RESNET_HOME``, by default ``~/.cache/gluon-resnet``."""
-    return Path(os.environ.get("GLUON_RESNET_HOME") or Path.home() / ".cache" / "gluon-resnet").expanduser()
+    return _folder(os.environ.get("GLUON_RESNET_HOME") or "~/.cache/gluon-resnet")
 
 
 def local_folders(dataset):
     """Folders that may hold ``dataset`` on this machine, in the order they are looked at: (what it is, path)."""
-    mxnet_home = Path(os.environ.get("MXNET_HOME") or Path.home() / ".mxnet").expanduser()
+    mxnet_home = _folder(os.environ.get("MXNET_HOME") or "~/.mxnet")
     return [("the suite's cache", home() / dataset.folder),
             ("mxnet's cache", mxnet_home / "datasets" / dataset.folder),
             (f"Debian's {dataset.debian_package}", Path(dataset.debian_folder))]
@@ -60,7 +69,7 @@ def local_folders(dataset):
 def find_file(folder, file):
     """Path of ``file`` in ``folder``, plain or gzipped, or None."""
     for name in (file.name, file.name + ".gz"):
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):
             return folder / name
     return None
 
@@ -73,7 +82,7 @@ def read_file(path):
                 return stream.read()
         return path.read_bytes()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}); delete it and run the command again") from None
+        raise DataError(f"{path}: damaged gzip file ({error}); {ADVICE}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
@@ -81,12 +90,10 @@ def read_file(path):
 def check(path, content, file):
     """Raise DataError unless ``content``, the decompressed bytes of ``path``, are those of ``file``."""
     if len(content) != file.size:
-        raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); "
-                        f"delete it and run the command again")
+        raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); {ADVICE}")
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        raise DataError(f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; "
-                        f"delete it and run the command again")
+        raise DataError(f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; {ADVICE}")
 
 
 def load_folder(dataset, folder, verify=True):
@@ -94,14 +101,16 @@ def load_folder(dataset, folder, verify=True):
 
     With ``verify=False`` any content passes: for other data in the same format.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected one with {_names(dataset)} (plain or .gz)")
+    folder = _folder(folder)
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: no such folder, or none that may be read; expected one with {_names(dataset)} "
+                        f"(plain or .gz)")
     contents = {}
     paths = {file: find_file(folder, file) for file in dataset.files}
     for file, path in paths.items():
         if path is None:
-            raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {_names(dataset)}")
+            raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {_names(dataset)}; "
+                            f"{ADVICE}")
     for file, path in paths.items():
         content = read_file(path)
         if verify:
@@ -137,7 +146,7 @@ def load(dataset, folder=None, verify=True, say=None):
     """
     say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     if folder is not None:
-        return "the folder given", Path(folder).expanduser(), load_folder(dataset, folder, verify)
+        return "the folder given", _folder(folder), load_folder(dataset, folder, verify)
     found = load_local(dataset, say)
     if found:
         return found
@@ -167,9 +176,10 @@ def _bar(title, total):
 
 def _store(chunks, target, file):
     """Write decompressed ``chunks`` to ``target`` so that it appears whole and verified or not at all."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    part, digest, size = Path(name), hashlib.sha256(), 0
+    part, digest, size = None, hashlib.sha256(), 0
     try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        part = Path(name)
         with os.fdopen(handle, "wb") as stream:
             for chunk in chunks:
                 size += len(chunk)
@@ -185,7 +195,7 @@ def _store(chunks, target, file):
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error.strerror}") from None
     finally:
-        if part.exists():
+        if part and part.exists():
             part.unlink()
 
 
@@ -253,7 +263,7 @@ def _fetch_debian(dataset, cache, say):
         raise DataError("no apt-get and dpkg-deb on this machine")
     with tempfile.TemporaryDirectory(prefix="gluon-resnet-") as name:
         temporary = Path(name)
-        say(f"fetching Debian's package {dataset.debian_package} (31 MB) with apt-get download")
+        say(f"fetching Debian's package {dataset.debian_package} with apt-get download")
         package = _apt_download(dataset.debian_package, temporary)
         _run(["dpkg-deb", "-x", str(package), str(temporary / "tree")])
         folder = temporary / "tree" / dataset.debian_folder.lstrip("/")
