@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
-DEMO := --model resnet18 --no-resize --limit 20000 --epochs 3
+DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
 .PHONY: help demo test test-slow doctor bench check-cu112 test-pythons constraints setup setup-dev clean
 

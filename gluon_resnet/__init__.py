@@ -25,6 +25,7 @@ _HOMES = {
     "train_ch6": "train", "fit": "train", "Record": "train", "Result": "train",
     "evaluate_accuracy": "evaluate",
     "try_gpu": "devices", "num_gpus": "devices", "seed_everything": "devices",
+    "set_precision": "precision", "Conv2D": "blocks",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]

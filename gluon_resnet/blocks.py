@@ -15,6 +15,7 @@ import os
 
 import mxnet as mx
 import numpy
+from mxnet.contrib.amp.amp import bfloat16
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
@@ -38,6 +39,20 @@ def project(X, conv, bn):
     for layer in (conv, bn):
         X = X if layer is None else layer(X)
     return X
+
+
+class Conv2D(nn.Conv2D):
+    """Gluon's convolution, (N, C, H, W) float32 to float32, that can multiply in bfloat16: see precision.py."""
+
+    precision = "float32"
+
+    def hybrid_forward(self, F, x, weight, bias=None):
+        if self.precision == "float32":
+            return super().hybrid_forward(F, x, weight, bias)
+        inputs = [value.as_nd_ndarray() if is_np_array() else value for value in (x, weight, bias) if value is not None]
+        Y = F.Convolution(*(F.amp_cast(value, dtype=bfloat16) for value in inputs), name="fwd", **self._kwargs)
+        Y = F.amp_cast(Y, dtype="float32")
+        return Y.as_np_ndarray() if is_np_array() else Y
 
 
 class BatchNorm(nn.BatchNorm):
@@ -96,11 +111,11 @@ class Residual(nn.HybridBlock):
                  shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, **kwargs):
         super().__init__(**kwargs)
         stride = [strides if i == stride_at else 1 for i in range(2)]
-        self.conv1 = nn.Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[0], use_bias=conv_bias[0])
-        self.conv2 = nn.Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
+        self.conv1 = Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[0], use_bias=conv_bias[0])
+        self.conv2 = Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
         self.conv3, self.bn3 = None, None
         if use_1x1conv:
-            self.conv3 = nn.Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
+            self.conv3 = Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
         self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps)
         self.bn2 = BatchNorm(epsilon=bn_eps)
         if use_1x1conv and shortcut_bn:
@@ -130,12 +145,12 @@ class Bottleneck(nn.HybridBlock):
             raise ShapeError(f"Bottleneck: num_channels is {num_channels}: expected a multiple of 4")
         stride = [strides if i == stride_at else 1 for i in range(3)]
         width = num_channels // 4
-        self.conv1 = nn.Conv2D(width, kernel_size=1, strides=stride[0], use_bias=conv_bias[0])
-        self.conv2 = nn.Conv2D(width, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
-        self.conv3 = nn.Conv2D(num_channels, kernel_size=1, strides=stride[2], use_bias=conv_bias[2])
+        self.conv1 = Conv2D(width, kernel_size=1, strides=stride[0], use_bias=conv_bias[0])
+        self.conv2 = Conv2D(width, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
+        self.conv3 = Conv2D(num_channels, kernel_size=1, strides=stride[2], use_bias=conv_bias[2])
         self.conv4, self.bn4 = None, None
         if use_1x1conv:
-            self.conv4 = nn.Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
+            self.conv4 = Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
         self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps)
         self.bn2 = BatchNorm(with_relu=True, epsilon=bn_eps)
         self.bn3 = BatchNorm(epsilon=bn_eps)

@@ -121,12 +121,15 @@ def train():
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.05, show_default=True,
               help="Learning rate of SGD.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="bfloat16: faster convolutions on a CPU with AVX512-BF16.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N pictures only.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @_data_folder
 @click.option("--unverified", is_flag=True, help="Take other pictures in the same format from --data.")
 @click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
-def train_fashion_mnist(model, resize, no_resize, batch_size, lr, epochs, limit, seed, data_dir, unverified, out):
+def train_fashion_mnist(model, resize, no_resize, batch_size, lr, epochs, precision, limit, seed, data_dir, unverified,
+                        out):
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one."""
     from .launch import FashionMnistConfig
     from .launch import train_fashion_mnist as run
@@ -134,7 +137,7 @@ def train_fashion_mnist(model, resize, no_resize, batch_size, lr, epochs, limit,
     if unverified and not data_dir:
         raise click.UsageError("--unverified goes with --data DIR")
     config = FashionMnistConfig(model=model, resize=None if no_resize else resize, batch_size=batch_size, lr=lr,
-                                epochs=epochs, seed=seed, limit=limit, data=data_dir, verify=not unverified)
+                                epochs=epochs, precision=precision, seed=seed, limit=limit, data=data_dir, verify=not unverified)
     result, _ = run(config, out, click.echo)
     if result.stopped:
         sys.exit(130)

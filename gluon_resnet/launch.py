@@ -17,6 +17,7 @@ class FashionMnistConfig:
     batch_size: int = 256
     lr: float = 0.05
     epochs: int = 10
+    precision: str = "float32"
     seed: int = 0
     limit: Optional[int] = None  # train on the first pictures only
     data: Optional[str] = None
@@ -27,6 +28,7 @@ class FashionMnistConfig:
         words = ["gluon-resnet", "train", "fashion-mnist", "--model", self.model, "--batch-size", str(self.batch_size),
                  "--lr", repr(self.lr), "--epochs", str(self.epochs), "--seed", str(self.seed)]
         words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
+        words += ["--precision", self.precision] if self.precision != "float32" else []
         words += ["--limit", str(self.limit)] if self.limit else []
         words += ["--data", os.path.abspath(self.data)] if self.data else []
         words += [] if self.verify else ["--unverified"]
@@ -36,6 +38,27 @@ class FashionMnistConfig:
 def peak_memory():
     """Largest resident size of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _batches(config):
+    """(training batches, test batches, training pictures there are, where they were found)."""
+    from .data.batches import ArrayBatches
+    from .data.fashion_mnist import load_arrays
+
+    if config.limit is not None and config.limit < 1:
+        raise ConfigError(f"limit is {config.limit}: expected a number of pictures of at least 1")
+    (images, labels), test, where = load_arrays(config.data, config.verify)
+    return (ArrayBatches(images[:config.limit], labels[:config.limit], config.batch_size, config.resize, shuffle=True),
+            ArrayBatches(*test, config.batch_size, config.resize), len(images), where)
+
+
+def _title(config, spec, train_iter, total, size, device):
+    """One line that says what is run on what."""
+    count = train_iter.num_examples
+    part = f"all {total:,}" if count == total else f"the first {count:,} of {total:,}"
+    precision = "" if config.precision == "float32" else f", {config.precision}"
+    return (f"{spec.name} on Fashion-MNIST: {part} training pictures at {size[0]}x{size[1]}, batch size "
+            f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}")
 
 
 def train_fashion_mnist(config, out=None, say=print, make_listener=None):
@@ -48,31 +71,23 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     from mxnet import npx
 
     from . import display, models, runs, shapes, specs, train
-    from .data.batches import ArrayBatches
-    from .data.fashion_mnist import LABELS, load_arrays
+    from .data.fashion_mnist import LABELS
     from .devices import seed_everything, try_gpu
+    from .precision import set_precision
 
-    train.check_settings(config.epochs, config.lr)
-    if config.limit is not None and config.limit < 1:
-        raise ConfigError(f"limit is {config.limit}: expected a number of pictures of at least 1")
     npx.set_np()
-    spec = specs.parse_model(config.model, num_classes=len(LABELS))
-    (train_images, train_labels), (test_images, test_labels), where = load_arrays(config.data, config.verify)
-    total, device = len(train_images), try_gpu()
-    train_iter = ArrayBatches(train_images[:config.limit], train_labels[:config.limit], config.batch_size,
-                              config.resize, shuffle=True)
-    test_iter = ArrayBatches(test_images, test_labels, config.batch_size, config.resize)
-    height, width = train_iter.size or train_images.shape[1:3]
-
+    train.check_settings(config.epochs, config.lr)
+    spec, device = specs.parse_model(config.model, num_classes=len(LABELS)), try_gpu()
+    train_iter, test_iter, total, where = _batches(config)
+    size = train_iter.size or train_iter.images.shape[1:3]
     net = models.build(spec)
-    walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, height, width)))
-    part = "all" if train_iter.num_examples == total else "the first"
-    title = (f"{spec.name} on Fashion-MNIST: {part} {train_iter.num_examples:,} of {total:,} training pictures at "
-             f"{height}x{width}, batch size {config.batch_size}, lr {config.lr:g}, seed {config.seed}, on {device}")
+    set_precision(net, config.precision, device)
+    walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, *size)))
+    title = _title(config, spec, train_iter, total, size, device)
     folder = runs.RunFolder(out or runs.default_folder(f"{spec.name}-fashion-mnist"),
                             {"command": config.command(), "title": title, "config": asdict(config),
                              "network": asdict(spec), "data": where})
-    for line in (title, f"data: {where}", f"shapes of one picture, 1x1x{height}x{width}:", *walk):
+    for line in (title, f"data: {where}", f"shapes of one picture, 1x1x{size[0]}x{size[1]}:", *walk):
         say(line)
 
     listener = (make_listener or display.default_listener)(config.epochs)
@@ -80,7 +95,8 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop)
+            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop,
+                               config.precision)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
@@ -90,14 +106,15 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
                                "problem": problem and str(problem)}, None if problem else net)
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
-    if result.stopped:
-        say(f"stopped by Ctrl-C after {'epoch %d, batch %d of %d' % _stand(result) if result.last else 'no batch'}; "
-            f"what there is was kept")
-    for line in result.lines() if result.last else ():
-        say(line)
+    _report(result, say)
     say(f"run folder: {folder.path} ({', '.join(files)})")
     return result, folder
 
 
-def _stand(result):
-    return result.last.epoch, result.last.batch, result.last.num_batches
+def _report(result, say):
+    last = result.last
+    if result.stopped:
+        place = f"epoch {last.epoch}, batch {last.batch} of {last.num_batches}" if last else "no batch"
+        say(f"stopped by Ctrl-C after {place}; what there is was kept")
+    for line in result.lines() if last else ():
+        say(line)

@@ -21,6 +21,7 @@ from mxnet import autograd, gluon, init
 from .devices import to_device, try_gpu
 from .errors import ConfigError, DivergedError, ModelError
 from .evaluate import count_correct, evaluate_accuracy
+from .precision import set_precision
 
 
 @dataclass(frozen=True)
@@ -219,12 +220,13 @@ def check_settings(num_epochs, lr):
         raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
 
 
-def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False):
+def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None):
     """Train ``net`` from Xavier's initial values by SGD on softmax cross-entropy, and return the :class:`Result`.
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
     with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
-    true the batch under way is finished and the rest left. Raises ConfigError, DivergedError when the loss stops being a
+    true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or, for
+    any network as it is, None. Raises ConfigError, DivergedError when the loss stops being a
     finite number, and ModelError for a network that cannot take the arrays in force.
     """
     check_settings(num_epochs, lr)
@@ -234,6 +236,8 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
         for listener in listeners:
             listener(record)
 
+    if precision is not None:
+        set_precision(net, precision, device)
     net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)

@@ -13,5 +13,5 @@ batch_size, size = settings["batch_size"], settings["size"]
 train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settings["batches"] * batch_size)
 test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
 timed = Timed(train_iter, mx.nd.waitall)
-gr.fit(gr.resnet18(), timed, test_iter, 1, 0.05, mx.cpu())
+gr.fit(gr.resnet18(), timed, test_iter, 1, 0.05, mx.cpu(), precision=settings["way"])
 tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())
