@@ -82,19 +82,20 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
     measured = compare(rounds, batches, batch_size, size, torch_python, say)
     say("a training run with all of Fashion-MNIST in memory ...")
-    memory = _run(sys.executable, "memory.py", {"batches": batches, "batch_size": batch_size, "size": size}, env.without_prepared_variables())
+    settings, plain = {"batches": batches, "batch_size": batch_size, "size": size}, env.without_prepared_variables()
+    memory = _run(sys.executable, "memory.py", settings, plain)
     cost = []
     if depths:
         say("one example's cost by depth ...")
-        cost = _run(sys.executable, "depths.py", {"size": size}, env.without_prepared_variables())["rows"]
+        cost = _run(sys.executable, "depths.py", settings, plain)["rows"]
     report = system.report()
-    runs.write_json(folder / "train.json", {"rounds": rounds, "batches": batches, "batch_size": batch_size, "size": size,
-                                            "measured": measured, "memory": memory, "depths": cost, "system": report})
+    runs.write_json(folder / "train.json", {"rounds": rounds, **settings, "measured": measured, "memory": memory,
+                                            "depths": cost, "system": report})
     cpu = report["cpu"]
     text = [f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed", "",
             f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
-            f"{report['git_commit']}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real Fashion-MNIST (gluon-resnet "
-            f"resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on one random batch.", "",
+            f"{report['git_commit']}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
+            f"Fashion-MNIST (gluon-resnet resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on one random batch.", "",
             table(measured).to_markdown(index=False), "",
             f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 tested): peak "
             f"resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB."]

@@ -148,11 +148,11 @@ def test_output_that_cannot_be_written(run_cli, small_folder, tmp_path):
 
 def test_no_network_is_one_line(run_cli, tmp_path):
     """As on a machine without the data, a way to a mirror, or apt-get."""
-    code = ("import sys\nfrom gluon_resnet import cli\nfrom gluon_resnet.data import fashion_mnist, sources\n"
+    code = ("import sys\nfrom gluon_resnet import cli\nfrom gluon_resnet.data import fashion_mnist, fetch, sources\n"
             "table = vars(fashion_mnist.FASHION_MNIST)\n"
             "fashion_mnist.FASHION_MNIST = sources.DataSet(**{**table, 'mirrors': ('https://127.0.0.1:9',), "
             "'debian_folder': '/nowhere'})\n"
-            "sources.shutil.which = lambda program: None\ncli.main(['data', 'fashion-mnist'])")
+            "fetch.shutil.which = lambda program: None\ncli.main(['data', 'fashion-mnist'])")
     process = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = one_line_error(process)
     assert "127.0.0.1:9: ConnectionError" in line and "apt-get install dataset-fashion-mnist" in line

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gluon_resnet.data import fashion_mnist, sources
+from gluon_resnet.data import fashion_mnist, fetch, sources
 from gluon_resnet.errors import DataError
 from tests.conftest import idx, small_arrays, write_idx_folder
 
@@ -43,7 +43,7 @@ def mirror(tmp_path):
 
 @pytest.fixture
 def no_apt(monkeypatch):
-    monkeypatch.setattr(sources.shutil, "which", lambda program: None)
+    monkeypatch.setattr(fetch.shutil, "which", lambda program: None)
 
 
 @pytest.mark.parametrize("gzipped", [False, True])

@@ -1,1 +1,1 @@
-"""Data: find and verify files (``sources``), read them (``fashion_mnist``), make batches of them (``batches``)."""
+"""Data: find and verify files (``sources``), fetch them (``fetch``), read them (``fashion_mnist``), make batches of them (``batches``)."""
