@@ -119,15 +119,22 @@ def test_importing_respects_the_user():
     assert python("import gluon_resnet; " + SHOW, OMP_NUM_THREADS="1").stdout.strip() == "['1', None, None]"
 
 
+#: What a user on Python 3.12 or NumPy 1.24 has to write to import mxnet without us.
+BY_HAND = ("import numpy\ntry:\n    import setuptools\nexcept ImportError:\n    pass\n"
+           "for name in ('bool', 'int', 'float', 'complex', 'object', 'str'):\n"
+           "    setattr(numpy, name, getattr(__import__('builtins'), name))\n")
+
+
 def test_mxnet_first_warns_once():
-    process = python("import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n" + SHOW)
+    process = python(BY_HAND + "import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n" + SHOW)
     warnings = [line for line in process.stderr.splitlines() if "mxnet was imported before gluon_resnet" in line]
     assert len(warnings) == 1 and "put 'import gluon_resnet' above 'import mxnet'" in warnings[0]
     assert process.stdout.strip() == "[None, None, None]"
 
 
 def test_mxnet_first_with_the_users_own_threads_is_fine():
-    assert "mxnet was imported" not in python("import mxnet, gluon_resnet", OMP_NUM_THREADS="2").stderr
+    process = python(BY_HAND + "import mxnet, gluon_resnet", OMP_NUM_THREADS="2")
+    assert process.returncode == 0 and "mxnet was imported" not in process.stderr
 
 
 def test_another_program_gets_the_environment_as_it_was():
