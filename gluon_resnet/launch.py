@@ -95,8 +95,7 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop,
-                               config.precision)
+            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
