@@ -17,7 +17,7 @@ import pandas as pd
 
 from . import env, runs, system
 from .errors import BackendError, ConfigError
-from .precision import NATIVE
+from .precision import is_native
 
 WORKERS = Path(__file__).resolve().parent / "bench_workers"
 
@@ -37,7 +37,7 @@ def _programs(torch_python):
     plain = env.without_prepared_variables()  # the others run with their own default threads
     programs = [("gluon-resnet", sys.executable, "ours.py:float32", plain),
                 ("d2l 1.0.3 train_ch6", sys.executable, "d2l_own.py", {**plain, "MPLBACKEND": "Agg"})]
-    if set(NATIVE) & set(system.cpu()["instruction_sets"]):
+    if is_native():
         programs.append(("gluon-resnet, bfloat16", sys.executable, "ours.py:bfloat16", plain))
     if torch_python:
         programs += [(f"PyTorch {way}", torch_python, f"pytorch.py:{way}", plain) for way in ("eager", "channels_last")]

@@ -22,16 +22,21 @@ from mxnet.util import is_np_array
 from .errors import ShapeError
 
 
+def classic(operator, *inputs, **settings):
+    """The result of one of MXNet's classic operators, such as ``F.elemwise_add``, in NumPy mode and outside it."""
+    if not is_np_array():
+        return operator(*inputs, **settings)
+    return operator(*(value.as_nd_ndarray() for value in inputs), **settings).as_np_ndarray()
+
+
 def add(F, Y, X):
-    """Y + X, both (N, C, H, W), by the operator that keeps oneDNN's memory layout, in NumPy mode and outside it."""
-    if is_np_array():
-        return F.elemwise_add(Y.as_nd_ndarray(), X.as_nd_ndarray()).as_np_ndarray()
-    return F.elemwise_add(Y, X)
+    """Y + X, both (N, C, H, W), by the operator that keeps oneDNN's memory layout."""
+    return classic(F.elemwise_add, Y, X)
 
 
 def relu(F, X):
     """max(X, 0) elementwise, by the operator that keeps oneDNN's memory layout."""
-    return F.npx.activation(X, act_type="relu") if is_np_array() else F.Activation(X, act_type="relu")
+    return classic(F.Activation, X, act_type="relu")
 
 
 def project(X, conv, bn):
@@ -41,18 +46,21 @@ def project(X, conv, bn):
     return X
 
 
+def cast(F, X, precision):
+    """X as float32 or bfloat16 numbers; the gradient comes back as X's own."""
+    return classic(F.amp_cast, X, dtype=bfloat16 if precision == "bfloat16" else precision)
+
+
 class Conv2D(nn.Conv2D):
-    """Gluon's convolution, (N, C, H, W) float32 to float32, that can multiply in bfloat16: see precision.py."""
+    """Gluon's convolution over (N, C, H, W) that can take and give bfloat16, from float32 weights: see precision.py."""
 
     precision = "float32"
 
     def hybrid_forward(self, F, x, weight, bias=None):
         if self.precision == "float32":
             return super().hybrid_forward(F, x, weight, bias)
-        inputs = [value.as_nd_ndarray() if is_np_array() else value for value in (x, weight, bias) if value is not None]
-        Y = F.Convolution(*(F.amp_cast(value, dtype=bfloat16) for value in inputs), name="fwd", **self._kwargs)
-        Y = F.amp_cast(Y, dtype="float32")
-        return Y.as_np_ndarray() if is_np_array() else Y
+        inputs = [cast(F, value, self.precision) for value in (x, weight, bias) if value is not None]
+        return classic(F.Convolution, *inputs, name="fwd", **self._kwargs)
 
 
 class BatchNorm(nn.BatchNorm):
@@ -61,7 +69,10 @@ class BatchNorm(nn.BatchNorm):
     With ``with_relu`` it returns relu(batch norm(X)), with the same parameters. On a CPU in float32 that is one oneDNN
     operator instead of two passes over memory; elsewhere (a GPU has no such operator) it is the two. Gluon's own
     ``nn.BatchNormReLU`` does not serve: under ``npx.set_np()`` mxnet 1.9.1 leaves its ReLU out without a word.
+    Pictures in bfloat16 (precision.py) are normalized with statistics and parameters in float32.
     """
+
+    precision = "float32"
 
     def __init__(self, with_relu=False, **kwargs):
         super().__init__(**kwargs)
@@ -81,22 +92,33 @@ class BatchNorm(nn.BatchNorm):
             on_cpu = all(ctx.device_type == "cpu" for ctx in self.gamma.list_ctx())
         except RuntimeError:  # not initialized: no device to speak of, stay portable
             return False
-        return (on_cpu and self._data_dtype == "float32" and self._kwargs["axis"] == 1
+        return (on_cpu and self._data_dtype == self.precision == "float32" and self._kwargs["axis"] == 1
                 and mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
 
     def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
-        if not self.with_relu:
-            return super().hybrid_forward(F, x, gamma, beta, running_mean, running_var)
-        if not self._can_fuse():
-            return relu(F, super().hybrid_forward(F, x, gamma, beta, running_mean, running_var))
         inputs = (x, gamma, beta, running_mean, running_var)
-        if not is_np_array():
-            return F.contrib.BatchNormWithReLU(*inputs, name="fwd", **self._kwargs)
-        inputs = [value.as_nd_ndarray() for value in inputs]
-        return F.contrib.BatchNormWithReLU(*inputs, name="fwd", **self._kwargs).as_np_ndarray()
+        if self.with_relu and self._can_fuse():
+            return classic(F.contrib.BatchNormWithReLU, *inputs, name="fwd", **self._kwargs)
+        Y = classic(F.BatchNorm, *inputs, name="fwd", **self._kwargs)
+        return relu(F, Y) if self.with_relu else Y
 
 
-class Residual(nn.HybridBlock):
+class _Block(nn.HybridBlock):
+    """What Residual and Bottleneck share: the sum at the end, and the numbers that are handed on (precision.py)."""
+
+    out_precision = "float32"
+
+    def _join(self, F, Y, shortcut):
+        Y = relu(F, add(F, Y, shortcut))
+        precision = self.conv1.precision
+        return Y if precision == self.out_precision else cast(F, Y, self.out_precision)
+
+    def _take(self, F, X):
+        precision = self.conv1.precision
+        return X if precision == "float32" else cast(F, X, precision)
+
+
+class Residual(_Block):
     """Two 3x3 convolutions beside a shortcut: (N, C, H, W) to (N, num_channels, ceil(H / strides), ceil(W / strides)).
 
     With ``use_1x1conv`` the shortcut is the projection ``conv3``; otherwise it is the input itself, which then must have
@@ -122,12 +144,13 @@ class Residual(nn.HybridBlock):
             self.bn3 = BatchNorm(epsilon=bn_eps)
 
     def hybrid_forward(self, F, X):
+        X = self._take(F, X)
         Y = self.bn1(self.conv1(X))  # with its ReLU
         Y = self.bn2(self.conv2(Y))
-        return relu(F, add(F, Y, project(X, self.conv3, self.bn3)))  # (N, num_channels, H / strides, W / strides)
+        return self._join(F, Y, project(X, self.conv3, self.bn3))  # (N, num_channels, H / strides, W / strides)
 
 
-class Bottleneck(nn.HybridBlock):
+class Bottleneck(_Block):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut: (N, C, H, W) to (N, num_channels, H / strides, W / strides).
 
     The first two convolutions have a quarter of ``num_channels`` (a multiple of 4) channels. With ``use_1x1conv`` the
@@ -158,10 +181,11 @@ class Bottleneck(nn.HybridBlock):
             self.bn4 = BatchNorm(epsilon=bn_eps)
 
     def hybrid_forward(self, F, X):
+        X = self._take(F, X)
         Y = self.bn1(self.conv1(X))  # (N, num_channels / 4, ...), with its ReLU
         Y = self.bn2(self.conv2(Y))
         Y = self.bn3(self.conv3(Y))  # (N, num_channels, ...)
-        return relu(F, add(F, Y, project(X, self.conv4, self.bn4)))  # (N, num_channels, H / strides, W / strides)
+        return self._join(F, Y, project(X, self.conv4, self.bn4))  # (N, num_channels, H / strides, W / strides)
 
 
 def resnet_block(num_channels, num_residuals, first_block=False, block=Residual, **options):

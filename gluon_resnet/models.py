@@ -16,6 +16,7 @@ def build(spec):
     """The network of ``spec``, not initialized: (N, C, H, W) float32 to (N, num_classes) logits, any C, H and W >= 32.
 
     The number of input channels is taken from the first input; ``net.initialize()`` comes before it, as in the book.
+    ``net.spec`` is ``spec``.
     """
     options = dict(block=BLOCKS[spec.block], conv_bias=spec.conv_bias, stride_at=spec.stride_at,
                    shortcut_bias=spec.shortcut_bias, shortcut_bn=spec.shortcut_bn, bn_eps=spec.bn_eps)
@@ -26,6 +27,7 @@ def build(spec):
     for stage, (num_channels, num_residuals) in enumerate(zip(spec.stage_channels, spec.stage_sizes)):
         net.add(resnet_block(num_channels, num_residuals, first_block=stage == 0, **options))
     net.add(nn.GlobalAvgPool2D(), nn.Dense(spec.num_classes))
+    net.spec = spec
     return net
 
 

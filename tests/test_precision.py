@@ -1,15 +1,14 @@
-"""bfloat16 convolutions against a computation by hand on rounded numbers; refusals."""
+"""bfloat16 blocks against computations by hand on rounded numbers; refusals."""
 import mxnet as mx
 import numpy
 import pytest
 
 import gluon_resnet as gr
-from gluon_resnet import precision, system
+from gluon_resnet import blocks, precision, system
 from gluon_resnet.errors import ConfigError
 from tests.conftest import array, random_array, relative_error, small_arrays
 
-native = pytest.mark.skipif(not set(precision.NATIVE) & set(system.cpu()["instruction_sets"]),
-                            reason="this processor does not multiply bfloat16")
+native = pytest.mark.skipif(not precision.is_native(), reason="this processor does not multiply bfloat16")
 
 
 def rounded(values):
@@ -26,16 +25,50 @@ def test_a_convolution_by_hand(both_modes, hybridize):
     conv.initialize(mx.init.Normal(1))
     X = numpy.random.RandomState(0).randn(4, 64, 5, 5).astype("float32")
     conv(array(X))
-    gr.set_precision(conv, "bfloat16")
+    conv.precision = "bfloat16"
     if hybridize:
         conv.hybridize()
-    found = conv(array(X)).asnumpy()
+    found = blocks.cast(mx.nd, conv(array(X)), "float32").asnumpy()
     W = conv.weight.data().asnumpy()[:, :, 0, 0]
     exact = numpy.einsum("oi,nihw->nohw", rounded(W).astype("float64"), rounded(X).astype("float64"))
     assert found.dtype == numpy.float32
     assert (abs(found - exact) <= 2.0 ** -8 * abs(exact) + 1e-4).all()  # the sum itself is rounded to 8 bits once
     in_float32 = numpy.einsum("oi,nihw->nohw", W.astype("float64"), X.astype("float64"))
     assert relative_error(found, in_float32) > 1e-4  # it did compute in bfloat16
+
+
+@native
+@pytest.mark.parametrize("with_relu", [False, True])
+def test_batch_norm_by_hand(both_modes, with_relu):
+    bn = gr.BatchNorm(with_relu=with_relu)
+    bn.initialize()
+    X = numpy.random.RandomState(1).randn(8, 16, 6, 6).astype("float32") * 3 + 1
+    bn(array(X))
+    bn.precision = "bfloat16"
+    with mx.autograd.record():
+        Y = blocks.cast(mx.nd, bn(blocks.cast(mx.nd, array(X), "bfloat16")), "float32")
+    Y.backward()  # MXNet moves the running statistics here
+    found = Y.asnumpy()
+    exact = rounded(X).astype("float64")
+    mean, var = exact.mean((0, 2, 3), keepdims=True), exact.var((0, 2, 3), keepdims=True)
+    exact = (exact - mean) / numpy.sqrt(var + 1e-5)
+    assert (abs(found - (exact.clip(0) if with_relu else exact)) <= 2.0 ** -8 * abs(exact) + 1e-3).all()
+    assert bn.running_mean.data().asnumpy() == pytest.approx(0.1 * mean.ravel(), rel=1e-4, abs=1e-5)
+
+
+@native
+def test_blocks_hand_on_bfloat16_and_the_last_one_float32(both_modes):
+    stage = gr.resnet_block(16, 3, first_block=True)
+    stage.initialize()
+    X = random_array(2, 16, 8, 8)
+    in_float32 = stage(X).asnumpy()
+    gr.set_precision(stage, "bfloat16")
+    assert [block.out_precision for block in stage] == ["bfloat16", "bfloat16", "float32"]
+    found = stage(X)
+    assert found.dtype in (numpy.float32, "float32")
+    assert 1e-5 < relative_error(found.asnumpy(), in_float32) < 0.05
+    gr.set_precision(stage, "float32")
+    assert (stage(X).asnumpy() == in_float32).all()
 
 
 @native
