@@ -26,6 +26,7 @@ _HOMES = {
     "evaluate_accuracy": "evaluate",
     "try_gpu": "devices", "num_gpus": "devices", "seed_everything": "devices",
     "set_precision": "precision", "Conv2D": "blocks",
+    "load_weights": "weights", "identify_weights": "weights",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]

@@ -69,7 +69,8 @@ class BatchNorm(nn.BatchNorm):
     With ``with_relu`` it returns relu(batch norm(X)), with the same parameters. On a CPU in float32 that is one oneDNN
     operator instead of two passes over memory; elsewhere (a GPU has no such operator) it is the two. Gluon's own
     ``nn.BatchNormReLU`` does not serve: under ``npx.set_np()`` mxnet 1.9.1 leaves its ReLU out without a word.
-    Pictures in bfloat16 (precision.py) are normalized with statistics and parameters in float32.
+    Pictures in bfloat16 (precision.py) are normalized with statistics and parameters in float32. With
+    ``use_global_stats`` (frozen) it is two operators, as the one has no gradient then.
     """
 
     precision = "float32"
@@ -93,7 +94,8 @@ class BatchNorm(nn.BatchNorm):
         except RuntimeError:  # not initialized: no device to speak of, stay portable
             return False
         return (on_cpu and self._data_dtype == self.precision == "float32" and self._kwargs["axis"] == 1
-                and mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
+                and not self._kwargs["use_global_stats"] and mx.runtime.Features().is_enabled("MKLDNN")
+                and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
 
     def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
         inputs = (x, gamma, beta, running_mean, running_var)

@@ -17,6 +17,10 @@ class DataError(GluonResNetError, ValueError):
     """A data file or folder that is missing, damaged or not what it says it is."""
 
 
+class WeightsError(GluonResNetError, ValueError):
+    """A weight file that is missing, damaged, or not of this network."""
+
+
 class ConfigError(GluonResNetError, ValueError):
     """A setting outside its range."""
 
@@ -31,3 +35,7 @@ class DivergedError(GluonResNetError, ArithmeticError):
 
 class BackendError(GluonResNetError, ImportError):
     """mxnet, or a library that it needs, cannot be loaded on this machine."""
+
+
+class ExportError(GluonResNetError, ValueError):
+    """A network that cannot be written for another program, or a written file that would not compute the same."""

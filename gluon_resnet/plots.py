@@ -1,5 +1,6 @@
 """Pictures of what was measured. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
 import io
+from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,6 +29,31 @@ def draw_curves(history, num_epochs=None, title=None):
         axes.legend()
     if title:
         figure.suptitle(title, fontsize=9, wrap=True)
+    return figure
+
+
+def draw_predictions(views, table, num_columns=2):
+    """Pictures (N, H, W, 3) uint8 beside bars of the classes that a table of predict.py gives them, as a Figure."""
+    top = len(table) // len(views)
+    num_rows = -(-len(views) // num_columns)
+    longest = max(len(label) for label in table["label"])
+    figure = Figure(figsize=(num_columns * (5 + 0.08 * longest), 2.6 * num_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    cells = figure.subplots(num_rows, 2 * num_columns, squeeze=False,
+                            gridspec_kw={"width_ratios": [1, 1.1] * num_columns}).reshape(-1, 2)
+    for i, ((left, right), view) in enumerate(zip(cells, views)):
+        rows = table[i * top:(i + 1) * top].iloc[::-1]
+        left.imshow(view)
+        left.set_title(Path(rows["image"].iloc[0]).name, fontsize=9)
+        bars = right.barh(range(len(rows)), rows["probability"], color="tab:blue")
+        right.bar_label(bars, [f"{value:.3f}" for value in rows["probability"]], padding=3, fontsize=8)
+        right.set(xlim=(0, 1.2), yticks=range(len(rows)), yticklabels=rows["label"], xticks=(0, 0.5, 1))
+        right.tick_params(labelsize=8)
+        right.spines[["top", "right"]].set_visible(False)
+    for left, right in cells:
+        left.axis("off")
+    for _, right in cells[len(views):]:
+        right.axis("off")
     return figure
 
 

@@ -33,6 +33,26 @@ def as_json(content):
     return json.dumps(content, indent=2) + "\n"
 
 
+def check_picture_path(path):
+    """Raise RunError unless a picture may be written at ``path``: its suffix is known and its folder there."""
+    path = Path(path)
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise RunError(f"{path}: pictures are written as .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise RunError(f"{path}: there is no folder {path.parent}")
+
+
+def save_figure(figure, path, dpi=110):
+    """``figure`` as a picture at ``path`` (.png, .svg, .pdf), whole or not at all; RunError where it cannot be written."""
+    check_picture_path(path)
+    path = Path(path)
+    try:
+        with written_whole(path) as temporary:
+            figure.savefig(temporary, dpi=dpi)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+
+
 def write_json(path, content):
     """``content`` as indented JSON at ``path``, whole or not at all."""
     with written_whole(path) as temporary:

@@ -83,7 +83,7 @@ def layer_shapes(net, X):
             X = _forward(layer, X, layer.name)
             rows.append((layer.name, tuple(X.shape)))
     else:
-        with _watched(net, list(net._children.values())) as seen:
+        with watched(net, list(net._children.values())) as seen:
             _forward(net, X, net.name)
         rows = [(layer.name, tuple(Y.shape)) for layer, _, Y in seen]
     return pd.DataFrame(rows, columns=["name", "output_shape"])
@@ -95,7 +95,7 @@ def walk_lines(table):
     return [f"{row.name} output shape:\t {row.output_shape}" for row in table.itertuples(index=False)]
 
 
-class _watched:
+class watched:
     """Context in which every call of one of ``layers`` inside ``net`` is noted as (layer, input, output).
 
     A hybridized block runs as one compiled graph in which its children are never called, so blocks above the watched
@@ -157,7 +157,7 @@ def summary(net, X, depth=None):
     for path in blocks:
         for name in path:
             blocks[path] = blocks[path]._children[name]
-    with _watched(net, list(blocks.values())) as seen:
+    with watched(net, list(blocks.values())) as seen:
         _forward(net, X, net.name)
     outputs = {id(block): Y for block, _, Y in seen}
     order = {id(block): position for position, (block, _, _) in enumerate(seen)}

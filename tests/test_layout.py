@@ -2,6 +2,7 @@
 import pytest
 
 import gluon_resnet as gr
+from gluon_resnet.engines import blocks_by_name
 from gluon_resnet.layout import Conv, layout
 from gluon_resnet.specs import model_names, parse_model
 
@@ -18,14 +19,7 @@ def test_names_and_shapes_are_the_networks_own(name):
 def test_strides_paddings_and_eps_are_the_networks_own(name):
     net = gr.get_model(name)
     gr.layer_shapes(net, (1, 3, 64, 64))
-    layers = {}
-
-    def note(block, path=""):
-        layers[path] = block
-        for key, child in block._children.items():
-            attribute = next((name for name, value in vars(block).items() if value is child), key)
-            note(child, f"{path}.{attribute}".lstrip("."))
-    note(net)
+    layers = blocks_by_name(net)
     for layer in layout(net.spec).layers():
         kwargs = getattr(layers[layer.name], "_kwargs", None)
         if isinstance(layer, Conv):

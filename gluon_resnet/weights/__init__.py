@@ -1,0 +1,223 @@
+"""Trained weights of other libraries into our networks: every key used, every shape checked, nothing changed on failure.
+
+    net = gr.get_model("resnet50@torchvision")
+    gr.load_weights(net, "resnet50.safetensors")
+    gluon-resnet reconcile --weights resnet50.h5          # which network is in there?
+
+The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py.
+"""
+from dataclasses import dataclass, replace
+from typing import Tuple
+
+import numpy
+
+from ..errors import ModelError, WeightsError
+from ..layout import layout
+from ..specs import DEPTHS, FAMILIES, ResNetSpec, get_spec, parse_model
+from .files import read
+from .names import NAMINGS, names
+
+
+@dataclass(frozen=True)
+class Identified:
+    """What a weight file holds: how it is written and the specs it fits, the likeliest first."""
+
+    path: str
+    format: str
+    naming: str
+    specs: Tuple[ResNetSpec, ...]
+    in_channels: int
+
+    @property
+    def spec(self):
+        """The likeliest spec."""
+        return self.specs[0]
+
+    @property
+    def description(self):
+        """A line for people, such as ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
+        return (f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
+                f"({self.naming} names, {self.format})")
+
+
+def _ours(values, axes):
+    """The file's array with its axes in our order; left alone where it has another number of them."""
+    return values if axes is None or values.ndim != len(axes) else values.transpose(axes)
+
+
+def _candidates():
+    """(naming, spec) of all networks in all the ways they may be written, the likeliest first."""
+    for naming, row in NAMINGS.items():
+        for family in row.families:
+            for depth in DEPTHS:
+                yield naming, get_spec(depth, family)
+
+
+def _sizes(naming, spec, tensors):
+    """(input channels, classes) if the file's stem and head say so under this naming, otherwise None."""
+    plan = layout(spec)
+    table = names(naming, plan)
+    (stem, stem_axes), (head, head_axes) = table["0.weight"], table[f"{plan.classifier.name}.weight"]
+    if stem not in tensors or head not in tensors or tensors[stem].ndim != 4 or tensors[head].ndim != 2:
+        return None
+    return _ours(tensors[stem], stem_axes).shape[1], _ours(tensors[head], head_axes).shape[0]
+
+
+def _fits(naming, spec, tensors):
+    """The spec with the file's classes and its input channels if keys and shapes are exactly this network's, or None."""
+    sizes = _sizes(naming, spec, tensors)
+    if sizes is None:
+        return None
+    spec = get_spec(spec.depth, spec.family, int(sizes[1]))
+    plan = layout(spec, sizes[0])
+    table, shapes = names(naming, plan), plan.params()
+    if {key for key, _ in table.values()} != set(tensors):
+        return None
+    if any(_ours(tensors[key], axes).shape != shapes[ours] for ours, (key, axes) in table.items()):
+        return None
+    return spec, sizes[0]
+
+
+def _identify(weights):
+    found = []
+    for naming, spec in _candidates():
+        if found and naming != found[0][0]:
+            break
+        fit = _fits(naming, spec, weights.tensors)
+        if fit:
+            found.append((naming, *fit))
+    if not found:
+        return None
+    specs = [spec for _, spec, _ in found]
+    written = weights.notes.get("gluon_resnet")
+    specs.sort(key=lambda spec: spec.name != written)
+    return Identified(weights.path, weights.format, found[0][0], tuple(specs), found[0][2])
+
+
+def _closest(weights, specs):
+    """One line on why no spec fits: the nearest one's first missing, unexpected or misshapen key."""
+    best, score = None, -1
+    for naming, row in NAMINGS.items():
+        for spec in specs:
+            if spec.family in row.families:
+                table = names(naming, layout(spec))
+                matched = sum(key in weights.tensors for key, _ in table.values()) - len(table) / 1000
+                if matched > score:
+                    best, score = (naming, spec, table), matched
+    if best is None or score <= 0:
+        return f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as {min(weights.tensors, default='none')}, is known"
+    naming, spec, table = best
+    missing = [key for key, _ in table.values() if key not in weights.tensors]
+    if missing:
+        return f"nearest is {spec.name} ({naming} names), but {_few(missing)} missing"
+    keys = {key for key, _ in table.values()}
+    unexpected = [key for key in weights.tensors if key not in keys]
+    if unexpected:
+        return f"nearest is {spec.name} ({naming} names), but {_few(unexpected)} not part of it"
+    channels, classes = _sizes(naming, spec, weights.tensors) or (3, spec.num_classes)
+    shapes = layout(get_spec(spec.depth, spec.family, int(classes)), channels).params()
+    for ours, (key, axes) in table.items():
+        if _ours(weights.tensors[key], axes).shape != shapes[ours]:
+            return (f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: expected "
+                    f"{shapes[ours]}{' before the transpose to our order' if axes else ''}")
+    return f"nearest is {spec.name}"
+
+
+def _few(keys):
+    return f"{keys[0]} is" if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more are"
+
+
+def _all_specs():
+    return [get_spec(depth, family) for family in FAMILIES for depth in DEPTHS]
+
+
+def identify_weights(path):
+    """Say which network the file at ``path`` holds: an :class:`Identified`.
+
+    Raises WeightsError where the file cannot be read or fits no network of the table, naming the nearest and the first
+    key that is missing, unexpected or of another shape.
+    """
+    weights = read(path)
+    found = _identify(weights)
+    if found is None:
+        raise WeightsError(f"{path}: {_closest(weights, _all_specs())}")
+    return found
+
+
+def read_network(path, model, num_classes=None, in_channels=None, new_head=False):
+    """(spec, {our parameter name: float32 array}) for a model's name such as "resnet50", from the file at ``path``.
+
+    A name without @family takes the family of the file, and without ``num_classes`` the file's classes. With ``new_head``
+    the classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but
+    for .params files. Raises WeightsError where the file is of another network, input or head.
+    """
+    asked = parse_model(model, num_classes)
+    weights = read(path)
+    found = _identify(weights)
+    if found is None:
+        families = [asked] if "@" in model else [get_spec(asked.depth, family) for family in FAMILIES]
+        raise WeightsError(f"{path}: {_closest(weights, families)}")
+    spec = asked if "@" in model else next((fit for fit in found.specs if fit.depth == asked.depth), asked)
+    if num_classes is not None:
+        spec = replace(spec, num_classes=num_classes)
+    elif not new_head:
+        spec = replace(spec, num_classes=found.spec.num_classes)
+    return spec, _parameters(weights, found, spec, in_channels, new_head)
+
+
+def read_parameters(path, spec, in_channels=None, new_head=False):
+    """{our parameter name: float32 array} of the file at ``path`` for ``spec``; as :func:`read_network`."""
+    weights = read(path)
+    found = _identify(weights)
+    if found is None:
+        raise WeightsError(f"{path}: {_closest(weights, [spec])}")
+    return _parameters(weights, found, spec, in_channels, new_head)
+
+
+def _parameters(weights, found, spec, in_channels, new_head):
+    path = weights.path
+    same = [fit for fit in found.specs if (fit.depth, fit.family) == (spec.depth, spec.family)]
+    if not same:
+        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take --model "
+                           f"{found.spec.name}")
+    if in_channels is not None and in_channels != found.in_channels:
+        raise WeightsError(f"{path}: its first convolution takes {found.in_channels} channels: expected {in_channels}")
+    if same[0].num_classes != spec.num_classes and not new_head:
+        raise WeightsError(f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: ask for a "
+                           f"fresh head (--new-head) or take {same[0].num_classes:,} classes")
+    plan = layout(same[0], found.in_channels)
+    table = names(found.naming, plan)
+    if new_head:
+        table = {ours: row for ours, row in table.items() if ours not in plan.classifier.params}
+    return {ours: numpy.ascontiguousarray(_ours(weights.tensors[key], axes)) for ours, (key, axes) in table.items()}
+
+
+def load_weights(net, path, new_head=False):
+    """Fill ``net``, a network of this suite, from a weight file; ``new_head`` leaves its classifier as it is.
+
+    Read are .safetensors, .pth and .bin (torchvision's and timm's names), Keras' .h5 and .weights.h5, gluoncv's, the model
+    zoo's and our own .params. A network not initialized yet becomes so. Returns the names of the parameters set. Raises
+    WeightsError, with ``net`` as it was, where the file is damaged or not of this network.
+    """
+    spec = getattr(net, "spec", None)
+    if spec is None:
+        raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters")
+    params = net._collect_params_with_prefix()
+    known = params["0.weight"].shape
+    arrays = read_parameters(path, spec, known[1] if known is not None and known[1] else None, new_head)
+    set_parameters(net, arrays)
+    return sorted(arrays)
+
+
+def set_parameters(net, arrays):
+    """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized where it was not."""
+    import mxnet as mx
+
+    from ..shapes import layer_shapes
+
+    array = (mx.np if mx.util.is_np_array() else mx.nd).array
+    params = net._collect_params_with_prefix()
+    if any(param._data is None for param in params.values()):
+        layer_shapes(net, (1, arrays["0.weight"].shape[1], 32, 32))  # initializes, and settles every shape
+    for name, values in arrays.items():
+        params[name].set_data(array(values, dtype=params[name].dtype))  # not NumPy's own: mxnet cannot copy that into oneDNN's layout

@@ -1,0 +1,138 @@
+"""A weight file of any library read as named arrays: the format is recognised by the file's first bytes.
+
+    weights = read("resnet50.safetensors")
+    weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
+"""
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy
+
+from ..errors import WeightsError
+from .pickles import LEGACY_START, read_torch
+
+#: what tools put in front of every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
+PREFIXES = ("module.", "_orig_mod.", "arg:", "aux:")
+PARAMS_START = (0x112).to_bytes(8, "little")
+SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts that was saved under npx.set_np()
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """The arrays of one file by the names it gives them, the format ("safetensors", "torch", "keras", "mxnet") and notes."""
+
+    path: str
+    format: str
+    tensors: dict
+    notes: dict = field(default_factory=dict)
+
+
+def _safetensors(path):
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            notes = file.metadata() or {}
+        entries = safetensors.deserialize(Path(path).read_bytes())
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{path}: damaged or cut off: {error}; copy the file again") from None
+    kinds = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+             "U8": "u1", "BOOL": "?"}
+    tensors = {}
+    for name, entry in entries:
+        if entry["dtype"] not in kinds:
+            raise WeightsError(f"{path}: {name} is of type {entry['dtype']}: expected one of {', '.join(kinds)}")
+        values = numpy.frombuffer(entry["data"], kinds[entry["dtype"]]).reshape(entry["shape"])
+        if entry["dtype"] == "BF16":
+            values = (values.astype(numpy.uint32) << 16).view(numpy.float32)
+        tensors[name] = values
+    return WeightFile(path, "safetensors", tensors, notes)
+
+
+def _torch(path):
+    return WeightFile(path, "torch", read_torch(path))
+
+
+def _keras(path):
+    from .keras_h5 import read_keras_h5
+
+    return WeightFile(path, "keras", read_keras_h5(path))
+
+
+def _mxnet(path):
+    import mxnet as mx
+
+    try:
+        with open(path, "rb") as file:
+            first_array = file.read(28)[24:]
+        with mx.util.np_shape(first_array == SAVED_IN_NUMPY_MODE):
+            loaded = mx.nd.load(path)
+            if not isinstance(loaded, dict):
+                raise WeightsError(f"{path}: holds arrays without names: expected parameters saved by name")
+            return WeightFile(path, "mxnet", {name: values.asnumpy() for name, values in loaded.items()})
+    except (mx.MXNetError, UnicodeDecodeError) as error:
+        lines = str(error).strip().splitlines()
+        raise WeightsError(f"{path}: damaged or cut off: mxnet says {lines[-1].strip() if lines else 'nothing'}; "
+                           f"copy the file again") from None
+
+
+def _reader(path, start):
+    if start.startswith(b"\x89HDF\r\n\x1a\n") or path.endswith(".keras"):
+        return _keras
+    if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_START):
+        return _torch
+    if start.startswith(PARAMS_START):
+        return _mxnet
+    if start[8:9] == b"{":
+        return _safetensors
+    if start.startswith(b"\x80") and path.endswith((".pth", ".pt", ".bin")):
+        return _torch
+    suffix = Path(path).suffix
+    damaged = "" if suffix not in (".safetensors", ".pth", ".pt", ".bin", ".h5", ".params") else f", or a damaged {suffix}"
+    raise WeightsError(f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, .pth, .bin, "
+                       f".h5, .weights.h5 or .params")
+
+
+def _without_export_prefix(tensors):
+    """The names without the network's own prefix, which ``net.export`` writes before each: resnetv10_conv0_weight."""
+    stem = next((name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)), None)
+    prefix = stem[:-len("conv0_weight")] if stem else ""
+    if not prefix or not all(name.startswith(prefix) for name in tensors):
+        return tensors
+    return {name[len(prefix):]: values for name, values in tensors.items()}
+
+
+def _clean(name):
+    for prefix in PREFIXES:
+        if name.startswith(prefix):
+            return _clean(name[len(prefix):])
+    return name
+
+
+def read(path):
+    """The :class:`WeightFile` at ``path``: floating point arrays as float32, counters of batches left out.
+
+    Raises WeightsError for a file that is missing, damaged, of no format known here, or that holds numbers that are not
+    finite.
+    """
+    path = str(path)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+    if not start:
+        raise WeightsError(f"{path}: empty: expected a weight file")
+    found, tensors = _reader(path, start)(path), {}
+    for key, values in found.tensors.items():
+        name = _clean(key)
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name in tensors:
+            raise WeightsError(f"{path}: {name} is there twice, once as {key}")
+        values = numpy.ascontiguousarray(values, dtype=numpy.float32)
+        if not numpy.isfinite(values).all():
+            raise WeightsError(f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged")
+        tensors[name] = values
+    return WeightFile(path, found.format, _without_export_prefix(tensors), found.notes)

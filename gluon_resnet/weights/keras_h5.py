@@ -1,0 +1,222 @@
+"""Keras' weight files, 2016 to today, read with h5py alone: every variable as ``layer/variable`` under today's names.
+
+    read_keras_h5("resnet50.h5")["conv1_conv/kernel"].shape                # (7, 7, 3, 64)
+
+Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep a group a layer and list the order in
+attributes; in 2016 the variables were W, b and running_std, which holds the variance. ``.weights.h5``, and the ``.keras``
+archive around one, number layers by class and variables by position; since Keras 3.6 the layers' names stand beside.
+"""
+import io
+import re
+import zipfile
+
+import h5py
+import numpy
+
+from ..errors import WeightsError
+from ..layout import layout
+from ..specs import DEPTHS, get_spec
+from .names import KERAS_PARTS, NAMINGS, keras_order
+
+#: what Keras 1 called the variables -> what they are called today
+TODAY = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
+
+#: class of a layer -> its variables by position, all of them or (without a bias) the first
+KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalization": KERAS_PARTS[2:]}
+
+#: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
+LAYERS = ("layers", "_layer_checkpoint_dependencies")
+MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
+MAX_SIZE = 2 ** 28  # elements; a ResNet's largest array has 2.4 million
+
+
+def read_keras_h5(path):
+    """{"layer/variable": array as stored} of a Keras file: kernels (H, W, in, out), matrices (in, out).
+
+    Taken are ``.h5`` from ``save_weights`` or ``save``, ``.weights.h5`` and ``.keras``; models in models are flattened,
+    optimizers left out. Where the file has only numbers for names, the layers get those of the ResNet whose shapes stand in
+    that order. Links and data outside the file are not followed. Raises WeightsError.
+    """
+    path = str(path)
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return _read(path, io.BytesIO(archive.read("model.weights.h5")))
+        return _read(path, path)
+    except WeightsError:
+        raise
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: not there: expected a Keras weight file") from None
+    # h5py turns damage into any of these, with a message of HDF5's own
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: damaged, cut off or no Keras file: {reason}; copy the file again") from None
+
+
+def _read(path, file):
+    with h5py.File(file, "r") as root:
+        if "model_weights" in _children(root):
+            root = _follow(path, root, "model_weights")
+        if _has(root, "layer_names"):
+            return _grouped(path, root)
+        found = list(_numbered(path, root))
+    if not found:
+        raise WeightsError(f"{path}: no Keras weight file: expected the attribute layer_names or the group layers, found "
+                           f"{', '.join(_children(root)[:3]) if root else 'something else'}")
+    if all(name for name, *_ in found):
+        named = [(name, variables) for name, _, _, variables in found]
+    else:
+        named = _by_order(path, found)
+    return _flat(path, ((f"{layer}/{part}", values) for layer, variables in named for part, values in variables.items()))
+
+
+def _flat(path, pairs):
+    tensors = {}
+    for key, values in pairs:
+        if key in tensors:
+            raise WeightsError(f"{path}: {key} is there twice: expected one network")
+        tensors[key] = values
+    return tensors
+
+
+def _children(group):
+    return [_text(name) for name in group.id]
+
+
+def _text(name):
+    return name.decode("utf-8") if isinstance(name, bytes) else str(name)
+
+
+def _follow(path, group, name):
+    """The object at ``name`` below ``group``; asks each link what it is first, as opening one elsewhere opens that file."""
+    for part in name.split("/"):
+        try:
+            kind = group.id.links.get_info(part.encode("utf-8")).type
+        except (KeyError, RuntimeError, ValueError, AttributeError):
+            raise WeightsError(f"{path}: {group.name.rstrip('/')}/{part} is missing, though the file lists it") from None
+        if kind != h5py.h5l.TYPE_HARD:
+            raise WeightsError(f"{path}: {group.name.rstrip('/')}/{part} is a link elsewhere, which is not followed: expected "
+                               f"the weights in the file itself")
+        group = group[part]
+    return group
+
+
+def _array(path, dataset):
+    """The values of a dataset: floating point or whole numbers; bfloat16 as float32."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise WeightsError(f"{path}: {dataset.name} holds no values: expected an array")
+    if dataset.external or dataset.is_virtual:
+        raise WeightsError(f"{path}: {dataset.name} has its values in another file, which is not opened")
+    if dataset.size > MAX_SIZE:
+        raise WeightsError(f"{path}: {dataset.name} says it has {dataset.size:,} elements: expected at most {MAX_SIZE:,}")
+    if dataset.dtype.kind == "V" and _text(dataset.attrs.get("dtype", "")) == "bfloat16":
+        return (dataset[()].view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
+    if dataset.dtype.kind not in "fiu":
+        raise WeightsError(f"{path}: {dataset.name} is of type {dataset.dtype}: expected numbers")
+    return dataset[()]
+
+
+def _has(group, attribute):
+    return attribute in group.attrs or f"{attribute}0" in group.attrs
+
+
+def _listed(path, group, attribute):
+    """The names in an attribute; Keras cuts lists above 64 kB into layer_names0, layer_names1, ..."""
+    if not _has(group, attribute):
+        raise WeightsError(f"{path}: {group.name} has no attribute {attribute}: expected it on every layer of a Keras file")
+    if attribute in group.attrs:
+        return [_text(name) for name in group.attrs[attribute]]
+    names, chunk = [], 0
+    while f"{attribute}{chunk}" in group.attrs:
+        names += [_text(name) for name in group.attrs[f"{attribute}{chunk}"]]
+        chunk += 1
+    return names
+
+
+def _key(path, layer, weight):
+    """``layer/variable`` for a weight as Keras names it: ``conv1/kernel:0``, ``conv1_W_1:0``."""
+    scope, _, variable = weight.rpartition("/")
+    if not scope and variable.startswith(f"{layer}_"):
+        variable = variable[len(layer) + 1:]
+    variable = re.sub(r"(_\d+)?(:\d+)?$", "", variable)
+    variable = TODAY.get(variable, variable)
+    if variable not in KERAS_PARTS:
+        raise WeightsError(f"{path}: {layer} has a variable {weight}: expected {', '.join(KERAS_PARTS)}, as ResNets have")
+    return f"{layer}/{variable}"
+
+
+def _grouped(path, root):
+    """Of a file with a group a layer, named in attributes."""
+    def pairs():
+        for name in _listed(path, root, "layer_names"):
+            group = _follow(path, root, name)
+            weights = [weight for weight in _listed(path, group, "weight_names") if "seed_generator" not in weight]
+            scopes = {weight.rpartition("/")[0] for weight in weights}
+            for weight in weights:
+                # a group of many scopes is a model, and they are its layers; a single one may be called otherwise than the
+                # group: conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential
+                layer = weight.split("/")[-2] if len(scopes) > 1 and "/" in weight else name
+                yield _key(path, layer, weight), _array(path, _follow(path, group, weight))
+
+    return _flat(path, pairs())
+
+
+def _groups(path, group, trail):
+    """(names from the layers' group downwards, the group vars) for all layers in layers."""
+    if len(trail) > MAX_DEPTH:
+        raise WeightsError(f"{path}: {group.name} is more than {MAX_DEPTH} groups deep: expected layers in layers")
+    for name in _children(group):
+        parts = name.split("\\")
+        if not trail and parts[0] not in LAYERS:
+            continue  # the optimizer's, the metrics' and the model's own
+        child = _follow(path, group, name)
+        if name == "vars":
+            yield trail, child
+        elif isinstance(child, h5py.Group):
+            yield from _groups(path, child, trail + tuple(parts))
+
+
+def _numbered(path, root):
+    """(name or None, kind, (number, path), {variable: array}) for all layers with variables of a .weights.h5 file."""
+    for trail, group in _groups(path, root, ()):
+        numbers = sorted(_children(group), key=lambda number: (len(number), number))
+        if not numbers or trail[-1] == "seed_generator":
+            continue
+        kind, number = re.fullmatch(r"(.*?)(?:_(\d+))?", trail[-1]).groups()
+        parts, name = KINDS.get(kind, ()), group.attrs.get("name")
+        if kind == "batch_normalization":
+            enough = len(numbers) == len(parts)
+        else:
+            enough = len(numbers) <= len(parts)
+        if not enough or numbers != [str(i) for i in range(len(numbers))]:
+            raise WeightsError(f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, a Dense or "
+                               f"a BatchNormalization with both scale and shift")
+        variables = {part: _array(path, _follow(path, group, number)) for part, number in zip(parts, numbers)}
+        yield None if name is None else _text(name), kind, (trail[:-1], int(number or 0)), variables
+
+
+def _shape(conv):
+    """Keras' shape of a convolution's kernel."""
+    return conv.kernel, conv.kernel, conv.in_channels, conv.out_channels
+
+
+def _by_order(path, found):
+    """[(layer's name, its variables)], the names being those of the ResNet whose convolutions have these shapes in this order.
+
+    keras.applications and the networks of 2016 differ in it: where a block projects, its last convolution and the
+    shortcut's are made at the same depth, and which comes first is the order they are added in.
+    """
+    by_kind = {kind: [variables for _, each, _, variables in sorted(found, key=lambda row: row[2]) if each == kind]
+               for kind in KINDS}
+    counts = {kind: len(layers) for kind, layers in by_kind.items()}
+    for naming in ("keras", "keras-2016"):
+        for depth in DEPTHS:
+            named = keras_order(naming, layout(get_spec(depth, NAMINGS[naming].families[0])))
+            if {kind: len(layers) for kind, layers in named.items()} != counts:
+                continue
+            convs = zip(named["conv2d"][1:], by_kind["conv2d"][1:])  # the stem's input channels are the user's choice
+            if all(_shape(layer) == variables["kernel"].shape for (layer, _), variables in convs):
+                return [(name, variables) for kind in KINDS for (_, name), variables in zip(named[kind], by_kind[kind])]
+    raise WeightsError(f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has {counts['conv2d']} "
+                       f"convolutions, {counts['batch_normalization']} batch norms and {counts['dense']} matrices of these "
+                       f"shapes in this order: save it as .h5 with Keras' save(...), which keeps the names")

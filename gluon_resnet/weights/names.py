@@ -1,0 +1,169 @@
+"""What other libraries call the parameters of our networks: one row a naming, every transpose listed.
+
+    >>> from gluon_resnet.layout import layout
+    >>> names("torchvision", layout(get_spec(50, "torchvision")))["4.0.conv1.weight"]
+    ('layer1.0.conv1.weight', None)
+
+Keras keys are written ``layer/variable``, as its HDF5 files nest them.
+"""
+from collections import Counter
+from dataclasses import dataclass
+from typing import Callable, Tuple
+
+from ..layout import Conv, Norm
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+#: axes of the file's array in the order that gives ours: (H, W, in, out) to (out, in, H, W), (in, out) to (out, in)
+HWIO, IO = (3, 2, 0, 1), (1, 0)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How one library writes a network down.
+
+    ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm"; in the stem ``stage`` and
+    ``block`` are None; in a block ``i`` counts the convolutions from 0, and None stands for the shortcut; the classifier has
+    its own name. ``parts`` are the ends of the names of weight, bias, gamma, beta, running mean and variance.
+    """
+
+    families: Tuple[str, ...]  # families that are written so, the likeliest first
+    layer: Callable
+    classifier: str
+    parts: Tuple[str, ...]
+    keras: bool = False  # kernels and matrices are transposed
+    counted: bool = False  # names end in a number, counted up for each name in the order the layers are made
+
+
+def _torchvision(stage, block, i, kind):
+    if stage is None:
+        return "conv1" if kind == "conv" else "bn1"
+    if i is None:
+        return f"layer{stage + 1}.{block}.downsample.{0 if kind == 'conv' else 1}"
+    return f"layer{stage + 1}.{block}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
+
+
+def _zoo(stage, block, i, kind):
+    if stage is None:
+        return f"features.{0 if kind == 'conv' else 1}"
+    if i is None:
+        return f"features.{stage + 4}.{block}.downsample.{0 if kind == 'conv' else 1}"
+    return f"features.{stage + 4}.{block}.body.{3 * i + (kind == 'norm')}"
+
+
+def _exported(stage_name, shortcut_name):
+    """Names in what ``net.export`` writes, behind the network's own prefix (which files.py takes off)."""
+    def layer(stage, block, i, kind):
+        end = "conv" if kind == "conv" else "batchnorm"
+        if stage is None:
+            return end
+        return f"{(shortcut_name if i is None else stage_name).format(stage + 1)}_{end}"
+    return layer
+
+
+def _keras(stage, block, i, kind):
+    end = "conv" if kind == "conv" else "bn"
+    if stage is None:
+        return f"conv1_{end}"
+    return f"conv{stage + 2}_block{block + 1}_{0 if i is None else i + 1}_{end}"
+
+
+def _letter(block):
+    return LETTERS[block] if block < len(LETTERS) else f"block{block}"
+
+
+def _keras2016(stage, block, i, kind):
+    if stage is None:
+        return "conv1" if kind == "conv" else "bn_conv1"
+    branch = "branch1" if i is None else f"branch2{LETTERS[i]}"
+    return f"{'res' if kind == 'conv' else 'bn'}{stage + 2}{_letter(block)}_{branch}"
+
+
+def _article000(stage, block, i, kind):
+    if stage is None:
+        return "conv1" if kind == "conv" else "bn_conv1"
+    end = "conv" if kind == "conv" else "bn"
+    if i is None:
+        return f"{stage + 2}{_letter(block)}_conv_block_res_{end}"
+    return f"{stage + 2}{_letter(block)}_{'conv' if block == 0 else 'identity'}_block_{end}{i + 1}"
+
+
+TORCH_PARTS = ("weight", "bias", "weight", "bias", "running_mean", "running_var")
+GLUON_PARTS = ("weight", "bias", "gamma", "beta", "running_mean", "running_var")
+KERAS_PARTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+
+ALL_FAMILIES = ("torchvision", "mxnet", "d2l", "keras", "keras2016")
+
+#: naming -> its row; a network exported under torchvision's names may be of any family
+NAMINGS = {
+    "gluon-resnet": Naming(ALL_FAMILIES, None, "9", GLUON_PARTS),
+    "torchvision": Naming(ALL_FAMILIES, _torchvision, "fc", TORCH_PARTS),
+    "gluoncv-v1b": Naming(("torchvision",), _torchvision, "fc", GLUON_PARTS),
+    "mxnet-zoo": Naming(("mxnet",), _zoo, "output", GLUON_PARTS),
+    "mxnet-zoo-exported": Naming(("mxnet",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
+    "gluoncv-v1b-exported": Naming(("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS, counted=True),
+    "keras": Naming(("keras",), _keras, "predictions", KERAS_PARTS, keras=True),
+    # the files that keras.applications itself downloads: their classifier has an older name
+    "keras-published": Naming(("keras",), _keras, "probs", KERAS_PARTS, keras=True),
+    "keras-2016": Naming(("keras2016",), _keras2016, "fc1000", KERAS_PARTS, keras=True),
+    "article-000": Naming(("keras2016",), _article000, "fc1000", KERAS_PARTS, keras=True),
+}
+
+
+def named_layers(naming, layout):
+    """(layer of the layout, its name in the file) for every layer with parameters, in the order they run."""
+    row, made = NAMINGS[naming], Counter()
+
+    def count(name):
+        if not row.counted:
+            return name
+        made[name] += 1
+        return f"{name}{made[name] - 1}"
+
+    def pair(pair, *where):
+        for layer, kind in zip(pair, ("conv", "norm")):
+            if layer is not None:
+                yield layer, count(row.layer(*where, kind))
+
+    yield from pair(layout.stem, None, None, 0)
+    for s, stage in enumerate(layout.stages):
+        for b, block in enumerate(stage):
+            for i, each in enumerate(block.body):
+                yield from pair(each, s, b, i)
+            yield from pair(block.shortcut or (), s, b, None)
+    yield layout.classifier, count(row.classifier)
+
+
+def names(naming, layout):
+    """{our parameter name: (the file's key, axes to transpose it by or None)} for every parameter of ``layout``."""
+    row = NAMINGS[naming]
+    if row.layer is None:
+        return {ours: (ours, None) for ours in layout.params()}
+    parts = dict(zip(GLUON_PARTS[:2], row.parts[:2])), dict(zip(GLUON_PARTS[2:], row.parts[2:]))
+    found = {}
+    for layer, name in named_layers(naming, layout):
+        for ours in layer.params:
+            part = ours.rpartition(".")[2]
+            axes = None
+            if row.keras and part == "weight":
+                axes = HWIO if isinstance(layer, Conv) else IO
+            key = f"{name}{'/' if row.keras else '_' if row.counted else '.'}{parts[isinstance(layer, Norm)][part]}"
+            found[ours] = key, axes
+    return found
+
+
+def keras_order(naming, layout):
+    """{class of layer: [(layer, its name)]} in the order Keras numbers the layers of one class: by depth in the graph.
+
+    A projection's convolution is as deep as the block's last one. The one that is added first comes first:
+    keras.applications adds the shortcut first, the networks of 2016 the body.
+    """
+    named = dict(named_layers(naming, layout))
+    pairs = [layout.stem]
+    for block in (block for stage in layout.stages for block in stage):
+        ends = [block.body[-1]] + ([block.shortcut] if block.shortcut else [])
+        pairs += block.body[:-1]
+        pairs += reversed(ends) if naming == "keras" else ends
+    return {"conv2d": [(conv, named[conv]) for conv, _ in pairs],
+            "batch_normalization": [(norm, named[norm]) for _, norm in pairs],
+            "dense": [(layout.classifier, named[layout.classifier])]}

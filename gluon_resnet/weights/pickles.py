@@ -1,0 +1,180 @@
+"""PyTorch's .pth and .bin files read without PyTorch, and without running anything that the pickle in them asks for.
+
+    tensors = read_torch("resnet50.pth")          # {"conv1.weight": array, ...}
+
+A pickle is a program: whoever loads it runs it. Here it may build dicts, lists and numbers and name a tensor's storage;
+the first thing else it asks for ends the reading, by name. Both of torch.save's formats are read: the zip archive, and
+what it wrote before PyTorch 1.6 (three headers and the object as pickles, then the bare storages).
+"""
+import io
+import math
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict, namedtuple
+
+import numpy
+
+from ..errors import WeightsError
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+#: torch's storage class -> NumPy's type of one element; bfloat16 comes as its 16 bits
+STORAGES = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16", "LongStorage": "i8",
+            "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?"}
+
+#: keys under which training scripts put the parameters beside other things
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
+
+# Without a __dict__, so that a pickle cannot change one for those that come after it.
+_Kind = namedtuple("_Kind", "element")
+_Storage = namedtuple("_Storage", "element key count")
+_Tensor = namedtuple("_Tensor", "storage offset size stride")
+
+
+class _Rebuild:
+    """Stands for torch's functions that make a tensor from a storage; notes what they are told."""
+
+    __slots__ = ()
+
+    def __call__(self, storage, offset, size, stride, *_):
+        numbers = (offset, *size, *stride)
+        if (not isinstance(storage, _Storage) or len(size) != len(stride)
+                or not all(type(number) is int and number >= 0 for number in numbers)):
+            raise ValueError("a tensor without a proper storage, size and stride")
+        return _Tensor(storage, offset, tuple(size), tuple(stride))
+
+
+class _Parameter:
+    """Stands for torch's function that makes a parameter of a tensor."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor, *_):
+        return tensor
+
+
+ALLOWED = {("collections", "OrderedDict"): OrderedDict,
+           ("torch._utils", "_rebuild_tensor"): _Rebuild(),
+           ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
+           ("torch._utils", "_rebuild_parameter"): _Parameter(),
+           **{("torch", name): _Kind(element) for name, element in STORAGES.items()}}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds plain containers and notes tensors; everything else is refused by name."""
+
+    def __init__(self, file, path):
+        super().__init__(file, encoding="utf-8")
+        self.path = path
+
+    def find_class(self, module, name):
+        try:
+            return ALLOWED[module, name]
+        except KeyError:
+            raise WeightsError(f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers are "
+                               f"read, and nothing was run; save the state_dict alone, as .safetensors at best") from None
+
+    def persistent_load(self, pid):
+        kind, storage, key, _, count = pid[:5]
+        if kind != "storage" or not isinstance(storage, _Kind) or type(count) is not int or count < 0:
+            raise ValueError(f"unknown persistent id {pid[0]!r}")
+        if pid[5:] not in ((), (None,)):
+            raise ValueError("a storage that is a view of another")
+        return _Storage(storage.element, str(key), count)
+
+
+def _unpickle(file, path):
+    try:
+        return _Unpickler(file, path).load()
+    except WeightsError:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        raise WeightsError(f"{path}: the pickle in it is damaged or no checkpoint: {error or type(error).__name__}; "
+                           f"copy or save the file again") from None
+
+
+def _tensors(found, path):
+    """The dict of parameters in what was unpickled: itself, or under one of WRAPPERS."""
+    if isinstance(found, dict) and not any(isinstance(value, _Tensor) for value in found.values()):
+        found = next((found[key] for key in WRAPPERS if isinstance(found.get(key), dict)), found)
+    if not isinstance(found, dict):
+        raise WeightsError(f"{path}: holds a {type(found).__name__}: expected a dict of tensors (a state_dict)")
+    for key, value in found.items():
+        if not isinstance(key, str) or not isinstance(value, _Tensor):
+            raise WeightsError(f"{path}: {key!r} is a {type(value).__name__.lstrip('_')}: expected names and tensors; "
+                               f"save the state_dict alone")
+    if not found:
+        raise WeightsError(f"{path}: holds no tensor")
+    return found
+
+
+def _array(tensor, key, data, path, byte_order="<"):
+    """The tensor ``key`` as an array, from the bytes of its storage."""
+    element, _, count = tensor.storage
+    kind = numpy.dtype("u2" if element == "bf16" else element).newbyteorder(byte_order)
+    needed = tensor.offset + 1 + sum((size - 1) * stride for size, stride in zip(tensor.size, tensor.stride))
+    total = math.prod(tensor.size)
+    if len(data) != count * kind.itemsize or total > count or (total and needed > count):
+        raise WeightsError(f"{path}: {key} of shape {tensor.size} does not fit its storage of {len(data)} bytes: the file "
+                           f"is damaged; copy it again")
+    flat = numpy.frombuffer(data, kind)
+    steps = tuple(stride * kind.itemsize for stride in tensor.stride)
+    values = numpy.lib.stride_tricks.as_strided(flat[tensor.offset:], tensor.size, steps, writeable=False)
+    if element == "bf16":
+        return (values.astype(numpy.uint32) << 16).view(numpy.float32)
+    return values.astype(kind.newbyteorder("="))
+
+
+def _read_zip(path):
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        pickles = [name for name in members if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise WeightsError(f"{path}: a zip archive without one data.pkl: not what torch.save writes")
+        root = pickles[0][:-len("data.pkl")]
+        if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+            raise WeightsError(f"{path}: compressed inside, which torch.save never does: refused")
+        big = root + "byteorder" in members and archive.read(root + "byteorder").strip() == b"big"
+        found = _tensors(_unpickle(io.BytesIO(archive.read(pickles[0])), path), path)
+        arrays = {}
+        for key, tensor in found.items():
+            member = f"{root}data/{tensor.storage.key}"
+            if member not in members:
+                raise WeightsError(f"{path}: {key}: its storage {member} is missing; copy the file again")
+            arrays[key] = _array(tensor, key, archive.read(member), path, ">" if big else "<")
+        return arrays
+
+
+def _read_legacy(path):
+    with open(path, "rb") as file:
+        for expected in (LEGACY_MAGIC, 1001):
+            header = _unpickle(file, path)
+            if header != expected:
+                raise WeightsError(f"{path}: header {header!r}: expected {expected}: not a checkpoint of torch.save")
+        system = _unpickle(file, path)
+        if not isinstance(system, dict) or system.get("little_endian") is not True:
+            raise WeightsError(f"{path}: written on a big-endian machine: save it again on a little-endian one")
+        found = _tensors(_unpickle(file, path), path)
+        keys = _unpickle(file, path)
+        storages = {tensor.storage.key: tensor.storage for tensor in found.values()}
+        data = {}
+        for key in keys if isinstance(keys, list) else ():
+            count = file.read(8)
+            if key not in storages or len(count) < 8 or struct.unpack("<q", count)[0] != storages[key].count:
+                raise WeightsError(f"{path}: storage {key!r} is damaged or cut off; copy the file again")
+            size = numpy.dtype("u2" if storages[key].element == "bf16" else storages[key].element).itemsize
+            data[key] = file.read(storages[key].count * size)
+    return {name: _array(tensor, name, data.get(tensor.storage.key, b""), path) for name, tensor in found.items()}
+
+
+def read_torch(path):
+    """{key: array} of a PyTorch checkpoint, arrays in the types it holds (bfloat16 as float32).
+
+    Raises WeightsError for a damaged file and for a pickle that asks for anything but tensors and plain containers.
+    """
+    try:
+        return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise WeightsError(f"{path}: damaged archive: {error}; copy the file again") from None
