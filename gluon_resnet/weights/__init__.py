@@ -204,7 +204,7 @@ def load_weights(net, path, new_head=False):
         raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters")
     params = net._collect_params_with_prefix()
     known = params["0.weight"].shape
-    arrays = read_parameters(path, spec, known[1] if known is not None and known[1] else None, new_head)
+    arrays = read_parameters(path, spec, known[1] if known is not None and known[1] > 0 else None, new_head)
     set_parameters(net, arrays)
     return sorted(arrays)
 

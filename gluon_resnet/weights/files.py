@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import WeightsError
-from .pickles import LEGACY_START, read_torch
+from .pickles import LEGACY_START, from_bfloat16, read_torch
 
 #: what tools put in front of every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
 PREFIXES = ("module.", "_orig_mod.", "arg:", "aux:")
@@ -45,7 +45,7 @@ def _safetensors(path):
             raise WeightsError(f"{path}: {name} is of type {entry['dtype']}: expected one of {', '.join(kinds)}")
         values = numpy.frombuffer(entry["data"], kinds[entry["dtype"]]).reshape(entry["shape"])
         if entry["dtype"] == "BF16":
-            values = (values.astype(numpy.uint32) << 16).view(numpy.float32)
+            values = from_bfloat16(values)
         tensors[name] = values
     return WeightFile(path, "safetensors", tensors, notes)
 

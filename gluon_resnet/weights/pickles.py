@@ -110,6 +110,11 @@ def _tensors(found, path):
     return found
 
 
+def from_bfloat16(bits):
+    """float32 of the 16 bits of bfloat16 numbers (uint16): the same bits and 16 zeros."""
+    return (bits.reshape(-1).astype(numpy.uint32) << 16).view(numpy.float32).reshape(bits.shape)
+
+
 def _array(tensor, key, data, path, byte_order="<"):
     """The tensor ``key`` as an array, from the bytes of its storage."""
     element, _, count = tensor.storage
@@ -123,7 +128,7 @@ def _array(tensor, key, data, path, byte_order="<"):
     steps = tuple(stride * kind.itemsize for stride in tensor.stride)
     values = numpy.lib.stride_tricks.as_strided(flat[tensor.offset:], tensor.size, steps, writeable=False)
     if element == "bf16":
-        return (values.astype(numpy.uint32) << 16).view(numpy.float32)
+        return from_bfloat16(values)
     return values.astype(kind.newbyteorder("="))
 
 
@@ -176,5 +181,7 @@ def read_torch(path):
     """
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except WeightsError:
+        raise
+    except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, struct.error, OSError) as error:
         raise WeightsError(f"{path}: damaged archive: {error}; copy the file again") from None
