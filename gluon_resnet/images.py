@@ -8,12 +8,13 @@ of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's n
 """
 import struct
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import cv2
 import numpy
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from .errors import DataError
 
@@ -47,6 +48,16 @@ PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN}
 
 
+@contextmanager
+def _whole_files_only():
+    """Pillow refuses files that are cut off, also where another library has told it not to (gluoncv does)."""
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
 def _to_rgb(image):
     """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted."""
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
@@ -64,7 +75,7 @@ def read_image(path):
     JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _whole_files_only():
             warnings.simplefilter("ignore")  # of Pillow, about metadata and large pictures
             with Image.open(path, formats=FORMATS) as image:
                 return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
