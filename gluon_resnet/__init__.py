@@ -22,7 +22,7 @@ _HOMES = {
     "ResNetSpec": "specs", "get_spec": "specs", "parse_model": "specs", "model_names": "specs",
     "layer_shapes": "shapes", "summary": "shapes", "totals": "shapes", "walk_lines": "shapes",
     "load_data_fashion_mnist": "data.fashion_mnist", "ArrayBatches": "data.batches",
-    "train_ch6": "train", "fit": "train", "Record": "train", "Result": "train",
+    "train_ch6": "train", "fit": "train", "Record": "progress", "Result": "progress",
     "evaluate_accuracy": "evaluate",
     "try_gpu": "devices", "num_gpus": "devices", "seed_everything": "devices",
     "set_precision": "precision", "Conv2D": "blocks",

@@ -45,6 +45,7 @@ class ThreadPlan:
     threads: int
     bind: bool
     reason: str
+    set_by_user: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def thread_plan(environ=None, root="/"):
     asked = environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked:
         if asked.isdigit() and int(asked) > 0:
-            return ThreadPlan(int(asked), _binds(environ), "OMP_NUM_THREADS is set by the user")
+            return ThreadPlan(int(asked), _binds(environ), "OMP_NUM_THREADS is set by the user", set_by_user=True)
         warnings.warn(f"gluon_resnet: OMP_NUM_THREADS={asked!r} is not a positive number: ignored, {cores} used",
                       stacklevel=2)
     quota = cgroup_cpus(root)
@@ -140,7 +141,8 @@ def thread_plan(environ=None, root="/"):
                           f"the control group grants {quota:g} of {cores} physical cores")
     placed = [name for name in OPENMP_VARIABLES[1:] if environ.get(name)]
     if placed:
-        return ThreadPlan(cores, _binds(environ), f"physical cores this process may use; {placed[0]} is set by the user")
+        return ThreadPlan(cores, _binds(environ), f"physical cores this process may use; {placed[0]} is set by the user",
+                          set_by_user=True)
     return ThreadPlan(cores, True, "physical cores this process may use")
 
 
@@ -252,7 +254,7 @@ def prepare():
                 f"instead of {plan.threads} bound threads, and training may run at half speed; "
                 f"put 'import gluon_resnet' above 'import mxnet' and start Python again", stacklevel=3)
     else:
-        if "set by the user" not in plan.reason:
+        if not plan.set_by_user:
             variables.update(OMP_NUM_THREADS=str(plan.threads))
             if plan.bind:
                 variables.update(OMP_PROC_BIND="true", OMP_PLACES="cores")

@@ -1,11 +1,10 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 import os
-import resource
 import shlex
 from dataclasses import asdict, dataclass
 from typing import Optional
 
-from .errors import ConfigError, DivergedError
+from .errors import DivergedError
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,8 @@ class FashionMnistConfig:
     limit: Optional[int] = None  # train on the first pictures only
     data: Optional[str] = None
     verify: bool = True
+    weights: Optional[str] = None  # a file of trained weights to start from
+    new_head: bool = False  # but for its classifier
 
     def command(self):
         """The command that makes this run again, every setting written out."""
@@ -31,25 +32,28 @@ class FashionMnistConfig:
         words += ["--precision", self.precision] if self.precision != "float32" else []
         words += ["--limit", str(self.limit)] if self.limit else []
         words += ["--data", os.path.abspath(self.data)] if self.data else []
+        words += ["--weights", os.path.abspath(self.weights)] if self.weights else []
+        words += ["--new-head"] if self.new_head else []
         words += [] if self.verify else ["--unverified"]
         return " ".join(shlex.quote(word) for word in words)
 
 
-def peak_memory():
-    """Largest resident size of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _batches(config):
     """(training batches, test batches, training pictures there are, where they were found)."""
-    from .data.batches import ArrayBatches
-    from .data.fashion_mnist import load_arrays
+    from .data.fashion_mnist import load_arrays, make_batches
 
-    if config.limit is not None and config.limit < 1:
-        raise ConfigError(f"limit is {config.limit}: expected a number of pictures of at least 1")
-    (images, labels), test, where = load_arrays(config.data, config.verify)
-    return (ArrayBatches(images[:config.limit], labels[:config.limit], config.batch_size, config.resize, shuffle=True),
-            ArrayBatches(*test, config.batch_size, config.resize), len(images), where)
+    train, test, where = load_arrays(config.data, config.verify)
+    return (*make_batches(train, test, config.batch_size, config.resize, config.limit), len(train[0]), where)
+
+
+def _network(config, num_classes):
+    """(spec, parameters of the file of weights or None)."""
+    from .specs import parse_model
+    from .weights import read_network
+
+    if config.weights is None:
+        return parse_model(config.model, num_classes), None
+    return read_network(config.weights, config.model, num_classes, in_channels=1, new_head=config.new_head)
 
 
 def _title(config, spec, train_iter, total, size, device):
@@ -68,16 +72,17 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     called with the number of epochs. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything
     is written; after DivergedError and Ctrl-C the folder holds what there is.
     """
-    from mxnet import npx
+    from mxnet import init, npx
 
-    from . import display, models, runs, shapes, specs, train
+    from . import display, models, runs, shapes, system, train
     from .data.fashion_mnist import LABELS
     from .devices import seed_everything, try_gpu
     from .precision import set_precision
+    from .weights import set_parameters
 
     npx.set_np()
     train.check_settings(config.epochs, config.lr)
-    spec, device = specs.parse_model(config.model, num_classes=len(LABELS)), try_gpu()
+    (spec, params), device = _network(config, len(LABELS)), try_gpu()
     train_iter, test_iter, total, where = _batches(config)
     size = train_iter.size or train_iter.images.shape[1:3]
     net = models.build(spec)
@@ -92,16 +97,20 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
 
     listener = (make_listener or display.default_listener)(config.epochs)
     seed_everything(config.seed)
+    if params:
+        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+        set_parameters(net, params)
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop)
+            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop,
+                               initialize=not params)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
             getattr(listener, "close", lambda: None)()
         status = "diverged" if problem else "stopped" if result.stopped else "finished"
-        files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": peak_memory(),
+        files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": system.peak_memory(),
                                "problem": problem and str(problem)}, None if problem else net)
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")

@@ -1,5 +1,6 @@
 """What machine and what software this is, for a run folder and for ``doctor``. mxnet is never imported here."""
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 
 #: Instruction sets that decide how fast oneDNN's convolutions are, slowest first, as /proc/cpuinfo calls them.
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+
+def peak_memory():
+    """Largest resident size of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _cpuinfo(key, root="/"):

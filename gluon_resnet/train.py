@@ -11,9 +11,8 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import perf_counter
-from typing import Optional
 
 import mxnet as mx
 from mxnet import autograd, gluon, init
@@ -22,88 +21,7 @@ from .devices import to_device, try_gpu
 from .errors import ConfigError, DivergedError, ModelError
 from .evaluate import count_correct, evaluate_accuracy
 from .precision import set_precision
-
-
-@dataclass(frozen=True)
-class Record:
-    """Where training stands after a batch; loss and accuracy are means over the epoch so far, as in the book."""
-
-    epoch: int  # from 1
-    batch: int  # batches done in this epoch
-    num_batches: int
-    examples: int  # seen in this epoch
-    loss: float
-    train_acc: float
-    seconds: float  # spent on this epoch's training, waiting for data included, testing left out
-    wait_seconds: float  # of these, spent waiting for data
-    test_acc: Optional[float] = None  # at the end of an epoch
-    test_seconds: Optional[float] = None
-
-    @property
-    def position(self):
-        """Epochs done, as a fraction: 0.5 is half of the first."""
-        return self.epoch - 1 + self.batch / self.num_batches
-
-    @property
-    def examples_per_sec(self):
-        """The book's clock: it stands still while the loop waits for a batch."""
-        return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
-
-
-@dataclass(repr=False)
-class Result:
-    """What a training run came to: the last Record of every epoch, the device, and whether it was stopped early."""
-
-    device: str
-    epochs: list = field(default_factory=list)
-    stopped: bool = False
-
-    def __repr__(self):
-        return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
-
-    @property
-    def last(self):
-        """The last Record, or None where not one batch was done."""
-        return self.epochs[-1] if self.epochs else None
-
-    def _sum(self, name):
-        return sum(getattr(record, name) or 0 for record in self.epochs)
-
-    @property
-    def examples_per_sec(self):
-        """The book's clock: examples a second of the time in which the loop had a batch."""
-        return self._sum("examples") / max(self._sum("seconds") - self._sum("wait_seconds"), 1e-9)
-
-    @property
-    def examples_per_sec_end_to_end(self):
-        """Examples a second of all training time, waiting for data included (testing is not training)."""
-        return self._sum("examples") / max(self._sum("seconds"), 1e-9)
-
-    @property
-    def wait_share(self):
-        """Share of the training time spent waiting for data, from 0 to 1."""
-        return self._sum("wait_seconds") / max(self._sum("seconds"), 1e-9)
-
-    def lines(self):
-        """The three lines a run ends in: article 001's two, and the second clock."""
-        last = self.last
-        test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
-        return [f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
-                f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
-                f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
-                f"{self.wait_share:.1%} of the time waiting for data"]
-
-    def summary(self):
-        """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
-        best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
-        last = self.last
-        return {"stopped": self.stopped, "device": self.device, "epochs": sum(record.test_acc is not None for record in self.epochs),
-                "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
-                "test_acc": last.test_acc if last else None, "best_test_acc": best,
-                "examples": self._sum("examples"), "train_seconds": self._sum("seconds"),
-                "wait_seconds": self._sum("wait_seconds"), "test_seconds": self._sum("test_seconds"),
-                "examples_per_sec": self.examples_per_sec if last else None,
-                "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None}
+from .progress import Record, Result
 
 
 @contextmanager
@@ -220,14 +138,15 @@ def check_settings(num_epochs, lr):
         raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
 
 
-def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None):
+def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None, initialize=True):
     """Train ``net`` from Xavier's initial values by SGD on softmax cross-entropy, and return the :class:`Result`.
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
     with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
     true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or, for
-    any network as it is, None. Raises ConfigError, DivergedError when the loss stops being a
-    finite number, and ModelError for a network that cannot take the arrays in force.
+    any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. Raises
+    ConfigError, DivergedError when the loss stops being a finite number, and ModelError for a network that cannot take the
+    arrays in force.
     """
     check_settings(num_epochs, lr)
     result = Result(str(device))
@@ -238,7 +157,8 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
 
     if precision is not None:
         set_precision(net, precision, device)
-    net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+    if initialize:
+        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()

@@ -88,7 +88,7 @@ def test_no_control_groups_no_limit(tmp_path):
 def test_what_the_user_set_stays(tmp_path, allowed):
     allowed(range(8))
     root = machine(tmp_path, 8)
-    assert plan(root, OMP_NUM_THREADS="3") == env.ThreadPlan(3, False, "OMP_NUM_THREADS is set by the user")
+    assert plan(root, OMP_NUM_THREADS="3") == env.ThreadPlan(3, False, "OMP_NUM_THREADS is set by the user", True)
     assert plan(root, OMP_NUM_THREADS="3,2").threads == 3
     found = plan(root, OMP_PROC_BIND="spread")
     assert (found.threads, found.bind) == (8, True) and "OMP_PROC_BIND" in found.reason

@@ -198,3 +198,24 @@ def test_help_is_instant_and_imports_no_mxnet(run_cli):
     process = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.returncode == 0, process.stderr
     assert "Train a network" in process.stdout
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cli, np_mode):
+    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--limit", 128, "--batch-size", 64,
+              "--epochs", 1)
+    first = run_cli(*common, "--out", tmp_path / "first")
+    assert first.returncode == 0, first.stderr
+    again = run_cli(*common, "--lr", 1e-9, "--out", tmp_path / "again", "--weights", tmp_path / "first" / "net.params")
+    assert again.returncode == 0, again.stderr
+    one, two = (mx.npx.load(str(tmp_path / name / "net.params")) for name in ("first", "again"))
+    assert all(abs(one[key].asnumpy() - two[key].asnumpy()).max() < 1e-6 for key in one if "running" not in key)
+    headless = run_cli(*common, "--lr", 1e-9, "--out", tmp_path / "head", "--new-head", "--weights",
+                       tmp_path / "first" / "net.params")
+    assert headless.returncode == 0, headless.stderr
+    three = mx.npx.load(str(tmp_path / "head" / "net.params"))
+    assert abs(one["9.weight"].asnumpy() - three["9.weight"].asnumpy()).max() > 1e-3
+    assert abs(one["7.1.conv2.weight"].asnumpy() - three["7.1.conv2.weight"].asnumpy()).max() < 1e-6
+    command = json.loads((tmp_path / "head" / "config.json").read_text())["command"]
+    assert "--new-head" in command and "--weights" in command
+    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first" / "net.params")
+    assert "holds resnet18@d2l" in one_line_error(wrong) and not (tmp_path / "wrong").exists()

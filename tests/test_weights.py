@@ -200,7 +200,7 @@ def test_another_shape(tmp_path):
 
 
 def test_another_family_depth_or_input(tmp_path):
-    refused(tmp_path, lambda tensors: None, "resnet18@keras", r"holds resnet18@torchvision .* take --model resnet18@torchvision")
+    refused(tmp_path, lambda tensors: None, "resnet18@keras", r"holds resnet18@torchvision .* take the model resnet18@torchvision")
     refused(tmp_path, lambda tensors: None, "resnet34@torchvision", "holds resnet18@torchvision .* the network is resnet34")
     refused(tmp_path, lambda tensors: None, channels=1, match="takes 3 channels: expected 1")
 
@@ -255,7 +255,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path, run_cli, resnet18_file):
     Image.new("RGB", (40, 40)).save(picture)
     assert "10" in one_line_error(run_cli("predict", picture, "--model", "resnet18", "--weights", resnet18_file,
                                           "--labels", tmp_path / "labels.txt"))
-    assert "take --model resnet18@torchvision" in one_line_error(
+    assert "take the model resnet18@torchvision" in one_line_error(
         run_cli("predict", picture, "--model", "resnet18@keras", "--weights", resnet18_file))
     (tmp_path / "cut.safetensors").write_bytes(resnet18_file.read_bytes()[:5000])
     assert "damaged or cut off" in one_line_error(run_cli("predict", picture, "--weights", tmp_path / "cut.safetensors"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from . import sources
 
 LABELS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
@@ -90,8 +90,15 @@ def load_data_fashion_mnist(batch_size, resize=None, data_dir=None, limit=None, 
     the first pictures of the training part only. Shuffling follows ``numpy.random.seed``. No worker processes: batches
     are made ahead of the trainer by a thread. Raises DataError and ConfigError. Source: d2l.
     """
+    train, test, _ = load_arrays(data_dir, verify)
+    return make_batches(train, test, batch_size, resize, limit)
+
+
+def make_batches(train, test, batch_size, resize=None, limit=None):
+    """The two iterators of :func:`load_data_fashion_mnist` over (images, labels) of either part."""
     from .batches import ArrayBatches
 
-    (train_images, train_labels), (test_images, test_labels), _ = load_arrays(data_dir, verify)
-    return (ArrayBatches(train_images[:limit], train_labels[:limit], batch_size, resize, shuffle=True),
-            ArrayBatches(test_images, test_labels, batch_size, resize))
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit is {limit}: expected a number of pictures of at least 1")
+    return (ArrayBatches(train[0][:limit], train[1][:limit], batch_size, resize, shuffle=True),
+            ArrayBatches(*test, batch_size, resize))

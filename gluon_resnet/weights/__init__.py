@@ -178,7 +178,7 @@ def _parameters(weights, found, spec, in_channels, new_head):
     path = weights.path
     same = [fit for fit in found.specs if (fit.depth, fit.family) == (spec.depth, spec.family)]
     if not same:
-        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take --model "
+        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take the model "
                            f"{found.spec.name}")
     if in_channels is not None and in_channels != found.in_channels:
         raise WeightsError(f"{path}: its first convolution takes {found.in_channels} channels: expected {in_channels}")

@@ -9,6 +9,7 @@ archive around one, number layers by class and variables by position; since Kera
 import io
 import re
 import zipfile
+import zlib
 
 import h5py
 import numpy
@@ -26,6 +27,10 @@ KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalizati
 
 #: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
+#: what h5py and zipfile make of damage, with messages of HDF5's own
+DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, EOFError, ArithmeticError,
+          zipfile.BadZipFile, zlib.error)
+
 MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
 MAX_SIZE = 2 ** 28  # elements; a ResNet's largest array has 2.4 million
 
@@ -47,8 +52,7 @@ def read_keras_h5(path):
         raise
     except FileNotFoundError:
         raise WeightsError(f"{path}: not there: expected a Keras weight file") from None
-    # h5py turns damage into any of these, with a message of HDF5's own
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: damaged, cut off or no Keras file: {reason}; copy the file again") from None
 

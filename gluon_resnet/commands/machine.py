@@ -1,0 +1,41 @@
+"""doctor and bench: this machine, and how fast it is."""
+import json
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def doctor(as_json):
+    """Look this machine over: packages, libraries, threads, GPU, data; exit 1 if anything is wrong."""
+    from .. import doctor as examination
+
+    checks = examination.examine()
+    if as_json:
+        click.echo(json.dumps(examination.as_dict(checks), indent=2))
+    else:
+        click.echo(examination.as_text(checks))
+    sys.exit(1 if any(check.status == "problem" for check in checks) else 0)
+
+
+@click.group()
+def bench():
+    """Measure this suite against others, alternating in one run."""
+
+
+@bench.command("train")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
+@click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the pictures.")
+@click.option("--torch-python", metavar="PATH", type=click.Path(exists=True, dir_okay=False), help="A Python with torch: PyTorch takes part too.")
+@click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
+@click.option("--out", default="bench", show_default=True, metavar="DIR", help="Where train.md and train.json go.")
+def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
+    """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
+    from .. import benchmark
+
+    click.echo(benchmark.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
+
+

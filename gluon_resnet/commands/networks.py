@@ -1,0 +1,108 @@
+"""shapes, summary, reconcile: what a network is made of."""
+import json
+
+import click
+
+from . import options
+
+
+def _built(model, text, classes, weights):
+    """(network, input shape) of the arguments that shapes and summary share."""
+    from mxnet import npx
+
+    from .. import models, specs
+    from .. import shapes as layers
+    from ..weights import read_network, set_parameters
+
+    spec, params = specs.parse_model(model, classes), None
+    if weights:
+        spec, params = read_network(weights, model, classes)
+    channels = params["0.weight"].shape[1] if params else 1 if spec.family == "d2l" else 3
+    shape = layers.parse_shape(text or f"1,{channels},224,224")
+    npx.set_np()
+    net = models.build(spec)
+    if params:
+        set_parameters(net, params)
+    return net, shape
+
+
+@click.command()
+@options.model
+@options.input_shape
+@options.classes
+@options.weights
+def shapes(model, shape, classes, weights):
+    """Walk an input through MODEL layer by layer, as the chapter does.
+
+    MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras or @keras2016 behind it.
+    """
+    from .. import shapes as layers
+
+    click.echo("\n".join(layers.walk_lines(layers.layer_shapes(*_built(model, shape, classes, weights)))))
+
+
+@click.command()
+@options.model
+@options.input_shape
+@options.classes
+@click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks to open.  [default: all]")
+@click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+@options.weights
+def summary(model, shape, classes, depth, style, weights):
+    """Output shape, parameters, multiply-adds and output bytes of every layer of MODEL."""
+    from .. import shapes as layers
+
+    net, shape = _built(model, shape, classes, weights)
+    table = layers.summary(net, shape, depth)
+    sums = layers.totals(table)
+    if style == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif style == "json":
+        click.echo(json.dumps({"model": model, "input": shape, "layers": table.to_dict("records"), "totals": sums},
+                              indent=2))
+    else:
+        from tabulate import tabulate
+
+        rows = [[*row[:3], *(f"{value:,}" for value in row[3:])] for row in table.itertuples(index=False, name=None)]
+        rows.append(["total", "", "", *(f"{value:,}" for value in sums.values())])
+        click.echo(tabulate(rows, headers=[column.replace("_", " ") for column in table.columns],
+                            colalign=("left", "left", "left", "right", "right", "right"), disable_numparse=True))
+        click.echo(f"\n{sums['parameters']:,} parameters, {sums['multiply_adds'] / 1e9:.3f} G multiply-adds, "
+                   f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {shape[0]} picture(s)")
+
+
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="A B")
+@click.option("--weights", metavar="FILE", help="Instead of A and B: say which network a weight file holds.")
+@click.option("--input", "shape", metavar="C,H,W", default="3,224,224", show_default=True, help="One picture.")
+@click.option("--format", "style", type=click.Choice(["text", "csv"]), default="text", show_default=True)
+@click.option("--full", is_flag=True, help="List every layer that differs, not only the kinds of difference.")
+@click.option("--save", metavar="P.png", help="Draw the two networks side by side.")
+def reconcile(models, weights, shape, style, full, save):
+    """Say in which layers the networks A and B differ, in what, and by how many parameters and multiply-adds.
+
+    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras.
+    """
+    from .. import shapes as layers
+    from ..reconcile import as_text, compare
+    from ..specs import parse_model
+    from ..weights import identify_weights
+
+    if weights and not models:
+        found = identify_weights(weights)
+        click.echo(f"{weights}: {found.description}")
+        if len(found.specs) > 1:
+            click.echo(f"fits {', '.join(spec.name for spec in found.specs[1:])} as well")
+        return
+    if len(models) != 2 or weights:
+        raise click.UsageError(f"{len(models)} networks: expected two, or --weights FILE alone")
+    _, channels, *size = layers.parse_shape(f"1,{shape}")
+    comparison = compare(*(parse_model(name) for name in models), channels, tuple(size))
+    click.echo(comparison.table.to_csv(index=False), nl=False) if style == "csv" else click.echo(as_text(comparison, full))
+    if save:
+        from ..reconcile_plot import draw
+
+        draw(comparison, save)
+        click.echo(f"picture in {save}", err=style == "csv")

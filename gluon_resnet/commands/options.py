@@ -1,0 +1,24 @@
+"""Options and arguments that several commands share."""
+import click
+
+model = click.argument("model")
+model_option = click.option("--model", default="resnet50", show_default=True,
+                            help="resnet18 to resnet152, @family behind it or the file's.")
+input_shape = click.option("--input", "shape", metavar="N,C,H,W",
+                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,224,224 otherwise]")
+input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
+classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
+                       help="Number of classes.  [default: 10 for d2l, 1000 otherwise]")
+weights = click.option("--weights", metavar="FILE",
+                       help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the "
+                            "file's.")
+new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
+data_folder = click.option("--data", "data_dir", metavar="DIR",
+                           help="Folder with the four idx files, plain or .gz; nothing else is looked at then.")
+
+
+def needed(weights):
+    """The file of weights; a usage error where none was given."""
+    if not weights:
+        raise click.UsageError("--weights FILE is needed: a network without training knows no classes")
+    return weights

@@ -1,0 +1,114 @@
+"""predict, microscope, export: networks with trained weights."""
+import sys
+
+import click
+
+from ..engines import ENGINES
+from . import options
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@options.model_option
+@options.weights
+@click.option("--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]")
+@click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each picture.")
+@options.input_size
+@click.option("--save", metavar="P.png", help="Also draw the pictures with their classes.")
+def predict(images, model, weights, labels, engine, top, size, save):
+    """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
+    from .. import plots
+    from .. import predict as predicting
+    from ..engines import make_engine
+    from ..images import PREPARATIONS
+    from ..labels import read_labels
+    from ..runs import check_picture_path, save_figure
+    from ..weights import read_network
+
+    if save:
+        check_picture_path(save)
+    spec, params = read_network(options.needed(weights), model)
+    labels = read_labels(labels, spec.num_classes)
+    top = min(top, len(labels))
+    views, X = predicting.look(images, PREPARATIONS[spec.family].at(size), params["0.weight"].shape[1])
+    table = predicting.predict(make_engine(engine, spec, params), X, labels, images, top)
+    from tabulate import tabulate
+
+    shown = [["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
+             for name, rank, label, _, probability in table.itertuples(index=False, name=None)]
+    click.echo(tabulate(shown, headers=["image", "", "class", "probability"], disable_numparse=True,
+                        colalign=("left", "right", "left", "right")))
+    click.echo(f"\n{spec.name} from {weights}, engine {engine}")
+    if save:
+        save_figure(plots.draw_predictions(views, table), save)
+        click.echo(f"picture in {save}")
+
+
+def _engine_option(letter, default):
+    return click.option(f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True, help=f"Engine {letter}.")
+
+
+@click.command()
+@click.argument("image")
+@options.model_option
+@options.weights
+@_engine_option("a", "gluon")
+@_engine_option("b", "byhand")
+@click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
+@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), default=1e-4, show_default=True,
+              help="Relative to a layer's largest value.")
+@click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to see it found.")
+@click.option("--layer", metavar="LAYER", help="Draw this layer's feature maps side by side (with --save).")
+@click.option("--every", is_flag=True, help="Print every layer, not only the blocks.")
+@options.input_size
+@click.option("--save", metavar="P.png", help="Draw the differences over depth.")
+def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, every, size, save):
+    """Send a picture through two engines and compare them layer by layer; exit 1 where they differ.
+
+    With --plant: exit 1 where the damaged layer is not the first that differs.
+    """
+    from .. import microscope as scope
+    from .. import predict as predicting
+    from ..engines import make_engine
+    from ..images import PREPARATIONS
+    from ..runs import check_picture_path, save_figure
+    from ..weights import read_network
+
+    if layer and not save:
+        raise click.UsageError("--layer goes with --save P.png")
+    if save:
+        check_picture_path(save)
+    spec, params = read_network(options.needed(weights), model)
+    _, X = predicting.look([image], PREPARATIONS[spec.family].at(size), params["0.weight"].shape[1])
+    of_b = scope.plant(spec, params, plant) if plant else params
+    found = scope.look(make_engine(a, spec, params), make_engine(b, spec, of_b), X, tolerance, gradients)
+    click.echo(scope.as_text(found, every))
+    if save:
+        save_figure(scope.draw(found, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
+        click.echo(f"picture in {save}")
+    if plant:
+        caught = found.first == scope.shows_first(spec, plant)
+        click.echo(f"planted in {plant} of engine b: {'found' if caught else 'NOT found'}")
+    sys.exit(1 if (plant and not caught) or (not plant and (found.first or found.first_gradient)) else 0)
+
+
+
+
+@click.command()
+@options.model
+@options.weights
+@click.option("--out", required=True, metavar="FILE", help="F.onnx or F.safetensors (torchvision's names).")
+def export(model, weights, out):
+    """Write MODEL with trained weights for other programs; an ONNX file is checked in ONNX Runtime before it appears."""
+    from .. import models
+    from ..export import export as write
+    from ..weights import read_network, set_parameters
+
+    spec, params = read_network(options.needed(weights), model)
+    net = models.build(spec)
+    set_parameters(net, params)
+    done = write(net, out)
+    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by {done.difference:.1e} of the largest"
+               if done.opset else "torchvision's names, read back bit by bit")
+    click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")

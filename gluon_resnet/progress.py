@@ -1,0 +1,91 @@
+"""What training says about itself: a Record after every batch, a Result at the end, with both clocks.
+
+    result = gr.train_ch6(net, train_iter, test_iter, num_epochs=1, lr=0.05)
+    result.examples_per_sec, result.examples_per_sec_end_to_end, result.last.test_acc
+
+The book's clock stands still while the loop waits for a batch; the other one does not.
+"""
+from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where training stands after a batch; loss and accuracy are means over the epoch so far, as in the book."""
+
+    epoch: int  # from 1
+    batch: int  # batches done in this epoch
+    num_batches: int
+    examples: int  # seen in this epoch
+    loss: float
+    train_acc: float
+    seconds: float  # spent on this epoch's training, waiting for data included, testing left out
+    wait_seconds: float  # of these, spent waiting for data
+    test_acc: Optional[float] = None  # at the end of an epoch
+    test_seconds: Optional[float] = None
+
+    @property
+    def position(self):
+        """Epochs done, as a fraction: 0.5 is half of the first."""
+        return self.epoch - 1 + self.batch / self.num_batches
+
+    @property
+    def examples_per_sec(self):
+        """The book's clock: it stands still while the loop waits for a batch."""
+        return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
+
+
+@dataclass(repr=False)
+class Result:
+    """What a training run came to: the last Record of every epoch, the device, and whether it was stopped early."""
+
+    device: str
+    epochs: list = field(default_factory=list)
+    stopped: bool = False
+
+    def __repr__(self):
+        return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
+
+    @property
+    def last(self):
+        """The last Record, or None where not one batch was done."""
+        return self.epochs[-1] if self.epochs else None
+
+    def _sum(self, name):
+        return sum(getattr(record, name) or 0 for record in self.epochs)
+
+    @property
+    def examples_per_sec(self):
+        """The book's clock: examples a second of the time in which the loop had a batch."""
+        return self._sum("examples") / max(self._sum("seconds") - self._sum("wait_seconds"), 1e-9)
+
+    @property
+    def examples_per_sec_end_to_end(self):
+        """Examples a second of all training time, waiting for data included (testing is not training)."""
+        return self._sum("examples") / max(self._sum("seconds"), 1e-9)
+
+    @property
+    def wait_share(self):
+        """Share of the training time spent waiting for data, from 0 to 1."""
+        return self._sum("wait_seconds") / max(self._sum("seconds"), 1e-9)
+
+    def lines(self):
+        """The three lines a run ends in: article 001's two, and the second clock."""
+        last = self.last
+        test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
+        return [f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
+                f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
+                f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
+                f"{self.wait_share:.1%} of the time waiting for data"]
+
+    def summary(self):
+        """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
+        best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
+        last = self.last
+        return {"stopped": self.stopped, "device": self.device, "epochs": sum(record.test_acc is not None for record in self.epochs),
+                "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
+                "test_acc": last.test_acc if last else None, "best_test_acc": best,
+                "examples": self._sum("examples"), "train_seconds": self._sum("seconds"),
+                "wait_seconds": self._sum("wait_seconds"), "test_seconds": self._sum("test_seconds"),
+                "examples_per_sec": self.examples_per_sec if last else None,
+                "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None}
