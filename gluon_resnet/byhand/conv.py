@@ -1,0 +1,189 @@
+"""The convolution three times, forward and backward: nested loops, one pass for each position of the kernel, im2col.
+
+    Y = conv2d_im2col(X, weight, bias, stride=2, padding=1)
+    dX, dweight, dbias = conv2d_im2col_backward(dY, X, weight, stride=2, padding=1)
+
+All compute, with X padded by zeros,
+
+    Y[n, o, h, w] = bias[o] + sum over c, i, j of weight[o, c, i, j] * X[n, c, h * s - p + i, w * s - p + j]
+
+with s the stride and p the padding. X is (N, C, H, W), weight (O, C, KH, KW), bias (O,) or None and Y (N, O, OH, OW),
+OH = floor((H + 2 * p - KH) / s) + 1; everything in float32 or everything in float64. The backward functions take dY,
+the loss's gradient with respect to Y, and give those with respect to X, weight and bias. Shapes that do not fit raise
+ShapeError. Source: article 004, which writes ResNet-50 by hand from its "slow convolution" on.
+"""
+import numpy as np
+
+from .checks import check_channels, check_rank, check_shape, out_sizes
+from .windows import pad, positions, unpad
+
+
+def _check(where, X, weight, bias, stride, padding):
+    """(OH, OW), after a look at all the shapes."""
+    check_rank(where, "X", X, "(N, C, H, W)")
+    check_rank(where, "weight", weight, "(O, C, KH, KW)")
+    check_shape(where, "weight", weight, (weight.shape[0], X.shape[1]) + weight.shape[2:])
+    if bias is not None:
+        check_channels(where, "bias", bias, weight.shape[0])
+    return out_sizes(where, X.shape[2:], weight.shape[2:], stride, padding)
+
+
+def _check_backward(where, dY, X, weight, stride, padding):
+    out_size = _check(where, X, weight, None, stride, padding)
+    check_shape(where, "dY", dY, (X.shape[0], weight.shape[0]) + out_size)
+    return out_size
+
+
+def _add_bias(Y, bias):
+    if bias is not None:
+        Y += bias[:, None, None]
+    return Y
+
+
+# Nested loops ---------------------------------------------------------------------------------------------------------
+
+
+def _dot_of_window(picture, kernel, top, left):
+    """Sum of kernel[c][i][j] * picture[c][top + i][left + j], lists of Python's floats."""
+    total = 0.0
+    for plane, weights in zip(picture, kernel):  # channels
+        for i, row in enumerate(weights):
+            for j, weight in enumerate(row):
+                total += weight * plane[top + i][left + j]
+    return total
+
+
+def conv2d_loops(X, weight, bias=None, stride=1, padding=0):
+    """The convolution as seven nested loops in plain Python: as slow as it is plain. See the module for shapes.
+
+    Python's floats are doubles, so sums are kept in float64 and rounded once, to X's dtype, at the end.
+    """
+    height, width = _check("conv2d_loops", X, weight, bias, stride, padding)
+    kernels = weight.tolist()
+    biases = [0.0] * len(kernels) if bias is None else bias.tolist()
+    Y = [[[[b + _dot_of_window(picture, kernel, h * stride, w * stride) for w in range(width)] for h in range(height)]
+          for kernel, b in zip(kernels, biases)] for picture in pad(X, padding).tolist()]
+    return np.array(Y, dtype=X.dtype).reshape(X.shape[0], weight.shape[0], height, width)  # (N, O, OH, OW)
+
+
+def _spread_window(picture, d_picture, kernel, d_kernel, top, left, slope):
+    """Hand ``slope``, the gradient at one output, on to picture and kernel; lists, changed in place."""
+    for plane, d_plane, weights, d_weights in zip(picture, d_picture, kernel, d_kernel):  # channels
+        for i, row in enumerate(weights):
+            for j, weight in enumerate(row):
+                d_weights[i][j] += slope * plane[top + i][left + j]
+                d_plane[top + i][left + j] += slope * weight
+
+
+def conv2d_loops_backward(dY, X, weight, stride=1, padding=0):
+    """(dX, dweight, dbias) by the loops of :func:`conv2d_loops`; shapes of X, weight and (O,)."""
+    _check_backward("conv2d_loops_backward", dY, X, weight, stride, padding)
+    X_padded = pad(X, padding)
+    pictures, d_pictures = X_padded.tolist(), np.zeros(X_padded.shape).tolist()
+    kernels, d_kernels = weight.tolist(), np.zeros(weight.shape).tolist()
+    dbias = [0.0] * len(kernels)
+    for picture, d_picture, slopes in zip(pictures, d_pictures, dY.tolist()):
+        for o, plane in enumerate(slopes):
+            for h, row in enumerate(plane):
+                for w, slope in enumerate(row):
+                    dbias[o] += slope
+                    _spread_window(picture, d_picture, kernels[o], d_kernels[o], h * stride, w * stride, slope)
+    dX = unpad(np.array(d_pictures, dtype=X.dtype).reshape(X_padded.shape), padding)
+    return dX, np.array(d_kernels, dtype=X.dtype), np.array(dbias, dtype=X.dtype)
+
+
+# One pass for each position of the kernel -----------------------------------------------------------------------------
+
+
+def _mixers(weight):
+    """weight as (KH, KW, O, C), each position's matrix in one piece: NumPy hands no other to BLAS."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
+
+
+def conv2d_vectorised(X, weight, bias=None, stride=1, padding=0):
+    """The convolution with Python loops over the kernel's positions alone: KH * KW matrix products, summed.
+
+    At position (i, j) all outputs see one strided slice of the padded picture; weight[:, :, i, j] mixes its channels.
+    """
+    out_size = _check("conv2d_vectorised", X, weight, bias, stride, padding)
+    N, C = X.shape[:2]
+    X_padded = pad(X, padding)
+    mixers = _mixers(weight)
+    Y = np.zeros((N, weight.shape[0], out_size[0] * out_size[1]), dtype=X.dtype)
+    for i, j, seen in positions(weight.shape[2:], out_size, stride):
+        Y += mixers[i, j] @ X_padded[seen].reshape(N, C, -1)  # (N, O, OH * OW)
+    return _add_bias(Y.reshape(N, -1, *out_size), bias)  # (N, O, OH, OW)
+
+
+def conv2d_vectorised_backward(dY, X, weight, stride=1, padding=0):
+    """(dX, dweight, dbias) position by position: each product of :func:`conv2d_vectorised` the other way round."""
+    out_size = _check_backward("conv2d_vectorised_backward", dY, X, weight, stride, padding)
+    N, C = X.shape[:2]
+    X_padded = pad(X, padding)
+    dX_padded, dweight = np.zeros_like(X_padded), np.zeros_like(weight)
+    mixers, slopes = _mixers(weight), dY.reshape(N, weight.shape[0], -1)  # (N, O, OH * OW)
+    for i, j, seen in positions(weight.shape[2:], out_size, stride):
+        patch = X_padded[seen].reshape(N, C, -1)  # (N, C, OH * OW)
+        dweight[:, :, i, j] = (slopes @ patch.transpose(0, 2, 1)).sum(axis=0)  # (O, C)
+        dX_padded[seen] += (mixers[i, j].T @ slopes).reshape(N, C, *out_size)
+    return unpad(dX_padded, padding), dweight, dY.sum(axis=(0, 2, 3))
+
+
+# im2col ---------------------------------------------------------------------------------------------------------------
+
+
+def im2col(X, kernel, stride=1, padding=0):
+    """The patches that a kernel (KH, KW) sees, one a column: X (N, C, H, W) to (N, C * KH * KW, OH * OW).
+
+    A 1x1 kernel of stride 1 sees the picture as it is, and nothing is copied.
+    """
+    check_rank("im2col", "X", X, "(N, C, H, W)")
+    out_size = out_sizes("im2col", X.shape[2:], kernel, stride, padding)
+    N, C = X.shape[:2]
+    if tuple(kernel) == (1, 1) and stride == 1 and padding == 0:
+        return X.reshape(N, C, -1)
+    X_padded = pad(X, padding)
+    columns = np.empty((N, C) + tuple(kernel) + out_size, dtype=X.dtype)
+    for i, j, seen in positions(kernel, out_size, stride):
+        columns[:, :, i, j] = X_padded[seen]
+    return columns.reshape(N, C * kernel[0] * kernel[1], -1)  # (N, C * KH * KW, OH * OW)
+
+
+def col2im(columns, shape, kernel, stride=1, padding=0):
+    """The adjoint of :func:`im2col`: each number is added where it was seen; (N, C * KH * KW, OH * OW) to ``shape``."""
+    N, C, H, W = shape
+    out_size = out_sizes("col2im", (H, W), kernel, stride, padding)
+    check_shape("col2im", "columns", columns, (N, C * kernel[0] * kernel[1], out_size[0] * out_size[1]))
+    if tuple(kernel) == (1, 1) and stride == 1 and padding == 0:
+        return columns.reshape(shape)
+    columns = columns.reshape((N, C) + tuple(kernel) + out_size)
+    X_padded = np.zeros((N, C, H + 2 * padding, W + 2 * padding), dtype=columns.dtype)
+    for i, j, seen in positions(kernel, out_size, stride):
+        X_padded[seen] += columns[:, :, i, j]
+    return unpad(X_padded, padding)  # (N, C, H, W)
+
+
+def conv2d_im2col(X, weight, bias=None, stride=1, padding=0):
+    """The convolution as one matrix product a picture: (O, C * KH * KW) times the columns (C * KH * KW, OH * OW)."""
+    out_size = _check("conv2d_im2col", X, weight, bias, stride, padding)
+    N, O = X.shape[0], weight.shape[0]
+    Y = weight.reshape(O, -1) @ im2col(X, weight.shape[2:], stride, padding)  # (N, O, OH * OW)
+    return _add_bias(Y.reshape(N, O, *out_size), bias)  # (N, O, OH, OW)
+
+
+def conv2d_im2col_backward(dY, X, weight, stride=1, padding=0):
+    """(dX, dweight, dbias) by the same matrices: dweight = dY columns^T, dcolumns = weight^T dY, and back by col2im."""
+    _check_backward("conv2d_im2col_backward", dY, X, weight, stride, padding)
+    N, O = dY.shape[:2]
+    kernel = weight.shape[2:]
+    slopes = dY.reshape(N, O, -1)  # (N, O, OH * OW)
+    columns = im2col(X, kernel, stride, padding)  # (N, C * KH * KW, OH * OW)
+    dweight = (slopes @ columns.transpose(0, 2, 1)).sum(axis=0).reshape(weight.shape)
+    dX = col2im(weight.reshape(O, -1).T @ slopes, X.shape, kernel, stride, padding)
+    return dX, dweight, dY.sum(axis=(0, 2, 3))
+
+
+#: name -> (forward, backward)
+CONVOLUTIONS = {"loops": (conv2d_loops, conv2d_loops_backward),
+                "vectorised": (conv2d_vectorised, conv2d_vectorised_backward),
+                "im2col": (conv2d_im2col, conv2d_im2col_backward)}

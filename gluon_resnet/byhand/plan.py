@@ -1,0 +1,124 @@
+"""The folded network's work on one shape of pictures: buffers, and the NumPy calls between them, in order.
+
+    plan = Plan(layout, matrices, dtype, (1, 3, 224, 224))
+    features = plan.run(X)                              # (N, C), what global pooling gives
+
+Planning lists every call with the views it works on; running is the list from top to bottom. folded.py says why.
+"""
+import numpy as np
+
+from .checks import out_sizes
+
+
+def _reach(offset, stride, size, out_size):
+    """(outputs, inputs) as slices: outputs whose input, output * stride + offset, lies in the picture, and those."""
+    first = max(0, -(offset // stride))
+    count = max(0, min(out_size - 1, (size - 1 - offset) // stride) - first + 1)
+    start = first * stride + offset
+    return slice(first, first + count), slice(start, start + count * stride, stride)
+
+
+class Plan:
+    """Calls and buffers for pictures of ``shape`` (N, C, H, W); ``matrices`` are the convolutions', by name.
+
+    Layers of the same kind share buffers: a block's own are free again behind it, and block outputs alternate.
+    """
+
+    def __init__(self, layout, matrices, dtype, shape):
+        self._matrices, self._dtype, self._pictures = matrices, dtype, shape[0]
+        self._buffers, self._calls = {}, []
+        self._input = np.zeros((shape[1], shape[0]) + tuple(shape[2:]), dtype=dtype)  # (C, N, H, W)
+        conv, _ = layout.stem
+        Y = self._product(conv, self._columns(conv, self._input), "stem")
+        Y = self._pool(Y, layout.pool_padding)
+        self._relu(Y)
+        for number, block in enumerate(block for stage in layout.stages for block in stage):
+            Y = self._block(block, Y, f"block {number % 2}")
+        self._output = Y[:-1]  # (C, N, H, W), without the ones
+
+    def run(self, X):
+        """The features (N, C) of X (N, C, H, W): the mean of the last block's planes."""
+        np.copyto(self._input, X.transpose(1, 0, 2, 3))
+        for call, arguments in self._calls:
+            call(*arguments)
+        return self._output.mean(axis=(2, 3)).T  # (N, C)
+
+    def _buffer(self, key, rows, height, width):
+        """Zeros (rows + 1, N, height, width) whose last row is 1; the same one whenever all is the same."""
+        key = (key, rows, height, width)
+        if key not in self._buffers:
+            self._buffers[key] = np.zeros((rows + 1, self._pictures, height, width), dtype=self._dtype)
+            self._buffers[key][-1] = 1
+        return self._buffers[key]
+
+    def _copy_patches(self, conv, X, columns):
+        """Calls that fill ``columns`` (KH * KW * C, N, OH, OW) from X (C, N, H, W); borders stay as they are, 0."""
+        sizes, out_size = X.shape[2:], columns.shape[2:]
+        for position in range(conv.kernel ** 2):
+            offsets = (place - conv.padding for place in divmod(position, conv.kernel))
+            (rows, from_rows), (cols, from_cols) = (_reach(offset, conv.stride, size, out)
+                                                    for offset, size, out in zip(offsets, sizes, out_size))
+            block = columns[position * conv.in_channels:(position + 1) * conv.in_channels]
+            self._calls.append((np.copyto, (block[:, :, rows, cols], X[:, :, from_rows, from_cols])))
+
+    def _columns(self, conv, X, shortcut=None, X_shortcut=None):
+        """What the product of ``conv`` takes, (K + 1, N, OH, OW): patches of X, those of the projection, ones.
+
+        X and X_shortcut are (C, N, H, W) with or without their row of ones.
+        """
+        if conv.kernel == 1 and conv.stride == 1 and shortcut is None:
+            return X
+        sizes = X.shape[2:]
+        height, width = out_sizes("byhand.Folded", sizes, (conv.kernel,) * 2, conv.stride, conv.padding)
+        split = conv.kernel ** 2 * conv.in_channels
+        rows = split + (shortcut.in_channels if shortcut else 0)
+        # which borders stay zero depends on all of these
+        key = (conv.kernel, conv.stride, conv.padding, sizes, rows - split)
+        columns = self._buffer(key, rows, height, width)
+        self._copy_patches(conv, X[:conv.in_channels], columns[:split])
+        if shortcut:
+            self._copy_patches(shortcut, X_shortcut[:shortcut.in_channels], columns[split:rows])
+        return columns
+
+    def _product(self, conv, columns, key):
+        """The call that multiplies; (out_channels + 1, N, OH, OW) with the row of ones."""
+        Y = self._buffer(key, conv.out_channels, *columns.shape[2:])
+        matrix = self._matrices[conv.name]  # (O, K + 1)
+        out = Y[:-1].reshape(conv.out_channels, -1)
+        self._calls.append((np.matmul, (matrix, columns.reshape(len(columns), -1), out)))
+        return Y
+
+    def _relu(self, Y):
+        flat = Y[:-1].reshape(len(Y) - 1, -1)
+        # a row of zeros: against the number 0 NumPy's maximum leaves its vector instructions unused
+        self._calls.append((np.maximum, (flat, np.zeros(flat.shape[1], dtype=self._dtype), flat)))
+
+    def _pool(self, X, padding):
+        """3x3 maxima at stride 2, of columns first, then of rows; X (C + 1, N, H, W) with its row of ones."""
+        height, width = out_sizes("byhand.Folded: pooling", X.shape[2:], (3, 3), 2, padding)
+        C = len(X) - 1
+        narrow = self._buffer("pool columns", C, X.shape[2], width)
+        Y = self._buffer("pool", C, height, width)
+        for axis, source, target in ((3, X[:C], narrow[:C]), (2, narrow[:C], Y[:C])):
+            # position ``padding`` is inside the picture for every output: it comes first, and needs no old value
+            for place in sorted(range(3), key=lambda place: place != padding):
+                outputs, inputs = _reach(place - padding, 2, source.shape[axis], target.shape[axis])
+                to, seen = ((Ellipsis, part) + (slice(None),) * (3 - axis) for part in (outputs, inputs))
+                if place == padding:
+                    self._calls.append((np.copyto, (target[to], source[seen])))
+                else:
+                    self._calls.append((np.maximum, (target[to], source[seen], target[to])))
+        return Y
+
+    def _block(self, block, X, key):
+        Y = X
+        for i, (conv, _) in enumerate(block.body[:-1]):
+            Y = self._product(conv, self._columns(conv, Y), f"body {i}")
+            self._relu(Y)
+        conv = block.body[-1][0]
+        projection = block.shortcut[0] if block.shortcut else None
+        Y = self._product(conv, self._columns(conv, Y, projection, X), key)
+        if projection is None:
+            self._calls.append((np.add, (Y[:-1], X[:-1], Y[:-1])))
+        self._relu(Y)
+        return Y

@@ -1,0 +1,29 @@
+"""Which numbers of a picture a sliding window sees: shared by the convolutions and the poolings.
+
+Output (h, w) looks at rows ``h * stride - padding + i`` and columns ``w * stride - padding + j``, for i, j within the
+window. Seen from position (i, j) of the window, all outputs together look at one strided slice of the padded picture.
+"""
+import numpy as np
+
+
+def pad(X, padding, value=0):
+    """X (N, C, H, W) with ``padding`` rows and columns of ``value`` on each side: (N, C, H + 2p, W + 2p)."""
+    if padding == 0:
+        return X
+    return np.pad(X, ((0, 0), (0, 0), (padding, padding), (padding, padding)), constant_values=value)
+
+
+def unpad(X, padding):
+    """X (N, C, H + 2p, W + 2p) without its padding: (N, C, H, W)."""
+    return X[:, :, padding:X.shape[2] - padding, padding:X.shape[3] - padding]
+
+
+def positions(kernel, out_size, stride):
+    """Every (i, j) of the window with the slice of the padded picture that the outputs see there.
+
+    Yields (i, j, slices), row by row; ``X_padded[slices]`` is (N, C, *out_size).
+    """
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            rows, columns = (slice(start, start + stride * size, stride) for start, size in zip((i, j), out_size))
+            yield i, j, (Ellipsis, rows, columns)
