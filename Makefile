@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-slow doctor bench check-cu112 test-pythons constraints setup setup-dev clean
+.PHONY: help demo test test-slow parity doctor bench check-cu112 test-pythons constraints setup setup-dev clean
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -29,8 +29,11 @@ test-slow: setup-dev  ## the accuracies a reader should reach, on the full data 
 doctor: setup  ## look this machine over
 	@$(RUN) doctor
 
-bench: setup  ## training speed against d2l's own train_ch6 and PyTorch (about 15 minutes)
+bench: setup  ## speed of training against d2l and PyTorch, of predicting by hand against PyTorch (about 15 minutes)
 	@sh scripts/bench.sh $(VENV)
+
+parity: setup-dev  ## weights of live Keras, PyTorch, timm and gluoncv read and compared (5 minutes; installs 3.1 GB once)
+	@sh scripts/parity.sh $(VENV)
 
 check-cu112:  ## the CUDA build without a card: install it, load it, train a step on the CPU (4 GB)
 	@sh scripts/check-cu112.sh .venv-cu112

@@ -14,14 +14,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
 
-import mxnet as mx
-from mxnet import autograd, gluon, init
+from mxnet import gluon, init
 
-from .devices import to_device, try_gpu
-from .errors import ConfigError, DivergedError, ModelError
-from .evaluate import count_correct, evaluate_accuracy
+from .checkpoint import Keeper
+from .devices import try_gpu
+from .errors import ConfigError, DivergedError
+from .evaluate import evaluate_accuracy
+from .loop import Epoch, Training, train_epoch
 from .precision import set_precision
-from .progress import Record, Result
+from .progress import Result
+from .recipe import Recipe
 
 
 @contextmanager
@@ -56,80 +58,6 @@ def _until(stop, batches):
         yield batch
 
 
-LATE = 0.005  # seconds: a batch that takes longer was not ready
-
-
-class _Epoch:
-    """Sums over one epoch. A batch's loss and hits are fetched only once the next batch has been started, so that the
-    device never idles; fetching waits for the batch to be computed."""
-
-    def __init__(self, epoch, num_batches):
-        self.epoch, self.num_batches = epoch, num_batches
-        self.loss = self.correct = 0.0
-        self.batch = self.examples = 0
-        self.started, self.wait_seconds = perf_counter(), 0.0
-        self.pending = None
-
-    def fetch(self):
-        """Take in the batch under way, if there is one; DivergedError if its loss is not a finite number."""
-        if self.pending is None:
-            return
-        (loss, correct, examples), self.pending = self.pending, None
-        self.loss += loss.asnumpy().item()
-        self.correct += correct.asnumpy().item()
-        self.examples += examples
-        self.batch += 1
-        if not math.isfinite(self.loss):
-            raise DivergedError(f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
-                                f"{self.num_batches}: training diverged; try a smaller learning rate")
-
-    def record(self):
-        return Record(self.epoch, self.batch, self.num_batches, self.examples, self.loss / self.examples,
-                      self.correct / self.examples, perf_counter() - self.started, self.wait_seconds)
-
-
-def _forward(net, X):
-    try:
-        return net(X)
-    except TypeError as error:
-        if "legacy operator" not in str(error):
-            raise
-        raise ModelError(f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l puts "
-                         f"in force: call npx.reset_np(), then build the network and its batches anew") from None
-
-
-def _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop):
-    """One pass over ``train_iter``; returns the Record it ends with, or None where it was stopped before a batch."""
-    batches, asked = iter(train_iter), perf_counter()
-    for X, y in batches:
-        waited = perf_counter() - asked
-        sums.wait_seconds += waited
-        X, y = to_device(X, device), to_device(y, device)
-        with autograd.record():
-            y_hat = _forward(net, X)
-            l = loss(y_hat, y)
-        l.backward()
-        trainer.step(len(y))
-        under_way = (l.sum(), count_correct(y_hat, y), len(y))
-        if sums.pending is not None:
-            sums.fetch()
-            tell(sums.record())
-        sums.pending = under_way
-        if stop():
-            break
-        if waited > LATE:
-            # Data are late. What the device computes meanwhile is not waiting: let it finish before the clock starts.
-            mx.nd.waitall()
-        asked = perf_counter()
-    else:
-        sums.wait_seconds += perf_counter() - asked
-    sums.fetch()
-    mx.nd.waitall()
-    if hasattr(batches, "close"):
-        batches.close()
-    return sums.record() if sums.batch else None
-
-
 def check_settings(num_epochs, lr):
     """Raise ConfigError unless these can be trained with."""
     if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
@@ -138,17 +66,31 @@ def check_settings(num_epochs, lr):
         raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
 
 
-def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None, initialize=True):
-    """Train ``net`` from Xavier's initial values by SGD on softmax cross-entropy, and return the :class:`Result`.
+def _open_epoch(training, train_iter, epoch, keeper):
+    """(sums, batches) of an epoch: fresh, or where the keeper's checkpoint stands in it."""
+    sums = Epoch(epoch, len(train_iter))
+    training.begin(len(train_iter))
+    batches, state = keeper.open_epoch(iter(train_iter))
+    if state:
+        sums.resume(state)
+    return sums, batches
+
+
+def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None, initialize=True,
+        recipe=None, keeper=None):
+    """Train ``net`` on softmax cross-entropy, by SGD from Xavier's initial values, and return the :class:`Result`.
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
     with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
     true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or, for
-    any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. Raises
-    ConfigError, DivergedError when the loss stops being a finite number, and ModelError for a network that cannot take the
-    arrays in force.
+    any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. ``recipe``
+    (recipe.py) says what else there is beside ``lr``; ``keeper`` (checkpoint.py) keeps checkpoints and takes up old ones.
+    With averaged parameters in the recipe, these are what the network ends with. Raises ConfigError, DivergedError when the
+    loss stops being a finite number, and ModelError for a network that cannot take the arrays in force.
     """
     check_settings(num_epochs, lr)
+    recipe = replace(recipe or Recipe(), lr=lr)
+    recipe.check()
     result = Result(str(device))
 
     def tell(record):
@@ -161,12 +103,11 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
         net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
-    loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": lr})
-    for epoch in range(1, num_epochs + 1):
-        sums = _Epoch(epoch, len(train_iter))
+    training, keeper = Training(net, recipe, num_epochs, device), keeper or Keeper()
+    for epoch in range(keeper.begin(training, result), num_epochs + 1):
+        sums, batches = _open_epoch(training, train_iter, epoch, keeper)
         try:
-            record = _train_epoch(net, train_iter, loss, trainer, device, sums, tell, stop)
+            record = train_epoch(training, batches, sums, tell, stop, keeper)
         except DivergedError as error:
             error.result = result  # the epochs before
             raise
@@ -175,16 +116,29 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
         elif not stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if not stop():
-            asked = perf_counter()
-            test_acc = evaluate_accuracy(net, _until(stop, test_iter), device)
+            record = _tested(training, test_iter, record, stop)
             if not stop():
-                record = replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
                 tell(record)
         result.epochs += [record] if record else []
         if stop():
             result.stopped = True
+            keeper.save(sums)
             break
+        keeper.end_epoch(record)
+        if recipe.patience and keeper.stale >= recipe.patience:
+            result.ended_early = True
+            break
+    if training.average:
+        training.average.settle()
     return result
+
+
+def _tested(training, test_iter, record, stop):
+    """The record with its test accuracy, unless training was asked to stop meanwhile."""
+    asked = perf_counter()
+    with training.tested() as net:
+        test_acc = evaluate_accuracy(net, _until(stop, test_iter), training.device)
+    return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
 
 
 def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners=None):

@@ -24,14 +24,23 @@ def bench():
     """Measure this suite against others, alternating in one run."""
 
 
+_torch_python = click.option("--torch-python", metavar="PATH", type=click.Path(exists=True, dir_okay=False),
+                             help="A Python with torch: PyTorch takes part too.")
+
+
+def _bench_out(name):
+    return click.option("--out", default="bench", show_default=True, metavar="DIR",
+                        help=f"Where {name}.md and {name}.json go.")
+
+
 @bench.command("train")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the pictures.")
-@click.option("--torch-python", metavar="PATH", type=click.Path(exists=True, dir_okay=False), help="A Python with torch: PyTorch takes part too.")
+@_torch_python
 @click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
-@click.option("--out", default="bench", show_default=True, metavar="DIR", help="Where train.md and train.json go.")
+@_bench_out("train")
 def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
     """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
     from .. import benchmark
@@ -39,3 +48,15 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
     click.echo(benchmark.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
 
 
+
+
+@bench.command("inference")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
+@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Pictures in a run.")
+@_torch_python
+@_bench_out("inference")
+def bench_inference(rounds, repeats, torch_python, out):
+    """ResNet-50 on one picture of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
+    from ..bench_inference import inference
+
+    click.echo(inference(rounds, repeats, torch_python, out, say=click.echo))

@@ -2,9 +2,9 @@
 
     read_keras_h5("resnet50.h5")["conv1_conv/kernel"].shape                # (7, 7, 3, 64)
 
-Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep a group a layer and list the order in
-attributes; in 2016 the variables were W, b and running_std, which holds the variance. ``.weights.h5``, and the ``.keras``
-archive around one, number layers by class and variables by position; since Keras 3.6 the layers' names stand beside.
+Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep a group a layer and list them in
+attributes; in 2016 the variables were W, b and running_std, which holds the variance. ``.weights.h5``, and the
+``.keras`` archive around one, number layers by class and variables by position; since Keras 3.6 names stand beside.
 """
 import io
 import re
@@ -28,8 +28,8 @@ KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalizati
 #: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
 #: what h5py and zipfile make of damage, with messages of HDF5's own
-DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, EOFError, ArithmeticError,
-          zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, EOFError,
+          ArithmeticError, zipfile.BadZipFile, zlib.error)
 
 MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
 MAX_SIZE = 2 ** 28  # elements; a ResNet's largest array has 2.4 million
@@ -39,8 +39,8 @@ def read_keras_h5(path):
     """{"layer/variable": array as stored} of a Keras file: kernels (H, W, in, out), matrices (in, out).
 
     Taken are ``.h5`` from ``save_weights`` or ``save``, ``.weights.h5`` and ``.keras``; models in models are flattened,
-    optimizers left out. Where the file has only numbers for names, the layers get those of the ResNet whose shapes stand in
-    that order. Links and data outside the file are not followed. Raises WeightsError.
+    optimizers left out. Where the file has only numbers for names, the layers get those of the ResNet whose shapes
+    stand in that order. Links, and data in other files, are not followed. Raises WeightsError.
     """
     path = str(path)
     try:
@@ -63,15 +63,16 @@ def _read(path, file):
             root = _follow(path, root, "model_weights")
         if _has(root, "layer_names"):
             return _grouped(path, root)
-        found = list(_numbered(path, root))
+        found, there = list(_numbered(path, root)), ", ".join(_children(root)[:3]) or "nothing"
     if not found:
-        raise WeightsError(f"{path}: no Keras weight file: expected the attribute layer_names or the group layers, found "
-                           f"{', '.join(_children(root)[:3]) if root else 'something else'}")
+        raise WeightsError(f"{path}: no Keras weight file: expected the attribute layer_names or the group layers with "
+                           f"variables, found {there}")
     if all(name for name, *_ in found):
         named = [(name, variables) for name, _, _, variables in found]
     else:
         named = _by_order(path, found)
-    return _flat(path, ((f"{layer}/{part}", values) for layer, variables in named for part, values in variables.items()))
+    return _flat(path, ((f"{layer}/{part}", values)
+                        for layer, variables in named for part, values in variables.items()))
 
 
 def _flat(path, pairs):
@@ -88,18 +89,25 @@ def _children(group):
 
 
 def _text(name):
-    return name.decode("utf-8") if isinstance(name, bytes) else str(name)
+    text = name.decode("utf-8") if isinstance(name, bytes) else str(name)
+    if not text.isprintable():
+        raise ValueError(f"a name {text!r}")
+    return text
+
+
+def _below(group, part):
+    return f"{group.name.rstrip('/')}/{part}"
 
 
 def _follow(path, group, name):
-    """The object at ``name`` below ``group``; asks each link what it is first, as opening one elsewhere opens that file."""
+    """The object at ``name`` below ``group``; asks each link what it is before it opens it."""
     for part in name.split("/"):
         try:
             kind = group.id.links.get_info(part.encode("utf-8")).type
         except (KeyError, RuntimeError, ValueError, AttributeError):
-            raise WeightsError(f"{path}: {group.name.rstrip('/')}/{part} is missing, though the file lists it") from None
+            raise WeightsError(f"{path}: {_below(group, part)} is missing, though the file lists it") from None
         if kind != h5py.h5l.TYPE_HARD:
-            raise WeightsError(f"{path}: {group.name.rstrip('/')}/{part} is a link elsewhere, which is not followed: expected "
+            raise WeightsError(f"{path}: {_below(group, part)} is a link elsewhere, which is not followed: expected "
                                f"the weights in the file itself")
         group = group[part]
     return group
@@ -112,7 +120,7 @@ def _array(path, dataset):
     if dataset.external or dataset.is_virtual:
         raise WeightsError(f"{path}: {dataset.name} has its values in another file, which is not opened")
     if dataset.size > MAX_SIZE:
-        raise WeightsError(f"{path}: {dataset.name} says it has {dataset.size:,} elements: expected at most {MAX_SIZE:,}")
+        raise WeightsError(f"{path}: {dataset.name} has {dataset.size:,} elements: expected at most {MAX_SIZE:,}")
     if dataset.dtype.kind == "V" and _text(dataset.attrs.get("dtype", "")) == "bfloat16":
         return (dataset[()].view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
     if dataset.dtype.kind not in "fiu":
@@ -127,7 +135,7 @@ def _has(group, attribute):
 def _listed(path, group, attribute):
     """The names in an attribute; Keras cuts lists above 64 kB into layer_names0, layer_names1, ..."""
     if not _has(group, attribute):
-        raise WeightsError(f"{path}: {group.name} has no attribute {attribute}: expected it on every layer of a Keras file")
+        raise WeightsError(f"{path}: {group.name} has no attribute {attribute}: expected it on every layer")
     if attribute in group.attrs:
         return [_text(name) for name in group.attrs[attribute]]
     names, chunk = [], 0
@@ -145,7 +153,7 @@ def _key(path, layer, weight):
     variable = re.sub(r"(_\d+)?(:\d+)?$", "", variable)
     variable = TODAY.get(variable, variable)
     if variable not in KERAS_PARTS:
-        raise WeightsError(f"{path}: {layer} has a variable {weight}: expected {', '.join(KERAS_PARTS)}, as ResNets have")
+        raise WeightsError(f"{path}: {layer} has a variable {weight}: expected {', '.join(KERAS_PARTS)}")
     return f"{layer}/{variable}"
 
 
@@ -157,8 +165,8 @@ def _grouped(path, root):
             weights = [weight for weight in _listed(path, group, "weight_names") if "seed_generator" not in weight]
             scopes = {weight.rpartition("/")[0] for weight in weights}
             for weight in weights:
-                # a group of many scopes is a model, and they are its layers; a single one may be called otherwise than the
-                # group: conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential
+                # a group of many scopes is a model, and they are its layers; a single one may differ from the group:
+                # conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential
                 layer = weight.split("/")[-2] if len(scopes) > 1 and "/" in weight else name
                 yield _key(path, layer, weight), _array(path, _follow(path, group, weight))
 
@@ -193,8 +201,8 @@ def _numbered(path, root):
         else:
             enough = len(numbers) <= len(parts)
         if not enough or numbers != [str(i) for i in range(len(numbers))]:
-            raise WeightsError(f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, a Dense or "
-                               f"a BatchNormalization with both scale and shift")
+            raise WeightsError(f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, "
+                               f"a Dense or a BatchNormalization with both scale and shift")
         variables = {part: _array(path, _follow(path, group, number)) for part, number in zip(parts, numbers)}
         yield None if name is None else _text(name), kind, (trail[:-1], int(number or 0)), variables
 
@@ -205,7 +213,7 @@ def _shape(conv):
 
 
 def _by_order(path, found):
-    """[(layer's name, its variables)], the names being those of the ResNet whose convolutions have these shapes in this order.
+    """[(layer's name, its variables)], named as in the ResNet whose convolutions have these shapes in this order.
 
     keras.applications and the networks of 2016 differ in it: where a block projects, its last convolution and the
     shortcut's are made at the same depth, and which comes first is the order they are added in.
@@ -221,6 +229,7 @@ def _by_order(path, found):
             convs = zip(named["conv2d"][1:], by_kind["conv2d"][1:])  # the stem's input channels are the user's choice
             if all(_shape(layer) == variables["kernel"].shape for (layer, _), variables in convs):
                 return [(name, variables) for kind in KINDS for (_, name), variables in zip(named[kind], by_kind[kind])]
-    raise WeightsError(f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has {counts['conv2d']} "
-                       f"convolutions, {counts['batch_normalization']} batch norms and {counts['dense']} matrices of these "
-                       f"shapes in this order: save it as .h5 with Keras' save(...), which keeps the names")
+    raise WeightsError(f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has "
+                       f"{counts['conv2d']} convolutions, {counts['batch_normalization']} batch norms and "
+                       f"{counts['dense']} matrices of these shapes in order: save it as .h5 with Keras' save(...), "
+                       f"which keeps the names")
