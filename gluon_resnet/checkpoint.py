@@ -97,7 +97,7 @@ def read(folder):
             arrays = {name: file[name] for name in file.files}
         note = json.loads(arrays.pop("note").tobytes().decode())
     except FileNotFoundError:
-        raise RunError(f"{path}: no such file: {folder} is no run folder, or its run had no checkpoint yet") from None
+        raise RunError(f"{path}: no such file: the run is finished, or was stopped before its first checkpoint") from None
     except Exception as error:  # a damaged archive may raise anything
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
     if note.get("version") != VERSION:
@@ -127,11 +127,11 @@ class Keeper:
 
     Without a ``folder`` nothing is saved. There a checkpoint is written after every epoch, when training is stopped, and
     every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume`` is what
-    :func:`read` gave.
+    :func:`read` gave; ``on_save`` is called before each checkpoint.
     """
 
-    def __init__(self, folder=None, seconds=300, keep_best=False, resume=None):
-        self.folder, self.seconds, self.keep_best, self.resume = folder, seconds, keep_best, resume
+    def __init__(self, folder=None, seconds=300, keep_best=False, resume=None, on_save=lambda: None):
+        self.folder, self.seconds, self.keep_best, self.resume, self.on_save = folder, seconds, keep_best, resume, on_save
         self.best, self.stale, self.saved = -1.0, 0, perf_counter()
 
     def begin(self, training, result):
@@ -171,9 +171,15 @@ class Keeper:
 
     def _save(self, at):
         if self.folder is not None:
+            self.on_save()  # first: what it writes may be ahead of the checkpoint, but not behind it
             done = [asdict(record) for record in self.result.epochs if record.test_acc is not None]
             save(self.folder, self.training, {"at": at, "start": self.start, "done": done})
             self.saved = perf_counter()
+
+    def remove(self):
+        """Take the checkpoint away: the run is finished."""
+        if self.folder is not None and (Path(self.folder) / NAME).exists():
+            (Path(self.folder) / NAME).unlink()
 
     def end_epoch(self, record):
         """An epoch is trained and tested: compare, keep the best, write the checkpoint in front of the next."""

@@ -24,6 +24,10 @@ class History:
             self.rows.append(row)
         return True
 
+    def load(self, path):
+        """Take the rows of a history.csv in."""
+        self.rows = pd.read_csv(path).replace({float("nan"): None}).to_dict("records")
+
     def table(self):
         """The rows as a pandas DataFrame with :data:`COLUMNS`."""
         return pd.DataFrame(self.rows, columns=COLUMNS)

@@ -4,25 +4,31 @@ import shlex
 from dataclasses import asdict, dataclass
 from typing import Optional
 
+from .checkpoint import Keeper, read
+from .config import differences, make
 from .errors import DivergedError
+from .recipe import Recipe
+
+#: fields with an option of their own on the command line
+OPTIONS = ("model", "resize", "batch_size", "lr", "epochs", "precision", "limit", "data", "verify", "seed", "weights", "new_head")
 
 
 @dataclass(frozen=True)
-class FashionMnistConfig:
-    """A training run on Fashion-MNIST; the defaults are article 001's."""
+class FashionMnistConfig(Recipe):
+    """A training run on Fashion-MNIST; the defaults are article 001's. What a recipe has (recipe.py) comes in addition."""
 
     model: str = "resnet18"
     resize: Optional[int] = 96
     batch_size: int = 256
-    lr: float = 0.05
     epochs: int = 10
     precision: str = "float32"
-    seed: int = 0
     limit: Optional[int] = None  # train on the first pictures only
     data: Optional[str] = None
     verify: bool = True
     weights: Optional[str] = None  # a file of trained weights to start from
     new_head: bool = False  # but for its classifier
+    keep_best: bool = False  # the parameters of the best epoch, as best.params
+    checkpoint_seconds: int = 300  # between checkpoints within an epoch
 
     def command(self):
         """The command that makes this run again, every setting written out."""
@@ -35,6 +41,8 @@ class FashionMnistConfig:
         words += ["--weights", os.path.abspath(self.weights)] if self.weights else []
         words += ["--new-head"] if self.new_head else []
         words += [] if self.verify else ["--unverified"]
+        for setting in differences(self):
+            words += ["--set", setting] if setting.partition("=")[0] not in OPTIONS else []
         return " ".join(shlex.quote(word) for word in words)
 
 
@@ -65,23 +73,25 @@ def _title(config, spec, train_iter, total, size, device):
             f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}")
 
 
-def train_fashion_mnist(config, out=None, say=print, make_listener=None):
+def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=None):
     """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
 
     ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time, ``make_listener`` is
-    called with the number of epochs. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything
-    is written; after DivergedError and Ctrl-C the folder holds what there is.
+    called with the number of epochs. ``resume`` is a RunFolder reopened, whose checkpoint is taken up. Raises DataError,
+    ModelError, ShapeError, ConfigError and RunError before anything is written; after DivergedError and Ctrl-C the folder
+    holds what there is.
     """
-    from mxnet import init, npx
+    from mxnet import npx
 
-    from . import display, models, runs, shapes, system, train
+    from . import models, runs, shapes, train
     from .data.fashion_mnist import LABELS
-    from .devices import seed_everything, try_gpu
+    from .devices import try_gpu
     from .precision import set_precision
-    from .weights import set_parameters
 
     npx.set_np()
     train.check_settings(config.epochs, config.lr)
+    config.check()
+    checkpoint = read(resume.path) if resume else None
     (spec, params), device = _network(config, len(LABELS)), try_gpu()
     train_iter, test_iter, total, where = _batches(config)
     size = train_iter.size or train_iter.images.shape[1:3]
@@ -89,40 +99,68 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None):
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, *size)))
     title = _title(config, spec, train_iter, total, size, device)
-    folder = runs.RunFolder(out or runs.default_folder(f"{spec.name}-fashion-mnist"),
-                            {"command": config.command(), "title": title, "config": asdict(config),
-                             "network": asdict(spec), "data": where})
+    folder = resume or runs.RunFolder(out or runs.default_folder(f"{spec.name}-fashion-mnist"),
+                                      {"command": config.command(), "title": title, "config": asdict(config),
+                                       "network": asdict(spec), "data": where})
     for line in (title, f"data: {where}", f"shapes of one picture, 1x1x{size[0]}x{size[1]}:", *walk):
         say(line)
+    return run(config, folder, net, params, train_iter, test_iter, device, say, make_listener, checkpoint)
+
+
+def resume_fashion_mnist(path, say=print, make_listener=None):
+    """Take the run in the folder ``path`` up where its last checkpoint stands; as :func:`train_fashion_mnist`."""
+    from . import runs
+
+    folder = runs.RunFolder.reopen(path)
+    config = make(FashionMnistConfig, folder.config["config"], f"{path}/config.json")
+    return train_fashion_mnist(config, say=say, make_listener=make_listener, resume=folder)
+
+
+def run(config, folder, net, params, train_iter, test_iter, device, say, make_listener=None, checkpoint=None):
+    """Train a built network by a config into a run folder: (Result, run folder). ``params`` are weights to start from."""
+    from mxnet import init
+
+    from . import display, system, train
+    from .devices import seed_everything
+    from .weights import set_parameters
 
     listener = (make_listener or display.default_listener)(config.epochs)
     seed_everything(config.seed)
     if params:
         net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
         set_parameters(net, params)
+    keeper = Keeper(folder.path, config.checkpoint_seconds, config.keep_best, checkpoint, folder.save_history)
+    if checkpoint:
+        at = checkpoint[1]["at"]
+        folder.rewind(at["epoch"], at["batch"])
+        say(f"resuming {folder.path} at epoch {at['epoch']}, after batch {at['batch']}")
     problem = None
     with train.interruptible() as stop:
         try:
             result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop,
-                               initialize=not params)
+                               initialize=not params and not checkpoint, recipe=config, keeper=keeper)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
             getattr(listener, "close", lambda: None)()
         status = "diverged" if problem else "stopped" if result.stopped else "finished"
+        if status == "finished":
+            keeper.remove()
         files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": system.peak_memory(),
                                "problem": problem and str(problem)}, None if problem else net)
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
-    _report(result, say)
+    _report(result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(files)})")
     return result, folder
 
 
-def _report(result, say):
+def _report(result, folder, say):
     last = result.last
     if result.stopped:
         place = f"epoch {last.epoch}, batch {last.batch} of {last.num_batches}" if last else "no batch"
-        say(f"stopped by Ctrl-C after {place}; what there is was kept")
+        say(f"stopped by Ctrl-C after {place}; what there is was kept, go on with --resume {folder.path}")
+    if result.ended_early:
+        say(f"ended after epoch {last.epoch}: no better test accuracy for as many epochs as patience allows")
     for line in result.lines() if last else ():
         say(line)

@@ -84,11 +84,33 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with --out") from None
 
+    @classmethod
+    def reopen(cls, path):
+        """The run folder at ``path`` with its config and history; RunError where it is none."""
+        folder = cls.__new__(cls)
+        folder.path, folder.history = Path(path), History()
+        try:
+            folder.config = json.loads((folder.path / "config.json").read_text())
+            if folder.config["version"] != VERSION:
+                raise RunError(f"{path}: version {folder.config['version']} of the layout: expected {VERSION}")
+            if (folder.path / "history.csv").exists():
+                folder.history.load(folder.path / "history.csv")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, RunError):
+                raise
+            raise RunError(f"{path}: not a run folder that can be read ({error})") from None
+        return folder
+
+    def rewind(self, epoch, batch):
+        """Forget what the history has from after ``batch`` of ``epoch`` on."""
+        self.history.rows = [row for row in self.history.rows if (row["epoch"], row["batch"]) <= (epoch, batch)]
+
     def __call__(self, record):
         if self.history.add(record) and (record.test_acc is not None or record.batch == record.num_batches):
-            self._save_history()
+            self.save_history()
 
-    def _save_history(self):
+    def save_history(self):
+        """Write history.csv as it is now."""
         with self._writing("history.csv") as temporary:
             self.history.table().to_csv(temporary, index=False, float_format="%.6g")
 
@@ -104,7 +126,7 @@ class RunFolder:
         """Write result.json from ``summary``, the history, the curves, and ``net``'s parameters; names of the files."""
         from . import plots
 
-        self._save_history()
+        self.save_history()
         with self._writing("result.json") as temporary:
             temporary.write_text(as_json(summary))
         with self._writing("curves.png") as temporary:

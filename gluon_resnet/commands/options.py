@@ -22,3 +22,21 @@ def needed(weights):
     if not weights:
         raise click.UsageError("--weights FILE is needed: a network without training knows no classes")
     return weights
+
+
+config_file = click.option("--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line.")
+settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often.")
+resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
+
+
+def given(context):
+    """Names of the options that were typed, not left at their defaults; --config, --set, --out and --resume apart."""
+    typed = {name for name in context.params
+             if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE}
+    return typed - {"config_path", "settings", "out", "resume"}
+
+
+def alone(others):
+    """A usage error where --resume is not the only option."""
+    if others:
+        raise click.UsageError(f"--resume takes the run's own settings: leave out {', '.join(sorted(others))}")

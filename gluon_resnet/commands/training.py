@@ -43,22 +43,35 @@ def train():
 @options.new_head
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Take other pictures in the same format from --data.")
+@options.config_file
+@options.settings
 @click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
-def train_fashion_mnist(model, resize, no_resize, batch_size, lr, epochs, precision, limit, seed, weights, new_head, data_dir,
-                        unverified, out):
-    """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one."""
-    from ..launch import FashionMnistConfig
-    from ..launch import train_fashion_mnist as run
+@options.resume
+@click.pass_context
+def train_fashion_mnist(context, config_path, settings, out, resume, **chosen):
+    """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
 
-    if unverified and not data_dir:
-        raise click.UsageError("--unverified goes with --data DIR")
-    if new_head and not weights:
-        raise click.UsageError("--new-head goes with --weights FILE")
-    config = FashionMnistConfig(model=model, resize=None if no_resize else resize, batch_size=batch_size, lr=lr,
-                                epochs=epochs, precision=precision, seed=seed, limit=limit, data=data_dir,
-                                verify=not unverified, weights=weights, new_head=new_head)
-    result, _ = run(config, out, click.echo)
+    What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
+    fields of gluon_resnet/recipe.py, one a line.
+    """
+    from .. import config as configs
+    from .. import launch
+
+    given = options.given(context)
+    if resume:
+        options.alone(given | ({"config"} if config_path or settings else set()) | ({"out"} if out else set()))
+        result, _ = launch.resume_fashion_mnist(resume, click.echo)
+    else:
+        if chosen["unverified"] and not chosen["data_dir"]:
+            raise click.UsageError("--unverified goes with --data DIR")
+        if chosen["new_head"] and not chosen["weights"]:
+            raise click.UsageError("--new-head goes with --weights FILE")
+        values = {name: value for name, value in chosen.items() if name in given}
+        for option, field, turn in (("no_resize", "resize", lambda value: None), ("data_dir", "data", str),
+                                    ("unverified", "verify", lambda value: False)):
+            if option in values:
+                values[field] = turn(values.pop(option))
+        config = configs.load(launch.FashionMnistConfig, values, config_path, settings)
+        result, _ = launch.train_fashion_mnist(config, out, click.echo)
     if result.stopped:
         sys.exit(130)
-
-
