@@ -66,7 +66,8 @@ def make(kind, values, where="config"):
             near = difflib.get_close_matches(str(name), known, n=1)
             raise ConfigError(f"{where}: unknown setting '{name}': " + (f"did you mean {near[0]}? " if near else "")
                               + f"known are {', '.join(known)}")
-    config = dacite.Config(strict=True, type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))})
+    config = dacite.Config(strict=True, cast=[tuple],
+                           type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))})
     try:
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:

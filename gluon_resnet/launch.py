@@ -86,6 +86,8 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=
     from . import models, runs, shapes, train
     from .data.fashion_mnist import LABELS
     from .devices import try_gpu
+    from .layout import layout
+    from .optimizers import frozen_prefixes
     from .precision import set_precision
 
     npx.set_np()
@@ -93,6 +95,7 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=
     config.check()
     checkpoint = read(resume.path) if resume else None
     (spec, params), device = _network(config, len(LABELS)), try_gpu()
+    frozen_prefixes(layout(spec), config.freeze_stages)  # refused before anything is written
     train_iter, test_iter, total, where = _batches(config)
     size = train_iter.size or train_iter.images.shape[1:3]
     net = models.build(spec)

@@ -13,7 +13,6 @@ from mxnet import gluon
 
 from .errors import ConfigError, ModelError
 
-OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
 UNDECAYED = ("gamma", "beta", "bias")
 
 
@@ -40,13 +39,9 @@ class GluonResNetAdamW(mx.optimizer.Optimizer):
 
 
 def _settings(recipe):
-    if recipe.optimizer not in OPTIMIZERS:
-        raise ConfigError(f"optimizer is {recipe.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
     settings = {"learning_rate": recipe.lr, "wd": recipe.weight_decay}
     if recipe.optimizer in ("sgd", "nag"):
         return recipe.optimizer, {**settings, "momentum": recipe.momentum}
-    if recipe.momentum:
-        raise ConfigError(f"momentum is {recipe.momentum}: {recipe.optimizer} has none of that name; leave it 0")
     return ("gluonresnetadamw" if recipe.optimizer == "adamw" else recipe.optimizer), settings
 
 
@@ -60,7 +55,7 @@ def prepare_parameters(net, recipe):
         raise ModelError(f"{net.name} is not a network of this suite: head_lr and freeze_stages need one")
     plan = layout(spec) if spec else None
     head = plan.classifier.name if plan else None
-    frozen = _frozen_prefixes(plan, recipe.freeze_stages) if recipe.freeze_stages else ()
+    frozen = frozen_prefixes(plan, recipe.freeze_stages) if recipe.freeze_stages else ()
     for name, param in params.items():
         part = name.rpartition(".")[2]
         if part.startswith("running"):
@@ -72,8 +67,8 @@ def prepare_parameters(net, recipe):
     _freeze_norms(net, recipe, frozen)
 
 
-def _frozen_prefixes(plan, count):
-    """Names' beginnings of the stem and the first ``count`` - 1 stages."""
+def frozen_prefixes(plan, count):
+    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin; ConfigError for more than there are."""
     if not 0 <= count <= len(plan.stages) + 1:
         raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage")
     return ["0.", "1."] + [f"{4 + stage}." for stage in range(count - 1)]

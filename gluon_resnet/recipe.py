@@ -12,6 +12,8 @@ import numpy
 from .errors import ConfigError
 from .schedules import SCHEDULES
 
+OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -53,6 +55,10 @@ class Recipe:
             raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
+        if self.momentum and self.optimizer not in ("sgd", "nag"):
+            raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it 0")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
 

@@ -122,6 +122,11 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
 
+    def write(self, name, text):
+        """Write a text file of the folder, whole or not at all."""
+        with self._writing(name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
     def finish(self, summary, net=None):
         """Write result.json from ``summary``, the history, the curves, and ``net``'s parameters; names of the files."""
         from . import plots

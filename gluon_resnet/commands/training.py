@@ -75,3 +75,49 @@ def train_fashion_mnist(context, config_path, settings, out, resume, **chosen):
         result, _ = launch.train_fashion_mnist(config, out, click.echo)
     if result.stopped:
         sys.exit(130)
+
+
+@train.command("pictures")
+@click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
+@click.option("--model", default="resnet50@keras", show_default=True, help="resnet18 to resnet152, @family behind it.")
+@click.option("--image-size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the pictures.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True, help="Learning rate.")
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="bfloat16: faster convolutions on a CPU with AVX512-BF16.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@options.weights
+@options.new_head
+@click.option("--strict", is_flag=True, help="Stop where a picture cannot be used or is suspect.")
+@options.config_file
+@options.settings
+@click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
+@options.resume
+@click.pass_context
+def train_pictures(context, path, config_path, settings, out, resume, **chosen):
+    """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
+
+    The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
+    --set or a file: the fields of gluon_resnet/launch_pictures.py and recipe.py, one a line.
+    """
+    from .. import config as configs
+    from .. import launch_pictures as launch
+
+    given = options.given(context)
+    if resume:
+        options.alone(given | ({"config"} if config_path or settings else set()) | ({"out"} if out else set()))
+        result, _ = launch.resume_pictures(resume, click.echo)
+    else:
+        values = {name: value for name, value in chosen.items() if name in given}
+        if path:
+            values["data"] = path
+        config = configs.load(launch.PicturesConfig, values, config_path, settings)
+        if not config.data:
+            raise click.UsageError("a folder, a CSV or a .rec file is needed, or --resume RUN")
+        if config.new_head and not config.weights:
+            raise click.UsageError("--new-head goes with --weights FILE")
+        result, _ = launch.train_pictures(config, out, click.echo)
+    if result.stopped:
+        sys.exit(130)
