@@ -29,6 +29,7 @@ class FashionMnistConfig(Recipe):
     new_head: bool = False  # but for its classifier
     keep_best: bool = False  # the parameters of the best epoch, as best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
+    tensorboard: bool = False  # events for TensorBoard in the run folder, too
 
     def command(self):
         """The command that makes this run again, every setting written out."""
@@ -73,11 +74,12 @@ def _title(config, spec, train_iter, total, size, device):
             f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}")
 
 
-def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=None):
+def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=None, find_lr=None):
     """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
 
     ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time, ``make_listener`` is
-    called with the number of epochs. ``resume`` is a RunFolder reopened, whose checkpoint is taken up. Raises DataError,
+    called with the number of epochs. ``resume`` is a RunFolder reopened, whose checkpoint is taken up. With ``find_lr``, the
+    path of a picture, nothing is trained: learning rates are tried out and (None, None) returned. Raises DataError,
     ModelError, ShapeError, ConfigError and RunError before anything is written; after DivergedError and Ctrl-C the folder
     holds what there is.
     """
@@ -99,6 +101,9 @@ def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=
     train_iter, test_iter, total, where = _batches(config)
     size = train_iter.size or train_iter.images.shape[1:3]
     net = models.build(spec)
+    if find_lr:
+        find_rate(config, net, params, train_iter, device, find_lr, say)
+        return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, *size)))
     title = _title(config, spec, train_iter, total, size, device)
@@ -119,15 +124,40 @@ def resume_fashion_mnist(path, say=print, make_listener=None):
     return train_fashion_mnist(config, say=say, make_listener=make_listener, resume=folder)
 
 
+def find_rate(config, net, params, train_iter, device, picture, say):
+    """The experiment of lr_finder.py with a config's network and batches, drawn to ``picture``; says what it found."""
+    from mxnet import init
+    from tqdm import tqdm
+
+    from . import lr_finder, runs
+    from .devices import seed_everything
+    from .weights import set_parameters
+
+    seed_everything(config.seed)
+    if params:
+        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+        set_parameters(net, params)
+    with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
+        found = lr_finder.find_lr(net, train_iter, device, recipe=config, initialize=not params,
+                                  tell=lambda step, steps: bar.update())
+    runs.save_figure(lr_finder.draw(found), picture)
+    say(f"tried learning rates from {found.table['lr'].iloc[0]:.1e} to {found.table['lr'].iloc[-1]:.1e} over "
+        f"{len(found.table)} batches: the loss falls fastest at {found.suggestion:.1e}")
+    say(f"picture in {picture}")
+
+
 def run(config, folder, net, params, train_iter, test_iter, device, say, make_listener=None, checkpoint=None):
     """Train a built network by a config into a run folder: (Result, run folder). ``params`` are weights to start from."""
     from mxnet import init
 
     from . import display, system, train
     from .devices import seed_everything
+    from .tensorboard import Events
     from .weights import set_parameters
 
-    listener = (make_listener or display.default_listener)(config.epochs)
+    listeners = [(make_listener or display.default_listener)(config.epochs), folder]
+    if config.tensorboard:
+        listeners.append(Events(folder.path / "tensorboard"))
     seed_everything(config.seed)
     if params:
         net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
@@ -140,12 +170,13 @@ def run(config, folder, net, params, train_iter, test_iter, device, say, make_li
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, (listener, folder), stop,
+            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, listeners, stop,
                                initialize=not params and not checkpoint, recipe=config, keeper=keeper)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
-            getattr(listener, "close", lambda: None)()
+            for listener in listeners:
+                getattr(listener, "close", lambda: None)()
         status = "diverged" if problem else "stopped" if result.stopped else "finished"
         if status == "finished":
             keeper.remove()

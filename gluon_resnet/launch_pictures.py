@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 from .checkpoint import read
 from .config import differences, make
 from .errors import ConfigError, DataError
-from .launch import run
+from .launch import find_rate, run
 from .recipe import Recipe
 
 
@@ -45,6 +45,7 @@ class PicturesConfig(Recipe):
     new_head: bool = False  # but for its classifier
     keep_best: bool = False  # the parameters of the best epoch, as best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
+    tensorboard: bool = False  # events for TensorBoard in the run folder, too
 
     def command(self):
         """The command that makes this run again."""
@@ -104,10 +105,11 @@ def _network(config, num_classes):
     return read_network(config.weights, config.model, num_classes, in_channels=3, new_head=config.new_head)
 
 
-def train_pictures(config, out=None, say=print, make_listener=None, resume=None):
+def train_pictures(config, out=None, say=print, make_listener=None, resume=None, find_lr=None):
     """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.launch.train_fashion_mnist`.
 
-    The run folder has labels.txt, the class names, beside the parameters.
+    The run folder has labels.txt, the class names, beside the parameters. With ``find_lr``, the path of a picture, nothing
+    is trained: learning rates are tried out and (None, None) returned.
     """
     from mxnet import npx
 
@@ -131,6 +133,9 @@ def train_pictures(config, out=None, say=print, make_listener=None, resume=None)
     preparation = PREPARATIONS[spec.family]
     train_iter, val_iter = _batches(config, sources, preparation)
     net = models.build(spec)
+    if find_lr:
+        find_rate(config, net, params, train_iter, device, find_lr, say)
+        return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 3, config.image_size, config.image_size)))
     title = (f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures of "

@@ -27,13 +27,24 @@ def needed(weights):
 config_file = click.option("--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line.")
 settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often.")
 resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
+tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
+find_lr = click.option("--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses.")
+
+
+def picture(path):
+    """``path`` if a picture may be written there, or None."""
+    from ..runs import check_picture_path
+
+    if path:
+        check_picture_path(path)
+    return path
 
 
 def given(context):
-    """Names of the options that were typed, not left at their defaults; --config, --set, --out and --resume apart."""
+    """Names of the options that were typed, not left at their defaults; --config, --set, --out, --find-lr and --resume apart."""
     typed = {name for name in context.params
              if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE}
-    return typed - {"config_path", "settings", "out", "resume"}
+    return typed - {"config_path", "settings", "out", "resume", "find_lr"}
 
 
 def alone(others):

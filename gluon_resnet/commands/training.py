@@ -46,9 +46,11 @@ def train():
 @options.config_file
 @options.settings
 @click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
+@options.tensorboard
+@options.find_lr
 @options.resume
 @click.pass_context
-def train_fashion_mnist(context, config_path, settings, out, resume, **chosen):
+def train_fashion_mnist(context, config_path, settings, out, resume, find_lr, **chosen):
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
 
     What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
@@ -72,8 +74,8 @@ def train_fashion_mnist(context, config_path, settings, out, resume, **chosen):
             if option in values:
                 values[field] = turn(values.pop(option))
         config = configs.load(launch.FashionMnistConfig, values, config_path, settings)
-        result, _ = launch.train_fashion_mnist(config, out, click.echo)
-    if result.stopped:
+        result, _ = launch.train_fashion_mnist(config, out, click.echo, find_lr=options.picture(find_lr))
+    if result and result.stopped:
         sys.exit(130)
 
 
@@ -94,9 +96,11 @@ def train_fashion_mnist(context, config_path, settings, out, resume, **chosen):
 @options.config_file
 @options.settings
 @click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
+@options.tensorboard
+@options.find_lr
 @options.resume
 @click.pass_context
-def train_pictures(context, path, config_path, settings, out, resume, **chosen):
+def train_pictures(context, path, config_path, settings, out, resume, find_lr, **chosen):
     """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
@@ -118,6 +122,6 @@ def train_pictures(context, path, config_path, settings, out, resume, **chosen):
             raise click.UsageError("a folder, a CSV or a .rec file is needed, or --resume RUN")
         if config.new_head and not config.weights:
             raise click.UsageError("--new-head goes with --weights FILE")
-        result, _ = launch.train_pictures(config, out, click.echo)
-    if result.stopped:
+        result, _ = launch.train_pictures(config, out, click.echo, find_lr=options.picture(find_lr))
+    if result and result.stopped:
         sys.exit(130)
