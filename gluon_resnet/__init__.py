@@ -27,6 +27,8 @@ _HOMES = {
     "try_gpu": "devices", "num_gpus": "devices", "seed_everything": "devices",
     "set_precision": "precision", "Conv2D": "blocks",
     "load_weights": "weights", "identify_weights": "weights",
+    "load_data_bird_photos": "data.image_folder", "load_data_image_folder": "data.image_folder",
+    "PictureBatches": "data.pictures", "Augment": "data.augment", "Recipe": "recipe", "find_lr": "lr_finder",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]

@@ -6,9 +6,10 @@ Decoded by Pillow, resized by OpenCV. A network only recognises what is prepared
 has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over ImageNet, those
 of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers from 0 to 1.
 """
+import io
 import struct
+import threading
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
@@ -48,14 +49,34 @@ PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN}
 
 
-@contextmanager
-def _whole_files_only():
-    """Pillow refuses files that are cut off, also where another library has told it not to (gluoncv does)."""
-    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+class _WholeFilesOnly:
+    """Context in which Pillow refuses files that are cut off, also where another library lets them pass (gluoncv does).
+
+    Pillow's switch and the warning filters belong to the whole process, and pictures are read by several threads: the
+    first one in remembers how both stood, the last one out puts them back.
+    """
+
+    def __init__(self):
+        self.lock, self.inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self.lock:
+            if not self.inside:
+                self.quiet, self.before = warnings.catch_warnings(), ImageFile.LOAD_TRUNCATED_IMAGES
+                self.quiet.__enter__()
+                warnings.simplefilter("ignore")  # of Pillow, about metadata and large pictures
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                ImageFile.LOAD_TRUNCATED_IMAGES = self.before
+                self.quiet.__exit__(*error)
+
+
+whole_files_only = _WholeFilesOnly()
 
 
 def _to_rgb(image):
@@ -72,18 +93,26 @@ def _to_rgb(image):
 def read_image(path):
     """The picture at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
 
-    JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else.
+    JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else. May
+    be called by several threads at once.
     """
+    return _decode(path, path)
+
+
+def decode_image(content, name):
+    """:func:`read_image` of the bytes ``content`` of a file; ``name`` is what to call it in a message."""
+    return _decode(io.BytesIO(content), name)
+
+
+def _decode(file, name):
     try:
-        with warnings.catch_warnings(), _whole_files_only():
-            warnings.simplefilter("ignore")  # of Pillow, about metadata and large pictures
-            with Image.open(path, formats=FORMATS) as image:
-                return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+        with whole_files_only, Image.open(file, formats=FORMATS) as image:
+            return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(f"{name}: no such file") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         reason = "not a picture in one of these formats" if "cannot identify" in str(error) else f"cannot be decoded ({error})"
-        raise DataError(f"{path}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
+        raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
 
 
 def resize(image, height, width):

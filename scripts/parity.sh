@@ -25,7 +25,9 @@ export TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=
 for library in ${*:-keras keras2 pytorch gluoncv}; do
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"
     case $library in
-        keras) "$folder/bin/python" scripts/parity/keras_networks.py "$GLUON_RESNET_PARITY" ;;
+        keras)
+            "$folder/bin/python" scripts/parity/keras_networks.py "$GLUON_RESNET_PARITY"
+            "$folder/bin/python" scripts/parity/keras_split.py "$GLUON_RESNET_PARITY/keras/split.json" ;;
         keras2) "$folder/bin/python" scripts/parity/keras2_networks.py "$GLUON_RESNET_PARITY" ;;
         pytorch) "$folder/bin/python" scripts/parity/pytorch.py "$GLUON_RESNET_PARITY" ;;
         gluoncv) "$main/bin/python" scripts/parity/gluoncv_zoo.py "$GLUON_RESNET_PARITY" ;;
