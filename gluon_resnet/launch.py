@@ -1,7 +1,7 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 import os
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Optional
 
 from .checkpoint import Keeper, read
@@ -74,71 +74,101 @@ def _title(config, spec, train_iter, total, size, device):
             f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}")
 
 
-def train_fashion_mnist(config, out=None, say=print, make_listener=None, resume=None, find_lr=None):
+@dataclass(frozen=True)
+class Job:
+    """What a run has beside its config: network, weights to start from, batches, and how to speak of it."""
+
+    spec: object
+    params: Optional[dict]
+    train_iter: object
+    test_iter: object
+    shape: tuple  # of one picture as the network's input
+    title: str
+    name: str  # of the run folder, behind date and time
+    notes: tuple = ()  # lines for the reader
+    record: dict = field(default_factory=dict)  # for config.json, in addition
+
+
+def train_fashion_mnist(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
 
-    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time, ``make_listener`` is
-    called with the number of epochs. ``resume`` is a RunFolder reopened, whose checkpoint is taken up. With ``find_lr``, the
-    path of a picture, nothing is trained: learning rates are tried out and (None, None) returned. Raises DataError,
-    ModelError, ShapeError, ConfigError and RunError before anything is written; after DivergedError and Ctrl-C the folder
-    holds what there is.
+    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options are
+    :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is written; after
+    DivergedError and Ctrl-C the folder holds what there is.
     """
     from mxnet import npx
 
-    from . import models, runs, shapes, train
     from .data.fashion_mnist import LABELS
+    from .devices import try_gpu
+
+    npx.set_np()
+    check(config)
+    spec, params = _network(config, len(LABELS))
+    train_iter, test_iter, total, where = _batches(config)
+    size = tuple(train_iter.size or train_iter.images.shape[1:3])
+    job = Job(spec, params, train_iter, test_iter, (1, 1, *size), _title(config, spec, train_iter, total, size, try_gpu()),
+              f"{spec.name}-fashion-mnist", (f"data: {where}",), {"data": where})
+    return execute(config, job, out, say, **options)
+
+
+def check(config):
+    """Raise ConfigError where a config cannot be trained with."""
+    from . import train
+
+    train.check_settings(config.epochs, config.lr)
+    config.check()
+
+
+def resume(kind, train, path, say=print, **options):
+    """Take the run in the folder ``path`` up where its last checkpoint stands, with the config of class ``kind`` in it.
+
+    ``train`` is what ran it, such as :func:`train_fashion_mnist`, and gives what this returns.
+    """
+    from . import runs
+
+    folder = runs.RunFolder.reopen(path)
+    return train(make(kind, folder.config["config"], f"{path}/config.json"), say=say, resumed=folder, **options)
+
+
+def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):
+    """Train a job's network into a run folder: (Result, run folder).
+
+    ``make_listener`` is called with the number of epochs. ``resumed`` is a RunFolder reopened, whose checkpoint is taken
+    up. With ``find_lr``, the path of a picture, nothing is trained: learning rates are tried out and (None, None) returned.
+    """
+    from . import models, runs, shapes
     from .devices import try_gpu
     from .layout import layout
     from .optimizers import frozen_prefixes
     from .precision import set_precision
 
-    npx.set_np()
-    train.check_settings(config.epochs, config.lr)
-    config.check()
-    checkpoint = read(resume.path) if resume else None
-    (spec, params), device = _network(config, len(LABELS)), try_gpu()
-    frozen_prefixes(layout(spec), config.freeze_stages)  # refused before anything is written
-    train_iter, test_iter, total, where = _batches(config)
-    size = train_iter.size or train_iter.images.shape[1:3]
-    net = models.build(spec)
+    checkpoint = read(resumed.path) if resumed else None
+    frozen_prefixes(layout(job.spec), config.freeze_stages)  # refused before anything is written
+    net, device = models.build(job.spec), try_gpu()
     if find_lr:
-        find_rate(config, net, params, train_iter, device, find_lr, say)
+        _find_rate(config, net, job, device, find_lr, say)
         return None, None
     set_precision(net, config.precision, device)
-    walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 1, *size)))
-    title = _title(config, spec, train_iter, total, size, device)
-    folder = resume or runs.RunFolder(out or runs.default_folder(f"{spec.name}-fashion-mnist"),
-                                      {"command": config.command(), "title": title, "config": asdict(config),
-                                       "network": asdict(spec), "data": where})
-    for line in (title, f"data: {where}", f"shapes of one picture, 1x1x{size[0]}x{size[1]}:", *walk):
+    walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
+    folder = resumed or runs.RunFolder(out or runs.default_folder(job.name),
+                                       {"command": config.command(), "title": job.title, "config": asdict(config),
+                                        "network": asdict(job.spec), **job.record})
+    if "class_names" in job.record:
+        folder.write("labels.txt", "\n".join(job.record["class_names"]) + "\n")
+    for line in (job.title, *job.notes, f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
         say(line)
-    return run(config, folder, net, params, train_iter, test_iter, device, say, make_listener, checkpoint)
+    return _train(config, folder, net, job, device, say, make_listener, checkpoint)
 
 
-def resume_fashion_mnist(path, say=print, make_listener=None):
-    """Take the run in the folder ``path`` up where its last checkpoint stands; as :func:`train_fashion_mnist`."""
-    from . import runs
-
-    folder = runs.RunFolder.reopen(path)
-    config = make(FashionMnistConfig, folder.config["config"], f"{path}/config.json")
-    return train_fashion_mnist(config, say=say, make_listener=make_listener, resume=folder)
-
-
-def find_rate(config, net, params, train_iter, device, picture, say):
+def _find_rate(config, net, job, device, picture, say):
     """The experiment of lr_finder.py with a config's network and batches, drawn to ``picture``; says what it found."""
-    from mxnet import init
     from tqdm import tqdm
 
     from . import lr_finder, runs
-    from .devices import seed_everything
-    from .weights import set_parameters
 
-    seed_everything(config.seed)
-    if params:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
-        set_parameters(net, params)
+    _start(config, net, job, device)
     with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
-        found = lr_finder.find_lr(net, train_iter, device, recipe=config, initialize=not params,
+        found = lr_finder.find_lr(net, job.train_iter, device, recipe=config, initialize=not job.params,
                                   tell=lambda step, steps: bar.update())
     runs.save_figure(lr_finder.draw(found), picture)
     say(f"tried learning rates from {found.table['lr'].iloc[0]:.1e} to {found.table['lr'].iloc[-1]:.1e} over "
@@ -146,22 +176,27 @@ def find_rate(config, net, params, train_iter, device, picture, say):
     say(f"picture in {picture}")
 
 
-def run(config, folder, net, params, train_iter, test_iter, device, say, make_listener=None, checkpoint=None):
-    """Train a built network by a config into a run folder: (Result, run folder). ``params`` are weights to start from."""
+def _start(config, net, job, device):
+    """Set the seeds, and put the weights to start from in, where there are some."""
     from mxnet import init
 
-    from . import display, system, train
     from .devices import seed_everything
-    from .tensorboard import Events
     from .weights import set_parameters
+
+    seed_everything(config.seed)
+    if job.params:
+        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+        set_parameters(net, job.params)
+
+
+def _train(config, folder, net, job, device, say, make_listener, checkpoint):
+    from . import display, system, train
+    from .tensorboard import Events
 
     listeners = [(make_listener or display.default_listener)(config.epochs), folder]
     if config.tensorboard:
         listeners.append(Events(folder.path / "tensorboard"))
-    seed_everything(config.seed)
-    if params:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
-        set_parameters(net, params)
+    _start(config, net, job, device)
     keeper = Keeper(folder.path, config.checkpoint_seconds, config.keep_best, checkpoint, folder.save_history)
     if checkpoint:
         at = checkpoint[1]["at"]
@@ -170,8 +205,8 @@ def run(config, folder, net, params, train_iter, test_iter, device, say, make_li
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, train_iter, test_iter, config.epochs, config.lr, device, listeners, stop,
-                               initialize=not params and not checkpoint, recipe=config, keeper=keeper)
+            result = train.fit(net, job.train_iter, job.test_iter, config.epochs, config.lr, device, listeners, stop,
+                               initialize=not job.params and not checkpoint, recipe=config, keeper=keeper)
         except DivergedError as error:
             result, problem = error.result, error
         finally:

@@ -5,14 +5,13 @@
 """
 import os
 import shlex
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Optional, Tuple
 
-from .checkpoint import read
-from .config import differences, make
+from .config import differences
 from .errors import ConfigError, DataError
-from .launch import find_rate, run
+from .launch import Job, check, execute
 from .recipe import Recipe
 
 
@@ -105,55 +104,30 @@ def _network(config, num_classes):
     return read_network(config.weights, config.model, num_classes, in_channels=3, new_head=config.new_head)
 
 
-def train_pictures(config, out=None, say=print, make_listener=None, resume=None, find_lr=None):
+def train_pictures(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.launch.train_fashion_mnist`.
 
-    The run folder has labels.txt, the class names, beside the parameters. With ``find_lr``, the path of a picture, nothing
-    is trained: learning rates are tried out and (None, None) returned.
+    The run folder has labels.txt, the class names, beside the parameters.
     """
     from mxnet import npx
 
-    from . import models, runs, shapes, train
     from .devices import try_gpu
     from .images import PREPARATIONS
-    from .layout import layout
-    from .optimizers import frozen_prefixes
-    from .precision import set_precision
 
     npx.set_np()
-    train.check_settings(config.epochs, config.lr)
-    config.check()
-    checkpoint = read(resume.path) if resume else None
+    check(config)
+    if not config.data:
+        raise ConfigError("no pictures named: a folder, a CSV or a .rec file is needed, or --resume RUN")
     *sources, notes = open_sources(config)
     class_names = sources[0].class_names
     if len(class_names) < 2:
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
-    (spec, params), device = _network(config, len(class_names)), try_gpu()
-    frozen_prefixes(layout(spec), config.freeze_stages)  # refused before anything is written
-    preparation = PREPARATIONS[spec.family]
-    train_iter, val_iter = _batches(config, sources, preparation)
-    net = models.build(spec)
-    if find_lr:
-        find_rate(config, net, params, train_iter, device, find_lr, say)
-        return None, None
-    set_precision(net, config.precision, device)
-    walk = shapes.walk_lines(shapes.layer_shapes(net, (1, 3, config.image_size, config.image_size)))
+    spec, params = _network(config, len(class_names))
+    size = config.image_size
     title = (f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures of "
-             f"{len(class_names)} classes at {config.image_size}x{config.image_size}, batch size {config.batch_size}, "
-             f"{config.optimizer}, lr {config.lr:g}, seed {config.seed}, on {device}")
-    folder = resume or runs.RunFolder(out or runs.default_folder(f"{spec.name}-{Path(config.data).stem or 'pictures'}"),
-                                      {"command": config.command(), "title": title, "config": asdict(config),
-                                       "network": asdict(spec), "class_names": class_names, "data": os.path.abspath(config.data)})
-    folder.write("labels.txt", "\n".join(class_names) + "\n")
-    for line in (title, *notes, f"shapes of one picture, 1x3x{config.image_size}x{config.image_size}:", *walk):
-        say(line)
-    return run(config, folder, net, params, train_iter, val_iter, device, say, make_listener, checkpoint)
-
-
-def resume_pictures(path, say=print, make_listener=None):
-    """Take the run in the folder ``path`` up where its last checkpoint stands; as :func:`train_pictures`."""
-    from . import runs
-
-    folder = runs.RunFolder.reopen(path)
-    config = make(PicturesConfig, folder.config["config"], f"{path}/config.json")
-    return train_pictures(config, say=say, make_listener=make_listener, resume=folder)
+             f"{len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
+             f"{config.lr:g}, seed {config.seed}, on {try_gpu()}")
+    job = Job(spec, params, *_batches(config, sources, PREPARATIONS[spec.family]), (1, 3, size, size), title,
+              f"{spec.name}-{Path(config.data).stem or 'pictures'}", tuple(notes),
+              {"class_names": class_names, "data": os.path.abspath(config.data)})
+    return execute(config, job, out, say, **options)

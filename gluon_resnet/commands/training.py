@@ -27,6 +27,26 @@ def train():
     """Train a network; leaves a run folder behind."""
 
 
+def _run(context, chosen, values, kind, train):
+    """Make a config of class ``kind`` from the options typed and a file, or take a run up, and ``train``."""
+    from .. import config as configs
+    from ..launch import resume
+
+    given = options.given(context)
+    if chosen["resume"]:
+        others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
+        options.alone(given | set(others))
+        result, _ = resume(kind, train, chosen["resume"], click.echo)
+    else:
+        if chosen["new_head"] and not chosen["weights"]:
+            raise click.UsageError("--new-head goes with --weights FILE")
+        config = configs.load(kind, values({name: value for name, value in chosen.items() if name in given}),
+                              chosen["config_path"], chosen["settings"])
+        result, _ = train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
+    if result and result.stopped:
+        sys.exit(130)
+
+
 @train.command("fashion-mnist")
 @click.option("--model", default="resnet18", show_default=True, help="resnet18 to resnet152, @family behind it.")
 @click.option("--resize", type=click.IntRange(min=1), default=96, show_default=True, help="Side of the pictures.")
@@ -50,33 +70,24 @@ def train():
 @options.find_lr
 @options.resume
 @click.pass_context
-def train_fashion_mnist(context, config_path, settings, out, resume, find_lr, **chosen):
+def train_fashion_mnist(context, **chosen):
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
 
     What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
     fields of gluon_resnet/recipe.py, one a line.
     """
-    from .. import config as configs
     from .. import launch
 
-    given = options.given(context)
-    if resume:
-        options.alone(given | ({"config"} if config_path or settings else set()) | ({"out"} if out else set()))
-        result, _ = launch.resume_fashion_mnist(resume, click.echo)
-    else:
-        if chosen["unverified"] and not chosen["data_dir"]:
-            raise click.UsageError("--unverified goes with --data DIR")
-        if chosen["new_head"] and not chosen["weights"]:
-            raise click.UsageError("--new-head goes with --weights FILE")
-        values = {name: value for name, value in chosen.items() if name in given}
+    if chosen["unverified"] and not chosen["data_dir"]:
+        raise click.UsageError("--unverified goes with --data DIR")
+
+    def values(given):
         for option, field, turn in (("no_resize", "resize", lambda value: None), ("data_dir", "data", str),
                                     ("unverified", "verify", lambda value: False)):
-            if option in values:
-                values[field] = turn(values.pop(option))
-        config = configs.load(launch.FashionMnistConfig, values, config_path, settings)
-        result, _ = launch.train_fashion_mnist(config, out, click.echo, find_lr=options.picture(find_lr))
-    if result and result.stopped:
-        sys.exit(130)
+            if option in given:
+                given[field] = turn(given.pop(option))
+        return given
+    _run(context, chosen, values, launch.FashionMnistConfig, launch.train_fashion_mnist)
 
 
 @train.command("pictures")
@@ -100,28 +111,16 @@ def train_fashion_mnist(context, config_path, settings, out, resume, find_lr, **
 @options.find_lr
 @options.resume
 @click.pass_context
-def train_pictures(context, path, config_path, settings, out, resume, find_lr, **chosen):
+def train_pictures(context, path, **chosen):
     """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
     --set or a file: the fields of gluon_resnet/launch_pictures.py and recipe.py, one a line.
     """
-    from .. import config as configs
     from .. import launch_pictures as launch
 
-    given = options.given(context)
-    if resume:
-        options.alone(given | ({"config"} if config_path or settings else set()) | ({"out"} if out else set()))
-        result, _ = launch.resume_pictures(resume, click.echo)
-    else:
-        values = {name: value for name, value in chosen.items() if name in given}
+    def values(given):
         if path:
-            values["data"] = path
-        config = configs.load(launch.PicturesConfig, values, config_path, settings)
-        if not config.data:
-            raise click.UsageError("a folder, a CSV or a .rec file is needed, or --resume RUN")
-        if config.new_head and not config.weights:
-            raise click.UsageError("--new-head goes with --weights FILE")
-        result, _ = launch.train_pictures(config, out, click.echo, find_lr=options.picture(find_lr))
-    if result and result.stopped:
-        sys.exit(130)
+            given["data"] = path
+        return given
+    _run(context, chosen, values, launch.PicturesConfig, launch.train_pictures)
