@@ -10,7 +10,7 @@ import sys
 import click
 
 from . import __version__
-from .commands import machine, networks, training, weights
+from .commands import machine, networks, pictures, records, training, weights
 from .errors import BackendError, GluonResNetError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -23,8 +23,9 @@ def cli():
 
 
 for _command in (networks.shapes, networks.summary, networks.reconcile, training.data, training.train, weights.predict,
-                 weights.microscope, weights.export, machine.doctor, machine.bench):
+                 weights.microscope, weights.export, records.records, machine.doctor, machine.bench):
     cli.add_command(_command)
+training.data.add_command(pictures.data_show)
 
 
 def main(args=None):

@@ -1,0 +1,94 @@
+"""records: pictures in MXNet's record files."""
+import json
+import sys
+
+import click
+
+
+@click.group()
+def records():
+    """Pack pictures into MXNet's record files (.rec), look into such files, check and unpack them."""
+
+
+@records.command("pack")
+@click.argument("folder", metavar="DIR")
+@click.argument("out")
+@click.option("--split", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
+              help="Share of the pictures that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]")
+@click.option("--seed", type=int, default=123, show_default=True, help="Decides which, as in Keras.")
+@click.option("--size", type=click.IntRange(min=1), default=256, show_default=True,
+              help="Pictures are shrunk to this shorter side, never enlarged.")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEGs written here.")
+@click.option("--lossless", is_flag=True, help="Write PNG where a JPEG cannot be stored as it is.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one a processor]")
+@click.option("--strict", is_flag=True, help="Stop at the first thing that is left out or suspect.")
+@click.option("--webp", is_flag=True, help="Take .webp, too, which Keras leaves out.")
+@click.option("--overwrite", is_flag=True, help="Replace files of this name.")
+def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, overwrite):
+    """Pack class folders into OUT.rec, OUT.idx, OUT.json.
+
+    With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
+    """
+    from ..data import record_files
+    from ..data.report import LEFT_OUT, printable
+
+    settings = record_files.Settings(split, seed, size, quality, lossless)
+    done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
+    for problem in done.report.of(LEFT_OUT):
+        click.echo(printable(f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
+                             f"{problem.found}; {problem.advice}"), err=True)
+    if done.report.has_findings:
+        click.echo(done.report.summary(), err=True)
+    for path, count, size in done.files:
+        click.echo(f"{path}: {count:,} records, {size:,} bytes")
+    total = sum(count for _, count, _ in done.files)
+    click.echo(f"{done.kept:,} of {total:,} stored byte for byte; names in {done.description}")
+
+
+@records.command("info")
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def info(file, as_json):
+    """Count classes, sizes and bytes of a record file."""
+    from ..data import record_checks
+    from ..data.report import printable
+
+    content = record_checks.info(file)
+    click.echo(json.dumps(content, indent=2) if as_json else printable("\n".join(record_checks.info_lines(content))))
+
+
+@records.command("verify")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: the .json's]")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def verify(files, classes, as_json):
+    """Check record files; exit 1 if anything is wrong.
+
+    Every record is read and decoded, and compared with the index, the names and all other records.
+    """
+    from ..data import record_checks
+    from ..data.report import printable
+
+    found = record_checks.verify(files, classes)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        for finding in found.findings:
+            click.echo(printable(finding.line()))
+        click.echo(f"{found.whole:,} of {found.records:,} pictures whole in {len(files)} file{'s' * (len(files) > 1)}: "
+                   f"{len(found.wrong):,} wrong, {len(found.findings) - len(found.wrong):,} warnings")
+    sys.exit(1 if found.wrong else 0)
+
+
+@records.command("unpack")
+@click.argument("file")
+@click.argument("folder", metavar="DIR")
+def unpack(file, folder):
+    """Write the pictures back to class folders in DIR.
+
+    Byte for byte as they are stored, each whole or not at all.
+    """
+    from ..data import record_files
+    from ..data.report import count
+
+    click.echo(f"{count(record_files.unpack(file, folder))} in {folder}")

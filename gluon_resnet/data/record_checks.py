@@ -1,0 +1,287 @@
+"""What is in record files, and what is wrong with them.
+
+    gluon-resnet records info birds_train.rec
+    gluon-resnet records verify birds_train.rec birds_val.rec      # exit 1 if anything is wrong
+    for finding in verify(["birds_train.rec", "birds_val.rec"]).findings: print(finding.line())
+
+Every record is read, every picture decoded; then the index and the names are compared with what was found. Pictures
+that are twice in a file or in two of them are found as in a folder (duplicates.py): by their bytes, and by their
+perceptual hash if they were encoded or scaled anew.
+"""
+import hashlib
+import io
+import statistics
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import List, Optional
+
+from PIL import Image
+from tqdm import tqdm
+
+from ..errors import DataError
+from ..images import decode_image, whole_files_only
+from .duplicates import close_pairs
+from .recordio import ADVICE, CutOff, Damaged, RecordFile, read_index, unpack
+from .records import RecordSource, description_path, read_description
+from .scan import perceptual_hash
+
+WRONG, WARNING = "wrong", "warning"
+MOST_CLASSES = 1 << 20  # looked for; a damaged label may be any number
+UNBALANCED = 3  # times as many pictures of the largest class as of the smallest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or only worth a look ("warning"); ``index`` and byte ``offset`` are the record's."""
+
+    file: str
+    index: Optional[int]
+    offset: Optional[int]
+    what: str
+    expected: str
+    found: str
+    severity: str = WRONG
+
+    def line(self):
+        """The finding as one line of text."""
+        place = "" if self.index is None else f": record {self.index}"
+        place += "" if self.offset is None else f" at byte {self.offset}" if place else f": byte {self.offset}"
+        return f"{self.severity}: {self.file}{place}: {self.what}: expected {self.expected}, found {self.found}"
+
+
+@dataclass
+class Seen:
+    """One record as it was found; ``digest`` and ``phash`` are None where the picture could not be read."""
+
+    file: str
+    index: int
+    offset: int
+    label: Optional[float] = None
+    size: Optional[tuple] = None  # height, width
+    bytes: int = 0
+    digest: Optional[str] = None
+    phash: Optional[int] = None
+
+
+@dataclass
+class Verified:
+    """What :func:`verify` found: the findings by file, how many records there are, and how many whole pictures."""
+
+    files: List[str]
+    findings: List[Finding] = field(default_factory=list)
+    records: int = 0
+    whole: int = 0
+
+    @property
+    def wrong(self):
+        """The findings that are more than a warning."""
+        return [finding for finding in self.findings if finding.severity == WRONG]
+
+    def as_dict(self):
+        """The same as plain data, for JSON."""
+        return {"files": self.files, "records": self.records, "whole": self.whole, "wrong": len(self.wrong),
+                "findings": [asdict(finding) for finding in self.findings]}
+
+
+class _Check:
+    """The check of one record file: ``seen`` and ``findings`` are filled by :meth:`run`."""
+
+    def __init__(self, path, classes):
+        self.path, self.file, self.classes = Path(path), str(path), classes
+        self.seen, self.findings, self.described = [], [], None
+
+    def say(self, index, offset, what, expected, found, severity=WRONG, file=None):
+        self.findings.append(Finding(file or self.file, index, offset, what, str(expected), str(found), severity))
+
+    def run(self):
+        try:
+            self.described = read_description(self.path)
+        except DataError as error:
+            self.say(None, None, "description", "a .json as records pack writes it", error)
+        if self.described is not None:
+            self.classes = self.classes or len(self.described["class_names"])
+        try:
+            with RecordFile(self.path) as file, tqdm(total=file.size, unit="B", unit_scale=True, desc=self.path.name,
+                                                     leave=False, disable=None) as bar:
+                self._walk(file, bar)
+        except DataError as error:
+            reason = str(error)[len(self.file) + 2:].split(": expected")[0]
+            self.say(None, None, "file", "a record file with at least one record", reason)
+            return
+        self._index()
+        if self.described is not None:
+            self._description()
+        self._labels()
+
+    def _walk(self, file, bar):
+        offset = 0
+        while offset is not None and offset < file.size:
+            one = Seen(self.file, len(self.seen), offset)
+            self.seen.append(one)
+            try:
+                content, end = file.record(offset)
+            except Damaged as error:
+                what = "record cut off" if isinstance(error, CutOff) else "record damaged"
+                self.say(one.index, error.offset, what, error.expected, error.found)
+                offset = file.next_magic(offset)
+                continue
+            self._record(one, content)
+            bar.update(end - offset)
+            offset = end
+
+    def _record(self, one, content):
+        try:
+            one.label, picture = unpack(content)
+        except ValueError as error:
+            self.say(one.index, one.offset, "label", "one label and a picture", error)
+            return
+        top = float("inf") if self.classes is None else self.classes - 1
+        if not 0 <= one.label <= top or one.label != int(one.label):
+            self.say(one.index, one.offset, "label out of range",
+                     f"a whole number from 0{'' if self.classes is None else f' to {top}'}", f"{one.label:g}")
+        one.bytes, one.digest = len(picture), hashlib.sha256(picture).hexdigest()
+        try:
+            pixels = decode_image(picture, "")
+        except Exception as error:  # Pillow's plugins raise whatever a damaged picture makes them
+            found = f"one that makes Pillow fail ({error!r})"
+            if isinstance(error, DataError):
+                found = str(error)[2:].split(": expected")[0]
+            self.say(one.index, one.offset, "picture", "a whole picture", found)
+            return
+        one.size, one.phash = pixels.shape[:2], perceptual_hash(pixels)
+
+    def _index(self):
+        path = self.path.with_suffix(".idx")
+        try:
+            entries = read_index(path)
+        except DataError as error:
+            self.say(None, None, "index", "an index beside the record file", error, file=str(path))
+            return
+        if len(entries) == len(self.seen):
+            pairs = [(line, one, offset) for line, ((_, offset), one) in enumerate(zip(entries, self.seen), 1)]
+        else:  # where records are missing, going on line by line would find everything wrong from there on
+            self.say(None, None, "index", f"{len(self.seen)} lines, one a record", len(entries), file=str(path))
+            starts = {one.offset for one in self.seen}
+            nowhere = Seen(str(path), None, None)
+            pairs = [(line, nowhere, offset) for line, (_, offset) in enumerate(entries, 1) if offset not in starts]
+        for line, one, offset in pairs:
+            if offset != one.offset:
+                where = "where a record starts" if one.offset is None else one.offset
+                self.say(one.index, one.offset, f"index, line {line}", f"offset {where}", f"offset {offset}",
+                         file=str(path))
+        for key, times in Counter(key for key, _ in entries).items():
+            if times > 1:
+                self.say(None, None, "index", f"number {key} once", f"{times} times", file=str(path))
+
+    def _description(self):
+        beside, records = str(description_path(self.path)[0]), self.described["records"]
+        if len(records) != len(self.seen):
+            self.say(None, None, "description", f"{len(self.seen)} records, as in the file", len(records), file=beside)
+        for one, told in zip(self.seen, records if len(records) == len(self.seen) else ()):
+            if one.digest is None:  # not even its bytes could be read
+                continue
+            expected = {"label": told["label"], "size": (told["height"], told["width"]), "bytes": told["bytes"],
+                        "sha256": told["sha256"]}
+            found = {"label": one.label, "size": one.size, "bytes": one.bytes, "sha256": one.digest}
+            for key, value in expected.items():
+                if found[key] is not None and found[key] != value:
+                    self.say(one.index, one.offset, f"{key} of {told['name']}", f"{value} as in {Path(beside).name}",
+                             found[key])
+        for name, times in Counter(record["name"] for record in records).items():
+            if times > 1:
+                self.say(None, None, f"name {name}", "one record of it", times, file=beside)
+
+    def _labels(self):
+        counts = Counter(int(one.label) for one in self.seen if one.label is not None and 0 <= one.label < 2 ** 31)
+        classes = min(self.classes or max(counts, default=-1) + 1, MOST_CLASSES)
+        missing = [str(number) for number in range(classes) if number not in counts]
+        if missing:
+            self.say(None, None, "classes", "records of every class", f"none of {', '.join(missing[:10])}", WARNING)
+        if counts and max(counts.values()) > UNBALANCED * min(counts.values()):
+            (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
+            self.say(None, None, "balance", f"at most {UNBALANCED} times as many records of one class as of another",
+                     f"{many} of class {most}, {few} of class {least}", WARNING)
+
+
+def _duplicates(seen):
+    """Findings for every record whose picture came before, in its file or in another."""
+    findings, first, alone = [], {}, []
+    for one in seen:
+        if one.digest is None:
+            continue
+        earlier = first.setdefault(one.digest, one)
+        if earlier is not one:
+            findings.append(_twice(one, earlier, "the same bytes as"))
+        elif one.phash is not None:
+            alone.append(one)
+    for i, j, differing in close_pairs([one.phash for one in alone]):
+        findings.append(_twice(alone[j], alone[i], f"a perceptual hash {differing} of 64 bits away from"))
+    return findings
+
+
+def _twice(one, earlier, how):
+    labels = "" if one.label == earlier.label else f", labelled {one.label:g} here and {earlier.label:g} there"
+    across = "duplicate" if one.file == earlier.file else "duplicate across files"
+    return Finding(one.file, one.index, one.offset, across, "a picture that no other record has",
+                   f"{how} {earlier.file}, record {earlier.index} at byte {earlier.offset}{labels}")
+
+
+def verify(paths, classes=None):
+    """Check the record files ``paths``, each by itself and all for pictures that are there twice: :class:`Verified`.
+
+    ``classes`` is their number, where no .json says it. Nothing is raised for what is wrong: it is a finding.
+    """
+    checked = Verified([str(path) for path in paths])
+    seen = []
+    for path in paths:
+        check = _Check(path, classes)
+        check.run()
+        checked.findings += check.findings
+        seen += check.seen
+    checked.findings += _duplicates(seen)
+    checked.records, checked.whole = len(seen), sum(one.phash is not None for one in seen)
+    return checked
+
+
+def _range(values):
+    return {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
+
+
+def info(path):
+    """What is in the record file ``path``, as plain data: records, bytes, classes with their counts, formats, sizes.
+
+    Only the headers of the pictures are read. DataError where the file is damaged.
+    """
+    source, formats, sizes, lengths = RecordSource(path), Counter(), [], []
+    for i, name in enumerate(source.names):
+        content = source.stored(i)
+        try:
+            with whole_files_only, Image.open(io.BytesIO(content)) as image:
+                formats[image.format] += 1
+                sizes.append(image.size)
+        except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
+            raise DataError(f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); "
+                            f"{ADVICE}") from None
+        lengths.append(len(content))
+    counts, said = Counter(source.labels.tolist()), read_description(path)
+    return {"file": str(path), "records": len(source), "bytes": Path(path).stat().st_size,
+            "classes": [{"label": label, "name": name, "records": counts[label]}
+                        for label, name in enumerate(source.class_names)],
+            "formats": dict(formats.most_common()), "width": _range([width for width, _ in sizes]),
+            "height": _range([height for _, height in sizes]), "shorter_side": _range([min(size) for size in sizes]),
+            "picture_bytes": _range(lengths), "settings": said and said["settings"]}
+
+
+def info_lines(content):
+    """:func:`info` as lines of text."""
+    ranges = [f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
+              for title, key_of in (("width", "width"), ("height", "height"), ("shorter side", "shorter_side"),
+                                    ("bytes a picture", "picture_bytes"))]
+    formats = ", ".join(f"{number:,} {name}" for name, number in content["formats"].items())
+    packed = "no .json beside it"
+    if content["settings"]:
+        packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
+    return [f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})", *ranges,
+            *(f"class {one['label']}, {one['name']}: {one['records']:,}" for one in content["classes"]),
+            packed]

@@ -1,0 +1,277 @@
+"""Pack a folder of pictures into record files, and unpack them again.
+
+    gluon-resnet records pack photos birds --split 0.2        # birds_train.rec, birds_val.rec, an .idx each, birds.json
+    gluon-resnet records unpack birds_train.rec copy
+
+One file is read from end to end where a folder's thousands are opened one by one. The files are MXNet's own (RecordIO,
+by mxnet.recordio), for mx.io.ImageRecordIter and ImageRecordDataset as well. The names and what else does not fit into
+a record go into the .json. Article 003 makes such files (TensorFlow's) with its FlowIO.py before it trains.
+"""
+import errno
+import hashlib
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import List, Optional, Tuple
+
+from mxnet import recordio
+from mxnet.base import MXNetError
+from PIL import Image
+from tqdm import tqdm
+
+from ..errors import ConfigError, DataError
+from ..images import decode_image, resize, whole_files_only
+from ..runs import as_json, written_whole
+from .image_folder import open_folder, open_parts
+from .listing import KERAS_SUFFIXES
+from .recordio import LABEL_SIZE, LONGEST
+from .records import FORMAT, PARTS, VERSION, RecordSource
+from .report import LEFT_OUT, Report
+from .scan import scan
+
+UPRIGHT = (None, 1)  # EXIF's orientation of a picture that is stored as it is seen
+ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a folder is packed: all that decides the bytes of the files."""
+
+    split: Optional[float] = None  # share of the pictures that goes into the validation file
+    seed: int = 123
+    size: int = 256  # pictures whose shorter side is longer are shrunk to it
+    quality: int = 95  # of JPEGs written here
+    lossless: bool = False  # what cannot be stored as it is becomes PNG, not JPEG
+
+    def __post_init__(self):
+        if self.size < 1 or not 1 <= self.quality <= 100 or not (self.split is None or 0 < self.split < 1):
+            raise ConfigError(f"size {self.size}, quality {self.quality}, split {self.split}: expected a size of at "
+                              f"least 1, a quality from 1 to 100 and a split between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What :func:`pack` has done; ``report`` is the scan's."""
+
+    files: List[Tuple[Path, int, int]]  # record file, records, bytes
+    kept: int  # pictures stored byte for byte
+    description: Path  # the .json
+    report: Report
+
+
+def _is_plain_jpeg(content):
+    """Whether every reader sees the same in these bytes: a JPEG in RGB or grey that no EXIF turns.
+
+    mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
+    """
+    with whole_files_only, Image.open(io.BytesIO(content)) as image:
+        return (image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+                and image.getexif().get(ORIENTATION) in UPRIGHT)
+
+
+def encode(path, settings):
+    """The file ``path`` as it is stored: (bytes, height, width, whether they are the file's own). DataError."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    picture = decode_image(content, path)  # (H, W, 3)
+    height, width = picture.shape[:2]
+    factor = settings.size / min(height, width)
+    kept = factor >= 1 and _is_plain_jpeg(content)
+    if factor < 1:
+        height, width = round(height * factor), round(width * factor)
+        picture = resize(picture, height, width)
+    if not kept:
+        stream = io.BytesIO()
+        how = {"format": "PNG"} if settings.lossless else {"format": "JPEG", "quality": settings.quality}
+        Image.fromarray(picture).save(stream, **how)
+        content = stream.getvalue()
+    if len(content) + LABEL_SIZE > LONGEST:
+        raise DataError(f"{path}: {len(content):,} bytes: expected at most {LONGEST - LABEL_SIZE:,}, the most a record "
+                        f"holds; shrink it, or leave --lossless out")
+    return content, height, width, kept
+
+
+def in_order(function, items, jobs):
+    """Yield ``function(item)`` for each of ``items``, in their order, computed by ``jobs`` threads a little ahead."""
+    waiting = deque()
+    with ThreadPoolExecutor(jobs, "pack") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _names(out, part):
+    stem = out.name if part == "all" else f"{out.name}_{part}"
+    return [f"{stem}.rec", f"{stem}.idx"]
+
+
+def _parts(path, settings, strict, webp):
+    """({part: source}, report of the scan): the folder loader's two parts, or with no split all usable pictures."""
+    suffixes, progress = KERAS_SUFFIXES + ((".webp",) if webp else ()), sys.stderr.isatty()
+    source = open_folder(path, suffixes)
+    if settings.split is not None or source.parts is not None:
+        share = settings.split or 0.5  # does not count where it is split already
+        *sources, report = open_parts(path, share, settings.seed, suffixes, strict, progress)
+        return dict(zip(PARTS, sources)), report
+    report = scan(source, progress=progress)
+    if strict:
+        report.refuse()
+    if not report.usable:
+        raise DataError(f"{path}: expected at least one picture that can be used; {report.summary()}")
+    return {"all": source.subset(report.usable)}, report
+
+
+def _write_part(scratch, names, source, settings, jobs, bar):
+    """Write one record file and its index into ``scratch``; descriptions of its records."""
+    records = []
+    record_file, index = (scratch / name for name in names)
+    writer = recordio.MXIndexedRecordIO(str(index), str(record_file), "w")
+    try:
+        paths = (source.path(i) for i in range(len(source)))
+        for content, height, width, kept in in_order(lambda path: encode(path, settings), paths, jobs):
+            number = len(records)
+            label = int(source.labels[number])
+            writer.write_idx(number, recordio.pack(recordio.IRHeader(0, label, number, 0), content))
+            records.append({"name": source.names[number], "label": label, "height": height, "width": width,
+                            "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "kept": kept})
+            bar.update()
+        size = writer.tell()
+    finally:
+        writer.close()
+    written = record_file.stat().st_size
+    if written != size:  # mxnet does not look whether its last bytes reach the disk
+        raise OSError(errno.ENOSPC, f"{written:,} of {size:,} bytes of {names[0]} reached the disk")
+    return records
+
+
+@contextmanager
+def _scratch(out):
+    """A folder beside ``out`` that is gone afterwards; what mxnet and the disk say becomes a DataError."""
+    scratch = None
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        yield scratch
+    except MXNetError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise DataError(f"{out}: cannot be written ({last}); is the disk full?") from None
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror}): expected room in a folder that is "
+                        f"there") from None
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _publish(scratch, names, old, folder):
+    """Move ``names`` from ``scratch`` to ``folder``, all or none; ``old`` files there give way, or come back."""
+    aside, moved = scratch / "old", []
+    aside.mkdir()
+    try:
+        for name in old:
+            os.replace(folder / name, aside / name)
+        for name in names:
+            moved.append(name)
+            os.replace(scratch / name, folder / name)
+    except BaseException:
+        for name in moved:
+            if (folder / name).exists():
+                (folder / name).unlink()
+        for name in old:
+            if (aside / name).exists():
+                os.replace(aside / name, folder / name)
+        raise
+
+
+def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=False, webp=False):
+    """Pack the pictures of ``folder`` (class folders, or a CSV) into a record file, or with a split into two.
+
+    That is ``out``.rec with its index ``out``.idx, or ``out``_train and ``out``_val. ``out``.json has the class names
+    and each record's name, label, size and SHA-256. The order is the folder loader's, as is the split; a folder that
+    is split already gives two files anyway. Plain JPEGs no longer than ``settings.size`` on the shorter side are
+    stored byte for byte, other pictures are encoded anew. The scan decides what cannot be used: that is left out and
+    reported, or with ``strict`` refused. Neither order nor bytes depend on ``jobs``, the number of threads (None: one
+    a processor). All files appear whole and together, or none. Returns :class:`Packed`; raises DataError and
+    ConfigError.
+    """
+    out = Path(out)
+    out = out.with_suffix("") if out.suffix == ".rec" else out
+    if not out.name:
+        raise ConfigError(f"{out}: expected what to call the record file, as in {out / 'pictures'}")
+    every = [name for part in ("all",) + PARTS for name in _names(out, part)] + [f"{out.name}.json"]
+    old = [name for name in every if (out.parent / name).exists()]
+    if old and not overwrite:
+        raise DataError(f"{out.parent / old[0]}: already there; choose another name, or overwrite it (--overwrite)")
+    jobs = jobs or len(os.sched_getaffinity(0))
+    names, described = [], {}
+    with _scratch(out) as scratch:
+        parts, report = _parts(folder, settings, strict, webp)
+        with tqdm(total=sum(map(len, parts.values())), unit="picture", leave=False, disable=None) as bar:
+            for part, source in parts.items():
+                names += _names(out, part)
+                described[part] = {"records": _write_part(scratch, _names(out, part), source, settings, jobs, bar)}
+        names.append(f"{out.name}.json")
+        (scratch / names[-1]).write_text(as_json({
+            "format": FORMAT, "version": VERSION, "class_names": source.class_names, "settings": asdict(settings),
+            "left_out": [asdict(problem) for problem in report.of(LEFT_OUT)], "parts": described}))
+        _publish(scratch, names, old, out.parent)
+    files = [out.parent / _names(out, part)[0] for part in described]
+    records = [one["records"] for one in described.values()]
+    return Packed([(path, len(part), path.stat().st_size) for path, part in zip(files, records)],
+                  sum(record["kept"] for part in records for record in part), out.parent / names[-1], report)
+
+
+def _target(folder, name):
+    """Where the picture ``name`` goes below ``folder``; DataError where that would not be below it."""
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name or "\\" in name:
+        raise DataError(f"{name!r}: expected a name that stays inside {folder}; nothing was unpacked")
+    target = folder / pure
+    inside = Path(os.path.realpath(folder))
+    if inside not in Path(os.path.realpath(target)).parents:  # a link that is already there
+        raise DataError(f"{target}: leads out of {folder} by a link; nothing was unpacked")
+    if os.path.lexists(target):
+        raise DataError(f"{target}: already there; unpack into another folder; nothing was unpacked")
+    return target
+
+
+def unpack(path, folder):
+    """Write the pictures of the record file ``path`` to class folders in ``folder``: number of pictures.
+
+    Each file appears whole or not at all, byte for byte what is stored, under its name in the .json (whatever format
+    it has been given since), or numbered without one. DataError for names that lead out of ``folder`` or are there
+    already, before anything is written, and for bytes that are not those of the .json.
+    """
+    source, folder = RecordSource(path), Path(folder)
+    targets = [_target(folder, name) for name in source.names]
+    name, times = Counter(source.names).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{path}: {name}: expected one record of this name, found {times}; nothing was unpacked")
+    for i in tqdm(range(len(source)), unit="picture", leave=False, disable=None):
+        content = source.stored(i)
+        if source.digests is not None and hashlib.sha256(content).hexdigest() != source.digests[i]:
+            raise DataError(f"{path}: {source.names[i]}: expected the bytes with SHA-256 {source.digests[i]}, found "
+                            f"others; run gluon-resnet records verify")
+        try:
+            targets[i].parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(targets[i]) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            raise DataError(f"{targets[i]}: cannot be written ({error.strerror}); {i:,} of {len(source):,} were "
+                            f"unpacked") from None
+    return len(source)

@@ -1,0 +1,149 @@
+"""MXNet's RecordIO files byte by byte, for reading in threads and for finding what is damaged.
+
+    for offset, content in RecordFile("birds.rec").walk():
+        label, picture = unpack(content)
+
+A record is a magic number, a word with the part flag (3 bits) and the length (29 bits), the bytes, and zeros up to the
+next multiple of 4. Where the bytes hold the magic number at such a multiple they are cut there into parts, so that the
+magic number in its place always starts a part. A picture's record begins with mxnet.recordio's IRHeader. Files are
+written by mxnet.recordio (record_files.py). Source: dmlc-core's recordio.h and mxnet.recordio.
+"""
+import mmap
+import os
+import struct
+from pathlib import Path
+
+from mxnet import recordio
+
+from ..errors import DataError
+
+MAGIC = 0xCED7230A
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+HEAD = struct.Struct("<II")
+LABEL_SIZE = struct.calcsize("<IfQQ")  # of an IRHeader with one label
+LONGEST = (1 << 29) - 1
+WHOLE, FIRST, MIDDLE, LAST = range(4)  # part flags
+ADVICE = "gluon-resnet records verify lists all that is wrong with it"
+
+
+class Damaged(DataError):
+    """A record that is not as the format has it: ``path``, byte ``offset``, ``expected`` and ``found`` as text."""
+
+    def __init__(self, path, offset, expected, found):
+        super().__init__(f"{path}: at byte {offset}: expected {expected}, found {found}; {ADVICE}")
+        self.path, self.offset, self.expected, self.found = path, offset, expected, found
+
+
+class CutOff(Damaged):
+    """A record that goes beyond the end of the file."""
+
+
+def unpack(content):
+    """(label as float, the picture's bytes) of a record; ValueError says what is not as a picture's record has it."""
+    if len(content) < LABEL_SIZE:
+        raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE} of a label and a number")
+    labels = struct.unpack_from("<I", content)[0]
+    if labels:  # one number a picture is what a classifier learns; boxes and the like have several
+        raise ValueError(f"an array of {labels} labels where a classifier takes one")
+    header, picture = recordio.unpack(content)
+    return header.label, picture
+
+
+class RecordFile:
+    """A .rec file, open for reading by any number of threads: they share no position. Raises DataError."""
+
+    descriptor = None
+
+    def __init__(self, path):
+        self.path = Path(path)
+        try:
+            self.descriptor = os.open(self.path, os.O_RDONLY)
+            self.size = os.fstat(self.descriptor).st_size
+            os.pread(self.descriptor, 1, 0)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}): expected a record file (.rec)") from None
+        if not self.size:
+            raise DataError(f"{path}: empty: expected a record file; pack it again")
+
+    def close(self):
+        """Give the file back; reading ends here."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    __del__ = close
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _part(self, offset, flags, limit=None):
+        """(flag, the first ``limit`` bytes of the content, where the next part starts) of the part at ``offset``."""
+        head = os.pread(self.descriptor, HEAD.size, offset)
+        if len(head) < HEAD.size:
+            raise CutOff(self.path, offset, f"the {HEAD.size} bytes that a record starts with",
+                         f"{len(head)} up to the end of the file")
+        magic, word = HEAD.unpack(head)
+        flag, length = word >> 29, word & LONGEST
+        if magic != MAGIC:
+            raise Damaged(self.path, offset, f"the magic number {MAGIC:08x}", f"{magic:08x}")
+        if flag not in flags:
+            raise Damaged(self.path, offset, f"part flag {' or '.join(map(str, flags))}", str(flag))
+        end = offset + HEAD.size + length + -length % 4
+        if end > self.size:
+            raise CutOff(self.path, offset, f"a record of {end - offset:,} bytes",
+                         f"{self.size - offset:,} up to the end of the file")
+        return flag, os.pread(self.descriptor, length if limit is None else min(limit, length), offset + HEAD.size), end
+
+    def record(self, offset):
+        """(the record's bytes, where the next one starts); Damaged where there is no whole record at ``offset``."""
+        flag, content, end = self._part(offset, (WHOLE, FIRST))
+        parts = [content]
+        while flag in (FIRST, MIDDLE):
+            flag, content, end = self._part(end, (MIDDLE, LAST))
+            parts += [MAGIC_BYTES, content]
+        return b"".join(parts), end
+
+    def label(self, offset):
+        """The label of the record at ``offset`` as float, without reading its picture; Damaged and ValueError."""
+        flag, content, _ = self._part(offset, (WHOLE, FIRST), LABEL_SIZE)
+        return unpack(content if flag == WHOLE else self.record(offset)[0])[0]
+
+    def walk(self, offset=0):
+        """Yield (offset, bytes) of every record from ``offset`` to the end of the file; Damaged where it breaks off."""
+        while offset < self.size:
+            content, end = self.record(offset)
+            yield offset, content
+            offset = end
+
+    def next_magic(self, offset):
+        """Where the next record starts after ``offset``, going by the magic number alone; None if there is none."""
+        with mmap.mmap(self.descriptor, 0, prot=mmap.PROT_READ) as content:
+            while True:
+                offset = content.find(MAGIC_BYTES, offset + 1)
+                if offset < 0 or offset + HEAD.size > self.size:
+                    return None
+                if offset % 4 == 0 and HEAD.unpack_from(content, offset)[1] >> 29 in (WHOLE, FIRST):
+                    return offset
+
+
+def read_index(path):
+    """[(key, offset)] of an index file, whose lines are a number, a tab and a byte offset; DataError names the line."""
+    try:
+        lines = Path(path).read_text(encoding="ascii").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not an index: expected lines of two numbers, found other bytes; pack the file "
+                        f"again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): expected the index of the record file beside it; "
+                        f"pack the file again") from None
+    entries = []
+    for number, line in enumerate(lines, 1):
+        words = line.split("\t")
+        if len(words) != 2 or not all(word.isdigit() for word in words):
+            raise DataError(f"{path}: line {number}: expected a number, a tab and a byte offset, found {line[:40]!r}; "
+                            f"pack the file again")
+        entries.append((int(words[0]), int(words[1])))
+    return entries

@@ -1,0 +1,129 @@
+"""A record file as a source of pictures, like a folder: the same names in the same order, read when they are asked for.
+
+    source = RecordSource("birds_train.rec")
+    source.read(0), source.labels[0], source.class_names       # uint8 (H, W, 3), 2, ["Grebe", ...]
+
+What record_files.py packs has a .json beside it, which knows the names; other record files (im2rec's) go without.
+"""
+import json
+from pathlib import Path
+
+import numpy
+
+from ..errors import DataError
+from ..images import decode_image
+from .recordio import Damaged, RecordFile, read_index, unpack
+
+FORMAT, VERSION = "gluon-resnet records", 1
+PARTS = ("train", "val")
+NUMBERS = ("label", "height", "width", "bytes")  # of every record in a .json
+
+
+def description_path(path):
+    """(the .json that belongs to the record file ``path``, its part: "all", "train" or "val"), or (None, None)."""
+    path = Path(path)
+    own = path.with_suffix(".json")
+    if own.is_file():
+        return own, "all"
+    for part in PARTS:
+        common = path.with_name(f"{path.stem[:-len(part) - 1]}.json")
+        if path.stem.endswith(f"_{part}") and common.is_file():
+            return common, part
+    return None, None
+
+
+def read_description(path):
+    """What the .json beside the record file ``path`` says: {"class_names", "records", "settings"}, or None without one.
+
+    ``records`` has one dict a record: name, label, height, width, bytes, sha256 and kept (whether the file's own bytes
+    were stored). A .json that is not a pack's counts as none; DataError where it is damaged.
+    """
+    beside, part = description_path(path)
+    if beside is None:
+        return None
+    try:
+        content = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{beside}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
+                        f"pack again, or move it away to go without names") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return None
+    if content.get("version") != VERSION:
+        raise DataError(f"{beside}: version {content.get('version')!r}: expected {VERSION}; pack again")
+    try:
+        found = {"class_names": content["class_names"], "settings": content["settings"],
+                 "records": content["parts"][part]["records"]}
+        whole = (all(isinstance(name, str) for name in found["class_names"])
+                 and all(isinstance(record[key], str) for record in found["records"] for key in ("name", "sha256"))
+                 and all(isinstance(record[key], int) for record in found["records"] for key in NUMBERS))
+    except (KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise DataError(f"{beside}: expected class names and the records of part {part!r}, found none or other things; "
+                        f"pack again, or move it away to go without names")
+    return found
+
+
+class RecordSource:
+    """The pictures of a record file (.rec, with its .idx) as a source: see gluon_resnet/data/pictures.py.
+
+    ``labels`` int32 (N,), ``class_names`` from the .json beside the file, otherwise numbered, ``names`` likewise;
+    ``digests`` are the SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at once;
+    ``read(i)`` reads and decodes one picture, from any thread. Raises DataError where the file, its index and its
+    names do not fit together.
+    """
+
+    def __init__(self, path):
+        self.where = str(path)
+        self._file = RecordFile(path)
+        index = read_index(Path(path).with_suffix(".idx"))
+        self._offsets = numpy.array([offset for _, offset in index], dtype=numpy.int64)
+        self.labels = numpy.array([self._label(offset) for offset in self._offsets.tolist()], dtype=numpy.int32)
+        if not len(self.labels):
+            raise DataError(f"{path}: its index has no line: expected one for each record; pack the file again")
+        said, self.digests = read_description(path), None
+        if said is None:
+            self.class_names = [f"class {number}" for number in range(self.labels.max() + 1)]
+            self.names = [f"{self.class_names[label]}/{number:06d}" for number, label in enumerate(self.labels)]
+            return
+        self.class_names, self.names = list(said["class_names"]), [record["name"] for record in said["records"]]
+        self.digests = [record["sha256"] for record in said["records"]]
+        told = numpy.array([record["label"] for record in said["records"]], dtype=numpy.int64)
+        if not numpy.array_equal(told, self.labels) or self.labels.max() >= len(self.class_names):
+            beside = description_path(path)[0].name
+            raise DataError(f"{path}: expected the {len(told):,} records and labels of {beside}, found "
+                            f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
+                            f"again")
+
+    def _label(self, offset):
+        try:
+            label = self._file.label(offset)
+        except ValueError as error:
+            if isinstance(error, Damaged):
+                raise
+            raise DataError(f"{self.where}: at byte {offset}: expected one picture with one label, found {error}; pack "
+                            f"again") from None
+        if not 0 <= label < 2 ** 31 or label != int(label):
+            raise DataError(f"{self.where}: at byte {offset}: expected a whole label from 0, found {label}; pack again")
+        return int(label)
+
+    def __len__(self):
+        return len(self.labels)
+
+    def stored(self, i):
+        """The bytes of picture ``i`` as they are stored, a JPEG or PNG file as a rule; DataError."""
+        return unpack(self._file.record(int(self._offsets[i]))[0])[1]
+
+    def read(self, i):
+        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError where it is damaged."""
+        return decode_image(self.stored(i), f"{self.where}: {self.names[i]} at byte {self._offsets[i]}")
+
+    def subset(self, indices):
+        """A source of the pictures ``indices`` of this one, in that order."""
+        indices = numpy.asarray(indices, dtype=numpy.int64)
+        part = object.__new__(type(self))
+        part.where, part.class_names, part._file = self.where, self.class_names, self._file
+        part.labels, part._offsets = self.labels[indices], self._offsets[indices]
+        part.names = [self.names[i] for i in indices]
+        part.digests = None if self.digests is None else [self.digests[i] for i in indices]
+        return part
