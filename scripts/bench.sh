@@ -1,5 +1,5 @@
 #!/bin/sh
-# make bench: the training benchmark into bench/, with PyTorch's rows where requirements-bench.txt can be installed.
+# make bench: training and predicting, measured into bench/, with PyTorch's rows where requirements-bench.txt can be installed.
 cd "$(dirname "$0")/.."
 torch=
 if python=$(PYTHON= sh scripts/find-python.sh 3.11 2>/dev/null); then
@@ -10,4 +10,5 @@ if python=$(PYTHON= sh scripts/find-python.sh 3.11 2>/dev/null); then
     .venv-bench/bin/python -m pip --disable-pip-version-check -qq install -r requirements-bench.txt && torch=.venv-bench/bin/python
 fi
 [ -n "$torch" ] || echo "no PyTorch here: its rows are left out"
-exec "$1/bin/gluon-resnet" bench train ${torch:+--torch-python "$torch"}
+"$1/bin/gluon-resnet" bench train ${torch:+--torch-python "$torch"} || exit
+exec "$1/bin/gluon-resnet" bench inference ${torch:+--torch-python "$torch"}

@@ -86,3 +86,15 @@ def test_the_config_of_a_run_survives_its_file():
     assert config.make(PicturesConfig, json.loads(json.dumps(made.__dict__))) == made
     with pytest.raises(ConfigError, match="random_crop is"):
         config.load(PicturesConfig, {}, None, ["random_crop=0.3"])
+
+
+def test_predict_takes_a_run_with_its_names(birds, tmp_path, run_cli):
+    done = run_cli("train", "pictures", birds, *SMALL, "--epochs", 4, "--lr", 0.003, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    told = run_cli("predict", birds / "auk" / "0.jpg", birds / "coot" / "1.jpg", "--run", tmp_path / "run", "--engine", "byhand")
+    assert told.returncode == 0, told.stderr
+    labels = {" ".join(line.split()[-4:-1]).split(".jpg ")[-1] for line in told.stdout.splitlines()[2:8]}
+    assert all(any(name in label for label in labels) for name in ("auk", "bee eater", "coot"))
+    assert "takes the run's own network and pictures: leave out weights" in one_line_error(
+        run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "run", "--weights", "x.h5"))
+    assert "no such run folder" in one_line_error(run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "none"))

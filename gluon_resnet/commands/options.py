@@ -20,7 +20,7 @@ data_folder = click.option("--data", "data_dir", metavar="DIR",
 def needed(weights):
     """The file of weights; a usage error where none was given."""
     if not weights:
-        raise click.UsageError("--weights FILE is needed: a network without training knows no classes")
+        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: a network without training knows no classes")
     return weights
 
 
@@ -47,7 +47,7 @@ def given(context):
     return typed - {"config_path", "settings", "out", "resume", "find_lr"}
 
 
-def alone(others):
-    """A usage error where --resume is not the only option."""
+def alone(others, option="--resume", what="settings"):
+    """A usage error where options stand beside one that has their values from a run folder."""
     if others:
-        raise click.UsageError(f"--resume takes the run's own settings: leave out {', '.join(sorted(others))}")
+        raise click.UsageError(f"{option} takes the run's own {what}: leave out {', '.join(sorted(others))}")

@@ -11,12 +11,14 @@ from . import options
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @options.model_option
 @options.weights
+@click.option("--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size.")
 @click.option("--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]")
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each picture.")
 @options.input_size
 @click.option("--save", metavar="P.png", help="Also draw the pictures with their classes.")
-def predict(images, model, weights, labels, engine, top, size, save):
+@click.pass_context
+def predict(context, images, model, weights, run, labels, engine, top, size, save):
     """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
     from .. import plots
     from .. import predict as predicting
@@ -28,10 +30,17 @@ def predict(images, model, weights, labels, engine, top, size, save):
 
     if save:
         check_picture_path(save)
-    spec, params = read_network(options.needed(weights), model)
-    labels = read_labels(labels, spec.num_classes)
+    if run:
+        from ..run_network import network_of_run
+
+        options.alone(options.given(context) & {"model", "weights", "labels", "size"}, "--run", "network and pictures")
+        found = network_of_run(run)
+        spec, params, labels, preparation = found.spec, found.params, found.class_names, found.preparation
+    else:
+        spec, params = read_network(options.needed(weights), model)
+        labels, preparation = read_labels(labels, spec.num_classes), PREPARATIONS[spec.family].at(size)
     top = min(top, len(labels))
-    views, X = predicting.look(images, PREPARATIONS[spec.family].at(size), params["0.weight"].shape[1])
+    views, X = predicting.look(images, preparation, params["0.weight"].shape[1])
     table = predicting.predict(make_engine(engine, spec, params), X, labels, images, top)
     from tabulate import tabulate
 
@@ -39,7 +48,7 @@ def predict(images, model, weights, labels, engine, top, size, save):
              for name, rank, label, _, probability in table.itertuples(index=False, name=None)]
     click.echo(tabulate(shown, headers=["image", "", "class", "probability"], disable_numparse=True,
                         colalign=("left", "right", "left", "right")))
-    click.echo(f"\n{spec.name} from {weights}, engine {engine}")
+    click.echo(f"\n{spec.name} from {run or weights}, engine {engine}")
     if save:
         save_figure(plots.draw_predictions(views, table), save)
         click.echo(f"picture in {save}")
