@@ -10,7 +10,7 @@ import sys
 import click
 
 from . import __version__
-from .commands import machine, networks, pictures, records, training, weights
+from .commands import evaluation, machine, networks, pictures, records, training, weights
 from .errors import BackendError, GluonResNetError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -23,7 +23,8 @@ def cli():
 
 
 for _command in (networks.shapes, networks.summary, networks.reconcile, training.data, training.train, weights.predict,
-                 weights.microscope, weights.export, records.records, machine.doctor, machine.bench):
+                 weights.microscope, weights.export, records.records, evaluation.evaluate,
+                 evaluation.runs, machine.doctor, machine.bench):
     cli.add_command(_command)
 training.data.add_command(pictures.data_show)
 

@@ -31,7 +31,7 @@ def test_programs_alternate_and_the_files_are_written(tmp_path, monkeypatch):
         return {"rows": [{"network": "ResNet-18", "batch_size": 32}]} if worker == "depths.py" else measurement(50)
 
     monkeypatch.setattr(benchmark, "_run", run)
-    monkeypatch.setattr(benchmark, "NATIVE", ())
+    monkeypatch.setattr(benchmark, "is_native", lambda: False)
     text = benchmark.train(2, 8, 256, 96, None, True, tmp_path / "out", say=lambda line: None)
     assert [worker for worker, _ in asked] == ["ours.py", "d2l_own.py"] * 2 + ["memory.py", "depths.py"]
     prepared = "OMP_NUM_THREADS" in env.prepare().variables

@@ -105,4 +105,7 @@ def test_nothing_large_and_no_data_is_tracked():
     for name in filter(None, files):
         if (ROOT / name).exists():
             assert os.path.getsize(ROOT / name) < 1_000_000, name
-        assert not re.search(r"\.(params|safetensors|npz|h5|onnx|gz|whl)$|ubyte", name), name
+        if not name.startswith("tests/fixtures/"):
+            assert not re.search(r"\.(params|pth|safetensors|npz|h5|rec|onnx|gz|whl)$|ubyte", name), name
+    fixtures = [path for path in (ROOT / "tests" / "fixtures").rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in fixtures) < 200_000

@@ -1,0 +1,137 @@
+"""evaluate and runs: what came out of training."""
+import json
+import sys
+
+import click
+
+FORMAT = click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+TABLE = click.option("--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True)
+
+
+def _table(table, **options):
+    from tabulate import tabulate
+
+    return tabulate(table, headers="keys", showindex=False, disable_numparse=True, **options)
+
+
+def _report(found):
+    """An Evaluation as lines of text."""
+    total, worst = found.summary, found.top_losses()
+    top5 = "" if total["top5"] is None else f", top-5 {total['top5']:.4f}"
+    rates = {name: found.classes[name].map("{:.3f}".format) for name in ("precision", "recall", "f1")}
+    classes = found.classes.assign(**rates)
+    lines = [f"loss {total['loss']:.4f}, top-1 {total['top1']:.4f}{top5}, calibration error {total['ece']:.4f}", "",
+             _table(classes, colalign=("left",) + ("right",) * 4)]
+    if len(found.pairs):
+        pairs = found.pairs.assign(share=found.pairs["share"].map("{:.3f}".format))
+        lines += ["", "most confused", _table(pairs, colalign=("left", "left", "right", "right"))]
+    worst = worst[["name", "true", "predicted", "probability", "loss"]].assign(
+        probability=worst["probability"].map("{:.3f}".format), loss=worst["loss"].map("{:.3f}".format))
+    return "\n".join([*lines, "", "largest losses", _table(worst, colalign=("left",) * 3 + ("right",) * 2)])
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--data", metavar="DIR|CSV|FILE.rec",
+              help="Other pictures; their classes are matched by name.  [default: the run's]")
+@click.option("--part", type=click.Choice(["validation", "training", "all"]),
+              help="[default: validation, which is Fashion-MNIST's test part; all of other pictures]")
+@click.option("--best", is_flag=True, help="Take the parameters of the best epoch (keep_best).")
+@FORMAT
+@click.option("--save", metavar="DIR", help="Also write tables and pictures to a new folder.")
+@click.option("--cam", "cams", multiple=True, metavar="NAME",
+              help="Draw where the network looked (Grad-CAM), with --save; may be given often.")
+@click.option("--cam-class", metavar="CLASS", help="For this class.  [default: the predicted one, and the true one]")
+def evaluate(run, data, part, best, form, save, cams, cam_class):
+    """Say how good the network of the run folder RUN is: loss, accuracies, classes, confusion, calibration, and where
+    it is most wrong."""
+    if (cams or cam_class) and not save:
+        raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
+    if cam_class and not cams:
+        raise click.UsageError("--cam-class goes with --cam NAME")
+    from mxnet import npx
+    from tqdm import tqdm
+
+    from .. import evaluation, evaluation_files
+    from ..data.report import printable
+    from ..run_network import network_of_run
+
+    npx.set_np()
+    if save:
+        evaluation_files.check_target(save)
+    network = network_of_run(run, best)
+    examples = evaluation.open_examples(network, data, part)
+    for name in cams:
+        examples.find(name)
+    with tqdm(total=len(examples), desc="evaluating", unit=" pictures", leave=False,
+              disable=not sys.stderr.isatty()) as bar:
+        found = evaluation.evaluate_run(network, examples, tell=bar.update)
+    part = "+".join(sorted(set(examples.parts)))
+    if form == "csv":
+        click.echo(found.classes.to_csv(index=False, float_format="%.6g"), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, part), indent=2))
+    else:
+        click.echo(printable(f"{network.spec.name} of {run} on {examples.where} ({part}): {len(examples):,} pictures "
+                             f"of {len(network.class_names)} classes\n{_report(found)}"))
+    if save:
+        files = evaluation_files.save(network, examples, found, save, part, cams, cam_class)
+        click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
+
+
+@click.group()
+def runs():
+    """List, show and compare run folders."""
+
+
+@runs.command("list")
+@click.argument("folders", nargs=-1, metavar="DIR...")
+@TABLE
+def list_runs(folders, form):
+    """All runs in folders of run folders (by default runs/), as a table; damaged ones are named."""
+    from .. import run_table
+
+    found, problems = run_table.read_runs(folders or ("runs",))
+    for problem in problems:
+        click.echo(f"damaged: {problem}", err=True)
+    table = run_table.list_table(found)
+    if form == "csv":
+        return click.echo(table.to_csv(index=False, float_format="%.6g"), nl=False)
+    click.echo(_table(run_table.as_text(table)))
+
+
+@runs.command("show")
+@click.argument("run", metavar="RUN")
+@TABLE
+def show(run, form):
+    """One run: settings that are not the default, result, environment, and the command to make it again."""
+    from .. import run_table
+
+    table = run_table.show_table(run_table.read_run(run))
+    if form == "csv":
+        return click.echo(table.to_csv(index=False), nl=False)
+    for section, rows in table.groupby("section", sort=False):
+        click.echo(section)
+        for name, value in zip(rows["name"], rows["value"]):
+            click.echo(f"  {name:<31} {value}".rstrip())
+
+
+@runs.command("compare")
+@click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...")
+@click.option("--save", metavar="P.png", help="Also draw loss and test accuracy of all over epochs.")
+@TABLE
+def compare(folders, save, form):
+    """Two or more runs side by side: the settings and machines that differ, and the results."""
+    from .. import plots_evaluation, run_table
+    from ..runs import check_picture_path, save_figure
+
+    if len(folders) < 2:
+        raise click.UsageError("two or more run folders are needed")
+    if save:
+        check_picture_path(save)
+    found = [run_table.read_run(folder) for folder in folders]
+    table = run_table.compare_table(found)
+    click.echo(table.to_csv(index=False) if form == "csv" else _table(table), nl=form != "csv")
+    if save:
+        save_figure(plots_evaluation.draw_runs(run_table.histories(found)), save)
+        click.echo(f"picture in {save}", err=form == "csv")
