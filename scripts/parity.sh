@@ -33,6 +33,6 @@ for library in ${*:-keras keras2 pytorch gluoncv}; do
         gluoncv) "$main/bin/python" scripts/parity/gluoncv_zoo.py "$GLUON_RESNET_PARITY" ;;
         *) echo "parity.sh: no library $library: expected keras, keras2, pytorch, gluoncv" >&2; exit 2 ;;
     esac
-    "$main/bin/python" -m pytest -q -m parity tests/parity -k "$library-"
+    "$main/bin/python" -m pytest -q -m parity tests/parity -k "$library- or of_$library"
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"
 done
