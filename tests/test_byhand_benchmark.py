@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 import time
 
 import numpy
@@ -99,10 +100,13 @@ def test_the_workers_predict_the_same_logits_with_all_threads(tmp_path):
     settings = {"model": spec.name, "size": 40, "params": str(tmp_path / "params.npz"), "warm_up": 1, "repeats": 2}
     X = numpy.random.RandomState(0).standard_normal((1, 3, 40, 40)).astype("float32")
     expected = byhand.ResNet(spec, params, conv="vectorised").forward(X)[0]
+    wheel = (Path(numpy.__file__).parent.parent / "numpy.libs").exists()
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}  # OpenBLAS takes its threads from here, too
     for way in ("folded", "gluon"):
         found = _run(sys.executable, "byhand.py", {**settings, "way": way}, environ)
-        assert len(found["times"]) == 2 and min(found["times"]) <= found["median_seconds"] and found["threads"] == 1
+        assert len(found["times"]) == 2 and min(found["times"]) <= found["median_seconds"]
+        # NumPy compiled on the spot, as on Python 3.13, has no OpenBLAS and no threads
+        assert found["threads"] == (1 if way == "gluon" or wheel else None)
         assert abs(numpy.array(found["logits"]) - expected).max() < 1e-5 * abs(expected).max()
 
 

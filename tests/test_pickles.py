@@ -70,7 +70,7 @@ def test_the_start_of_a_legacy_file_is_torchs_own():
     (lambda marker: Runs(os.system, f"touch {marker}"), "posix.system"),
     (lambda marker: Runs(eval, f"open({str(marker)!r}, 'w')"), "__builtin__.eval"),
     (lambda marker: Runs(open, str(marker), "w"), "io.open"),
-    (lambda marker: {"weight": Runs(Path, str(marker))}, "pathlib.Path"),
+    (lambda marker: {"weight": Runs(Path, str(marker))}, r"pathlib\.(_local\.)?Path"),  # _local: Python 3.13
     (lambda marker: OrderedDict(a=numpy.zeros(3)), "numpy"),
 ])
 def test_a_malicious_pickle_is_refused_by_name_and_nothing_runs(tmp_path, wrap, program, named):
@@ -83,7 +83,7 @@ def test_a_malicious_pickle_is_refused_by_name_and_nothing_runs(tmp_path, wrap, 
     assert not marker.exists()
     if "numpy" not in named:
         pickle.loads(content)  # the same bytes would have run it
-        assert marker.exists() or named == "pathlib.Path"
+        assert marker.exists() or "Path" in named
 
 
 def test_an_allowed_name_cannot_be_called_for_something_else(tmp_path):

@@ -266,8 +266,10 @@ cli.main(["records", "pack", sys.argv[1], sys.argv[2]])
 
 
 def test_ctrl_c_removes_what_was_begun(photos, tmp_path):
+    # under nohup, say, Ctrl-C is ignored, and a process started there would inherit that
     process = subprocess.Popen([sys.executable, "-c", SLOW, str(photos), str(tmp_path / "out")], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         until = time.monotonic() + 60
         while not list(tmp_path.glob(".out.*/out.rec")):
