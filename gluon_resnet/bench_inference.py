@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import env, runs, system
-from .benchmark import _run
-from .errors import BackendError, ConfigError
-from .layout import Conv, layout
+from . import env, system
+from .benchmark import _run, check_positive, machine, writable_folder, write_results
+from .errors import BackendError
+from .layout import layout
+from .reconcile import network
 from .specs import parse_model
 
 MODEL, SIZE, WARM_UP = "resnet50@torchvision", 224, 3
@@ -39,23 +40,7 @@ WAYS = (
 
 def multiply_adds(spec, size, in_channels=3):
     """Multiply-adds of the convolutions and the classifier for one picture of ``size`` x ``size``."""
-    described = layout(spec, in_channels)
-    total, sizes = described.classifier.in_units * described.classifier.units, (size, size)
-
-    def count(conv, sizes):
-        height, width = conv.out_size(*sizes)
-        return conv.out_channels * conv.in_channels * conv.kernel ** 2 * height * width, (height, width)
-
-    stem, sizes = count(described.stem[0], sizes)
-    total += stem
-    sizes = Conv("3", 0, 0, 3, 2, described.pool_padding, False).out_size(*sizes)
-    for block in (block for stage in described.stages for block in stage):
-        if block.shortcut:
-            total += count(block.shortcut[0], sizes)[0]
-        for conv, _ in block.body:
-            added, sizes = count(conv, sizes)
-            total += added
-    return total
+    return network(spec, in_channels, (size, size)).total("multiply_adds")
 
 
 class Others:
@@ -147,13 +132,11 @@ def table(measured):
 
 
 def _text(measured, rounds, repeats, report):
-    spec, cpu = parse_model(MODEL), report["cpu"]
     part = next(found[0]["multiply_adds"] for found in measured.values() if "multiply_adds" in found[0])
-    whole = multiply_adds(spec, SIZE)
+    whole = multiply_adds(parse_model(MODEL), SIZE)
     return "\n".join([
         f"# ResNet-50, 3x{SIZE}x{SIZE}, batch size 1: predicting, by hand and not", "",
-        f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
-        f"{report['git_commit']}; {rounds} rounds of {repeats} pictures each (im2col half, vectorised a quarter), in "
+        f"{machine(report)}; {rounds} rounds of {repeats} pictures each (im2col half, vectorised a quarter), in "
         f"turn. The same {MODEL}, parameters and picture for all; logits agree to {disagreement(measured):.0e} of the "
         f"largest.", "",
         table(measured).to_markdown(index=False, disable_numparse=True), "",
@@ -169,15 +152,8 @@ def inference(rounds, repeats, torch_python, out, say=print):
     ConfigError for numbers below 1 and a folder that cannot be written, BackendError where a way fails or logits
     differ.
     """
-    for name, value in (("rounds", rounds), ("repeats", repeats)):
-        if value < 1:
-            raise ConfigError(f"bench inference: {name} is {value}: expected at least 1")
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
+    check_positive("bench inference", rounds=rounds, repeats=repeats)
+    folder = writable_folder(out)
     from .byhand import random_params
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -186,10 +162,8 @@ def inference(rounds, repeats, torch_python, out, say=print):
         measured = compare(rounds, repeats, torch_python, params, say)
     report = system.report()
     text = _text(measured, rounds, repeats, report)
-    runs.write_json(folder / "inference.json", {"rounds": rounds, "repeats": repeats, "model": MODEL, "size": SIZE,
-                                                "multiply_adds": multiply_adds(parse_model(MODEL), SIZE),
-                                                "disagreement": disagreement(measured), "measured": measured,
-                                                "system": report})
-    with runs.written_whole(folder / "inference.md") as temporary:
-        temporary.write_text(text + "\n")
+    content = {"rounds": rounds, "repeats": repeats, "model": MODEL, "size": SIZE,
+               "multiply_adds": multiply_adds(parse_model(MODEL), SIZE), "disagreement": disagreement(measured),
+               "measured": measured, "system": report}
+    write_results(folder, "inference", content, text)
     return text

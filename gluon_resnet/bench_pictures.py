@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import env, runs, system
+from . import env, system
 from .bench_inference import Others
-from .benchmark import _run
-from .errors import BackendError, ConfigError, DataError
+from .benchmark import _run, check_positive, machine, writable_folder, write_results
+from .errors import BackendError, DataError
 
 THREADS = 2
 DECODER = "cv2.imdecode alone, one thread"
@@ -81,11 +81,10 @@ def table(measured):
 
 
 def _text(measured, folder, packed, rounds, passes, batch_size, size, report):
-    cpu, (_, count, length) = report["cpu"], packed.files[0]
+    _, count, length = packed.files[0]
     return "\n".join([
         f"# Pictures to batches of {batch_size} at {size}x{size}", "",
-        f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
-        f"{report['git_commit']}; {rounds} rounds of {passes} passes over {count:,} pictures of {Path(folder).name} "
+        f"{machine(report)}; {rounds} rounds of {passes} passes over {count:,} pictures of {Path(folder).name} "
         f"each, in turn, after a first pass that is not timed. The record file has {length:,} bytes, {packed.kept:,} "
         f"pictures in it byte for byte; all of it lies in the file cache.", "",
         table(measured).to_markdown(index=False, disable_numparse=True), "",
@@ -101,15 +100,8 @@ def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", 
     Raises ConfigError for numbers below 1 and a folder that cannot be written, DataError for pictures that cannot be
     used, BackendError where a way fails.
     """
-    for name, value in (("rounds", rounds), ("passes", passes), ("batch_size", batch_size), ("size", size)):
-        if value < 1:
-            raise ConfigError(f"bench pictures: {name} is {value}: expected at least 1")
-    target = Path(out)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=target).close()
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({error.strerror}); name another folder with --out") from None
+    check_positive("bench pictures", rounds=rounds, passes=passes, batch_size=batch_size, size=size)
+    target = writable_folder(out)
     from .data.record_files import pack
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -123,9 +115,7 @@ def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", 
     report = system.report()
     text = _text(measured, folder, packed, rounds, passes, batch_size, size, report)
     _, count, length = packed.files[0]
-    runs.write_json(target / "pictures.json", {
+    write_results(target, "pictures", {
         "rounds": rounds, "passes": passes, "batch_size": batch_size, "size": size, "pictures": count,
-        "record_bytes": length, "measured": measured, "system": report})
-    with runs.written_whole(target / "pictures.md") as temporary:
-        temporary.write_text(text + "\n")
+        "record_bytes": length, "measured": measured, "system": report}, text)
     return text

@@ -32,6 +32,38 @@ def _run(python, worker, settings, environ):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def writable_folder(out):
+    """The folder for results, made where it is not there; ConfigError where nothing can be written in it."""
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
+    return folder
+
+
+def check_positive(benchmark, **numbers):
+    """Raise ConfigError for a number below 1; ``benchmark`` is what to call it in the message."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise ConfigError(f"{benchmark}: {name} is {value}: expected at least 1")
+
+
+def machine(report):
+    """What a system's report says of where something was measured, for the head of a table."""
+    cpu = report["cpu"]
+    return (f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
+            f"{report['git_commit']}")
+
+
+def write_results(folder, name, content, text):
+    """``content`` as name.json and ``text`` as name.md in ``folder``, each whole or not at all."""
+    runs.write_json(folder / f"{name}.json", content)
+    with runs.written_whole(folder / f"{name}.md") as temporary:
+        temporary.write_text(text + "\n")
+
+
 def _programs(torch_python):
     """[(name, python, worker, environment)] of what takes part; the first is what the others are compared with."""
     plain = env.without_prepared_variables()  # the others run with their own default threads
@@ -74,12 +106,7 @@ def table(measured):
 
 def train(rounds, batches, batch_size, size, torch_python, depths, out, say=print):
     """The whole benchmark: writes train.json and train.md into ``out`` and returns the text of the latter."""
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
+    folder = writable_folder(out)
     measured = compare(rounds, batches, batch_size, size, torch_python, say)
     say("a training run with all of Fashion-MNIST in memory ...")
     settings, plain = {"batches": batches, "batch_size": batch_size, "size": size}, env.without_prepared_variables()
@@ -89,12 +116,8 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
         say("one example's cost by depth ...")
         cost = _run(sys.executable, "depths.py", settings, plain)["rows"]
     report = system.report()
-    runs.write_json(folder / "train.json", {"rounds": rounds, **settings, "measured": measured, "memory": memory,
-                                            "depths": cost, "system": report})
-    cpu = report["cpu"]
     text = [f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed", "",
-            f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
-            f"{report['git_commit']}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
+            f"{machine(report)}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
             f"Fashion-MNIST (gluon-resnet resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on one random batch.", "",
             table(measured).to_markdown(index=False), "",
             f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 tested): peak "
@@ -102,6 +125,7 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
     if cost:
         text += ["", f"## One example's cost, 1x{size}x{size}, family d2l, batch size {cost[0]['batch_size']}", "",
                  pd.DataFrame(cost).drop(columns="batch_size").to_markdown(index=False)]
-    with runs.written_whole(folder / "train.md") as temporary:
-        temporary.write_text("\n".join(text) + "\n")
-    return "\n".join(text)
+    text = "\n".join(text)
+    write_results(folder, "train", {"rounds": rounds, **settings, "measured": measured, "memory": memory, "depths": cost,
+                                    "system": report}, text)
+    return text

@@ -206,3 +206,16 @@ def resnet_block(num_channels, num_residuals, first_block=False, block=Residual,
         else:
             stage.add(block(num_channels, **options))
     return stage
+
+
+def blocks_by_name(net):
+    """{name: block} of ``net`` and all below it; a name is the beginning of the block's parameters' own ("4.0.conv1")."""
+    found = {}
+
+    def walk(block, path):
+        found[path] = block
+        for key, child in block._children.items():
+            attribute = next((name for name, value in vars(block).items() if value is child), key)
+            walk(child, f"{path}.{attribute}".lstrip("."))
+    walk(net, "")
+    return found

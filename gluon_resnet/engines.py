@@ -54,6 +54,7 @@ class GluonEngine:
 
     def activations(self, X):
         """{layer name: array} of every layer of :func:`watched_layers`."""
+        from .blocks import blocks_by_name
         from .shapes import watched
 
         blocks = blocks_by_name(self.net)
@@ -164,19 +165,6 @@ def _shown(found, plan):
     with_relu, last = _with_relu(plan), str(4 + len(plan.stages))
     shown = {name: numpy.maximum(found[name], 0) if name in with_relu else found[name] for name in watched_layers(plan)}
     return {**shown, last: shown[last].reshape(len(shown[last]), -1)}
-
-
-def blocks_by_name(net):
-    """{our layer name: Gluon block} of a network of this suite."""
-    found = {}
-
-    def walk(block, path):
-        found[path] = block
-        for key, child in block._children.items():
-            attribute = next((name for name, value in vars(block).items() if value is child), key)
-            walk(child, f"{path}.{attribute}".lstrip("."))
-    walk(net, "")
-    return found
 
 
 def make_engine(name, spec, params):

@@ -14,22 +14,28 @@ OPTIONS = ("model", "resize", "batch_size", "lr", "epochs", "precision", "limit"
 
 
 @dataclass(frozen=True)
-class FashionMnistConfig(Recipe):
+class RunConfig(Recipe):
+    """What every run has beside its recipe, whatever it trains on."""
+
+    precision: str = "float32"
+    weights: Optional[str] = None  # a file of trained weights to start from
+    new_head: bool = False  # but for its classifier
+    keep_best: bool = False  # the parameters of the best epoch, as best.params
+    checkpoint_seconds: int = 300  # between checkpoints within an epoch
+    tensorboard: bool = False  # events for TensorBoard in the run folder, too
+
+
+@dataclass(frozen=True)
+class FashionMnistConfig(RunConfig):
     """A training run on Fashion-MNIST; the defaults are article 001's. What a recipe has (recipe.py) comes in addition."""
 
     model: str = "resnet18"
     resize: Optional[int] = 96
     batch_size: int = 256
     epochs: int = 10
-    precision: str = "float32"
     limit: Optional[int] = None  # train on the first pictures only
     data: Optional[str] = None
     verify: bool = True
-    weights: Optional[str] = None  # a file of trained weights to start from
-    new_head: bool = False  # but for its classifier
-    keep_best: bool = False  # the parameters of the best epoch, as best.params
-    checkpoint_seconds: int = 300  # between checkpoints within an epoch
-    tensorboard: bool = False  # events for TensorBoard in the run folder, too
 
     def command(self):
         """The command that makes this run again, every setting written out."""
@@ -55,14 +61,14 @@ def _batches(config):
     return (*make_batches(train, test, config.batch_size, config.resize, config.limit), len(train[0]), where)
 
 
-def _network(config, num_classes):
-    """(spec, parameters of the file of weights or None)."""
+def network(config, num_classes, in_channels):
+    """(spec, parameters of the config's file of weights or None) for pictures of ``in_channels`` channels."""
     from .specs import parse_model
     from .weights import read_network
 
     if config.weights is None:
         return parse_model(config.model, num_classes), None
-    return read_network(config.weights, config.model, num_classes, in_channels=1, new_head=config.new_head)
+    return read_network(config.weights, config.model, num_classes, in_channels, config.new_head)
 
 
 def _title(config, spec, train_iter, total, size, device):
@@ -103,7 +109,7 @@ def train_fashion_mnist(config, out=None, say=print, **options):
 
     npx.set_np()
     check(config)
-    spec, params = _network(config, len(LABELS))
+    spec, params = network(config, len(LABELS), in_channels=1)
     train_iter, test_iter, total, where = _batches(config)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])
     job = Job(spec, params, train_iter, test_iter, (1, 1, *size), _title(config, spec, train_iter, total, size, try_gpu()),

@@ -11,12 +11,11 @@ from typing import Optional, Tuple
 
 from .config import differences
 from .errors import ConfigError, DataError
-from .launch import Job, check, execute
-from .recipe import Recipe
+from .launch import Job, RunConfig, check, execute, network
 
 
 @dataclass(frozen=True)
-class PicturesConfig(Recipe):
+class PicturesConfig(RunConfig):
     """A training run on pictures; the defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8.
 
     ``random_crop`` to ``saturation`` change training pictures (data/augment.py). What a recipe has (recipe.py) comes in
@@ -39,12 +38,6 @@ class PicturesConfig(Recipe):
     contrast: float = 0.0
     saturation: float = 0.0
     strict: bool = False
-    precision: str = "float32"
-    weights: Optional[str] = None  # a file of trained weights to start from
-    new_head: bool = False  # but for its classifier
-    keep_best: bool = False  # the parameters of the best epoch, as best.params
-    checkpoint_seconds: int = 300  # between checkpoints within an epoch
-    tensorboard: bool = False  # events for TensorBoard in the run folder, too
 
     def command(self):
         """The command that makes this run again."""
@@ -95,15 +88,6 @@ def _batches(config, sources, preparation):
             PictureBatches(validation, config.batch_size, config.image_size, **common))
 
 
-def _network(config, num_classes):
-    from .specs import parse_model
-    from .weights import read_network
-
-    if config.weights is None:
-        return parse_model(config.model, num_classes), None
-    return read_network(config.weights, config.model, num_classes, in_channels=3, new_head=config.new_head)
-
-
 def train_pictures(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.launch.train_fashion_mnist`.
 
@@ -122,7 +106,7 @@ def train_pictures(config, out=None, say=print, **options):
     class_names = sources[0].class_names
     if len(class_names) < 2:
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
-    spec, params = _network(config, len(class_names))
+    spec, params = network(config, len(class_names), in_channels=3)
     size = config.image_size
     title = (f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures of "
              f"{len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "

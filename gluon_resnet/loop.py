@@ -92,8 +92,8 @@ class Training:
         if self.recipe.ema and self.average is None:
             self.average = Average(self.net, self.recipe.ema)
 
-    def _mixed(self, X, y):
-        """(X, what draws the labels) of a batch after mixup or cutmix."""
+    def _mixed(self, X):
+        """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
         drawn = draw_mix(self.recipe, len(X), *X.shape[2:])
         return (X if drawn is None else self._array(mix(X.asnumpy(), drawn))), drawn
 
@@ -115,7 +115,7 @@ class Training:
     def step(self, X, y, epoch, batch):
         """Train on one batch: (sum of the losses, hits, examples), the first two as arrays still being computed."""
         X, y = to_device(X, self.device), to_device(y, self.device)
-        X, drawn = self._mixed(X, y)
+        X, drawn = self._mixed(X)
         with autograd.record():
             y_hat = _forward(self.net, X)
             l = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))

@@ -10,7 +10,9 @@ import math
 
 import mxnet as mx
 from mxnet import gluon
+from mxnet.gluon import nn
 
+from .blocks import blocks_by_name
 from .errors import ConfigError, ModelError
 
 UNDECAYED = ("gamma", "beta", "bias")
@@ -76,16 +78,10 @@ def frozen_prefixes(plan, count):
 
 def _freeze_norms(net, recipe, frozen):
     """Have the batch norms of frozen parts, or all of them, use their running statistics also in training."""
-    from mxnet.gluon import nn
-
-    def walk(block, path):
+    for path, block in blocks_by_name(net).items():
         if isinstance(block, nn.BatchNorm):
-            still = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen) or ("-",))
+            still = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen))
             block._kwargs["use_global_stats"] = bool(still)
-        for key, child in block._children.items():
-            attribute = next((name for name, value in vars(block).items() if value is child), key)
-            walk(child, f"{path}.{attribute}".lstrip("."))
-    walk(net, "")
     net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 

@@ -4,6 +4,7 @@
 """
 import numpy
 import pandas as pd
+import scipy.special
 
 from .errors import ConfigError
 from .images import normalize, read_image, view
@@ -13,9 +14,7 @@ BATCH = 8  # pictures that go through the network at once
 
 def softmax(y_hat):
     """Probabilities (N, num_classes) of logits (N, num_classes), in float64."""
-    y_hat = numpy.asarray(y_hat, dtype=numpy.float64)
-    exponentials = numpy.exp(y_hat - y_hat.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return scipy.special.softmax(numpy.asarray(y_hat, dtype=numpy.float64), axis=1)
 
 
 def look(paths, preparation, in_channels=3):

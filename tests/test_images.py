@@ -1,4 +1,7 @@
 """Pictures of every kind read back against pixels known by hand; preparation against plain arithmetic."""
+import os
+from pathlib import Path
+
 import numpy
 import pytest
 from gluoncv.data import ImageNet1kAttr
@@ -114,7 +117,18 @@ def test_inputs_by_hand():
 
 
 def test_imagenets_names_are_gluoncvs():
-    assert read_labels(None, 1000) == list(ImageNet1kAttr().classes)
+    labels = read_labels(None, 1000)
+    assert labels == list(ImageNet1kAttr().classes)
+    known = {0: "tench", 258: "Samoyed", 281: "tabby", 282: "tiger cat", 285: "Egyptian cat", 999: "toilet tissue"}
+    assert {number: labels[number] for number in known} == known
+
+
+@pytest.mark.real
+def test_imagenets_names_are_those_beside_the_real_weights():
+    real = os.environ.get("GLUON_RESNET_REAL_DATA")
+    if not real:
+        pytest.skip("GLUON_RESNET_REAL_DATA is not set")
+    assert read_labels(None, 1000) == Path(real, "weights", "imagenet_classes.txt").read_text().splitlines()
 
 
 def test_label_files(tmp_path):

@@ -2,7 +2,7 @@
 import pytest
 
 import gluon_resnet as gr
-from gluon_resnet.engines import blocks_by_name
+from gluon_resnet.blocks import blocks_by_name
 from gluon_resnet.layout import Conv, layout
 from gluon_resnet.specs import model_names, parse_model
 

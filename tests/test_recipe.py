@@ -4,12 +4,10 @@ import math
 import mxnet as mx
 import numpy
 import pytest
-from mxnet import gluon
 from mxnet.gluon import nn
 
 import gluon_resnet as gr
 from gluon_resnet import checkpoint, recipe, schedules
-from gluon_resnet.averages import Average
 from gluon_resnet.checkpoint import Keeper
 from gluon_resnet.errors import ConfigError, ModelError, RunError
 from gluon_resnet.loop import Training
@@ -19,7 +17,7 @@ from tests.conftest import array, small_arrays
 CPU = mx.cpu()
 
 
-def small_net(dropless=True):
+def small_net():
     """Dense, batch norm, dense: weights, biases, gamma and beta; initialized for inputs (N, 1, 2, 3)."""
     numpy.random.seed(0)
     mx.random.seed(0)

@@ -12,6 +12,9 @@ classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
 weights = click.option("--weights", metavar="FILE",
                        help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the "
                             "file's.")
+precision = click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+                         help="bfloat16: faster on a CPU with AVX512-BF16.")
+seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
 data_folder = click.option("--data", "data_dir", metavar="DIR",
                            help="Folder with the four idx files, plain or .gz; nothing else is looked at then.")
@@ -27,8 +30,16 @@ def needed(weights):
 config_file = click.option("--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line.")
 settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often.")
 resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
+out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
 find_lr = click.option("--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses.")
+
+
+def run(command):
+    """All options that a command which leaves a run folder has, whatever it trains on."""
+    for option in (resume, find_lr, tensorboard, out, settings, config_file, new_head, weights, seed, precision):
+        command = option(command)
+    return command
 
 
 def picture(path):

@@ -55,20 +55,10 @@ def _run(context, chosen, values, kind, train):
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.05, show_default=True,
               help="Learning rate of SGD.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="bfloat16: faster convolutions on a CPU with AVX512-BF16.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N pictures only.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@options.weights
-@options.new_head
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Take other pictures in the same format from --data.")
-@options.config_file
-@options.settings
-@click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
-@options.tensorboard
-@options.find_lr
-@options.resume
+@options.run
 @click.pass_context
 def train_fashion_mnist(context, **chosen):
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
@@ -98,18 +88,8 @@ def train_fashion_mnist(context, **chosen):
 @click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True, help="Learning rate.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="bfloat16: faster convolutions on a CPU with AVX512-BF16.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@options.weights
-@options.new_head
 @click.option("--strict", is_flag=True, help="Stop where a picture cannot be used or is suspect.")
-@options.config_file
-@options.settings
-@click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
-@options.tensorboard
-@options.find_lr
-@options.resume
+@options.run
 @click.pass_context
 def train_pictures(context, path, **chosen):
     """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
