@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import env, runs, system
+from . import env, runs, system, winograd
 from .errors import BackendError, ConfigError
 from .precision import is_native
 
@@ -69,6 +69,8 @@ def _programs(torch_python):
     plain = env.without_prepared_variables()  # the others run with their own default threads
     programs = [("gluon-resnet", sys.executable, "ours.py:float32", plain),
                 ("d2l 1.0.3 train_ch6", sys.executable, "d2l_own.py", {**plain, "MPLBACKEND": "Agg"})]
+    if winograd.unsuitable() is None:
+        programs.append(("gluon-resnet, direct convolutions", sys.executable, "ours.py:direct", plain))
     if is_native():
         programs.append(("gluon-resnet, bfloat16", sys.executable, "ours.py:bfloat16", plain))
     if torch_python:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
 
-from . import elf, env, system
+from . import elf, env, system, winograd
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
 
@@ -107,6 +107,9 @@ def check_processor():
     plan = prepared.plan
     yield Check("threads", "ok", f"{plan.threads} for OpenMP{', bound to cores' if plan.bind else ''} ({plan.reason}); "
                                  f"{cpu['physical']} physical cores, {cpu['logical']} logical processors allowed")
+    reason = winograd.unsuitable()
+    yield Check("convolutions", "note" if reason else "ok",
+                f"the direct algorithm ({reason})" if reason else "Winograd's algorithm in training, where oneDNN finds it faster")
 
 
 def library_fix(name):

@@ -23,6 +23,15 @@ def read_dynamic(path):
     return needed, [folder for folder in folders if folder]
 
 
+def build_id(path):
+    """The build id of the ELF file ``path`` as hexadecimal digits, None where it has none."""
+    from elftools.elf.elffile import ELFFile
+
+    with open(path, "rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".note.gnu.build-id")
+        return next((note["n_desc"] for note in section.iter_notes()), None) if section else None
+
+
 @lru_cache(maxsize=None)
 def _loader_cache():
     """{name: path} of the libraries that the dynamic loader has in its cache."""

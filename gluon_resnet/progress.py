@@ -43,6 +43,7 @@ class Result:
     epochs: list = field(default_factory=list)
     stopped: bool = False
     ended_early: bool = False  # by the recipe's patience
+    winograd: bool = False  # could oneDNN choose Winograd's convolutions (winograd.py)?
 
     def __repr__(self):
         return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
@@ -84,6 +85,7 @@ class Result:
         best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
         last = self.last
         return {"stopped": self.stopped, "ended_early": self.ended_early, "device": self.device,
+                "winograd": self.winograd,
                 "epochs": sum(record.test_acc is not None for record in self.epochs),
                 "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
                 "test_acc": last.test_acc if last else None, "best_test_acc": best,

@@ -39,6 +39,7 @@ class Recipe:
     freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
+    winograd: bool = True  # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
     seed: int = 0
 
     def check(self):

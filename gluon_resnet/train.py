@@ -16,6 +16,7 @@ from time import perf_counter
 
 from mxnet import gluon, init
 
+from . import winograd
 from .checkpoint import Keeper
 from .devices import try_gpu
 from .errors import ConfigError, DivergedError
@@ -104,6 +105,15 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
     training, keeper = Training(net, recipe, num_epochs, device), keeper or Keeper()
+    with winograd.convolutions(recipe.winograd, device) as result.winograd:
+        _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, stop)
+    if training.average:
+        training.average.settle()
+    return result
+
+
+def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, stop):
+    """Train and test epoch by epoch, from where the keeper stands; ``result`` takes them."""
     for epoch in range(keeper.begin(training, result), num_epochs + 1):
         sums, batches = _open_epoch(training, train_iter, epoch, keeper)
         try:
@@ -125,12 +135,10 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
             keeper.save(sums)
             break
         keeper.end_epoch(record)
-        if recipe.patience and keeper.stale >= recipe.patience:
+        patience = training.recipe.patience
+        if patience and keeper.stale >= patience:
             result.ended_early = True
             break
-    if training.average:
-        training.average.settle()
-    return result
 
 
 def _tested(training, test_iter, record, stop):
