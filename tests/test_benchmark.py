@@ -32,6 +32,7 @@ def test_programs_alternate_and_the_files_are_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(benchmark, "_run", run)
     monkeypatch.setattr(benchmark, "is_native", lambda: False)
+    monkeypatch.setattr(benchmark.winograd, "unsuitable", lambda: "not here")
     text = benchmark.train(2, 8, 256, 96, None, True, tmp_path / "out", say=lambda line: None)
     assert [worker for worker, _ in asked] == ["ours.py", "d2l_own.py"] * 2 + ["memory.py", "depths.py"]
     prepared = "OMP_NUM_THREADS" in env.prepare().variables
