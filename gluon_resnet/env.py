@@ -17,6 +17,10 @@ from pathlib import Path
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
+#: mxnet keeps this many scratch buffers for its operators by turns, four by default. Here one operator computes at a time, so
+#: that three of them are memory for nothing: 0.45 GiB with ResNet-18 at 96x96 and batch size 256.
+MXNET_VARIABLES = {"MXNET_CPU_TEMP_COPY": "1"}
+
 #: Holds what prepare() set ("NAME=value;..."), so that a process started from here does not take it for the user's wish.
 SET_BY_US = "GLUON_RESNET_SET"
 
@@ -260,6 +264,7 @@ def prepare():
                 variables.update(OMP_PROC_BIND="true", OMP_PLACES="cores")
         elif not os.environ.get("OMP_NUM_THREADS"):
             variables.update(OMP_NUM_THREADS=str(plan.threads))
+        variables.update((name, value) for name, value in MXNET_VARIABLES.items() if name not in os.environ)
         os.environ.update(variables)
         if variables:
             os.environ[SET_BY_US] = ";".join(f"{name}={value}" for name, value in variables.items())
@@ -291,4 +296,4 @@ def threads_report():
     """The thread plan as a dict for a report: threads, bind, reason and the OpenMP variables in force."""
     prepared = prepare()
     return {**asdict(prepared.plan), "too_late": prepared.too_late,
-            "variables": {name: os.environ[name] for name in OPENMP_VARIABLES if name in os.environ}}
+            "variables": {name: os.environ[name] for name in (*OPENMP_VARIABLES, *MXNET_VARIABLES) if name in os.environ}}

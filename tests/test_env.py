@@ -99,7 +99,7 @@ def test_what_the_user_set_stays(tmp_path, allowed):
 
 def python(code, **environ):
     """Run ``code`` in a fresh Python without our own OpenMP variables; gives the finished process."""
-    clean = {name: value for name, value in os.environ.items() if name not in (*env.OPENMP_VARIABLES, env.SET_BY_US)}
+    clean = {name: value for name, value in os.environ.items() if name not in (*env.OPENMP_VARIABLES, *env.MXNET_VARIABLES, env.SET_BY_US)}
     return subprocess.run([sys.executable, "-W", "always", "-c", code], env={**clean, **environ}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
 
@@ -117,6 +117,12 @@ def test_importing_sets_the_variables_and_does_not_import_mxnet():
 
 def test_importing_respects_the_user():
     assert python("import gluon_resnet; " + SHOW, OMP_NUM_THREADS="1").stdout.strip() == "['1', None, None]"
+
+
+def test_one_scratch_buffer_unless_the_user_wants_more():
+    code = "import os, gluon_resnet; print(os.environ['MXNET_CPU_TEMP_COPY'])"
+    assert python(code).stdout.strip() == "1"
+    assert python(code, MXNET_CPU_TEMP_COPY="3").stdout.strip() == "3"
 
 
 #: What a user on Python 3.12 or NumPy 1.24 has to write to import mxnet without us.
