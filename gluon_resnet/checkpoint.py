@@ -82,7 +82,8 @@ def save(folder, training, position):
     arrays.update(states)
     if training.average:
         arrays.update({f"average/{name}": values.asnumpy() for name, values in training.average.values.items()})
-    note = {"version": VERSION, "counts": counts, "now": random_states(), **position}
+    note = {"version": VERSION, "counts": counts, "now": random_states(),
+            "scale": training.scale and training.scale.state(), **position}
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
     with written_whole(Path(folder) / NAME) as temporary:
         with open(temporary, "wb") as file:
@@ -116,6 +117,8 @@ def restore(training, arrays, note):
     for name, param in params.items():
         param.data().as_nd_ndarray()[:] = mx.nd.array(arrays[f"parameter/{name}"], dtype=param.dtype)
     restore_optimizer(training.trainer, training.names, arrays, note["counts"])
+    if training.scale:
+        training.scale.restore(note["scale"])
     training.start_average()
     if training.average:
         for name, values in training.average.values.items():

@@ -27,10 +27,12 @@ class Examples:
     """N pictures with labels, one network's input at a time.
 
     ``names`` and ``parts`` are lists, ``y`` int (N,), ``where`` what to call it all; ``X(indices)`` gives float32
-    (n, C, H, W) and ``picture(i)`` uint8 (H, W, 3), or (H, W), as the network sees it.
+    (n, C, H, W) and ``picture(i)`` uint8 (H, W, 3), or (H, W), as the network sees it. ``notes`` are lines about
+    pictures that were left out or are suspect.
     """
 
-    def __init__(self, where, names, parts, y, X, picture):
+    def __init__(self, where, names, parts, y, X, picture, notes=()):
+        self.notes = list(notes)
         self.where, self.names, self.parts = where, list(names), list(parts)
         self.y, self.X, self.picture = numpy.asarray(y, dtype=int), X, picture
 
@@ -96,36 +98,45 @@ def _open_fashion_mnist(run, data, part):
     return Examples(where, names, parts, labels, lambda indices: batches.batch(indices)[0], lambda i: images[i])
 
 
-def _whole(path):
-    """[(part's name, source)] of all that there is in a folder, a CSV or one record file, damaged pictures left out."""
+def _whole(path, fit):
+    """([(part's name, source)], notes) of all in a folder, a CSV or one record file, damaged pictures left out.
+
+    ``fit``: how what the scan decodes is kept for the batches.
+    """
     from .data.image_folder import open_folder
+    from .data.picture_cache import PictureCache
     from .data.records import RecordSource
     from .data.scan import scan
 
     if Path(path).suffix == ".rec":
-        return [("all", RecordSource(path))]
+        return [("all", RecordSource(path))], []
     source = open_folder(path)
-    usable = set(scan(source).usable)
+    source.cache = cache = PictureCache(len(source), fit, where=source.where)
+    report = scan(source, keep=lambda i: lambda image: cache.put(i, image))
+    usable = set(report.usable)
     kept = [i for i in range(len(source)) if i in usable]
     if not kept:
         raise DataError(f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
                         f"data show {path} says why")
-    return [("all", source.subset(kept))]
+    return [("all", source.subset(kept))], [report.summary()] if report.has_findings else []
 
 
 def _open_sources(run, data, part):
-    """[(part's name, source of pictures)] of the asked part."""
+    """([(part's name, source of pictures)] of the asked part, notes)."""
+    from .data.pictures import make_fit
     from .launch_pictures import open_sources
 
     path = data or run.data
     if not Path(path).exists():
         raise DataError(f"{path}: no such folder or file" + (": check the name" if data else
                         f": the data of the run {run.path} were moved or removed; name them with --data"))
+    fit = make_fit(run.image_size, crop=run.crop)
     if data and part == "all":
-        return _whole(data)
-    training, validation, _ = open_sources(replace(run.config, data=str(path)))
+        return _whole(data, fit)
+    kept_as = [fit if part in (name, "all") else None for name in ("training", "validation")]
+    training, validation, notes = open_sources(replace(run.config, data=str(path)), kept_as)
     both = ("training", training), ("validation", validation)
-    return [(name, source) for name, source in both if part in (name, "all")]
+    return [(name, source) for name, source in both if part in (name, "all")], notes
 
 
 def _labels(run, source):
@@ -144,7 +155,7 @@ def _open_pictures(run, data, part):
     from .data.pictures import PictureBatches
     from .images import PREPARATIONS
 
-    chosen = _open_sources(run, data, part)
+    chosen, notes = _open_sources(run, data, part)
     y = numpy.concatenate([_labels(run, source) for _, source in chosen])
     batches = [PictureBatches(source, BATCH, run.image_size, preparation=PREPARATIONS[run.spec.family], crop=run.crop)
                for _, source in chosen]
@@ -156,11 +167,11 @@ def _open_pictures(run, data, part):
 
     def picture(k):
         one, i = places[k]
-        return one.cache[i]  # (H, W, 3), without augmentation the very size that the network sees
+        return one.picture(i)  # (H, W, 3), without augmentation the very size that the network sees
 
     names = [name for _, source in chosen for name in source.names]
     parts = [name for name, source in chosen for _ in source.names]
-    return Examples(chosen[0][1].where, names, parts, y, X, picture)
+    return Examples(chosen[0][1].where, names, parts, y, X, picture, notes)
 
 
 def evaluate_run(run, examples, engine=None, tell=None):

@@ -34,6 +34,8 @@ class FashionMnistConfig(RunConfig):
     batch_size: int = 256
     epochs: int = 10
     limit: Optional[int] = None  # train on the first pictures only
+    flip: bool = False  # swap left and right of every other training picture
+    shift: int = 0  # move training pictures by up to so many pixels, before they are resized
     data: Optional[str] = None
     verify: bool = True
 
@@ -58,7 +60,8 @@ def _batches(config):
     from .data.fashion_mnist import load_arrays, make_batches
 
     train, test, where = load_arrays(config.data, config.verify)
-    return (*make_batches(train, test, config.batch_size, config.resize, config.limit), len(train[0]), where)
+    return (*make_batches(train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift),
+            len(train[0]), where)
 
 
 def network(config, num_classes, in_channels):
@@ -95,13 +98,8 @@ class Job:
     record: dict = field(default_factory=dict)  # for config.json, in addition
 
 
-def train_fashion_mnist(config, out=None, say=print, **options):
-    """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
-
-    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options are
-    :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is written; after
-    DivergedError and Ctrl-C the folder holds what there is.
-    """
+def fashion_mnist_job(config):
+    """The :class:`Job` of a config: network named, arrays found, batches made ready; raises as :func:`train_fashion_mnist`."""
     from mxnet import npx
 
     from .data.fashion_mnist import LABELS
@@ -112,9 +110,18 @@ def train_fashion_mnist(config, out=None, say=print, **options):
     spec, params = network(config, len(LABELS), in_channels=1)
     train_iter, test_iter, total, where = _batches(config)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])
-    job = Job(spec, params, train_iter, test_iter, (1, 1, *size), _title(config, spec, train_iter, total, size, try_gpu()),
-              f"{spec.name}-fashion-mnist", (f"data: {where}",), {"data": where})
-    return execute(config, job, out, say, **options)
+    return Job(spec, params, train_iter, test_iter, (1, 1, *size), _title(config, spec, train_iter, total, size, try_gpu()),
+               f"{spec.name}-fashion-mnist", (f"data: {where}",), {"data": where})
+
+
+def train_fashion_mnist(config, out=None, say=print, **options):
+    """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
+
+    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options are
+    :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is written; after
+    DivergedError and Ctrl-C the folder holds what there is.
+    """
+    return execute(config, fashion_mnist_job(config), out, say, **options)
 
 
 def check(config):

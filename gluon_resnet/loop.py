@@ -15,6 +15,7 @@ from .devices import to_device
 from .errors import DivergedError, ModelError
 from .evaluate import count_correct
 from .optimizers import make_trainer, prepare_parameters
+from .precision import make_loss_scale
 from .progress import Record
 from .recipe import draw_mix, mix, soft_labels
 from .schedules import rate
@@ -82,6 +83,7 @@ class Training:
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average, self.gathered, self.examples = None, 0, 0
+        self.scale = make_loss_scale(net)
 
     def begin(self, num_batches):
         """What an epoch of ``num_batches`` needs; the network is initialized by now or will be by its first batch."""
@@ -119,8 +121,9 @@ class Training:
         with autograd.record():
             y_hat = _forward(self.net, X)
             l = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
+            scaled = l * self.scale.factor if self.scale else l
         self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
-        l.backward()
+        scaled.backward()
         self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
         if self.gathered == self.recipe.accumulate or batch + 1 == self.num_batches:
             self._update(self.rate(epoch, batch))
@@ -128,16 +131,20 @@ class Training:
 
     def _update(self, lr):
         trained = [param for param in self.trainer._params if param.grad_req != "null"]
-        if self.recipe.clip:
-            gluon.utils.clip_global_norm([param.grad().as_nd_ndarray() for param in trained], self.recipe.clip * self.examples)
-        self.trainer.set_learning_rate(lr)
-        self.trainer.step(self.examples)
+        # how many times the gradient of the mean loss has been gathered
+        times = self.examples * (self.scale.factor if self.scale else 1)
+        if not self.scale or self.scale.accept([param.grad() for param in trained]):
+            if self.recipe.clip:
+                gradients = [param.grad().as_nd_ndarray() for param in trained]
+                gluon.utils.clip_global_norm(gradients, self.recipe.clip * times)
+            self.trainer.set_learning_rate(lr)
+            self.trainer.step(times)
+            if self.average:
+                self.average.update()
         if self.recipe.accumulate > 1:
             for param in trained:
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         self.gathered = self.examples = 0
-        if self.average:
-            self.average.update()
 
     def tested(self):
         """Context in which the network is the one to test: with averaged parameters where the recipe has them."""

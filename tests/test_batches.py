@@ -5,9 +5,10 @@ import time
 import mxnet as mx
 import numpy
 import pytest
+from PIL import Image
 
 import gluon_resnet as gr
-from gluon_resnet.data.batches import AHEAD, prefetch, resize_image
+from gluon_resnet.data.batches import AHEAD, moved, prefetch, resize_image
 from gluon_resnet.errors import ConfigError
 
 IMAGES = numpy.random.RandomState(0).randint(0, 256, (50, 28, 28)).astype(numpy.uint8)
@@ -119,3 +120,37 @@ def test_array_types(both_modes):
     X, y = next(iter(gr.ArrayBatches(IMAGES, LABELS, 4)))
     kind = mx.np.ndarray if both_modes == "numpy arrays" else mx.nd.NDArray
     assert type(X) is kind and type(y) is kind
+
+
+def test_shifted_pictures_are_those_that_pillow_pastes_on_black():
+    images = numpy.random.RandomState(0).randint(1, 256, (6, 9, 7)).astype(numpy.uint8)
+    shifts = numpy.array([(0, 0), (2, -3), (-3, 2), (3, 3), (-1, 0), (0, -2)])
+    for image, (down, right), found in zip(images, shifts, moved(images, shifts)):
+        expected = Image.new("L", (7, 9))
+        expected.paste(Image.fromarray(image), (int(right), int(down)))
+        assert (found == numpy.asarray(expected)).all()
+
+
+def test_flips_and_shifts_follow_the_seed_and_leave_the_pictures_alone():
+    images = numpy.random.RandomState(0).randint(0, 256, (64, 6, 6)).astype(numpy.uint8)
+    before = images.copy()
+    batches = gr.ArrayBatches(images, numpy.zeros(64), 16, flip=True, shift=2)
+
+    def one_pass(seed):
+        numpy.random.seed(seed)
+        return numpy.concatenate([X.asnumpy() for X, _ in batches])
+
+    assert (one_pass(1) == one_pass(1)).all() and (one_pass(1) != one_pass(2)).any() and (images == before).all()
+    flipped = gr.ArrayBatches(images, numpy.zeros(64), 16, flip=True)
+    changed = 0
+    for X, image in zip(numpy.concatenate([X.asnumpy() for X, _ in flipped]), images / numpy.float32(255)):
+        swapped = (X[0] == image[:, ::-1]).all()
+        assert swapped or (X[0] == image).all()
+        changed += swapped
+    assert 16 < changed < 48  # 32 expected; so far off comes up once in 10,000
+
+
+@pytest.mark.parametrize("shift", [-1, 6, 1.5, True])
+def test_a_shift_that_cannot_be(shift):
+    with pytest.raises(ConfigError, match="shift is"):
+        gr.ArrayBatches(numpy.zeros((2, 6, 6), numpy.uint8), numpy.zeros(2), 1, shift=shift)

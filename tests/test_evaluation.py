@@ -322,6 +322,19 @@ def test_the_report_for_the_eye_and_as_csv(run):
     assert table["class"].tolist() == [*SPECIES, "macro mean", "weighted mean"] and table["support"].iloc[-1] == 6
 
 
+def test_pictures_that_evaluate_leaves_out_are_told(run, tmp_path):
+    from click.testing import CliRunner
+
+    from gluon_resnet.commands.evaluation import evaluate
+    photos = write_birds(tmp_path / "photos", 3, 5)
+    (photos / "coot" / "bad.png").write_bytes(b"")
+    for part in ("all", "validation"):
+        shown = CliRunner(mix_stderr=False).invoke(evaluate, [str(run), "--data", str(photos), "--part", part])
+        mx.npx.reset_np()
+        assert shown.exit_code == 0 and "bad.png" not in shown.stdout
+        assert shown.stderr.startswith(f"{photos}: 9 of 10 pictures usable; left out: empty file (1)")
+
+
 def test_evaluate_refuses_in_one_line(run, tmp_path, run_cli):
     for words, expected in (((tmp_path / "none",), "no such run folder"),
                             ((run, "--cam", "auk/1.png"), "go with --save"),

@@ -7,9 +7,8 @@ import numpy
 import pytest
 from PIL import Image
 
-from gluon_resnet.data.image_folder import (FolderSource, load_data_bird_photos, load_data_image_folder, open_folder,
-                                            open_parts, split_indices)
-from gluon_resnet.data.listing import list_pictures
+from gluon_resnet.data.image_folder import (FolderSource, list_pictures, load_data_bird_photos,
+                                            load_data_image_folder, open_folder, open_parts, split_indices)
 from gluon_resnet.data.scan import scan
 from gluon_resnet.errors import ConfigError, DataError
 from scripts.parity.keras_split import CASES, digest, make_folder

@@ -3,6 +3,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +15,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from gluon_resnet import images
 from gluon_resnet.commands.pictures import data_show
-from gluon_resnet.data import picture_cache
+from gluon_resnet.data import recordio
 from gluon_resnet.data.augment import Augment
 from gluon_resnet.data.image_folder import load_data_image_folder, open_folder
-from gluon_resnet.data.picture_cache import PictureCache
+from gluon_resnet.data.picture_cache import Fit, PictureCache
 from gluon_resnet.data.pictures import PictureBatches
+from gluon_resnet.data.scan import scan
 from gluon_resnet.data.sources import home
 from gluon_resnet.errors import ConfigError, DataError
 from gluon_resnet.images import IMAGENET, PREPARATIONS, read_image, resize
@@ -123,7 +127,8 @@ def test_pictures_stay_with_their_labels_and_the_last_batch_holds_what_is_left()
 def test_threads_cache_and_disk_change_nothing(folder, augment):
     source = open_folder(folder)
     X, y = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True, workers=1))
-    for options in (dict(workers=5), dict(cache=False), dict(cache_bytes=0), dict(cache_bytes=0, workers=3)):
+    for options in (dict(workers=5), dict(cache=False), dict(cache_bytes=0), dict(cache_bytes=0, workers=3),
+                    dict(cache_bytes=8 * 37 * 37 * 3, workers=3)):
         again, labels = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True, **options))
         assert (again == X).all() and (labels == y).all(), options
     other, _ = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True), seed=1)
@@ -158,7 +163,8 @@ def test_loading_augments_training_only_and_shares_the_memory(folder):
     train_iter, val_iter = load_data_image_folder(folder, 4, 16, 0.25, augment=AUGMENT, cache_bytes=memory)
     assert train_iter.augment is AUGMENT and val_iter.augment is None
     # the training part is cached larger than its pictures are in the end
-    assert train_iter.cache.on_disk and not val_iter.cache.on_disk
+    assert train_iter.cache.records and not val_iter.cache.records
+    assert len(train_iter.cache.pixels) == memory * 15 // 20 // (18 * 18 * 3) < 15
     assert train_iter.report is val_iter.report and len(train_iter.report.usable) == 20
 
 
@@ -173,29 +179,111 @@ def test_each_picture_is_decoded_once():
     assert len(source.reads) == 90
 
 
-def test_the_cache_on_disk_has_its_room_taken_and_no_name(folder):
+def spilled(source, size=(10, 12), in_memory=0):
+    """A cache with all pictures of ``source`` at ``size`` put in, of which ``in_memory`` and a bit fit into memory."""
+    each = size[0] * size[1] * 3
+    cache = PictureCache(len(source), Fit(size), cache_bytes=in_memory * each + each - 1)
+    for i in range(len(source)):
+        cache.put(i, source.read(i))
+    return cache
+
+
+def deleted_files(below):
+    """How many open files without a name this process has in the folder ``below``."""
+    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(str(below) in link and link.endswith("(deleted)") for link in links)
+
+
+def test_what_does_not_fit_into_memory_lies_in_a_file_that_has_no_name(folder):
     source = open_folder(folder)
-    cache = PictureCache(source, (10, 12), lambda image: resize(image, 10, 12), cache_bytes=20 * 10 * 12 * 3 - 1)
-    assert cache.on_disk and cache.nbytes == 20 * 10 * 12 * 3
-    assert (cache[3] == resize(source.read(3), 10, 12)).all() and cache.filled.tolist() == [i == 3 for i in range(20)]
+    cache = spilled(source, in_memory=5)
+    assert len(cache.pixels) == 5 and len(cache.records.index) == 15
+    for i in (3, 5, 19):
+        assert (cache.get(i, None) == resize(source.read(i), 10, 12)).all()
+    part = cache.subset([7, 2]).subset([1, 0])
+    assert len(part) == 2 and (part.get(1, None) == resize(source.read(7), 10, 12)).all()
+    assert list((home() / "pictures").iterdir()) == [] and deleted_files(home()) == 1
+    assert os.fstat(cache.records.descriptor).st_size == cache.disk_bytes == cache.records.size  # its room was reserved
+    del cache, part
+    assert deleted_files(home()) == 0
+
+
+def test_mxnet_reads_the_spilled_pictures_with_their_index(tmp_path):
+    source = Numbered(6, (10, 12))
+    magic = numpy.frombuffer(b"\x0a\x23\xd7\xce" * 90, numpy.uint8).reshape(10, 12, 3)  # what starts every record
+    source.read = lambda i: magic if i == 2 else numpy.full((10, 12, 3), i, numpy.uint8)
+    cache = spilled(source)
+    index = tmp_path / "a.idx"
+    index.write_text("".join(f"{number}\t{offset}\n" for number, offset in cache.records.index))
+    reader = mx.recordio.MXIndexedRecordIO(str(index), f"/proc/self/fd/{cache.records.descriptor}", "r")
+    for i in reader.keys:
+        header, content = mx.recordio.unpack(reader.read_idx(i))
+        assert header.id == i and content == source.read(i).tobytes() == cache.get(i, None).tobytes()
+    assert reader.keys == list(range(6))
+
+
+@pytest.mark.parametrize("end, status", [
+    ("raise ValueError", 1), ("os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", -2),
+    ("os.kill(os.getpid(), signal.SIGKILL)", -9), ("pass", 0)])
+def test_nothing_stays_on_the_disk_however_the_process_ends(folder, end, status):
+    script = (f"import os, signal, time, gluon_resnet as gr\nfrom pathlib import Path\n"
+              f"train, val = gr.load_data_image_folder({str(folder)!r}, 4, 16, cache_bytes=0)\n"
+              f"assert train.cache.records.size > 0\nprint('spilled', flush=True)\n{end}\n")
+    done = subprocess.run([sys.executable, "-c", script], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.stdout == "spilled\n" and done.returncode == status, done.stderr
     assert list((home() / "pictures").iterdir()) == []
-    folder_of_it, maps = str(home() / "pictures"), Path("/proc/self/maps")
-    assert [line.split()[-1] for line in maps.read_text().splitlines() if folder_of_it in line] == ["(deleted)"]
-    del cache
-    assert folder_of_it not in maps.read_text()
-    assert not any(folder_of_it in os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
 
 
 def test_a_full_disk_is_one_line_with_what_to_do(folder, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(picture_cache.os, "posix_fallocate", full)
+    monkeypatch.setattr(recordio.os, "posix_fallocate", full)
     with pytest.raises(DataError, match=r"cannot be kept there \(No space left on device\); make room") as refusal:
         PictureBatches(open_folder(folder), 4, 16, cache_bytes=0)
     assert str(home() / "pictures") in str(refusal.value) and "cache=False" in str(refusal.value)
     assert list((home() / "pictures").iterdir()) == []
     PictureBatches(open_folder(folder), 4, 16, cache_bytes=0, cache=False)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_one_line_too(folder, monkeypatch):
+    batches = PictureBatches(open_folder(folder), 4, 16, cache_bytes=0)
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(recordio.os, "pwrite", full)
+    with pytest.raises(DataError, match=r"cannot be kept there \(No space left\); make room"):
+        list(batches)
+    with pytest.raises(DataError, match=r"cannot be kept there \(No space left\); make room"):
+        load_data_image_folder(folder, 4, 16, cache_bytes=0)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded from here on, one for each time."""
+    names, decode = [], images._decode
+
+    def counted(file, name):
+        names.append(Path(name).name)
+        return decode(file, name)
+
+    monkeypatch.setattr(images, "_decode", counted)
+    return names
+
+
+@pytest.mark.parametrize("cache_bytes", [None, 0, 4 * 18 * 18 * 3])
+def test_what_the_scan_has_decoded_is_not_decoded_again(folder, decoded, cache_bytes):
+    (folder / "grebe" / "bad.png").write_bytes((folder / "grebe" / "03.png").read_bytes()[:-40])
+    found = load_data_image_folder(folder, 4, 16, 0.25, augment=AUGMENT, cache_bytes=cache_bytes, say=lambda line: None)
+    passes = [one_pass(part) for part in found * 2]
+    assert sorted(decoded) == sorted([f"{i:02d}.png" for i in range(10)] * 2 + ["bad.png"])
+    plain = load_data_image_folder(folder, 4, 16, 0.25, augment=AUGMENT, cache=False, say=lambda line: None)
+    for (X, y), part in zip(passes, plain * 2):
+        again, labels = one_pass(part)
+        assert (X == again).all() and (y == labels).all()
+    report = scan(open_folder(folder))
+    assert found[0].report.problems == report.problems and found[0].report.pictures.equals(report.pictures)
 
 
 def test_a_picture_damaged_since_the_scan_is_named(folder):

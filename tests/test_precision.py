@@ -1,11 +1,13 @@
-"""bfloat16 blocks against computations by hand on rounded numbers; refusals."""
+"""bfloat16 blocks against computations by hand on rounded numbers; float16's loss scaling, on a CPU; refusals."""
 import mxnet as mx
 import numpy
 import pytest
 
 import gluon_resnet as gr
-from gluon_resnet import blocks, precision, system
-from gluon_resnet.errors import ConfigError
+from gluon_resnet import blocks, checkpoint, loop, precision, system
+from gluon_resnet.errors import ConfigError, DivergedError
+from gluon_resnet.precision import LossScale
+from gluon_resnet.recipe import Recipe
 from tests.conftest import array, random_array, relative_error, small_arrays
 
 native = pytest.mark.skipif(not precision.is_native(), reason="this processor does not multiply bfloat16")
@@ -92,12 +94,124 @@ def test_a_network_trains_alike_and_comes_back(np_mode):
     assert (net(X).asnumpy() == before).all()
 
 
+def small_training(monkeypatch, scaled, **recipe):
+    """A Training of a small network in float32, with its loss scaled or not; the same first parameters for all."""
+    monkeypatch.setattr(loop, "make_loss_scale", lambda net: LossScale() if scaled else None)
+    gr.seed_everything(0)
+    net = gr.resnet18(num_classes=3)
+    net.initialize(mx.init.Xavier())
+    net(batch(0)[0])  # now is when the parameters get their values
+    training = loop.Training(net, Recipe(lr=0.01, momentum=0.9, **recipe), 1, mx.cpu())
+    training.begin(6)
+    return training
+
+
+def batch(seed, high=1.0):
+    random = numpy.random.RandomState(seed)
+    return array(random.rand(4, 1, 32, 32) * high), array(random.randint(3, size=4), "int32")
+
+
+def values(training):
+    return {name: param.data().asnumpy() for name, param in training.net._collect_params_with_prefix().items()}
+
+
+@pytest.mark.parametrize("recipe", [{}, {"accumulate": 2, "ema": 0.5, "weight_decay": 0.01}, {"clip": 0.01}])
+def test_a_scaled_loss_changes_nothing_in_float32(both_modes, monkeypatch, recipe):
+    found = []
+    for scaled in (False, True):
+        training = small_training(monkeypatch, scaled, **recipe)
+        losses = [training.step(*batch(seed), 1, seed)[0].asnumpy() for seed in range(4)]
+        found.append((losses, values(training)))
+    assert found[0][0] == found[1][0]  # a power of 2 costs no digit
+    for name, value in found[0][1].items():  # the norm that is clipped has 1e-8 added, which makes a little difference
+        assert abs(value - found[1][1][name]).max() <= (1e-6 if "clip" in recipe else 0), name
+
+
+def test_an_update_with_infinite_gradients_is_left_out_and_halves_the_factor(np_mode, monkeypatch):
+    training, plain = (small_training(monkeypatch, scaled, accumulate=2) for scaled in (True, False))
+    for one in (training, plain):
+        one.step(*batch(0), 1, 0), one.step(*batch(1), 1, 1)
+    before, factor = values(training), training.scale.factor
+    X, y = batch(2)
+    training.scale.factor = 2.0 ** 140  # past float32, as 2^16 may be past float16
+    training.step(X, y, 1, 2), training.step(*batch(3), 1, 3)
+    assert training.scale.factor == 2.0 ** 139 and training.scale.good == 0 and training.gathered == 0
+    after = values(training)
+    assert all((before[name] == after[name]).all() for name in before if "running" not in name)
+    training.scale.factor = factor
+    plain.net(X)
+    for one in (training, plain):
+        one.step(*batch(4), 1, 4), one.step(*batch(5), 1, 5)
+    for name, param in plain.net._collect_params_with_prefix().items():  # nothing of the bad gradients is left
+        if "running" not in name:
+            assert (param.data().asnumpy() == values(training)[name]).all(), name
+
+
+def test_the_factor_doubles_after_2000_good_updates_up_to_its_end(both_modes):
+    scale, good, bad = LossScale(), [random_array(3), random_array(2, 2)], [random_array(3), array([1, numpy.nan])]
+    factors = []
+    for turn in range(4005):
+        assert scale.accept(good)
+        factors.append(scale.factor)
+    assert [factors[i] for i in (1998, 1999, 3998, 3999)] == [2.0 ** 16, 2.0 ** 17, 2.0 ** 17, 2.0 ** 18]
+    assert scale.good == 5
+    assert not scale.accept(bad) and (scale.factor, scale.good) == (2.0 ** 17, 0)
+    assert not scale.accept([array([-numpy.inf])]) and scale.factor == 2.0 ** 16
+    scale.factor, scale.good = scale.largest, scale.patience - 1
+    assert scale.accept(good) and scale.factor == 2.0 ** 24
+    scale.factor = 1.0
+    with pytest.raises(DivergedError, match="however little the loss is scaled"):
+        scale.accept(bad)
+
+
+def test_a_hidden_infinity_is_found_among_many_arrays(np_mode):
+    gradients = [random_array(2) for _ in range(450)]
+    assert LossScale().accept(gradients)
+    for place in (0, 199, 200, 449):
+        assert not LossScale().accept(gradients[:place] + [array([numpy.inf])] + gradients[place + 1:])
+
+
+def test_a_checkpoint_keeps_the_factor(np_mode, monkeypatch, tmp_path):
+    training = small_training(monkeypatch, True)
+    training.step(*batch(0), 1, 0)
+    training.scale.factor, training.scale.good = 512.0, 77
+    checkpoint.save(tmp_path, training, {})
+    other = small_training(monkeypatch, True)
+    checkpoint.restore(other, *checkpoint.read(tmp_path))
+    assert other.scale.state() == {"factor": 512.0, "good": 77}
+
+
+@pytest.mark.parametrize("model", ["resnet18@d2l", "resnet50@keras"])
+def test_in_float16_the_blocks_pass_on_float16_and_all_parameters_are_float32(model, monkeypatch):
+    net = gr.get_model(model, num_classes=3)
+    monkeypatch.setattr(precision, "_check", lambda *args: None)  # no card here: the graph's types, nothing run
+    assert precision.make_loss_scale(net) is None
+    gr.set_precision(net, "float16")
+    assert isinstance(precision.make_loss_scale(net), LossScale)
+    graph = net(mx.sym.var("data"))
+    inside = graph.get_internals()
+    _, types, _ = inside.infer_type(data="float32")
+    types = {name: numpy.dtype(kind).name for name, kind in zip(inside.list_outputs(), types)}
+    given, results, running = graph.infer_type(data="float32")
+    assert {numpy.dtype(kind).name for kind in given + results + running} == {"float32"}
+    outputs = [kind for name, kind in types.items() if "_fwd_output" in name]
+    assert outputs.count("float16") > outputs.count("float32") > 0 and set(outputs) == {"float16", "float32"}
+    convolutions = {name: kind for name, kind in types.items() if "conv" in name and name.endswith("fwd_output")}
+    stem = [name for name, kind in convolutions.items() if kind == "float32"]
+    assert len(convolutions) in (20, 53) and len(stem) == 1, convolutions
+
+
 def test_refusals(monkeypatch):
     net = gr.resnet18()
     with pytest.raises(ConfigError, match="precision is 'float8'"):
         gr.set_precision(net, "float8")
-    with pytest.raises(ConfigError, match="none of this suite's blocks"):
-        gr.set_precision(mx.gluon.nn.Dense(3), "bfloat16")
+    for kind in ("bfloat16", "float16"):
+        with pytest.raises(ConfigError, match=f"none of this suite's blocks: {kind} needs them"):
+            gr.set_precision(mx.gluon.nn.Dense(3), kind)
+    for device, words in ((None, "a CPU"), (mx.cpu(), r"cpu\(0\)")):
+        with pytest.raises(ConfigError, match=f"float16 is for GPUs; the device is {words}, where .* take bfloat16"):
+            gr.set_precision(net, "float16", device)
+    assert precision.make_loss_scale(net) is None
     with pytest.raises(ConfigError, match=r"for CPUs; the device is gpu\(0\)"):
         gr.set_precision(net, "bfloat16", mx.gpu(0))
     monkeypatch.setattr(system, "cpu", lambda: {"instruction_sets": ["avx2"]})

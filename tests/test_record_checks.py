@@ -122,7 +122,7 @@ def test_without_names_the_number_of_classes_is_asked_for(tmp_path):
     write_records(tmp_path / "a.rec", [(0, jpeg(1)), (7, jpeg(2))])
     assert verify([tmp_path / "a.rec"]).wrong == []
     assert "none of 1, 2, 3, 4, 5, 6" in verify([tmp_path / "a.rec"]).findings[0].found
-    assert verify([tmp_path / "a.rec"], classes=7).wrong[0].found == "7"
+    assert [one.found for one in verify([tmp_path / "a.rec"], classes=7).wrong] == ["7"]
     write_records(tmp_path / "b.rec", [([1, 2], jpeg(1))])
     assert "2 labels" in verify([tmp_path / "b.rec"]).wrong[0].found
 
@@ -230,13 +230,15 @@ def test_classes_out_of_balance_are_a_warning_only(tmp_path):
     found = verify([tmp_path / "a.rec"])
     assert found.wrong == [] and [one.what for one in found.findings] == ["balance"]
     assert found.findings[0].found == "4 of class 0, 1 of class 1"
+    write_records(tmp_path / "a.rec", [(0, jpeg(1)), (0, jpeg(2)), (1, jpeg(3)), (9, jpeg(4))] + [(0, jpeg(5))])
+    assert [one.what for one in verify([tmp_path / "a.rec"], classes=2).findings] == ["label out of range"]
 
 
 def test_the_exit_status_of_verify_and_its_lines(packed):
     files = [str(packed / "out_train.rec"), str(packed / "out_val.rec")]
     good = CliRunner().invoke(command, ["verify", *files])
     assert good.exit_code == 0
-    assert good.output.splitlines()[-1].startswith("18 of 18 pictures whole in 2 files: 0 wrong")
+    assert good.output.splitlines()[-1].startswith("18 of 18 pictures whole in 2 files: 0 wrong, 1 warning")
     at = offsets(Path(files[1]))[1]
     change(files[1], at + 8 + 4, struct.pack("<f", 99))
     bad = CliRunner().invoke(command, ["verify", *files])

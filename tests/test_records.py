@@ -24,7 +24,7 @@ from gluon_resnet.data.augment import Augment
 from gluon_resnet.data.image_folder import open_folder, open_parts
 from gluon_resnet.data.pictures import PictureBatches
 from gluon_resnet.data.record_files import Settings, in_order, pack
-from gluon_resnet.data.recordio import MAGIC_BYTES, RecordFile
+from gluon_resnet.data.recordio import MAGIC_BYTES, RecordFile, framed
 from gluon_resnet.data.records import RecordSource
 from gluon_resnet.errors import ConfigError, DataError
 from gluon_resnet.images import read_image
@@ -333,6 +333,18 @@ def test_records_that_hold_the_magic_number_are_read_as_mxnet_reads_them(tmp_pat
         assert list(file.walk()) == list(zip(offsets, contents))
         starts = [offset for offset in (file.next_magic(place) for place in [-1] + offsets) if offset is not None]
     assert starts == offsets
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_framed_record_is_mxnets_byte_for_byte(tmp_path, seed):
+    random, magic = numpy.random.RandomState(seed), b"\x0a\x23\xd7\xce"
+    writer = recordio.MXRecordIO(str(tmp_path / "a.rec"), "w")
+    contents = [b"", b"x", magic, magic * 3, b"x" + magic, b"xxxx" + magic + b"y", magic[:3]]
+    contents += [b"".join([magic, b"a", b"bc", b"defg"][k] for k in random.randint(4, size=30)) for _ in range(40)]
+    for content in contents:
+        writer.write(content)
+    writer.close()
+    assert (tmp_path / "a.rec").read_bytes() == b"".join(framed(content) for content in contents)
 
 
 def test_a_source_may_be_read_by_many_threads_at_once(photos, tmp_path):

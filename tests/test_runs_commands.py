@@ -107,7 +107,7 @@ def test_compare_shows_the_settings_that_differ_and_all_results(some):
 def test_runs_of_both_kinds_compare_by_what_they_share(some):
     table = run_table.compare_table([run_table.read_run(some / name) for name in ("one", "three")]).set_index("name")
     assert table.loc["network", ["one", "three"]].tolist() == ["resnet18@d2l", "resnet50@keras"]
-    assert table.loc["flip", ["one", "three"]].tolist() == ["", "0.5"] and "saturation" not in table.index
+    assert table.loc["flip", ["one", "three"]].tolist() == ["False", "0.5"] and "saturation" not in table.index
 
 
 def test_compare_from_the_command_line_draws_the_curves(some, tmp_path, run_cli):

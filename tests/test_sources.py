@@ -49,9 +49,9 @@ def no_apt(monkeypatch):
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_a_given_folder(table, tmp_path, gzipped):
     folder = write_idx_folder(tmp_path / "given", small_arrays(), gzipped)
-    what, where, contents = sources.load(table, folder)
+    what, where, contents = fetch.load(table, folder)
     assert (what, where) == ("the folder given", folder)
-    assert {name: content for name, (_, content) in contents.items()}["t10k-labels-idx1-ubyte"] == idx(small_arrays()[1][1])
+    assert contents["t10k-labels-idx1-ubyte"][1] == idx(small_arrays()[1][1])
 
 
 def test_places_are_looked_at_in_turn(table, tmp_path, monkeypatch):
@@ -61,7 +61,7 @@ def test_places_are_looked_at_in_turn(table, tmp_path, monkeypatch):
     table = sources.DataSet(**{**vars(table), "debian_folder": str(tmp_path / "usr")})
     for what, folder in reversed(places):
         write_idx_folder(folder, small_arrays(), gzipped=True)
-        assert sources.load(table)[:2] == (what, folder)
+        assert fetch.load(table)[:2] == (what, folder)
 
 
 def test_a_damaged_cache_is_passed_over_and_said(table, tmp_path):
@@ -70,7 +70,7 @@ def test_a_damaged_cache_is_passed_over_and_said(table, tmp_path):
     path = cache / "train-labels-idx1-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     said = []
-    assert sources.load(table, say=said.append)[1] == good
+    assert fetch.load(table, say=said.append)[1] == good
     assert len(said) == 1 and "passing over the suite's cache" in said[0] and "wrong SHA-256" in said[0]
 
 
@@ -78,12 +78,12 @@ def test_download_from_a_mirror(table, mirror, capsys):
     folder, url, asked = mirror
     write_idx_folder(folder, small_arrays(), gzipped=True)
     table, said = with_mirrors(table, url), []
-    what, where, contents = sources.load(table, say=said.append)
+    what, where, contents = fetch.load(table, say=said.append)
     assert (what, where) == ("download (mirrors)", sources.home() / "fashion-mnist")
     assert len(asked) == len(said) == 4 and all(line.startswith("fetched ") for line in said)
     assert sorted(os.listdir(where)) == sorted(file.name for file in table.files)
     assert "B/s" in capsys.readouterr().err  # the progress bar
-    assert sources.load(table, say=said.append)[0] == "the suite's cache" and len(asked) == 4
+    assert fetch.load(table, say=said.append)[0] == "the suite's cache" and len(asked) == 4
 
 
 def test_only_the_damaged_file_is_fetched_again(table, mirror):
@@ -91,7 +91,7 @@ def test_only_the_damaged_file_is_fetched_again(table, mirror):
     write_idx_folder(folder, small_arrays(), gzipped=True)
     cache = write_idx_folder(sources.home() / "fashion-mnist", small_arrays())
     (cache / "t10k-labels-idx1-ubyte").write_bytes(b"damaged")
-    sources.load(with_mirrors(table, url), say=lambda line: None)
+    fetch.load(with_mirrors(table, url), say=lambda line: None)
     assert [path.split()[0] for path in asked] == ["/t10k-labels-idx1-ubyte.gz"]
 
 
@@ -99,7 +99,7 @@ def test_the_second_mirror_helps_out(table, mirror):
     folder, url, asked = mirror
     write_idx_folder(folder, small_arrays(), gzipped=True)
     dead = "http://127.0.0.1:9"  # discard: nothing listens
-    assert sources.load(with_mirrors(table, dead, url + "/none", url), say=lambda line: None)[0] == "download (mirrors)"
+    assert fetch.load(with_mirrors(table, dead, url + "/none", url), say=lambda line: None)[0] == "download (mirrors)"
 
 
 @pytest.mark.parametrize("damage, words", [
@@ -116,14 +116,14 @@ def test_a_bad_download_leaves_nothing_behind(table, mirror, no_apt, damage, wor
     content = path.read_bytes()
     path.unlink() if damage is None else path.write_bytes(damage(content))
     with pytest.raises(DataError, match=words) as caught:
-        sources.load(with_mirrors(table, url), say=lambda line: None)
+        fetch.load(with_mirrors(table, url), say=lambda line: None)
     assert "\n" not in str(caught.value) and "--data" in str(caught.value)
     assert os.listdir(sources.home() / "fashion-mnist") == []
 
 
 def test_no_network_and_no_apt(table, no_apt):
     with pytest.raises(DataError) as caught:
-        sources.load(with_mirrors(table, "http://127.0.0.1:9"), say=lambda line: None)
+        fetch.load(with_mirrors(table, "http://127.0.0.1:9"), say=lambda line: None)
     message = str(caught.value)
     for word in ("127.0.0.1:9: ConnectionError", "no apt-get", "apt-get install dataset-fashion-mnist", "--data",
                  "train-images-idx3-ubyte"):
@@ -151,7 +151,7 @@ def apt(tmp_path, monkeypatch):
 
 def test_debians_package_without_root(table, apt):
     write_idx_folder(apt / "nowhere" / "fashion-mnist", small_arrays(), gzipped=True)
-    what, where, _ = sources.load(table, say=lambda line: None)
+    what, where, _ = fetch.load(table, say=lambda line: None)
     assert (what, where) == ("download (apt-get)", sources.home() / "fashion-mnist")
     assert sorted(os.listdir(where)) == sorted(file.name for file in table.files)
 
@@ -162,21 +162,22 @@ def test_apt_without_lists_makes_its_own(table, apt, tmp_path):
     stand_in(tmp_path / "programs", "apt-get",
              f'echo "$*" >> {log}\ncase "$*" in download*) echo "E: Unable to locate package" >&2; exit 100 ;;\n'
              '*download*) touch dataset-fashion-mnist_1_all.deb ;; esac\n')
-    assert sources.load(table, say=lambda line: None)[0] == "download (apt-get)"
+    assert fetch.load(table, say=lambda line: None)[0] == "download (apt-get)"
     calls = log.read_text().splitlines()
-    assert calls[0] == "download dataset-fashion-mnist" and calls[1].endswith(" update") and "Dir::State::Lists" in calls[2]
+    assert calls[0] == "download dataset-fashion-mnist" and calls[1].endswith(" update")
+    assert "Dir::State::Lists" in calls[2]
 
 
 def test_an_apt_that_fails_is_quoted(table, apt, tmp_path):
     stand_in(tmp_path / "programs", "apt-get", 'echo "E: Could not resolve the host" >&2; exit 100\n')
     with pytest.raises(DataError, match="apt-get.*E: Could not resolve the host"):
-        sources.load(table, say=lambda line: None)
+        fetch.load(table, say=lambda line: None)
 
 
 def test_a_package_with_other_bytes_is_refused(table, apt):
     write_idx_folder(apt / "nowhere" / "fashion-mnist", small_arrays(seed=8), gzipped=True)
     with pytest.raises(DataError, match="train-images-idx3-ubyte: expected .* with SHA-256"):
-        sources.load(table, say=lambda line: None)
+        fetch.load(table, say=lambda line: None)
     assert os.listdir(sources.home() / "fashion-mnist") == []
 
 
@@ -184,7 +185,7 @@ def test_a_cache_that_cannot_be_made(table, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("GLUON_RESNET_HOME", str(tmp_path / "file" / "below"))
     with pytest.raises(DataError, match="cannot be made.*GLUON_RESNET_HOME"):
-        sources.load(table, say=lambda line: None)
+        fetch.load(table, say=lambda line: None)
 
 
 def test_the_published_table():

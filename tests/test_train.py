@@ -236,9 +236,10 @@ def test_impossible_settings(epochs, lr, words):
         gr.fit(small_net(), *batches(), epochs, lr, mx.cpu())
 
 
-def test_the_progress_bar_shows_loss_and_rate():
+def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
     from gluon_resnet.display import ProgressBar
 
+    monkeypatch.setenv("COLUMNS", "140")
     stream, out = io.StringIO(), io.StringIO()
     bar = ProgressBar(1, stream)
     with contextlib.redirect_stdout(out):

@@ -61,6 +61,8 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
         evaluation_files.check_target(save)
     network = network_of_run(run, best)
     examples = evaluation.open_examples(network, data, part)
+    for note in examples.notes:
+        click.echo(printable(note), err=True)
     for name in cams:
         examples.find(name)
     with tqdm(total=len(examples), desc="evaluating", unit=" pictures", leave=False,

@@ -5,15 +5,16 @@ model = click.argument("model")
 model_option = click.option("--model", default="resnet50", show_default=True,
                             help="resnet18 to resnet152, @family behind it or the file's.")
 input_shape = click.option("--input", "shape", metavar="N,C,H,W",
-                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,224,224 otherwise]")
+                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,3,224,224 "
+                                "otherwise]")
 input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
 classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
-                       help="Number of classes.  [default: 10 for d2l, 1000 otherwise]")
+                       help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]")
 weights = click.option("--weights", metavar="FILE",
                        help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the "
                             "file's.")
-precision = click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-                         help="bfloat16: faster on a CPU with AVX512-BF16.")
+precision = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+                         show_default=True, help="bfloat16: faster on a CPU with AVX512-BF16; float16: for GPUs.")
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
 data_folder = click.option("--data", "data_dir", metavar="DIR",

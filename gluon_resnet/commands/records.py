@@ -67,7 +67,7 @@ def verify(files, classes, as_json):
     Every record is read and decoded, and compared with the index, the names and all other records.
     """
     from ..data import record_checks
-    from ..data.report import printable
+    from ..data.report import count, printable
 
     found = record_checks.verify(files, classes)
     if as_json:
@@ -75,8 +75,8 @@ def verify(files, classes, as_json):
     else:
         for finding in found.findings:
             click.echo(printable(finding.line()))
-        click.echo(f"{found.whole:,} of {found.records:,} pictures whole in {len(files)} file{'s' * (len(files) > 1)}: "
-                   f"{len(found.wrong):,} wrong, {len(found.findings) - len(found.wrong):,} warnings")
+        click.echo(f"{found.whole:,} of {count(found.records)} whole in {count(len(files), 'file')}: "
+                   f"{len(found.wrong):,} wrong, {count(len(found.findings) - len(found.wrong), 'warning')}")
     sys.exit(1 if found.wrong else 0)
 
 

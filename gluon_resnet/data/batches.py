@@ -1,7 +1,7 @@
 """Pictures in memory to batches, made ahead of the trainer by one thread.
 
 Pictures stay uint8 as they are; only the batches under way are resized and turned into float32. A thread is enough: it
-resizes tens of thousands of pictures a second, and there is no process to hang (apache/mxnet #18224) or to leak (#20959).
+resizes tens of thousands of pictures a second, and no process can hang (apache/mxnet #18224) or leak (#20959).
 """
 import queue
 import threading
@@ -61,25 +61,40 @@ def prefetch(make_items, ahead=AHEAD):
         thread.join()
 
 
+def moved(images, shifts):
+    """Pictures (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2), black where it was."""
+    count, height, width = images.shape[:3]
+    reach = int(numpy.abs(shifts).max()) if len(shifts) else 0
+    margins = ((0, 0), (reach, reach), (reach, reach)) + ((0, 0),) * (images.ndim - 3)
+    rows = reach - shifts[:, :1] + numpy.arange(height)  # (N, H)
+    columns = reach - shifts[:, 1:] + numpy.arange(width)  # (N, W)
+    return numpy.pad(images, margins)[numpy.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
 class ArrayBatches:
     """Batches over pictures in memory: iterate for (X, y), as often as you like; ``len()`` is the number of batches.
 
     ``images`` uint8 (N, H, W) or (N, H, W, 3), ``labels`` integers (N,). X is float32 (batch_size, C, h, w) between 0
     and 1, y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd otherwise, on the CPU; the
     last batch holds what is left. ``resize``: a side, or (height, width). With ``shuffle`` every pass has an order of
-    its own, drawn from NumPy's global generator, so that ``numpy.random.seed`` decides it. Raises ConfigError.
+    its own, drawn from NumPy's global generator, so that ``numpy.random.seed`` decides it; so with ``flip``, which swaps
+    left and right of every other picture at random, and ``shift``, by up to how many pixels each is moved up or down and
+    left or right, black coming in. Raises ConfigError.
     """
 
-    def __init__(self, images, labels, batch_size, resize=None, shuffle=False):
+    def __init__(self, images, labels, batch_size, resize=None, shuffle=False, flip=False, shift=0):
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size!r}: expected a whole number of at least 1")
         if len(images) != len(labels) or not len(images):
-            raise ConfigError(f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one")
+            raise ConfigError(f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least "
+                              f"one")
         size = (resize, resize) if isinstance(resize, int) else resize
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise ConfigError(f"resize is {resize!r}: expected a side of at least 1, or (height, width)")
         self.images, self.labels = images, numpy.asarray(labels, dtype=numpy.int32)
-        self.batch_size, self.shuffle = batch_size, shuffle
+        if isinstance(shift, bool) or not isinstance(shift, int) or not 0 <= shift < min(images.shape[1:3]):
+            raise ConfigError(f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the picture's side")
+        self.batch_size, self.shuffle, self.flip, self.shift = batch_size, shuffle, flip, shift
         self.size = None if size == tuple(images.shape[1:3]) else size
 
     def __len__(self):
@@ -96,20 +111,31 @@ class ArrayBatches:
             return numpy.arange(len(self.images))
         return numpy.random.permutation(len(self.images))
 
-    def batch(self, indices):
+    def changes(self):
+        """What happens to the pictures of one pass, in its order: is each flipped, (N,), and how far is each moved, (N, 2)."""
+        count = len(self.images)
+        return (numpy.random.rand(count) < 0.5 if self.flip else None,
+                numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None)
+
+    def batch(self, indices, flips=None, shifts=None):
         """X float32 (len(indices), C, h, w) and y int32 of the pictures ``indices``, as NumPy arrays."""
         X = self.images[indices]
+        if flips is not None:
+            X[flips] = X[flips][:, :, ::-1]
+        if shifts is not None:
+            X = moved(X, shifts)
         if self.size is not None:
             X = numpy.stack([resize_image(image, self.size) for image in X])
         X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
         return numpy.divide(X, 255, dtype=numpy.float32), self.labels[indices]
 
     def __iter__(self):
-        order = self.order()  # drawn here, in the caller's thread, where the seed was set
+        order, changes = self.order(), self.changes()  # drawn here, in the caller's thread, where the seed was set
 
         def batches():
             for start in range(0, len(order), self.batch_size):
-                X, y = self.batch(order[start:start + self.batch_size])
+                part = slice(start, start + self.batch_size)
+                X, y = self.batch(order[part], *(None if drawn is None else drawn[part] for drawn in changes))
                 yield mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
 
         for X, y in prefetch(batches):

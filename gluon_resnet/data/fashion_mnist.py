@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError, DataError
-from . import sources
+from . import fetch, sources
 
 LABELS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
@@ -75,11 +75,11 @@ def _part(contents, prefix):
 def load_arrays(data_dir=None, verify=True, say=None):
     """Everything as arrays: ((train images, train labels), (test images, test labels), where it was found).
 
-    Images uint8 (N, 28, 28), labels uint8 (N,) from 0 to 9, in the order of the files. ``data_dir`` is a folder with the
-    four idx files, plain or gzipped; None looks and fetches as :mod:`gluon_resnet.data.sources` says.
+    Images uint8 (N, 28, 28), labels uint8 (N,) from 0 to 9, in the order of the files. ``data_dir`` is a folder with
+    the four idx files, plain or gzipped; None looks and fetches as :mod:`gluon_resnet.data.sources` says.
     ``verify=False`` takes other pictures in the same format. Raises DataError.
     """
-    what, folder, contents = sources.load(FASHION_MNIST, data_dir, verify, say)
+    what, folder, contents = fetch.load(FASHION_MNIST, data_dir, verify, say)
     return _part(contents, "train"), _part(contents, "t10k"), f"{folder} ({what})"
 
 
@@ -94,11 +94,14 @@ def load_data_fashion_mnist(batch_size, resize=None, data_dir=None, limit=None, 
     return make_batches(train, test, batch_size, resize, limit)
 
 
-def make_batches(train, test, batch_size, resize=None, limit=None):
-    """The two iterators of :func:`load_data_fashion_mnist` over (images, labels) of either part."""
+def make_batches(train, test, batch_size, resize=None, limit=None, **changes):
+    """The two iterators of :func:`load_data_fashion_mnist` over (images, labels) of either part.
+
+    ``changes`` (flip, shift) are what happens to training pictures: see :class:`~.batches.ArrayBatches`.
+    """
     from .batches import ArrayBatches
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}: expected a number of pictures of at least 1")
-    return (ArrayBatches(train[0][:limit], train[1][:limit], batch_size, resize, shuffle=True),
+    return (ArrayBatches(train[0][:limit], train[1][:limit], batch_size, resize, shuffle=True, **changes),
             ArrayBatches(*test, batch_size, resize))

@@ -1,4 +1,4 @@
-"""Fetch the files of a data set: from mirrors over HTTPS, or out of Debian's package without root.
+"""Load the files of a data set; what is not here is fetched: from mirrors over HTTPS, or Debian's package without root.
 
 A file appears in the cache whole and verified or not at all.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import DataError
-from .sources import check, find_file, read_file
+from .sources import (as_folder, check, file_names, find_file, home, load_folder, load_local, local_folders,
+                      read_file)
 
 CHUNK = 1 << 16
 TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
@@ -144,7 +145,7 @@ def _apt_download(package, folder):
 
 
 def _run(command, folder=None):
-    """Run a program whose output goes to the terminal's standard error; DataError with its last complaint on failure."""
+    """Run a program, whose output goes to standard error; DataError with its last complaint on failure."""
     shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE,
@@ -153,4 +154,35 @@ def _run(command, folder=None):
         raise DataError(f"{' '.join(command[:2])}: {error}") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit {done.returncode}"]
-        raise DataError(f"{' '.join(part for part in command if '=' not in part and part != '-o')}: {lines[-1].strip()}")
+        shown = " ".join(part for part in command if "=" not in part and part != "-o")
+        raise DataError(f"{shown}: {lines[-1].strip()}")
+
+
+def load(dataset, folder=None, verify=True, say=None):
+    """Find or fetch ``dataset`` and return (what it came from, folder, {name: (path, bytes)}).
+
+    A named ``folder`` is the only place looked at. Otherwise see the top of sources.py; what is fetched goes into the
+    suite's cache. ``say`` takes one line at a time (default: standard error). DataError says what was tried.
+    """
+    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    if folder is not None:
+        return "the folder given", as_folder(folder), load_folder(dataset, folder, verify)
+    found = load_local(dataset, say)
+    if found:
+        return found
+    cache, tried = home() / dataset.folder, []
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{cache}: cannot be made ({error.strerror}); set GLUON_RESNET_HOME to a folder you may "
+                        f"write to") from None
+    for bring, name in ((from_mirrors, "mirrors"), (from_debian, "apt-get")):
+        try:
+            bring(dataset, cache, say)
+            return f"download ({name})", cache, load_folder(dataset, cache)
+        except DataError as error:
+            tried.append(f"{name}: {error}")
+    places = ", ".join(str(path) for _, path in local_folders(dataset))
+    raise DataError(f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(tried)}); "
+                    f"as root run 'apt-get install {dataset.debian_package}', or put {file_names(dataset)} into a "
+                    f"folder and name it with --data")

@@ -13,8 +13,9 @@ import numpy
 
 from ..errors import ConfigError
 from ..images import read_image
-from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_pictures
-from .report import count, refusal
+from .csv_listing import list_csv
+from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
+from .report import SUSPECT, count, refusal
 
 
 class FolderSource:
@@ -22,7 +23,10 @@ class FolderSource:
 
     ``names`` are paths relative to ``root`` with "/", ``labels`` integers (N,) from 0 into ``class_names``, ``where``
     what to call it all in a message. ``problems`` and ``parts`` are what the listing found (see :mod:`~.listing`).
+    ``cache`` may hold pictures that were decoded already, a :class:`~.picture_cache.PictureCache`.
     """
+
+    cache = None
 
     def __init__(self, root, names, labels, class_names, where=None, problems=(), parts=None):
         self.root, self.names, self.class_names = Path(root), list(names), list(class_names)
@@ -44,8 +48,44 @@ class FolderSource:
         """A source of the pictures ``indices``, in that order."""
         indices = [int(i) for i in indices]
         parts = None if self.parts is None else [self.parts[i] for i in indices]
-        return FolderSource(self.root, [self.names[i] for i in indices], self.labels[indices], self.class_names,
-                            self.where, self.problems, parts)
+        chosen = FolderSource(self.root, [self.names[i] for i in indices], self.labels[indices], self.class_names,
+                              self.where, self.problems, parts)
+        chosen.cache = None if self.cache is None else self.cache.subset(indices)
+        return chosen
+
+
+def list_pictures(path, suffixes=KERAS_SUFFIXES):
+    """The :class:`Listing` of a folder with a folder for each class (or train/ and val/ of such), or of a CSV file.
+
+    Raises DataError where there is no folder, no class or no picture.
+    """
+    path = Path(path)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        listing = list_csv(path)
+    elif path.is_dir():
+        listing = list_folder(path, suffixes)
+    elif path.exists():
+        raise refusal(f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "
+                      f"of paths and labels; name the folder that it is in")
+    else:
+        raise refusal(f"{path}: no such folder: expected one with a folder of pictures for each class; "
+                      f"check the name")
+    if not listing.names:
+        found = ", ".join(f"{name}/" for name in listing.class_names)[:200] or "nothing"
+        raise refusal(f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} "
+                      f"without one; check the folder")
+    _look_at_classes(listing)
+    return listing
+
+
+def _look_at_classes(listing):
+    for name, number in zip(listing.class_names, listing.counts):
+        if not number:
+            listing.say(f"{name}/", "empty class", SUSPECT, "pictures", "none",
+                        "put some in, or remove the folder: it counts as a class")
+    if len(listing.class_names) == 1:
+        listing.say(f"{listing.class_names[0]}/", "only one class", SUSPECT, "two or more classes",
+                    "one, so there is nothing to tell apart", "name the folder that holds the folders of the classes")
 
 
 def open_folder(path, suffixes=KERAS_SUFFIXES):
@@ -75,35 +115,58 @@ def split_indices(number, validation_split=0.2, seed=123):
     return order[:-held_back], order[-held_back:]
 
 
-def open_parts(data_dir, validation_split=0.2, seed=123, suffixes=KERAS_SUFFIXES, strict=False, progress=False):
+def _split(source, validation_split, seed):
+    """{part: indices of its pictures}, as the folder or CSV is split already, or else as Keras splits it."""
+    if source.parts is None:
+        return dict(zip((TRAINING, VALIDATION), split_indices(len(source), validation_split, seed)))
+    return {part: numpy.flatnonzero(numpy.array(source.parts) == part) for part in (TRAINING, VALIDATION)}
+
+
+def open_parts(data_dir, validation_split=0.2, seed=123, suffixes=KERAS_SUFFIXES, strict=False, progress=False,
+               fits=(None, None), cache_bytes=None):
     """(training source, validation source, report): listed, split and scanned; what cannot be used is in neither part.
 
     The split is drawn over all listed files before any is left out, so a damaged file moves no other to the other part.
     ``validation_split`` and ``seed`` go unused where the folder or the CSV is split already. With ``strict`` anything
     left out or suspect raises DataError; a part without a usable picture always does. ``progress`` shows a bar.
+    ``fits`` says how each part's pictures are to be kept in its source's ``cache`` (pictures.make_fit), ``cache_bytes``
+    how much of them in memory: what the scan decodes needs no decoding again.
     """
     from .scan import scan
 
     source = open_folder(data_dir, suffixes)
-    if source.parts is None:
-        training, validation = split_indices(len(source), validation_split, seed)
-        parts = numpy.full(len(source), TRAINING, dtype=object)
-        parts[validation] = VALIDATION
-    else:
-        parts = numpy.array(source.parts, dtype=object)
-        training, validation = (numpy.flatnonzero(parts == part) for part in (TRAINING, VALIDATION))
-    report = scan(source, parts, progress=progress)
+    split = _split(source, validation_split, seed)
+    caches = _make_caches(source, split.values(), fits, cache_bytes)
+    parts, places = [None] * len(source), {}
+    for (part, indices), cache in zip(split.items(), caches):
+        for place, i in enumerate(indices):
+            parts[i], places[i] = part, (cache, place)
+
+    def keep(i):
+        cache, place = places[i]
+        return None if cache is None else lambda image: cache.put(place, image)
+
+    report = scan(source, parts, progress=progress, keep=keep)
     if strict:
         report.refuse()
-    usable = set(report.usable)
-    sources = []
-    for part, indices in ((TRAINING, training), (VALIDATION, validation)):
-        kept = [i for i in indices if i in usable]
+    usable, sources = set(report.usable), []
+    for (part, indices), cache in zip(split.items(), caches):
+        kept = [place for place, i in enumerate(indices) if i in usable]
         if not kept:
             raise refusal(f"{source.where}: {count(len(indices))} for {part}, none of them usable: expected one or "
                           f"more; {report.summary()}")
-        sources.append(source.subset(kept))
+        sources.append(source.subset(indices[kept]))
+        sources[-1].cache = None if cache is None else cache.subset(kept)
     return (*sources, report)
+
+
+def _make_caches(source, parts, fits, cache_bytes):
+    """A PictureCache or None for each part, which share ``cache_bytes`` of memory by their numbers of pictures."""
+    from .picture_cache import CACHE_BYTES, PictureCache
+
+    cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
+    return [fit and PictureCache(len(part), fit, cache_bytes * len(part) // len(source), source.where)
+            for part, fit in zip(parts, fits)]
 
 
 def load_data_image_folder(data_dir, batch_size, image_size=(224, 224), validation_split=0.2, seed=123, augment=None,
@@ -119,19 +182,17 @@ def load_data_image_folder(data_dir, batch_size, image_size=(224, 224), validati
     Both carry ``class_names`` and the ``report`` of the scan. If a picture is left out or suspect, ``say`` (by default
     standard error) gets one line. Raises DataError and ConfigError. Source: article 000; Keras.
     """
-    from .picture_cache import CACHE_BYTES
-    from .pictures import PictureBatches
+    from .pictures import PictureBatches, make_fit
 
-    *sources, report = open_parts(data_dir, validation_split, seed, suffixes, strict, progress)
+    augments = augment, None
+    fits = [make_fit(image_size, one, preparation, crop) if cache else None for one in augments]
+    *sources, report = open_parts(data_dir, validation_split, seed, suffixes, strict, progress, fits, cache_bytes)
     if report.has_findings:
         (say or (lambda line: print(line, file=sys.stderr, flush=True)))(report.summary())
-    cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
-    total = sum(len(source) for source in sources)
     batches = []
-    for source, trains in zip(sources, (True, False)):
-        part = PictureBatches(source, batch_size, image_size, augment if trains else None, shuffle=trains,
-                              preparation=preparation, crop=crop, cache=cache,
-                              cache_bytes=cache_bytes * len(source) // total, workers=workers)
+    for source, one in zip(sources, augments):
+        part = PictureBatches(source, batch_size, image_size, one, shuffle=not batches, preparation=preparation,
+                              crop=crop, cache=cache, workers=workers)
         part.report = report
         batches.append(part)
     return tuple(batches)

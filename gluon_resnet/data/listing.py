@@ -1,6 +1,6 @@
-"""Which pictures a folder or a CSV file names, and with which labels; no picture is opened here.
+"""Which pictures a folder names, and with which labels; no picture is opened here. For CSV files: csv_listing.py.
 
-    listing = list_pictures("bird_photos")           # or photos.csv
+    listing = list_folder(Path("bird_photos"))
     listing.names[0], listing.labels[0], listing.class_names
 
 A folder for each class, with pictures at any depth below it. The order is that of Keras's image_dataset_from_directory,
@@ -65,42 +65,6 @@ def choose_parts(names):
     return training, validation, [name for name in names if name not in (training, validation)]
 
 
-def list_pictures(path, suffixes=KERAS_SUFFIXES):
-    """The :class:`Listing` of a folder with a folder for each class (or train/ and val/ of such), or of a CSV file.
-
-    Raises DataError where there is no folder, no class or no picture.
-    """
-    path = Path(path)
-    if path.is_file() and path.suffix.lower() == ".csv":
-        from .csv_listing import list_csv
-
-        listing = list_csv(path)
-    elif path.is_dir():
-        listing = _list_folder(path, suffixes)
-    elif path.exists():
-        raise refusal(f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "
-                      f"of paths and labels; name the folder that it is in")
-    else:
-        raise refusal(f"{path}: no such folder: expected one with a folder of pictures for each class; "
-                      f"check the name")
-    if not listing.names:
-        found = ", ".join(f"{name}/" for name in listing.class_names)[:200] or "nothing"
-        raise refusal(f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} "
-                      f"without one; check the folder")
-    _look_at_classes(listing)
-    return listing
-
-
-def _look_at_classes(listing):
-    for name, number in zip(listing.class_names, listing.counts):
-        if not number:
-            listing.say(f"{name}/", "empty class", SUSPECT, "pictures", "none",
-                        "put some in, or remove the folder: it counts as a class")
-    if len(listing.class_names) == 1:
-        listing.say(f"{listing.class_names[0]}/", "only one class", SUSPECT, "two or more classes",
-                    "one, so there is nothing to tell apart", "name the folder that holds the folders of the classes")
-
-
 def _entries(folder):
     """(names of the folders in ``folder``, names of its files), sorted; DataError where it cannot be read."""
     try:
@@ -111,7 +75,8 @@ def _entries(folder):
     return folders, sorted(set(names) - set(folders))
 
 
-def _list_folder(root, suffixes):
+def list_folder(root, suffixes=KERAS_SUFFIXES):
+    """The :class:`Listing` of a folder of class folders, or with train/ and val/ of such. Raises DataError."""
     folders, _ = _entries(root)
     chosen = choose_parts(folders)
     if chosen is None:

@@ -8,17 +8,15 @@ side and cut out of the middle. Where Keras shrinks, it interpolates between fou
 this averages over areas, as ``predict`` does. From 227x227 to 224x224 the two are 0.2 grey levels apart on average.
 """
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
 from ..errors import ConfigError
-from ..images import IMAGENET, PREPARATIONS, normalize, resize, view
-from .augment import ENLARGED
+from ..images import IMAGENET, PREPARATIONS, normalize, resize
 from .batches import prefetch
-from .picture_cache import CACHE_BYTES, PictureCache
+from .picture_cache import CACHE_BYTES, Fit, PictureCache
 
 
 def _whole(name, value, least=1):
@@ -35,6 +33,16 @@ def _size(image_size):
     return tuple(_whole("image_size", side) for side in size)
 
 
+def make_fit(image_size, augment=None, preparation=None, crop=False):
+    """The :class:`~.picture_cache.Fit` of batches with these settings; ConfigError where they do not go together."""
+    size = _size(image_size)
+    if crop and size[0] != size[1]:
+        raise ConfigError(f"image_size is {size} with crop: expected a square")
+    # a family that does not crop itself leaves ImageNet's share
+    family = preparation if crop and preparation is not None and preparation.resize else IMAGENET
+    return Fit(size, crop, augment is not None and augment.crop is not None, family)
+
+
 class PictureBatches:
     """Batches over a source of pictures: iterate for (X, y), as often as you like; ``len()`` is the number of batches.
 
@@ -44,9 +52,10 @@ class PictureBatches:
 
     ``image_size``: a side, or (height, width). ``crop``: resize by the shorter side and take the middle, instead of
     squeezing the whole picture. ``augment``: an :class:`~.augment.Augment`, applied to the cached picture, which is
-    larger by 256/224 where crops are cut out of it. ``cache=False`` decodes in every pass; beyond ``cache_bytes`` the
-    cache lies on disk. ``workers``: threads. Order and augmentation of a pass are drawn from NumPy's global generator
-    when it starts: ``numpy.random.seed`` decides both, whatever the number of threads. Raises ConfigError, DataError.
+    larger by 256/224 where crops are cut out of it. ``cache=False`` decodes in every pass; what goes beyond
+    ``cache_bytes`` lies in a record file. A source that was scanned for these very batches brings its cache along.
+    ``workers``: threads. Order and augmentation of a pass are drawn from NumPy's global generator when it starts:
+    ``numpy.random.seed`` decides both, whatever the number of threads. Raises ConfigError, DataError.
     """
 
     def __init__(self, source, batch_size, image_size, augment=None, shuffle=False, preparation=None, crop=False,
@@ -55,14 +64,13 @@ class PictureBatches:
             raise ConfigError(f"{source.where}: no pictures to make batches of")
         self.source, self.augment, self.shuffle = source, augment, shuffle
         self.batch_size, self.workers = _whole("batch_size", batch_size), _whole("workers", workers)
-        self.size = _size(image_size)
-        if crop and self.size[0] != self.size[1]:
-            raise ConfigError(f"image_size is {self.size} with crop: expected a square")
-        self.preparation, self.crop = preparation or PREPARATIONS["d2l"], crop
-        enlarged = ENLARGED if augment is not None and augment.crop is not None else 1
-        self.cached_size = tuple(round(side * enlarged) for side in self.size)
+        self.fit, self.cache = make_fit(image_size, augment, preparation, crop), None
+        self.size, self.preparation = self.fit.size, preparation or PREPARATIONS["d2l"]
         cache_bytes = _whole("cache_bytes", cache_bytes, 0)
-        self.cache = PictureCache(source, self.cached_size, self._fit, cache_bytes) if cache else None
+        if cache:
+            kept = getattr(source, "cache", None)  # what the scan has decoded
+            fits = kept is not None and kept.fit == self.fit
+            self.cache = kept if fits else PictureCache(len(source), self.fit, cache_bytes, source.where)
         self.report = None  # of the scan, where there was one
 
     def __len__(self):
@@ -78,22 +86,18 @@ class PictureBatches:
         """Names of the classes; label c is the c-th."""
         return self.source.class_names
 
-    def _fit(self, image):
-        """A decoded picture as it is cached: uint8 (*cached_size, 3)."""
-        if not self.crop:
-            return resize(image, *self.cached_size)
-        # the share of the picture that the network sees stays the family's, ImageNet's where the family does not crop
-        family = self.preparation if self.preparation.resize else IMAGENET
-        seen = family.at(self.size[0])
-        side = self.cached_size[0]
-        return view(image, replace(seen, crop=side, resize=max(side, seen.resize)))
+    def picture(self, i):
+        """Picture ``i`` as it is kept, uint8 (*fit.kept_size, 3): without crops at random as the network sees it."""
+        if self.cache is None:
+            return self.fit(self.source.read(i))
+        return self.cache.get(i, self.source.read)
 
     def example(self, i, seed=None):
         """Picture ``i`` as the network's input, float32 (3, H, W); ``seed`` decides its augmentation, None: none."""
-        image = self.cache[i] if self.cache is not None else self._fit(self.source.read(i))
+        image = self.picture(i)
         if seed is not None:
             image = self.augment(image, *self.size, seed)
-        elif self.cached_size != self.size:
+        elif image.shape[:2] != self.size:
             image = resize(image, *self.size)
         return normalize(image, self.preparation)
 

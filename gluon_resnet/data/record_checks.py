@@ -193,7 +193,8 @@ class _Check:
                 self.say(None, None, f"name {name}", "one record of it", times, file=beside)
 
     def _labels(self):
-        counts = Counter(int(one.label) for one in self.seen if one.label is not None and 0 <= one.label < 2 ** 31)
+        end = self.classes or 2 ** 31  # a label out of range is a finding already
+        counts = Counter(int(one.label) for one in self.seen if one.label is not None and 0 <= one.label < end)
         classes = min(self.classes or max(counts, default=-1) + 1, MOST_CLASSES)
         missing = [str(number) for number in range(classes) if number not in counts]
         if missing:

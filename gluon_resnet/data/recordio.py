@@ -5,12 +5,15 @@
 
 A record is a magic number, a word with the part flag (3 bits) and the length (29 bits), the bytes, and zeros up to the
 next multiple of 4. Where the bytes hold the magic number at such a multiple they are cut there into parts, so that the
-magic number in its place always starts a part. A picture's record begins with mxnet.recordio's IRHeader. Files are
-written by mxnet.recordio (record_files.py). Source: dmlc-core's recordio.h and mxnet.recordio.
+magic number in its place always starts a part. A picture's record begins with mxnet.recordio's IRHeader. Files that
+stay are written by mxnet.recordio (record_files.py); it keeps back what it has been given until it is closed, so a file
+that is read while it grows is written here. Source: dmlc-core's recordio.h and mxnet.recordio.
 """
 import mmap
 import os
 import struct
+import tempfile
+import threading
 from pathlib import Path
 
 from mxnet import recordio
@@ -127,6 +130,49 @@ class RecordFile:
                     return None
                 if offset % 4 == 0 and HEAD.unpack_from(content, offset)[1] >> 29 in (WHOLE, FIRST):
                     return offset
+
+
+def framed(content):
+    """The bytes ``content`` as a record stands in a file, its head and its zeros included, cut where they must be."""
+    starts, at = [0], content.find(MAGIC_BYTES)
+    while at >= 0:
+        if at % 4 == 0:
+            starts.append(at + 4)
+        at = content.find(MAGIC_BYTES, at + (4 if at % 4 == 0 else 1))
+    pieces, last = [], len(starts) - 1
+    for number, start in enumerate(starts):
+        flag = WHOLE if not last else FIRST if not number else LAST if number == last else MIDDLE
+        part = content[start:starts[number + 1] - 4] if number < last else content[start:]
+        pieces += [HEAD.pack(MAGIC, flag << 29 | len(part)), part, bytes(-len(part) % 4)]
+    return b"".join(pieces)
+
+
+class TemporaryRecords(RecordFile):
+    """A record file for pictures that come back soon, written and read at once by any number of threads.
+
+    It has no name: it is gone when it is closed and when the process ends, however that ends. ``nbytes`` of the disk
+    are taken at once. ``index`` is what :func:`read_index` gives of a file that has one. Raises OSError.
+    """
+
+    def __init__(self, folder, nbytes):
+        self.path, self.size, self.index, self._lock = Path(folder), 0, [], threading.Lock()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=str(folder)) as stream:
+            os.posix_fallocate(stream.fileno(), 0, nbytes)  # a full disk shows now, not in the middle of an epoch
+            self.descriptor = os.dup(stream.fileno())
+
+    def append(self, number, label, picture):
+        """Add ``picture``, any bytes, as number ``number`` with ``label``; the byte offset of its record."""
+        content = framed(recordio.pack(recordio.IRHeader(0, label, number, 0), picture))
+        with self._lock:
+            offset = self.size
+            self.size += len(content)
+            self.index.append((number, offset))
+        left, at = memoryview(content), offset
+        while left:
+            written = os.pwrite(self.descriptor, left, at)
+            left, at = left[written:], at + written
+        return offset
 
 
 def read_index(path):

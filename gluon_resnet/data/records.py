@@ -70,8 +70,10 @@ class RecordSource:
     ``labels`` int32 (N,), ``class_names`` from the .json beside the file, otherwise numbered, ``names`` likewise;
     ``digests`` are the SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at once;
     ``read(i)`` reads and decodes one picture, from any thread. Raises DataError where the file, its index and its
-    names do not fit together.
+    names do not fit together. ``cache`` may hold pictures that were decoded already (picture_cache.py).
     """
+
+    cache = None
 
     def __init__(self, path):
         self.where = str(path)
@@ -126,4 +128,5 @@ class RecordSource:
         part.labels, part._offsets = self.labels[indices], self._offsets[indices]
         part.names = [self.names[i] for i in indices]
         part.digests = None if self.digests is None else [self.digests[i] for i in indices]
+        part.cache = None if self.cache is None else self.cache.subset(indices)
         return part

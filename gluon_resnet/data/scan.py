@@ -3,9 +3,9 @@
     report = scan(open_folder("bird_photos"))
     report.summary(), report.table
 
-Every file is read and decoded once, by a few threads. Near duplicates are found by ImageHash's perceptual hash (the
-signs of the lowest frequencies of a 32x32 grey copy). A wrong label on a picture that is there once is not found here:
-that takes a network.
+Every file is read and decoded once, by a few threads, and what was decoded may be kept for the batches. Near
+duplicates are found by ImageHash's perceptual hash (the signs of the lowest frequencies of a 32x32 grey copy). A wrong
+label on a picture that is there once is not found here: that takes a network.
 """
 import hashlib
 import os
@@ -126,8 +126,8 @@ def _note_conversions(look, frames, alpha):
         look.say("more than 8 bits", NOTE, "8 bits a channel", look.mode, "scaled to 8 bits")
 
 
-def examine(path, name):
-    """Look one file over: a :class:`Look`. Never raises for what is in the file."""
+def examine(path, name, keep=None):
+    """Look one file over: a :class:`Look`; ``keep`` is called with its pixels. Nothing in the file makes it raise."""
     look = Look(name)
     if _look_at_file(look, path) and _look_at_header(look, path):
         try:
@@ -141,18 +141,44 @@ def examine(path, name):
             look.say("damaged", LEFT_OUT, "a whole picture", f"one that cannot be decoded ({error!r})", AGAIN)
         else:
             look.hash = perceptual_hash(image)
+            if keep is not None:
+                keep(image)
     return look
 
 
-def scan(source, parts=None, workers=WORKERS, progress=False):
+def damaged_records(source, workers=WORKERS, keep=None):
+    """Decode every picture of a :class:`~.records.RecordSource` once: a finding for each that cannot be, by its number.
+
+    ``keep`` as in :func:`scan`. What else may be wrong with a record file is found by record_checks.py.
+    """
+    def look(i):
+        try:
+            image = source.read(i)
+        except DataError as error:
+            reason = str(error).partition(": expected")[0].rpartition(": ")[2]
+            return Problem(source.names[i], "damaged", LEFT_OUT, "a whole picture", printable(f"one that {reason}"),
+                           "gluon-resnet records verify lists all that is wrong; pack again")
+        kept = keep and keep(i)
+        if kept:
+            kept(image)
+        return None
+
+    with ThreadPoolExecutor(workers, "scan") as pool:
+        found = list(pool.map(look, range(len(source))))
+    return {i: problem for i, problem in enumerate(found) if problem}
+
+
+def scan(source, parts=None, workers=WORKERS, progress=False, keep=None):
     """Look over every picture of a :class:`~.image_folder.FolderSource`; a :class:`~.report.Report`.
 
     ``parts`` names the part of each of the N pictures ("training", "validation"), so that copies on both sides are
-    pointed out. The findings of the source's listing are in the report as well. ``progress`` shows a bar.
+    pointed out. The findings of the source's listing are in the report as well. ``progress`` shows a bar. ``keep(i)``
+    may give a function that is called, in one of the threads, with picture i as it was decoded, uint8 (H, W, 3).
     """
     paths = [source.path(i) for i in range(len(source))]
+    keepers = map(keep or (lambda i: None), range(len(source)))
     with ThreadPoolExecutor(workers, "scan") as pool:
-        looks = pool.map(examine, paths, source.names)
+        looks = pool.map(examine, paths, source.names, keepers)
         if progress:
             from tqdm import tqdm
 

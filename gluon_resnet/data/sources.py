@@ -1,4 +1,4 @@
-"""Find, fetch and verify the files of a data set; nothing here knows what is in them.
+"""Find and verify the files of a data set on this machine; nothing here knows what is in them.
 
 Looked at in turn: a folder the user names, the suite's cache, mxnet's cache, Debian's package, mirrors over HTTPS, and
 ``apt-get download`` of that package, which needs neither root nor an installed package. A file counts only when the
@@ -7,7 +7,6 @@ SHA-256 of its decompressed bytes is the published one: recompressed archives pa
 import gzip
 import hashlib
 import os
-import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ class DataSet:
     debian_folder: str  # where that package puts the files
 
 
-def _folder(text):
+def as_folder(text):
     """A path with its ``~`` written out."""
     try:
         return Path(text).expanduser()
@@ -49,12 +48,12 @@ def _folder(text):
 
 def home():
     """The suite's cache: ``$GLUON_RESNET_HOME``, by default ``~/.cache/gluon-resnet``."""
-    return _folder(os.environ.get("GLUON_RESNET_HOME") or "~/.cache/gluon-resnet")
+    return as_folder(os.environ.get("GLUON_RESNET_HOME") or "~/.cache/gluon-resnet")
 
 
 def local_folders(dataset):
     """Folders that may hold ``dataset`` on this machine, in the order they are looked at: (what it is, path)."""
-    mxnet_home = _folder(os.environ.get("MXNET_HOME") or "~/.mxnet")
+    mxnet_home = as_folder(os.environ.get("MXNET_HOME") or "~/.mxnet")
     return [("the suite's cache", home() / dataset.folder),
             ("mxnet's cache", mxnet_home / "datasets" / dataset.folder),
             (f"Debian's {dataset.debian_package}", Path(dataset.debian_folder))]
@@ -87,24 +86,25 @@ def check(path, content, file):
         raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); {ADVICE}")
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        raise DataError(f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; {ADVICE}")
+        raise DataError(f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; "
+                        f"{ADVICE}")
 
 
 def load_folder(dataset, folder, verify=True):
-    """All files of ``dataset`` in ``folder`` as {name: (path, bytes)}; DataError names the first missing or damaged one.
+    """All files of ``dataset`` in ``folder``, {name: (path, bytes)}; DataError names the first missing or damaged one.
 
     With ``verify=False`` any content passes: for other data in the same format.
     """
-    folder = _folder(folder)
+    folder = as_folder(folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such folder, or none that may be read; expected one with {_names(dataset)} "
+        raise DataError(f"{folder}: no such folder, or none that may be read; expected one with {file_names(dataset)} "
                         f"(plain or .gz)")
     contents = {}
     paths = {file: find_file(folder, file) for file in dataset.files}
     for file, path in paths.items():
         if path is None:
-            raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {_names(dataset)}; "
-                            f"{ADVICE}")
+            raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are "
+                            f"{file_names(dataset)}; {ADVICE}")
     for file, path in paths.items():
         content = read_file(path)
         if verify:
@@ -113,7 +113,8 @@ def load_folder(dataset, folder, verify=True):
     return contents
 
 
-def _names(dataset):
+def file_names(dataset):
+    """The names of its files, for a message."""
     return ", ".join(file.name for file in dataset.files)
 
 
@@ -130,35 +131,3 @@ def load_local(dataset, say=lambda line: None):
         except DataError as error:
             say(f"passing over {what}: {error}")
     return None
-
-
-def load(dataset, folder=None, verify=True, say=None):
-    """Find or fetch ``dataset`` and return (what it came from, folder, {name: (path, bytes)}).
-
-    A named ``folder`` is the only place looked at. Otherwise see the top of this file; what is fetched goes into the
-    suite's cache. ``say`` takes one line at a time (default: standard error). DataError says what was tried.
-    """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
-    if folder is not None:
-        return "the folder given", _folder(folder), load_folder(dataset, folder, verify)
-    found = load_local(dataset, say)
-    if found:
-        return found
-    cache, tried = home() / dataset.folder, []
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{cache}: cannot be made ({error.strerror}); set GLUON_RESNET_HOME to a folder you may "
-                        f"write to") from None
-    from . import fetch  # needed once in the life of a cache
-
-    for bring, name in ((fetch.from_mirrors, "mirrors"), (fetch.from_debian, "apt-get")):
-        try:
-            bring(dataset, cache, say)
-            return f"download ({name})", cache, load_folder(dataset, cache)
-        except DataError as error:
-            tried.append(f"{name}: {error}")
-    places = ", ".join(str(path) for _, path in local_folders(dataset))
-    raise DataError(f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(tried)}); "
-                    f"as root run 'apt-get install {dataset.debian_package}', or put {_names(dataset)} into a folder "
-                    f"and name it with --data")
