@@ -18,7 +18,9 @@ __version__ = VERSION
 _HOMES = {
     "Residual": "blocks", "Bottleneck": "blocks", "BatchNorm": "blocks", "resnet_block": "blocks",
     "resnet18": "models", "resnet34": "models", "resnet50": "models", "resnet101": "models", "resnet152": "models",
-    "build": "models", "get_model": "models",
+    "build": "models", "get_model": "models", "cifar_resnet": "models",
+    "ResidualV2": "blocks_v2", "BottleneckV2": "blocks_v2", "head_penalty": "heads",
+    "RESNET_DEMO": "slim", "slim_resnet": "slim", "slim_spec": "slim",
     "ResNetSpec": "specs", "get_spec": "specs", "parse_model": "specs", "model_names": "specs",
     "layer_shapes": "shapes", "summary": "shapes", "totals": "shapes", "walk_lines": "shapes",
     "load_data_fashion_mnist": "data.fashion_mnist", "ArrayBatches": "data.batches",

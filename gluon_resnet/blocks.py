@@ -1,5 +1,7 @@
 """The residual block of article 001, the bottleneck of the paper, and the stacker that makes stages of them.
 
+Pre-activation blocks are in blocks_v2.py.
+
     import gluon_resnet as gr
     from mxnet import np, npx
     npx.set_np()
@@ -20,6 +22,7 @@ from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
 from .errors import ShapeError
+from .layout import plan_shortcut
 
 
 def classic(operator, *inputs, **settings):
@@ -70,10 +73,12 @@ class BatchNorm(nn.BatchNorm):
     operator instead of two passes over memory; elsewhere (a GPU has no such operator) it is the two. Gluon's own
     ``nn.BatchNormReLU`` does not serve: under ``npx.set_np()`` mxnet 1.9.1 leaves its ReLU out without a word.
     Pictures in bfloat16 (precision.py) are normalized with statistics and parameters in float32. With
-    ``use_global_stats`` (frozen) it is two operators, as the one has no gradient then.
+    ``use_global_stats`` (frozen) it is two operators, as the one has no gradient then. Where X does not come from a
+    convolution, set ``fuses`` to False: if X lies in the plain layout and the gradient comes back in oneDNN's blocked one,
+    the one operator's gradients of X and gamma are wrong, without a word (mxnet 1.9.1).
     """
 
-    precision = "float32"
+    precision, fuses = "float32", True
 
     def __init__(self, with_relu=False, **kwargs):
         super().__init__(**kwargs)
@@ -93,7 +98,7 @@ class BatchNorm(nn.BatchNorm):
             on_cpu = all(ctx.device_type == "cpu" for ctx in self.gamma.list_ctx())
         except RuntimeError:  # not initialized: no device to speak of, stay portable
             return False
-        return (on_cpu and self._data_dtype == self.precision == "float32" and self._kwargs["axis"] == 1
+        return (self.fuses and on_cpu and self._data_dtype == self.precision == "float32" and self._kwargs["axis"] == 1
                 and not self._kwargs["use_global_stats"] and mx.runtime.Features().is_enabled("MKLDNN")
                 and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
 
@@ -105,13 +110,68 @@ class BatchNorm(nn.BatchNorm):
         return relu(F, Y) if self.with_relu else Y
 
 
+def subsample(F, X, stride):
+    """X[:, :, ::stride, ::stride] by 1x1 max pooling, as article 003 has it: oneDNN's, unlike strided slicing."""
+    return classic(F.Pooling, X, kernel=(1, 1), stride=(stride, stride), pool_type="max") if stride > 1 else X
+
+
+def between_zeros(F, X, Y, pad):
+    """X (N, C, H, W) between channels of zeros, (N, before + C + after, H, W): Y's shape, of whose values nothing passes.
+
+    oneDNN's Concat, for channels in multiples of 16 alone: where a border between zeros and X falls inside the 16 that
+    oneDNN keeps side by side, its backward pass ends the process (mxnet 1.9.1, a floating point exception).
+    """
+    if is_np_array():
+        X, Y = X.as_nd_ndarray(), Y.as_nd_ndarray()
+    zeros = F.zeros_like(F.slice_axis(Y, axis=1, begin=0, end=pad.before))
+    X = F.Concat(zeros, X, zeros, dim=1)
+    return X.as_np_ndarray() if is_np_array() else X
+
+
+def zero_padded(F, X, pad, precision):
+    """The same for any number of channels, by an operator outside oneDNN that does not take bfloat16."""
+    X = cast(F, X, "float32") if precision == "bfloat16" else X
+    X = classic(F.expand_dims, X, axis=1)  # F.Pad leaves the first two axes alone
+    X = classic(F.Pad, X, mode="constant", constant_value=0, pad_width=(0, 0, 0, 0, pad.before, pad.after, 0, 0, 0, 0))
+    X = classic(F.squeeze, X, axis=1)
+    return cast(F, X, precision) if precision == "bfloat16" else X
+
+
 class _Block(nn.HybridBlock):
-    """What Residual and Bottleneck share: the sum at the end, and the numbers that are handed on (precision.py)."""
+    """What all blocks share: the shortcut, the sum at the end, and the numbers that are handed on (precision.py)."""
 
     out_precision = "float32"
+    pad, adds, preactivation = None, True, False
+
+    def _plan_shortcut(self, num_channels, use_1x1conv, strides, shortcut, in_channels):
+        """Whether the shortcut is a projection; notes option A's padding and whether there is a sum at all."""
+        if shortcut is None:
+            return use_1x1conv
+        if use_1x1conv:
+            raise ShapeError(f"{type(self).__name__}: use_1x1conv and shortcut={shortcut!r} are given: expected one of "
+                             f"them")
+        in_channels = in_channels or num_channels
+        kind, self.pad = plan_shortcut(shortcut, in_channels, num_channels, strides)
+        self.adds = kind != "none"
+        self._in_16s = self.pad and all(count % 16 == 0 for count in (self.pad.before, self.pad.after, in_channels))
+        return kind == "project"
+
+    def _beside(self, F, X, Y, conv, bn):
+        """The shortcut of X: projected, subsampled and padded to Y's shape, or X itself; None for a plain block."""
+        if not self.adds:
+            return None
+        if self.pad is None:
+            return project(X, conv, bn)
+        X = subsample(F, X, self.pad.stride)
+        if self.pad.before == self.pad.after == 0:
+            return X
+        # Processor time of a block 64 to 128 at 56x56, forward and backward: plain 221.6 ms, Concat 225.0, F.Pad 226.9,
+        # a projection 228.1; with strided slicing in place of pooling 228.8.
+        return between_zeros(F, X, Y, self.pad) if self._in_16s else zero_padded(F, X, self.pad, self.conv1.precision)
 
     def _join(self, F, Y, shortcut):
-        Y = relu(F, add(F, Y, shortcut))
+        Y = Y if shortcut is None else add(F, Y, shortcut)
+        Y = Y if self.preactivation else relu(F, Y)
         precision = self.conv1.precision
         return Y if precision == self.out_precision else cast(F, Y, self.out_precision)
 
@@ -124,70 +184,77 @@ class Residual(_Block):
     """Two 3x3 convolutions beside a shortcut: (N, C, H, W) to (N, num_channels, ceil(H / strides), ceil(W / strides)).
 
     With ``use_1x1conv`` the shortcut is the projection ``conv3``; otherwise it is the input itself, which then must have
-    ``num_channels`` channels, with ``strides=1``. The keywords tell the published families apart: which of the two
-    convolutions carries a bias and which the stride, and whether the projection has a bias and a batch norm (``bn3``).
-    The defaults are article 001's. Source: article 001; He et al., figure 5 left.
+    ``num_channels`` channels, with ``strides=1``. In place of ``use_1x1conv``, ``shortcut`` is one of the paper's options:
+    "A" subsampling and zero padding, "B" a projection where the shape changes, "C" always one, "none" no sum at all; they
+    need ``in_channels`` (``num_channels`` if None) to know. The keywords tell the published families apart: which of the
+    two convolutions carries a bias and which the stride, whether the projection has a bias and a batch norm (``bn3``).
+    The defaults are article 001's. Source: article 001; He et al., figure 5 left, and options A to C of section 4.1.
     """
 
     expansion = 1
 
     def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(True, True), stride_at=0,
-                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, **kwargs):
+                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, shortcut=None, in_channels=None, **kwargs):
         super().__init__(**kwargs)
+        projects = self._plan_shortcut(num_channels, use_1x1conv, strides, shortcut, in_channels)
         stride = [strides if i == stride_at else 1 for i in range(2)]
         self.conv1 = Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[0], use_bias=conv_bias[0])
         self.conv2 = Conv2D(num_channels, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
         self.conv3, self.bn3 = None, None
-        if use_1x1conv:
+        if projects:
             self.conv3 = Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
         self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps)
-        self.bn2 = BatchNorm(epsilon=bn_eps)
-        if use_1x1conv and shortcut_bn:
+        self.bn2 = BatchNorm(with_relu=self.preactivation, epsilon=bn_eps)
+        if projects and shortcut_bn:
             self.bn3 = BatchNorm(epsilon=bn_eps)
 
     def hybrid_forward(self, F, X):
         X = self._take(F, X)
         Y = self.bn1(self.conv1(X))  # with its ReLU
         Y = self.bn2(self.conv2(Y))
-        return self._join(F, Y, project(X, self.conv3, self.bn3))  # (N, num_channels, H / strides, W / strides)
+        return self._join(F, Y, self._beside(F, X, Y, self.conv3, self.bn3))  # (N, num_channels, H / strides, W / strides)
 
 
 class Bottleneck(_Block):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut: (N, C, H, W) to (N, num_channels, H / strides, W / strides).
 
     The first two convolutions have a quarter of ``num_channels`` (a multiple of 4) channels. With ``use_1x1conv`` the
-    shortcut is the projection ``conv4``, with ``bn4`` behind it where ``shortcut_bn`` says so. ``stride_at`` is the
-    convolution that halves the picture: 0 in the paper, Keras and MXNet's zoo, 1 in torchvision.
-    Source: He et al., figure 5 right.
+    shortcut is the projection ``conv4``, with ``bn4`` behind it where ``shortcut_bn`` says so; ``shortcut`` and
+    ``in_channels`` as in :class:`Residual`. ``stride_at`` is the convolution that halves the picture: 0 in the paper, Keras
+    and MXNet's zoo, 1 in torchvision. Without ``last_bn`` the last convolution goes into the sum as it is, and without
+    ``bn_scale`` the batch norms have no gamma (both as in article 003). Source: He et al., figure 5 right.
     """
 
     expansion = 4
 
     def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(True, True, True), stride_at=0,
-                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, **kwargs):
+                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, shortcut=None, in_channels=None, last_bn=True,
+                 bn_scale=True, **kwargs):
         super().__init__(**kwargs)
         if num_channels % 4:
             raise ShapeError(f"Bottleneck: num_channels is {num_channels}: expected a multiple of 4")
+        projects = self._plan_shortcut(num_channels, use_1x1conv, strides, shortcut, in_channels)
         stride = [strides if i == stride_at else 1 for i in range(3)]
         width = num_channels // 4
         self.conv1 = Conv2D(width, kernel_size=1, strides=stride[0], use_bias=conv_bias[0])
         self.conv2 = Conv2D(width, kernel_size=3, padding=1, strides=stride[1], use_bias=conv_bias[1])
         self.conv3 = Conv2D(num_channels, kernel_size=1, strides=stride[2], use_bias=conv_bias[2])
         self.conv4, self.bn4 = None, None
-        if use_1x1conv:
+        if projects:
             self.conv4 = Conv2D(num_channels, kernel_size=1, strides=strides, use_bias=shortcut_bias)
-        self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps)
-        self.bn2 = BatchNorm(with_relu=True, epsilon=bn_eps)
-        self.bn3 = BatchNorm(epsilon=bn_eps)
-        if use_1x1conv and shortcut_bn:
+        self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps, scale=bn_scale)
+        self.bn2 = BatchNorm(with_relu=True, epsilon=bn_eps, scale=bn_scale)
+        self.bn3 = BatchNorm(with_relu=self.preactivation, epsilon=bn_eps, scale=bn_scale) if last_bn else None
+        if projects and shortcut_bn:
             self.bn4 = BatchNorm(epsilon=bn_eps)
 
     def hybrid_forward(self, F, X):
         X = self._take(F, X)
         Y = self.bn1(self.conv1(X))  # (N, num_channels / 4, ...), with its ReLU
         Y = self.bn2(self.conv2(Y))
-        Y = self.bn3(self.conv3(Y))  # (N, num_channels, ...)
-        return self._join(F, Y, project(X, self.conv4, self.bn4))  # (N, num_channels, H / strides, W / strides)
+        Y = self.conv3(Y)  # (N, num_channels, ...)
+        Y = Y if self.bn3 is None else self.bn3(Y)
+        return self._join(F, Y, self._beside(F, X, Y, self.conv4, self.bn4))  # (N, num_channels, H / strides, W / strides)
 
 
 def resnet_block(num_channels, num_residuals, first_block=False, block=Residual, **options):

@@ -10,7 +10,7 @@ import sys
 import click
 
 from . import __version__
-from .commands import evaluation, machine, networks, pictures, records, training, weights
+from .commands import evaluation, experiments, machine, networks, pictures, records, training, transcript, weights
 from .errors import BackendError, GluonResNetError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -22,10 +22,11 @@ def cli():
     """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights in and out, and a look at this machine."""
 
 
-for _command in (networks.shapes, networks.summary, networks.reconcile, training.data, training.train, weights.predict,
-                 weights.microscope, weights.export, records.records, evaluation.evaluate,
-                 evaluation.runs, machine.doctor, machine.bench):
+for _command in (networks.shapes, networks.summary, networks.reconcile, networks.table1, training.data,
+                 training.train, weights.predict, weights.microscope, weights.export, records.records, evaluation.evaluate,
+                 evaluation.runs, experiments.run, experiments.results, experiments.reproduce, machine.doctor, machine.bench):
     cli.add_command(_command)
+cli.add_command(transcript.transcript)
 training.data.add_command(pictures.data_show)
 
 

@@ -170,7 +170,8 @@ def summary(net, X, depth=None):
             "output_shape": tuple(outputs[id(block)].shape), "parameters": 0, "multiply_adds": 0, "output_bytes": 0})
         Y = outputs[id(layer)]
         for param in layer.params.values():
-            if param.grad_req != "null" and id(param) not in counted:
+            fixed = getattr(layer, "_kwargs", {}).get("fix_gamma") and param is layer.gamma  # v2's asks for a gradient of 0
+            if param.grad_req != "null" and not fixed and id(param) not in counted:
                 counted.add(id(param))
                 row["parameters"] += _size(param.shape)
         row["multiply_adds"] += multiply_adds(layer, Y)

@@ -106,6 +106,22 @@ def test_the_wrong_number_of_channels():
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name, shape, last, multiply_adds", [
+    ("cifar_resnet20", (1, 1, 28, 28), (1, 10), 9 * (16 * 28 ** 2 + 6 * 16 * 16 * 28 ** 2 + (512 + 5 * 1024) * 14 ** 2
+                                                     + (2048 + 5 * 4096) * 7 ** 2) + 640),
+    ("plain34@torchvision", (1, 3, 224, 224), (1, 1000), 3_663_761_408 - (64 * 128 * 28 ** 2 + 128 * 256 * 14 ** 2
+                                                                         + 256 * 512 * 7 ** 2))])
+def test_networks_without_projections(name, shape, last, multiply_adds):
+    """Counted by hand: what a projection costs is in no row."""
+    table = gr.summary(gr.get_model(name), shape)
+    assert table["output_shape"].iloc[-1] == last and gr.totals(table)["multiply_adds"] == multiply_adds
+
+
+def test_cifars_default_input_is_32x32(run_cli):
+    lines = run_cli("shapes", "cifar_resnet20").stdout.splitlines()
+    assert lines[0].endswith("(1, 16, 32, 32)") and lines[-1].endswith("(1, 10)") and len(lines) == 8
+
+
 def test_summary_formats(run_cli):
     args = ("summary", "resnet50@torchvision", "--input", "1,3,224,224", "--depth", "1")
     text = run_cli(*args).stdout
@@ -126,8 +142,9 @@ def test_arrays_of_another_rank_and_shapes_beyond_memory():
 
 
 @pytest.mark.parametrize("args, words", [
-    (("shapes", "resnet20"), "unknown model 'resnet20': did you mean resnet"),
+    (("shapes", "resnet20"), "unknown model 'resnet20': did you mean cifar_resnet20?"),
     (("shapes", "resnet50@kerras"), "did you mean keras?"),
+    (("shapes", "cifar_resnet21"), "did you mean cifar_resnet20?"), (("summary", "plain18:A"), "a plain network has no shortcuts"),
     (("shapes", "resnet18", "--input", "1,3"), "four positive whole numbers"),
     (("shapes", "resnet18@keras2016", "--input", "1,3,1,1"), "cannot take an input"),
     (("summary", "resnet18", "--depth", "0"), "0 is not in the range"),

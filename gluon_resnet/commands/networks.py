@@ -12,13 +12,15 @@ def _built(model, text, classes, weights):
 
     from .. import models, specs
     from .. import shapes as layers
+    from ..layout import input_channels
     from ..weights import read_network, set_parameters
 
     spec, params = specs.parse_model(model, classes), None
     if weights:
         spec, params = read_network(weights, model, classes)
-    channels = params["0.weight"].shape[1] if params else 1 if spec.family == "d2l" else 3
-    shape = layers.parse_shape(text or f"1,{channels},224,224")
+    channels = input_channels(spec, params) if params else 1 if spec.family == "d2l" else 3
+    size = "32,32" if spec.family == specs.CIFAR else "224,224"
+    shape = layers.parse_shape(text or f"1,{channels},{size}")
     npx.set_np()
     net = models.build(spec)
     if params:
@@ -34,7 +36,10 @@ def _built(model, text, classes, weights):
 def shapes(model, shape, classes, weights):
     """Walk an input through MODEL layer by layer, as the chapter does.
 
-    MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras or @keras2016 behind it.
+    MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras, @keras2016 or @v2
+    (pre-activation) behind it, from 50 on @slim or @slim_fc (article 003); plain18 to plain152 without shortcuts;
+    cifar_resnet20, 32, 44, 56, 110 or any 6n + 2; cifar_plain20 and so on. At the end, :A (zero padding), :B (projection
+    where the shape changes), :C (projection everywhere) or :none replaces the shortcut: resnet34@torchvision:A.
     """
     from .. import shapes as layers
 
@@ -49,7 +54,10 @@ def shapes(model, shape, classes, weights):
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 @options.weights
 def summary(model, shape, classes, depth, style, weights):
-    """Output shape, parameters, multiply-adds and output bytes of every layer of MODEL."""
+    """Output shape, parameters, multiply-adds and output bytes of every layer of MODEL.
+
+    MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision, plain34 or cifar_resnet56:B.
+    """
     from .. import shapes as layers
 
     net, shape = _built(model, shape, classes, weights)
@@ -71,8 +79,6 @@ def summary(model, shape, classes, depth, style, weights):
                    f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {shape[0]} picture(s)")
 
 
-
-
 @click.command()
 @click.argument("models", nargs=-1, metavar="A B")
 @click.option("--weights", metavar="FILE", help="Instead of A and B: say which network a weight file holds.")
@@ -83,7 +89,8 @@ def summary(model, shape, classes, depth, style, weights):
 def reconcile(models, weights, shape, style, full, save):
     """Say in which layers the networks A and B differ, in what, and by how many parameters and multiply-adds.
 
-    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras.
+    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
+    gluon-resnet shapes --help.
     """
     from .. import shapes as layers
     from ..reconcile import as_text, compare
@@ -106,3 +113,19 @@ def reconcile(models, weights, shape, style, full, save):
 
         draw(comparison, save)
         click.echo(f"picture in {save}", err=style == "csv")
+
+
+@click.command()
+@click.option("--cifar", is_flag=True, help="The CIFAR networks of the paper's Table 6 instead.")
+@click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+def table1(cifar, style):
+    """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds beside the paper's."""
+    from .. import table1 as paper
+
+    table = paper.cifar_table() if cifar else paper.table1()
+    if style == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif style == "json":
+        click.echo(json.dumps(table.to_dict("records"), indent=2))
+    else:
+        click.echo((paper.cifar_text if cifar else paper.as_text)(table))
