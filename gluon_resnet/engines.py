@@ -7,25 +7,34 @@
 Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as one.
 """
 from .errors import BackendError, ModelError
-from .layout import layout
+from .layout import input_channels, layout
 
 ENGINES = ("gluon", "byhand", "onnx")
 
 
 def watched_layers(plan):
-    """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum."""
-    names = ["0", "2", "3"]  # the stem's batch norm is shown with its ReLU, as layer 2
+    """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum.
+
+    The stem's batch norm is shown with its ReLU, a child of its own.
+    """
+    places = plan.places
+    names = [places[kind] for kind in ("input_norm", "stem", "stem_relu", "max_pool") if kind in places]
     for stage in plan.stages:
         for block in stage:
-            for pair in (*block.body, block.shortcut or ()):
-                names += [layer.name for layer in pair if layer is not None]
-            names.append(block.name)
-    return [*names, str(4 + len(plan.stages)), plan.classifier.name]
+            names += [layer.name for layer in block.layers()] + [block.name]
+    return names + [places[kind] for kind in ("final_norm", "final_relu", "average_pool", "classifier")
+                    if kind in places]
+
+
+def shown_as(plan, layer):
+    """The watched layer in which the output of ``layer`` shows: itself, but the stem's batch norm shows as its ReLU."""
+    return plan.places["stem_relu"] if layer == plan.places.get("stem_norm") else layer
 
 
 def _with_relu(plan):
-    """Names of the batch norms inside blocks that a ReLU follows: all of a block's body but the last."""
-    return {norm.name for stage in plan.stages for block in stage for _, norm in block.body[:-1]}
+    """Names of the batch norms inside blocks that a ReLU follows: all but the body's last; pre-activated all."""
+    return {norm.name for stage in plan.stages for block in stage
+            for _, norm in (block.body if block.preactivation else block.body[:-1])}
 
 
 class GluonEngine:
@@ -38,7 +47,7 @@ class GluonEngine:
         from .models import build
         from .weights import set_parameters
 
-        self.mx, self.device, self.plan = mx, try_gpu(), layout(spec, params["0.weight"].shape[1])
+        self.mx, self.device, self.plan = mx, try_gpu(), layout(spec, input_channels(spec, params))
         self.array = mx.np.array if mx.util.is_np_array() else mx.nd.array
         self.params, self.net = params, build(spec)
         self.net.initialize(ctx=self.device)
@@ -62,9 +71,7 @@ class GluonEngine:
         with watched(self.net, [blocks[name] for name in names]) as seen:
             self.net(self._input(X)).wait_to_read()
         outputs = {id(block): Y for block, _, Y in seen}
-        found = {name: outputs[id(blocks[name])].asnumpy() for name in names}
-        last = str(4 + len(self.plan.stages))
-        return {**found, last: found[last].reshape(len(X), -1)}
+        return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
     def gradients(self, X, y):
         """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,), batch norm as in inference.
@@ -72,24 +79,28 @@ class GluonEngine:
         In float64, where no ReLU is so near its edge that rounding decides. Through ``use_global_stats``: what
         ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not the gradient.
         """
-        from .blocks import BatchNorm
+        from .blocks import blocks_by_name
         from .models import build
         from .weights import set_parameters
 
-        net = build(self.plan.spec)
+        nn, net = self.mx.gluon.nn, build(self.plan.spec)
         net.initialize(ctx=self.device)
         net.cast("float64")
         X = self.array(X, ctx=self.device, dtype="float64")
         with self.mx.autograd.predict_mode():
             net(X)
         set_parameters(net, self.params)
-        net.apply(lambda block: block._kwargs.update(use_global_stats=True) if isinstance(block, BatchNorm) else None)
+        for block in blocks_by_name(net).values():
+            if isinstance(block, nn.BatchNorm):
+                block._kwargs.update(use_global_stats=True)
+            elif isinstance(block, nn.Dropout):
+                block._rate = 0
         loss_function = self.mx.gluon.loss.SoftmaxCrossEntropyLoss()
         with self.mx.autograd.record():
             loss = loss_function(net(X), self.array(y, ctx=self.device, dtype="float64")).mean()
         loss.backward()
         return {name: param.grad().asnumpy() for name, param in net._collect_params_with_prefix().items()
-                if param.grad_req != "null"}
+                if param.grad_req != "null" and name not in self.plan.fixed()}
 
 
 class ByhandEngine:
@@ -98,8 +109,8 @@ class ByhandEngine:
     def __init__(self, spec, params):
         from .byhand import ResNet
 
-        self.plan = layout(spec, params["0.weight"].shape[1])
-        self.net = ResNet(spec, params, in_channels=params["0.weight"].shape[1])
+        self.plan = layout(spec, input_channels(spec, params))
+        self.net = ResNet(spec, params, in_channels=input_channels(spec, params))
         self._folded = None
 
     def logits(self, X):
@@ -133,8 +144,8 @@ class OnnxEngine:
                                f"-c constraints.txt") from None
         from .onnx_graph import to_onnx
 
-        self.runtime, self.plan = onnxruntime, layout(spec, params["0.weight"].shape[1])
-        self.model = to_onnx(spec, params, in_channels=params["0.weight"].shape[1])
+        self.runtime, self.plan = onnxruntime, layout(spec, input_channels(spec, params))
+        self.model = to_onnx(spec, params, input_channels(spec, params))
         self.session = self._start(self.model)
 
     def _start(self, model):
@@ -150,21 +161,32 @@ class OnnxEngine:
         """{layer name: array} of every layer of :func:`watched_layers`."""
         import onnx
 
+        from .onnx_graph import OUTPUT
+
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
-        names = [name for name in watched_layers(self.plan)[:-1]]
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-        values = self._start(model).run(None, {"input": X})
-        return _shown(dict(zip([self.plan.classifier.name, *names], values)), self.plan)
+        names = watched_layers(self.plan)
+        if self.plan.spec.head == "dense":  # the classifier's value is called "logits" where nothing follows it
+            asked = [*names[:-1], OUTPUT]
+        else:
+            asked = names
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in asked if name != OUTPUT)
+        return _shown(dict(zip(names, self._start(model).run(asked, {"input": X}))), self.plan)
 
 
 def _shown(found, plan):
-    """Only the watched layers, in order, with the ReLU behind the batch norms that have one, pooled features flat."""
+    """Only the watched layers, in order, with the ReLU behind the batch norms that have one, vectors flat."""
     import numpy
 
-    with_relu, last = _with_relu(plan), str(4 + len(plan.stages))
-    shown = {name: numpy.maximum(found[name], 0) if name in with_relu else found[name] for name in watched_layers(plan)}
-    return {**shown, last: shown[last].reshape(len(shown[last]), -1)}
+    with_relu = _with_relu(plan)
+    return _flat({name: numpy.maximum(found[name], 0) if name in with_relu else found[name]
+                  for name in watched_layers(plan)}, plan)
+
+
+def _flat(found, plan):
+    """``found`` with pooled features and logits as (N, C)."""
+    ends = plan.places["average_pool"], plan.classifier.name
+    return {**found, **{name: found[name].reshape(len(found[name]), -1) for name in ends}}
 
 
 def make_engine(name, spec, params):

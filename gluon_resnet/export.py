@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from . import onnx_graph
 from .errors import ExportError
-from .layout import layout
+from .layout import input_channels, layout
 from .runs import written_whole
 from .weights.names import names
 
@@ -113,7 +113,7 @@ def export_onnx(net, path):
     """
     path, params = Path(path), parameters(net)
     _check_precision(net)
-    in_channels = params["0.weight"].shape[1]
+    in_channels = input_channels(net.spec, params)
     with _writing(path) as temporary:
         model = onnx_graph.to_onnx(net.spec, params, in_channels)
         onnx.save(model, str(temporary))
@@ -135,7 +135,7 @@ def export_safetensors(net, path):
     compared bit by bit. Raises ExportError as :func:`export_onnx` does.
     """
     path, params = Path(path), parameters(net)
-    described = layout(net.spec, params["0.weight"].shape[1])
+    described = layout(net.spec, input_channels(net.spec, params))
     onnx_graph.check_params(described.params(), params)
     tensors = {key: params[name] for name, (key, _) in names("torchvision", described).items()}  # no axes to turn
     with _writing(path) as temporary:

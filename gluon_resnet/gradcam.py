@@ -1,12 +1,12 @@
-"""Where a network looked: Grad-CAM, the gradient of a class's score at the output of the last stage.
+"""Where a network looked: Grad-CAM, the gradient of a class's score at the last feature maps, those that are averaged.
 
     engine = make_engine("gluon", run.spec, run.params)
     seen = grad_cam(engine.net, X)                          # X (N, C, H, W) float32
     seen.maps[0], seen.classes[0]                           # (H / 32, W / 32) from 0 up, the class predicted
     heat = enlarge(seen.maps[0], 224, 224)                  # (224, 224) from 0 to 1
 
-Selvaraju et al., arXiv 1610.02391, equations 1 and 2. Behind the last stage these networks have only the mean over the
-picture and one dense layer, so the map is that of CAM (Zhou et al., arXiv 1512.04150), divided by the number of places.
+Selvaraju et al., arXiv 1610.02391, equations 1 and 2. Behind these maps networks have only the mean over the picture
+and one linear layer, so the map is that of CAM (Zhou et al., arXiv 1512.04150), divided by the number of places.
 """
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ import cv2
 import numpy
 
 from .errors import ConfigError
+from .layout import children
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,34 @@ def grad_cam(net, X, classes=None):
 
     array = mx.np.array if mx.util.is_np_array() else mx.nd.array
     device = next(iter(net.collect_params().values())).list_ctx()[0]
-    *body, pool, dense = net
+    body, head = _halves(net)
     A = array(X, ctx=device)  # (N, C, H, W)
     for layer in body:
         A = layer(A)
     A = A.detach()  # (N, K, h, w), K feature maps
-    logits = dense(pool(A)).asnumpy()  # (N, num_classes)
+    logits = head(A).asnumpy()  # (N, num_classes)
     chosen = _chosen(classes, logits)
     A.attach_grad()
     with mx.autograd.record(train_mode=False):
-        score = (dense(pool(A)) * array(numpy.eye(logits.shape[1], dtype="float32")[chosen], ctx=device)).sum()
+        score = (head(A) * array(numpy.eye(logits.shape[1], dtype="float32")[chosen], ctx=device)).sum()
     score.backward()
     alpha = A.grad.asnumpy().mean(axis=(2, 3))  # (N, K), equation 1
     maps = numpy.maximum(numpy.einsum("nk,nkhw->nhw", alpha, A.asnumpy()), 0)  # (N, h, w), equation 2
     return ClassMaps(maps, chosen, logits)
+
+
+def _halves(net):
+    """(the layers up to the last feature maps, the function from there to the classes' scores (N, num_classes))."""
+    kinds = children(net.spec)
+    split = kinds.index("average_pool")
+    # article 003's head has a ReLU behind the scores, through which those below 0 would have no gradient
+    layers = [layer for kind, layer in zip(kinds, net) if kind not in ("head_relu", "dropout")]
+
+    def head(A):
+        for layer in layers[split:]:
+            A = layer(A)
+        return A
+    return layers[:split], head
 
 
 def _chosen(classes, logits):

@@ -46,7 +46,12 @@ CAFFE = Preparation(None, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=
 PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 
 #: family -> how its published weights were trained to see pictures
-PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN}
+PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN,
+                "v2": IMAGENET,
+                # no weights of article 003's networks are published
+                "slim": PLAIN, "slim_fc": PLAIN, "narrow": replace(PLAIN, resize=None, crop=28),
+                # the CIFAR-10 checkpoints in wide use were trained on pictures of 32x32 scaled by ImageNet's numbers
+                "cifar": replace(IMAGENET, resize=None, crop=32)}
 
 
 class _WholeFilesOnly:
@@ -139,5 +144,8 @@ def normalize(seen, preparation, in_channels=3):
         seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
     elif preparation.bgr:
         seen = seen[:, :, ::-1]
-    values = (seen.astype(numpy.float32) * preparation.scale - numpy.float32(preparation.mean)) / numpy.float32(preparation.std)
+    mean, std = (numpy.float32(numbers) for numbers in (preparation.mean, preparation.std))
+    if in_channels == 1:
+        mean, std = mean.mean(), std.mean()
+    values = (seen.astype(numpy.float32) * preparation.scale - mean) / std
     return numpy.ascontiguousarray(values.transpose(2, 0, 1), dtype=numpy.float32)

@@ -12,9 +12,9 @@ from typing import Optional
 import numpy
 import pandas as pd
 
-from .engines import watched_layers
+from .engines import shown_as
 from .errors import ConfigError, ModelError
-from .layout import layout
+from .layout import input_channels, layout
 
 PLANTED = 1.05  # the factor on one channel of a planted layer
 COLUMNS = ["layer", "kind", "shape", "largest", "absolute", "relative", "past"]
@@ -68,23 +68,27 @@ def look(a, b, X, tolerance=1e-4, gradients=False, y=None):
 def plant(spec, params, layer):
     """A copy of ``params`` in which one channel of ``layer`` is 5 % too large; ModelError where there is no such layer.
 
-    It is the channel with the largest weights: a convolution's filter, a batch norm's scale, a class of the classifier.
+    It is the channel with the largest weights: a convolution's filter, a batch norm's scale (where that is fixed at 1,
+    its running variance), a class of the classifier.
     """
-    plan = layout(spec, params["0.weight"].shape[1])
+    plan = layout(spec, input_channels(spec, params))
     known = [one.name for one in plan.layers()]
     if layer not in known:
         raise ModelError(f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} ... "
                          f"{known[-1]}")
     name = f"{layer}.weight" if f"{layer}.weight" in params else f"{layer}.gamma"
+    factor = PLANTED
+    if name in plan.fixed():
+        name, factor = f"{layer}.running_var", PLANTED ** -2  # divided by its root
     damaged = params[name].copy()
     channel = int(abs(damaged).reshape(len(damaged), -1).sum(axis=1).argmax())
-    damaged[channel] *= PLANTED
+    damaged[channel] *= factor
     return {**params, name: damaged}
 
 
 def shows_first(spec, layer):
-    """Name of the first watched layer in which damage to ``layer`` shows: itself, but the stem's batch norm shows as "2"."""
-    return layer if layer in watched_layers(layout(spec)) else "2"
+    """Name of the first watched layer in which damage to ``layer`` shows: itself, but ResNet-18's "1" shows as "2"."""
+    return shown_as(layout(spec), layer)
 
 
 def as_text(found, every=False):

@@ -73,7 +73,8 @@ def frozen_prefixes(plan, count):
     """How the names of the stem's and the first ``count`` - 1 stages' parameters begin; ConfigError for more than there are."""
     if not 0 <= count <= len(plan.stages) + 1:
         raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage")
-    return ["0.", "1."] + [f"{4 + stage}." for stage in range(count - 1)]
+    kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
+    return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 
 
 def _freeze_norms(net, recipe, frozen):

@@ -7,9 +7,10 @@
 
 Layers are matched by stage, block and position, so networks of different depth can be compared, too. Parameters are the
 trainable ones; multiply-adds are counted for one picture as in shapes.py (convolutions and the classifier, padding
-included; Table 1 of He et al., arXiv 1512.03385). The rows sum to the differences of the totals exactly.
+included; Table 1 of He et al., arXiv 1512.03385). The rows sum to the differences of the totals exactly. Shortcuts
+without parameters and plain blocks, which have none, are layers, too; an identity is not.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 import pandas as pd
@@ -17,17 +18,18 @@ import pandas as pd
 from tabulate import tabulate
 
 from .errors import ShapeError
-from .layout import Conv, layout
+from .layout import Conv, children, layout
 from .specs import ResNetSpec
 
 COLUMNS = ["layer", "what", "a", "b", "parameters", "multiply_adds"]
 NUMBERS = COLUMNS[-2:]
 HEAD = 99  # behind every stage; as a place inside a block: the shortcut, its batch norm next
+EXTRA = -1  # as a place in the stem and the head: the batch norm in front of the picture, and behind the last stage
 
 #: What explains a difference of a layer's numbers: the first of these in which the layer differs.
 CAUSES = {
-    "parameters": ("only in a", "only in b", "shortcut", "batch norm", "kernel", "in channels", "channels", "classes",
-                   "bias"),
+    "parameters": ("only in a", "only in b", "shortcut", "input norm", "final norm", "batch norm", "kernel",
+                   "in channels", "channels", "classes", "bias", "scale"),
     "multiply_adds": ("only in a", "only in b", "shortcut", "kernel", "in channels", "channels", "classes", "stride",
                       "padding", "input size"),
 }
@@ -96,9 +98,25 @@ def _conv(conv, size, name=None):
     return Layer(name or conv.name, text, traits, parameters, weights * out[0] * out[1]), out
 
 
-def _norm(norm, name=None):
-    return Layer(name or norm.name, f"batch norm {norm.channels}",
-                 {"channels": str(norm.channels), "eps": str(norm.eps)}, 2 * norm.channels)
+def _norm(norm, name=None, **traits):
+    traits = {**traits, "channels": str(norm.channels), "eps": str(norm.eps), "scale": "learned" if norm.scale else "1"}
+    return Layer(name or norm.name, f"batch norm {norm.channels}", traits, (norm.scale + norm.shift) * norm.channels)
+
+
+def _shortcut(layers, where, block, size):
+    """Add what stands beside the body: nothing for an identity, without parameters for option A and plain blocks."""
+    place, name = (*where, HEAD), f"{block.name}.shortcut"
+    if block.shortcut is not None:
+        conv, norm = block.shortcut
+        layer, _ = _conv(conv, size, f"{name}.conv")
+        layers[place] = replace(layer, traits={"shortcut": "projection", **layer.traits})
+        if norm is not None:
+            layers[(*where, HEAD + 1)] = _norm(norm, f"{name}.bn")
+    elif block.pad is not None:
+        kind = "zero padding" if block.pad.before or block.pad.after else "subsampling"
+        layers[place] = Layer(name, kind, {"shortcut": kind, "stride": str(block.pad.stride)}, 0)
+    elif not block.adds:
+        layers[place] = Layer(name, "no shortcut", {"shortcut": "none"}, 0)
 
 
 def _block(layers, where, block, size):
@@ -106,68 +124,100 @@ def _block(layers, where, block, size):
     out = size
     for i, (conv, norm) in enumerate(block.body):
         layers[(*where, 2 * i)], out = _conv(conv, out)
-        layers[(*where, 2 * i + 1)] = _norm(norm)
-    if block.shortcut is not None:
-        conv, norm = block.shortcut
-        layers[(*where, HEAD)], _ = _conv(conv, size, f"{block.name}.shortcut.conv")
         if norm is not None:
-            layers[(*where, HEAD + 1)] = _norm(norm, f"{block.name}.shortcut.bn")
+            side = "in front" if block.preactivation else "behind"
+            layers[(*where, 2 * i + 1)] = _norm(norm, **{"batch norm": side})
+    _shortcut(layers, where, block, size)
     return out
+
+
+def _stem(layers, described, size):
+    """Add the stem's layers; the size of its output."""
+    conv, norm = described.stem
+    if described.input_norm is not None:
+        layers[(0, 0, EXTRA)] = _norm(described.input_norm, role="input norm")
+    layers[(0, 0, 0)], size = _conv(conv, size)
+    if norm is not None:
+        layers[(0, 0, 1)] = _norm(norm, **{"batch norm": "behind"})
+    padding = described.pool_padding
+    if padding is None:
+        return size
+    name, channels = described.places["max_pool"], conv.out_channels
+    _, size = _conv(Conv(name, channels, channels, 3, 2, padding, False), size)
+    layers[(0, 0, 2)] = Layer(name, "max pool 3x3", {"padding": str(padding)}, 0)
+    return size
+
+
+def _head(layers, described):
+    """Add what stands behind the last stage."""
+    if described.final_norm is not None:
+        layers[(HEAD, 0, EXTRA)] = _norm(described.final_norm, role="final norm")
+    head, spec = described.classifier, described.spec
+    kind = {"dense": "dense", "conv": "conv 1x1", "dense_dropout": "dense, ReLU, dropout"}[spec.head]
+    channels = spec.stage_channels[-1]
+    weights = channels * spec.num_classes
+    layers[(HEAD, 0, 0)] = Layer(head.name, f"{kind} {channels} to {spec.num_classes}",
+                                 {"head": kind, "in channels": str(channels), "classes": str(spec.num_classes)},
+                                 weights + spec.num_classes, weights)
 
 
 def network(spec, in_channels=3, size=(224, 224)):
     """The :class:`Network` of ``spec`` for pictures of ``size`` (height, width); ShapeError if they are too small."""
-    described = layout(spec, in_channels)
-    conv, norm = described.stem
-    layers = {}
-    layers[(0, 0, 0)], size = _conv(conv, size)
-    layers[(0, 0, 1)] = _norm(norm)
-    _, out = _conv(Conv("3", norm.channels, norm.channels, 3, 2, described.pool_padding, False), size)
-    layers[(0, 0, 2)] = Layer("3", "max pool 3x3", {"padding": str(described.pool_padding)}, 0)
+    described, layers = layout(spec, in_channels), {}
+    out = _stem(layers, described, size)
     for s, stage in enumerate(described.stages, 1):
         for b, block in enumerate(stage):
             out = _block(layers, (s, b), block, out)
-    head = described.classifier
-    weights = head.in_units * head.units
-    layers[(HEAD, 0, 0)] = Layer(head.name, f"dense {head.in_units} to {head.units}",
-                                 {"in channels": str(head.in_units), "classes": str(head.units)},
-                                 weights + head.units, weights)
+    _head(layers, described)
     return Network(spec, layers)
 
 
 def _differences(a, b):
     """[(what, value in a, value in b)] of two layers in one place."""
+    kinds = [layer.traits.get("shortcut") for layer in (a, b)]
+    if kinds[0] != kinds[1]:
+        return [("shortcut", *kinds)]
     # Where the work is the same, another input size is only the other side of a stride that sits elsewhere.
     same_work = a.multiply_adds == b.multiply_adds
     return [(name, a.traits[name], b.traits[name]) for name in a.traits
             if a.traits[name] != b.traits[name] and not (name == "input size" and same_work)]
 
 
-def _missing(a, b, key, blocks):
+def shortcut(net, where):
+    """What stands beside the body of block ``where`` (stage, block): identity, projection, zero padding and so on."""
+    layer = net.layers.get((*where, HEAD))
+    return "identity" if layer is None else layer.traits["shortcut"]
+
+
+def _missing(a, b, key, nets):
     """[(what, value in a, value in b)] where one of the two networks has no layer at ``key``."""
-    layer = a or b
-    if key[2] >= HEAD and all(key[:2] in each for each in blocks):
-        conv_in_both = layer.name.endswith(".bn") and all((*key[:2], HEAD) in each[key[:2]] for each in blocks)
-        what, values = ("batch norm", ("no", "yes")) if conv_in_both else ("shortcut", ("identity", "projection"))
-    else:
-        what, values = f"only in {'a' if a else 'b'}", ("-", layer.text)
-    return [(what, *(values[::-1] if a else values))]
-
-
-def _blocks(net):
-    found = {}
-    for key in net.layers:
-        found.setdefault(key[:2], []).append(key)
-    return found
+    layer, (stage, block, place) = a or b, key
+    kinds = [shortcut(net, key[:2]) for net in nets] if all((stage, block, 0) in net.layers for net in nets) else None
+    has_norm = ("yes", "no") if a else ("no", "yes")
+    if kinds and place >= HEAD and kinds[0] != kinds[1]:
+        return [("shortcut", *kinds)]
+    if "role" in layer.traits:
+        return [(layer.traits["role"], *has_norm)]
+    if "eps" in layer.traits and all((stage, block, place - 1) in net.layers for net in nets):
+        return [("batch norm", *has_norm)]
+    return [("only in a", layer.text, "-") if a else ("only in b", "-", layer.text)]
 
 
 def differences(a, b):
     """{(stage, block, place): [(what, value in a, value in b)]} for every layer in which two Networks differ."""
-    found, blocks = {}, (_blocks(a), _blocks(b))
+    found = {}
     for key in sorted({*a.layers, *b.layers}):
         one, other = a.layers.get(key), b.layers.get(key)
-        found[key] = _differences(one, other) if one and other else _missing(one, other, key, blocks)
+        found[key] = _differences(one, other) if one and other else _missing(one, other, key, (a, b))
     return {key: value for key, value in found.items() if value}
+
+
+def _name(a, b, key):
+    """The layer's name in a; one that only b has is called "b's ..." where b counts its children differently."""
+    if key in a.layers:
+        return a.layers[key].name
+    name = b.layers[key].name
+    return name if children(a.spec) == children(b.spec) else f"b's {name}"
 
 
 def _minus(b, a, number):
@@ -183,7 +233,7 @@ def compare(spec_a, spec_b, in_channels=3, size=(224, 224)):
     rows = []
     for key, found in differences(a, b).items():
         one, other = a.layers.get(key), b.layers.get(key)
-        rows.append(((one or other).name, *(", ".join(part) for part in zip(*found)),
+        rows.append((_name(a, b, key), *(", ".join(part) for part in zip(*found)),
                      *(_minus(other, one, number) for number in NUMBERS)))
     table = pd.DataFrame(rows, columns=COLUMNS).astype({number: "int64" for number in NUMBERS})
     return Comparison(a, b, (in_channels, *size), table)
@@ -210,7 +260,7 @@ def groups(comparison, most=3):
             values = ["", ""] if what.startswith("only") or len(pairs[what]) > most else values
             row = rows.setdefault((what, *values), {"what": what, "a": values[0], "b": values[1], "layers": [],
                                                     "parameters": 0, "multiply_adds": 0})
-            row["layers"].append((one or other).name)
+            row["layers"].append(_name(a, b, key))
             for number in NUMBERS:
                 row[number] += _minus(other, one, number) if causes[number] == what else 0
     table = [{**row, "layers": len(row["layers"]), "where": _where(row["layers"])} for row in rows.values()]

@@ -13,18 +13,21 @@ from matplotlib.patches import Patch, Rectangle
 
 from .errors import RunError
 from .plots import as_png
-from .reconcile import HEAD, NUMBERS, differences
+from .reconcile import EXTRA, HEAD, NUMBERS, differences
 from .runs import written_whole
 
 SHAPE = "kernel or channels"
 COLOURS = {"bias": "#9ecae1", "eps": "#a1d99b", "stride": "#fdae6b", "padding": "#f7a8c4", "batch norm": "#c5b0d5",
-           "shortcut": "#dbb896", SHAPE: "#ffe27a", "input size": "#c4c4c4", "only in one": "#f4827b"}
+           "shortcut": "#dbb896", SHAPE: "#ffe27a", "input size": "#c4c4c4", "scale": "#9edae5", "head": "#e7cb94",
+           "only in one": "#f4827b"}
 CELL, GAP = 1.0, 0.55  # width of a cell, and of the space between the networks
 
 
 def _kind(what):
     if what.startswith("only"):
         return "only in one"
+    if what in ("input norm", "final norm"):
+        return "batch norm"
     return SHAPE if what in ("kernel", "in channels", "channels", "classes") else what
 
 
@@ -54,7 +57,9 @@ def _label(layer, kinds):
                           *(["bias"] if traits["bias"] == "yes" else []),
                           *([f"of {traits['input size']}"] if "input size" in kinds else [])])
     if "eps" in traits:
-        return f"bn, eps {traits['eps']}"
+        return f"bn, eps {traits['eps']}" + ("" if traits["scale"] == "learned" else ", no scale")
+    if "shortcut" in traits:
+        return layer.text + (", /2" if traits.get("stride") == "2" and layer.text != "subsampling" else "")
     return f"max 3x3, /2, pad {traits['padding']}" if "padding" in traits else layer.text
 
 
@@ -70,6 +75,22 @@ def _cell(axes, x, y, height, text, kinds, width=CELL, there=True):
               color="black" if there else "0.3")
 
 
+def _slot(stage, place, slots):
+    """(column, 0 above or 1 below) of a layer: the pairs of the body from left to right, the shortcut's last."""
+    if place == EXTRA:
+        return (2 if stage == 0 else 1), 0
+    return (slots - 1, place - HEAD) if place >= HEAD else divmod(place, 2)
+
+
+def _blocks_name(comparison, stage, first, last):
+    """The blocks' names, such as "4.0 to 4.2", without the stage's number where the two networks count differently."""
+    numbers = {layer.name.partition(".")[0] for net in (comparison.a, comparison.b)
+               for key, layer in net.layers.items() if key[0] == stage}
+    begin = f"{numbers.pop()}." if len(numbers) == 1 else "block "
+    end = begin if begin != "block " else ""
+    return f"{begin}{first}" + (f" to {end}{last}" if last > first else "")
+
+
 def _draw_block(axes, x, y, net, where, found, slots):
     """The layers of block ``where`` (stage, block) of one network, and what it lacks of the other's; y is its top."""
     y += .06
@@ -77,14 +98,16 @@ def _draw_block(axes, x, y, net, where, found, slots):
         _cell(axes, x, y, .88, "no such block", [], slots * CELL, there=False)
         return
     stage, identity = where[0], where[0] not in (0, HEAD) and (*where, HEAD) not in net.layers
+    bare = not identity and stage not in (0, HEAD) and "kernel" not in net.layers[(*where, HEAD)].traits
     for key in sorted({*net.layers, *found}):
         place = key[2]
-        if key[:2] != where or (identity and place >= HEAD):
+        if key[:2] != where or (identity and place >= HEAD) or (bare and place > HEAD):
             continue
-        slot, below = (slots - 1, place - HEAD) if place >= HEAD else divmod(place, 2)
+        slot, below = _slot(stage, place, slots)
         layer = net.layers.get(key)
         kinds = list(dict.fromkeys(_kind(what) for what, *_ in found.get(key, [])))
-        whole = stage == HEAD or (stage, place) == (0, 2)  # classifier and pooling have no batch norm below them
+        # these have no batch norm below them: classifier, pooling, a shortcut without parameters
+        whole = stage == HEAD or place == EXTRA or (stage, place) == (0, 2) or (bare and place == HEAD)
         _cell(axes, x + slot * CELL, y + .44 * below, .88 if whole else .44, _label(layer, kinds) if layer else "none",
               kinds, there=layer is not None)
     if identity:
@@ -102,7 +125,7 @@ def _draw_networks(axes, comparison, rows, found):
         for y, (stage, first, _) in enumerate(rows):
             _draw_block(axes, x, y, net, (stage, first), found, slots)
     for y, (stage, first, last) in enumerate(rows):
-        blocks = f"{stage + 3}.{first}" + (f" to {stage + 3}.{last}" if last > first else "")
+        blocks = _blocks_name(comparison, stage, first, last) if 0 < stage < HEAD else ""
         name = {0: "stem", HEAD: "head"}.get(stage, f"stage {stage}\n{blocks}")
         axes.text(-.08, y + .5, name, ha="right", va="center", fontsize=7.5)
     axes.set(xlim=(-.75, starts[1] + slots * CELL + .05))

@@ -13,6 +13,7 @@ from typing import Tuple
 from .config import make
 from .errors import ConfigError, RunError, WeightsError
 from .images import IMAGENET, PREPARATIONS, Preparation
+from .layout import input_channels
 from .specs import ResNetSpec
 
 PICTURES, FASHION_MNIST = "pictures", "fashion-mnist"
@@ -40,7 +41,7 @@ class RunNetwork:
     @property
     def in_channels(self):
         """Channels of a picture: 3, and 1 of Fashion-MNIST's."""
-        return self.params["0.weight"].shape[1]
+        return input_channels(self.spec, self.params)
 
 
 def read_config(path):

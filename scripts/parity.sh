@@ -22,7 +22,7 @@ fi
 export GLUON_RESNET_PARITY
 export TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=
 # one library at a time, so that the disk never holds two
-for library in ${*:-keras keras2 pytorch gluoncv}; do
+for library in ${*:-keras keras2 pytorch cifar gluoncv}; do
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"
     case $library in
         keras)
@@ -30,8 +30,9 @@ for library in ${*:-keras keras2 pytorch gluoncv}; do
             "$folder/bin/python" scripts/parity/keras_split.py "$GLUON_RESNET_PARITY/keras/split.json" ;;
         keras2) "$folder/bin/python" scripts/parity/keras2_networks.py "$GLUON_RESNET_PARITY" ;;
         pytorch) "$folder/bin/python" scripts/parity/pytorch.py "$GLUON_RESNET_PARITY" ;;
+        cifar) "$folder/bin/python" scripts/parity/cifar.py "$GLUON_RESNET_PARITY" ;;
         gluoncv) "$main/bin/python" scripts/parity/gluoncv_zoo.py "$GLUON_RESNET_PARITY" ;;
-        *) echo "parity.sh: no library $library: expected keras, keras2, pytorch, gluoncv" >&2; exit 2 ;;
+        *) echo "parity.sh: no library $library: expected keras, keras2, pytorch, cifar, gluoncv" >&2; exit 2 ;;
     esac
     "$main/bin/python" -m pytest -q -m parity tests/parity -k "$library- or of_$library"
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"

@@ -28,7 +28,7 @@ def lively_params(spec, in_channels=3, seed=1):
     The last batch norm of each body is weak, as in a trained network: otherwise the sums grow until softmax is 0 or 1.
     """
     described = layout(spec, in_channels)
-    last = {f"{block.body[-1][1].name}.gamma" for stage in described.stages for block in stage}
+    last = {f"{block.body[-1][1].name}.gamma" for stage in described.stages for block in stage if block.body[-1][1]}
     params, random = byhand.random_params(described, "float64", seed), numpy.random.RandomState(seed)
     for key, value in params.items():
         if key.endswith(("gamma", "running_var")):
@@ -56,7 +56,7 @@ def gluons_gradients(net, X, y, dtype, training):
         loss = gluon.loss.SoftmaxCrossEntropyLoss()(logits, nd.array(y)).mean()
     loss.backward(train_mode=training)
     return logits.asnumpy(), {key: param.grad().asnumpy() for key, param in net._collect_params_with_prefix().items()
-                              if param.grad_req != "null"}
+                              if param.grad_req != "null" and key not in layout(net.spec).fixed()}
 
 
 def batch(count=2, size=64, seed=0):

@@ -12,10 +12,10 @@ from matplotlib.image import imread
 
 import gluon_resnet as gr
 from gluon_resnet.errors import RunError, ShapeError
-from gluon_resnet.layout import layout
+from gluon_resnet.layout import children, layout
 from gluon_resnet.reconcile import NUMBERS, as_text, compare, groups, network
 from gluon_resnet.reconcile_plot import draw, figure
-from gluon_resnet.specs import model_names, parse_model
+from gluon_resnet.specs import FAMILIES, model_names, parse_model
 
 #: Trainable parameters of every published row of references.md; the first row's pictures have one channel.
 PUBLISHED = {
@@ -33,7 +33,12 @@ MULTIPLY_ADDS = {
 PAIRS = [("resnet50@torchvision", "resnet50@keras"), ("resnet50@keras", "resnet50@keras2016"),
          ("resnet18", "resnet18@torchvision"), ("resnet18@torchvision", "resnet50@torchvision"),
          ("resnet50@mxnet", "resnet101@mxnet"), ("resnet50@torchvision", "resnet34"),
-         ("resnet18@keras2016", "resnet18@mxnet")]
+         ("resnet18@keras2016", "resnet18@mxnet"), ("cifar_resnet20:A", "cifar_resnet20:B"),
+         ("resnet50@slim", "resnet50@torchvision"), ("resnet50@v2", "resnet50@torchvision"), ("resnet18:C", "plain18"),
+         ("resnet50@slim_fc", "cifar_resnet20")]
+#: One network of every family, block and shortcut.
+SAMPLE = [*(f"resnet{depth}@{family}" for family in FAMILIES for depth in (18, 50)), "resnet50@slim",
+          "resnet50@slim_fc", "cifar_resnet20", "cifar_resnet32:B", "cifar_resnet20:C", "cifar_plain20", "resnet50@v2:A", "plain18@d2l"]
 
 
 def specs(a, b):
@@ -109,10 +114,51 @@ def test_a_missing_batch_norm_a_missing_shortcut_and_layers_of_one_network_only(
     assert [rows["layer"].iloc[0], rows["layer"].iloc[-1]] == ["6.6.conv1", "6.22.bn3"] and len(rows) == 17 * 6
 
 
+def test_shortcuts_by_hand():
+    def kinds(a, b, size=(32, 32)):
+        table = groups(compare(*specs(a, b), size=size))
+        return list(table[["what", "a", "b", "layers", *NUMBERS]].itertuples(index=False, name=None))
+    # a projection 16 to 32 on 16x16 and one 32 to 64 on 8x8, with scale and shift of its batch norm
+    weights, work = 16 * 32 + 32 * 64, 16 * 32 * 16 ** 2 + 32 * 64 * 8 ** 2
+    assert kinds("cifar_resnet20", "cifar_resnet20:B") == [
+        ("shortcut", "zero padding", "projection", 4, weights + 2 * (32 + 64), work)]
+    assert kinds("cifar_resnet20:B", "cifar_plain20") == [
+        ("shortcut", "identity", "none", 7, 0, 0),
+        ("shortcut", "projection", "none", 4, -weights - 2 * (32 + 64), -work)]
+    assert kinds("cifar_resnet20:B", "cifar_resnet20:C")[0][:4] == ("shortcut", "identity", "projection", 2 * 7)
+    rows = compare(*specs("cifar_resnet20", "cifar_plain20"), size=(32, 32)).table.set_index("layer")
+    assert list(rows.loc["4.0.shortcut"]) == ["shortcut", "zero padding", "none", 0, 0] and len(rows) == 9
+
+
+def test_article_003s_resnet50_against_torchvisions_by_hand():
+    found = groups(compare(*specs("resnet50@slim", "resnet50@torchvision")))
+    rows = {tuple(row[:3]): tuple(row[3:6]) for row in found.itertuples(index=False, name=None)}
+    assert rows["scale", "1", "learned"][:2] == (32, 2 * sum(n * w for n, w in zip((3, 4, 6, 3), (64, 128, 256, 512))))
+    assert rows["batch norm", "no", "yes"][0] == 1 + 16  # behind the stem and the blocks' last convolutions
+    assert rows["final norm", "yes", "no"] == (1, -2 * 2048, 0) and rows["head", "conv 1x1", "dense"] == (1, 0, 0)
+    assert rows["shortcut", "subsampling", "identity"] == (3, 0, 0)
+    assert rows["shortcut", "zero padding", "projection"][0] == 2 * 4
+    assert list(found[(found["what"] == "stride") & (found["a"] == "2")]["where"]) == ["2.2.conv2 3.3.conv2 4.5.conv2"]
+
+
+def test_pre_activation_is_a_batch_norm_in_front():
+    found = groups(compare(*specs("resnet18@torchvision", "resnet18@v2")))
+    rows = {tuple(row[:3]): tuple(row[3:6]) for row in found.itertuples(index=False, name=None)}
+    assert found.set_index("what").loc[["input norm", "final norm"], "where"].tolist() == ["b's 0", "b's 9"]
+    # a block's first norm is as wide as its input: half as wide where the channels double
+    assert rows["batch norm", "behind", "in front"] == (16, -2 * (64 + 128 + 256), 0)
+    assert rows["input norm", "no", "yes"] == (1, 0, 0) and rows["final norm", "no", "yes"] == (1, 2 * 512, 0)
+    assert rows["batch norm", "yes", "no"] == (3, -2 * (128 + 256 + 512), 0)
+
+
 @pytest.mark.parametrize("a, b", PAIRS)
 def test_the_other_way_round_every_number_is_negated(a, b):
     forth, back = (compare(*specs(*pair)) for pair in ((a, b), (b, a)))
-    assert list(forth.table["layer"]) == list(back.table["layer"])
+    names = [[name.replace("shortcut.conv", "shortcut") for name in each.table["layer"]] for each in (forth, back)]
+    if children(forth.a.spec) == children(forth.b.spec):  # otherwise the names are those of the first network
+        assert names[0] == names[1]
+    else:
+        assert names[0] != names[1] and len(names[0]) == len(names[1])
     assert (forth.table[NUMBERS] == -back.table[NUMBERS]).all().all()
     swapped = {"only in a": "only in b", "only in b": "only in a"}
     assert list(forth.table["what"].replace(swapped)) == list(back.table["what"])
@@ -127,10 +173,12 @@ def test_a_network_against_itself_is_an_empty_table(name):
     assert ": 0 of " in as_text(comparison, full=True).splitlines()[0]
 
 
-def test_every_pair_of_the_table_sums_exactly_and_every_layer_is_counted_once():
-    nets = {name: network(parse_model(name), size=(64, 64)) for name in model_names()}
-    for name, net in nets.items():  # the layout's own layers and the pooling
-        assert len(net.layers) == len(list(layout(net.spec).layers())) + 1
+def test_every_pair_of_a_sample_sums_exactly_and_every_layer_is_counted_once():
+    nets = {name: network(parse_model(name), size=(64, 64)) for name in SAMPLE}
+    for net in nets.values():  # the layout's own layers, the pooling and shortcuts without parameters
+        plan = layout(net.spec)
+        bare = sum(block.pad is not None or not block.adds for stage in plan.stages for block in stage)
+        assert len(net.layers) == len(list(plan.layers())) + net.spec.pool + bare
     for a, b in itertools.combinations(nets, 2):
         comparison = compare(*specs(a, b), size=(64, 64))
         expected = {number: nets[b].total(number) - nets[a].total(number) for number in NUMBERS}
@@ -176,6 +224,17 @@ def test_the_picture_marks_what_differs(tmp_path):
     draw(comparison, tmp_path / "differences.png")
     assert imread(str(tmp_path / "differences.png")).shape[2] == 4
     assert [file.name for file in tmp_path.iterdir()] == ["differences.png"]
+
+
+def test_the_picture_of_networks_whose_children_are_counted_differently():
+    picture = figure(compare(*specs("resnet50@slim", "resnet50@v2")))
+    texts = [text.get_text() for text in picture.axes[0].texts]
+    assert {"stage 2\nblock 1 to 2", "subsampling", "zero padding", "1x1, 512, /2"} <= set(texts)
+    assert "conv 1x1 2048 to 1000" in texts and "dense 2048 to 1000" in texts
+    assert texts.count("bn, eps 1e-05, no scale") == 1  # in front of v2's stem
+    texts = [text.get_text() for text in figure(compare(*specs("cifar_resnet20", "cifar_plain20"))).axes[0].texts]
+    assert texts.count("identity") == texts.count("no shortcut") - 2 == 3 and texts.count("zero padding, /2") == 2
+    assert "stage 1\n3.0 to 3.2" in texts
 
 
 def test_the_picture_of_two_equal_networks_has_no_colour():

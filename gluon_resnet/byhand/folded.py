@@ -13,11 +13,22 @@ BLAS:
   the kernel, into columns whose borders are zero from the start;
 - a projection's input is put below the last convolution's columns, its weight beside that one's: the product sums;
 - ReLU waits until the stem's pooling is done (max and ReLU commute) and works in place, as the identity's sum does.
+
+A batch norm with a ReLU behind it and a convolution behind that (the first of a pre-activated block, the one behind the
+last stage) folds into nothing, nor does one in front of a padded convolution: they stay, as scale * X + shift.
 """
 import numpy as np
 
 from ..errors import ShapeError
+from .params import norm_params
 from .plan import Plan
+
+
+def _line(bn, params):
+    """(scale (C,), shift (C,)) in float64 with which the batch norm ``bn`` is scale * X + shift."""
+    gamma, beta, mean, var = (values.astype(np.float64) for values in norm_params(bn, params))
+    scale = gamma / np.sqrt(var + bn.eps)
+    return scale, beta - scale * mean
 
 
 def fold(conv, bn, params):
@@ -26,10 +37,8 @@ def fold(conv, bn, params):
     bias = params[f"{conv.name}.bias"].astype(np.float64) if conv.bias else np.zeros(conv.out_channels)
     if bn is None:
         return weight, bias
-    gamma, beta, mean, var = (params[f"{bn.name}.{part}"].astype(np.float64)
-                              for part in ("gamma", "beta", "running_mean", "running_var"))
-    scale = gamma / np.sqrt(var + bn.eps)  # (O,)
-    return weight * scale[:, None, None, None], beta + scale * (bias - mean)
+    scale, shift = _line(bn, params)  # (O,)
+    return weight * scale[:, None, None, None], scale * bias + shift
 
 
 def _matrix(pairs, params, dtype):
@@ -40,6 +49,19 @@ def _matrix(pairs, params, dtype):
     return np.concatenate(parts + [sum(bias for _, bias in folded)[:, None]], axis=1).astype(dtype)
 
 
+def _parts(layout):
+    """(lists of (conv, batch norm or None) that one product computes, the batch norms that fold into none of them)."""
+    groups, norms = [[layout.stem]], [layout.input_norm, layout.final_norm]
+    for block in (block for stage in layout.stages for block in stage):
+        body = block.body
+        if block.preactivation:  # what stands behind a convolution is the next one's batch norm
+            norms.append(body[0][1])
+            body = [(conv, behind) for (conv, _), (_, behind) in zip(body, (*body[1:], (None, None)))]
+        groups += [[pair] for pair in body[:-1]]
+        groups.append([body[-1]] + ([block.shortcut] if block.shortcut else []))
+    return groups, [norm for norm in norms if norm is not None]
+
+
 class Folded:
     """The fast network of a layout and its parameters; ``predict(X)`` gives logits (N, num_classes) for (N, C, H, W).
 
@@ -48,15 +70,13 @@ class Folded:
 
     def __init__(self, layout, params, dtype):
         self.layout, self.dtype, self._shape = layout, np.dtype(dtype), None
-        self._matrices = {}
-        groups = [[layout.stem]]  # what one product computes
-        for block in (block for stage in layout.stages for block in stage):
-            groups += [[pair] for pair in block.body[:-1]]
-            groups.append([block.body[-1]] + ([block.shortcut] if block.shortcut else []))
-        for pairs in groups:
-            self._matrices[pairs[0][0].name] = _matrix(pairs, params, self.dtype)
+        groups, norms = _parts(layout)
+        self._matrices = {pairs[0][0].name: _matrix(pairs, params, self.dtype) for pairs in groups}
+        self._lines = {norm.name: tuple(part[:, None].astype(self.dtype) for part in _line(norm, params))
+                       for norm in norms}
         name = layout.classifier.name
-        self._classifier = params[f"{name}.weight"].T.astype(self.dtype), params[f"{name}.bias"].astype(self.dtype)
+        weight = params[f"{name}.weight"]
+        self._classifier = weight.reshape(len(weight), -1).T.astype(self.dtype), params[f"{name}.bias"].astype(dtype)
 
     def __call__(self, X):
         """Logits (N, num_classes) of X (N, in_channels, H, W); ShapeError where X does not fit."""
@@ -66,7 +86,8 @@ class Folded:
             raise ShapeError(f"byhand.Folded({self.layout.spec.name}): X has shape {X.shape}: "
                              f"expected (N, {channels}, H, W)")
         if X.shape != self._shape:
-            self._plan, self._shape = Plan(self.layout, self._matrices, self.dtype, X.shape), X.shape
+            self._plan, self._shape = Plan(self.layout, self._matrices, self._lines, self.dtype, X.shape), X.shape
         features = self._plan.run(X)  # (N, C)
         weight, bias = self._classifier
-        return features @ weight + bias  # (N, num_classes)
+        logits = features @ weight + bias  # (N, num_classes)
+        return np.maximum(logits, 0) if self.layout.spec.head == "dense_dropout" else logits

@@ -8,8 +8,20 @@ RUNNING = ("running_mean", "running_var")
 
 
 def is_trainable(name):
-    """Is the parameter learned by gradients? Running statistics are not."""
+    """Is the parameter learned by gradients? Running statistics are not. Of a network: :func:`trainable_names`."""
     return not name.endswith(RUNNING)
+
+
+def trainable_names(layout):
+    """Names of all parameters that gradients change, in the layout's order: no statistics, no fixed gamma or beta."""
+    fixed = layout.fixed()
+    return [name for name in layout.params() if is_trainable(name) and name not in fixed]
+
+
+def norm_params(norm, params):
+    """(gamma, beta, running mean, running variance), each (C,), of the layout's ``norm``; a fixed gamma is 1."""
+    gamma, *others = (params[f"{norm.name}.{part}"] for part in ("gamma", "beta", *RUNNING))
+    return [gamma if norm.scale else np.ones_like(gamma), *others]
 
 
 def check_dtype(dtype):

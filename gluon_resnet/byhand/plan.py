@@ -21,19 +21,28 @@ def _reach(offset, stride, size, out_size):
 class Plan:
     """Calls and buffers for pictures of ``shape`` (N, C, H, W); ``matrices`` are the convolutions', by name.
 
+    ``lines`` are the batch norms' that no convolution takes in: {name: (scale (C, 1), shift (C, 1))}.
+
     Layers of the same kind share buffers: a block's own are free again behind it, and block outputs alternate.
     """
 
-    def __init__(self, layout, matrices, dtype, shape):
-        self._matrices, self._dtype, self._pictures = matrices, dtype, shape[0]
+    def __init__(self, layout, matrices, lines, dtype, shape):
+        self._matrices, self._lines, self._dtype, self._pictures = matrices, lines, dtype, shape[0]
         self._buffers, self._calls = {}, []
         self._input = np.zeros((shape[1], shape[0]) + tuple(shape[2:]), dtype=dtype)  # (C, N, H, W)
-        conv, _ = layout.stem
+        if layout.input_norm is not None:
+            self._line(layout.input_norm, self._input, self._input)
+        conv, bn = layout.stem
         Y = self._product(conv, self._columns(conv, self._input), "stem")
-        Y = self._pool(Y, layout.pool_padding)
-        self._relu(Y)
+        if layout.pool_padding is not None:
+            Y = self._pool(Y, layout.pool_padding)
+        if bn is not None:
+            self._relu(Y)
         for number, block in enumerate(block for stage in layout.stages for block in stage):
             Y = self._block(block, Y, f"block {number % 2}")
+        if layout.final_norm is not None:
+            self._line(layout.final_norm, Y[:-1], Y[:-1])
+            self._relu(Y)
         self._output = Y[:-1]  # (C, N, H, W), without the ones
 
     def run(self, X):
@@ -110,15 +119,38 @@ class Plan:
                     self._calls.append((np.maximum, (target[to], source[seen], target[to])))
         return Y
 
+    def _line(self, norm, X, out):
+        """The calls that compute scale * X + shift; both (C, N, H, W), without a row of ones."""
+        scale, shift = self._lines[norm.name]  # (C, 1)
+        X, out = (array.reshape(len(array), -1) for array in (X, out))
+        self._calls += [(np.multiply, (X, scale, out)), (np.add, (out, shift, out))]
+
+    def _activated(self, norm, X):
+        """relu(norm(X)) in a buffer of its own: a pre-activated block still needs X."""
+        Y = self._buffer("activated", *(len(X) - 1, *X.shape[2:]))
+        self._line(norm, X[:-1], Y[:-1])
+        self._relu(Y)
+        return Y
+
+    def _add_shortcut(self, block, X, Y):
+        """The call that adds X, or every second number of it to some of the channels, to Y."""
+        if block.pad is None:
+            self._calls.append((np.add, (Y[:-1], X[:-1], Y[:-1])))
+            return
+        stride, first = block.pad.stride, block.pad.before
+        part = Y[first:first + len(X) - 1]
+        self._calls.append((np.add, (part, X[:-1, :, ::stride, ::stride], part)))
+
     def _block(self, block, X, key):
-        Y = X
+        Y = X_projected = self._activated(block.body[0][1], X) if block.preactivation else X
         for i, (conv, _) in enumerate(block.body[:-1]):
             Y = self._product(conv, self._columns(conv, Y), f"body {i}")
             self._relu(Y)
         conv = block.body[-1][0]
         projection = block.shortcut[0] if block.shortcut else None
-        Y = self._product(conv, self._columns(conv, Y, projection, X), key)
-        if projection is None:
-            self._calls.append((np.add, (Y[:-1], X[:-1], Y[:-1])))
-        self._relu(Y)
+        Y = self._product(conv, self._columns(conv, Y, projection, X_projected), key)
+        if projection is None and block.adds:
+            self._add_shortcut(block, X, Y)
+        if not block.preactivation:
+            self._relu(Y)
         return Y

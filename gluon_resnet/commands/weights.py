@@ -25,6 +25,7 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
     from ..engines import make_engine
     from ..images import PREPARATIONS
     from ..labels import read_labels
+    from ..layout import input_channels
     from ..runs import check_picture_path, save_figure
     from ..weights import read_network
 
@@ -40,7 +41,7 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
         spec, params = read_network(options.needed(weights), model)
         labels, preparation = read_labels(labels, spec.num_classes), PREPARATIONS[spec.family].at(size)
     top = min(top, len(labels))
-    views, X = predicting.look(images, preparation, params["0.weight"].shape[1])
+    views, X = predicting.look(images, preparation, input_channels(spec, params))
     table = predicting.predict(make_engine(engine, spec, params), X, labels, images, top)
     from tabulate import tabulate
 
@@ -81,6 +82,7 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
     from .. import predict as predicting
     from ..engines import make_engine
     from ..images import PREPARATIONS
+    from ..layout import input_channels
     from ..runs import check_picture_path, save_figure
     from ..weights import read_network
 
@@ -89,7 +91,7 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
     if save:
         check_picture_path(save)
     spec, params = read_network(options.needed(weights), model)
-    _, X = predicting.look([image], PREPARATIONS[spec.family].at(size), params["0.weight"].shape[1])
+    _, X = predicting.look([image], PREPARATIONS[spec.family].at(size), input_channels(spec, params))
     of_b = scope.plant(spec, params, plant) if plant else params
     found = scope.look(make_engine(a, spec, params), make_engine(b, spec, of_b), X, tolerance, gradients)
     click.echo(scope.as_text(found, every))

@@ -7,15 +7,16 @@
 The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py.
 """
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Tuple
 
 import numpy
 
 from ..errors import ModelError, WeightsError
-from ..layout import layout
-from ..specs import DEPTHS, FAMILIES, ResNetSpec, get_spec, parse_model
+from ..layout import children, input_channels, layout
+from ..specs import CIFAR, ROWS, SHORTCUTS, ResNetSpec, get_spec, model_names, parse_model
 from .files import read
-from .names import NAMINGS, names
+from .names import NAMINGS, may_hold, names, specs_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Identified:
     @property
     def description(self):
         """A line for people, such as ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
+        assumed = replace(self.spec, shortcut="none") in self.specs[1:]
         return (f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
-                f"({self.naming} names, {self.format})")
+                f"({self.naming} names, {self.format})"
+                + ("; a plain network has the same keys, the one with shortcuts is assumed" if assumed else ""))
 
 
 def _ours(values, axes):
@@ -45,30 +48,41 @@ def _ours(values, axes):
     return values if axes is None or values.ndim != len(axes) else values.transpose(axes)
 
 
-def _candidates():
-    """(naming, spec) of all networks in all the ways they may be written, the likeliest first."""
-    for naming, row in NAMINGS.items():
-        for family in row.families:
-            for depth in DEPTHS:
-                yield naming, get_spec(depth, family)
+def _candidates(wanted):
+    """(naming, spec) of all networks in all the ways they are written, the likeliest first, then those ``wanted``."""
+    for naming in NAMINGS:
+        known = list(specs_of(naming))
+        yield from ((naming, spec) for spec in known)
+        yield from ((naming, spec) for spec in wanted if may_hold(naming, spec) and spec not in known)
+
+
+def _stem(spec):
+    return f"{children(spec).index('stem')}.weight"
 
 
 def _sizes(naming, spec, tensors):
     """(input channels, classes) if the file's stem and head say so under this naming, otherwise None."""
     plan = layout(spec)
     table = names(naming, plan)
-    (stem, stem_axes), (head, head_axes) = table["0.weight"], table[f"{plan.classifier.name}.weight"]
-    if stem not in tensors or head not in tensors or tensors[stem].ndim != 4 or tensors[head].ndim != 2:
+    (stem, stem_axes), (head, head_axes) = table[_stem(spec)], table[f"{plan.classifier.name}.weight"]
+    if stem not in tensors or head not in tensors or tensors[stem].ndim != 4 or tensors[head].ndim not in (2, 4):
         return None
     return _ours(tensors[stem], stem_axes).shape[1], _ours(tensors[head], head_axes).shape[0]
 
 
+@lru_cache(maxsize=None)
+def _count(spec):
+    return len(layout(spec).params())
+
+
 def _fits(naming, spec, tensors):
     """The spec with the file's classes and its input channels if keys and shapes are exactly this network's, or None."""
+    if _count(spec) != len(tensors):  # soon said; the rest takes a while for hundreds of specs
+        return None
     sizes = _sizes(naming, spec, tensors)
     if sizes is None:
         return None
-    spec = get_spec(spec.depth, spec.family, int(sizes[1]))
+    spec = replace(spec, num_classes=int(sizes[1]))
     plan = layout(spec, sizes[0])
     table, shapes = names(naming, plan), plan.params()
     if {key for key, _ in table.values()} != set(tensors):
@@ -78,9 +92,10 @@ def _fits(naming, spec, tensors):
     return spec, sizes[0]
 
 
-def _identify(weights):
+def _identify(weights, wanted=()):
+    """What the file holds, of the table's networks and those ``wanted``, or None."""
     found = []
-    for naming, spec in _candidates():
+    for naming, spec in _candidates(wanted):
         if found and naming != found[0][0]:
             break
         fit = _fits(naming, spec, weights.tensors)
@@ -97,9 +112,9 @@ def _identify(weights):
 def _closest(weights, specs):
     """One line on why no spec fits: the nearest one's first missing, unexpected or misshapen key."""
     best, score = None, -1
-    for naming, row in NAMINGS.items():
+    for naming in NAMINGS:
         for spec in specs:
-            if spec.family in row.families:
+            if may_hold(naming, spec):
                 table = names(naming, layout(spec))
                 matched = sum(key in weights.tensors for key, _ in table.values()) - len(table) / 1000
                 if matched > score:
@@ -115,7 +130,7 @@ def _closest(weights, specs):
     if unexpected:
         return f"nearest is {spec.name} ({naming} names), but {_few(unexpected)} not part of it"
     channels, classes = _sizes(naming, spec, weights.tensors) or (3, spec.num_classes)
-    shapes = layout(get_spec(spec.depth, spec.family, int(classes)), channels).params()
+    shapes = layout(replace(spec, num_classes=int(classes)), channels).params()
     for ours, (key, axes) in table.items():
         if _ours(weights.tensors[key], axes).shape != shapes[ours]:
             return (f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: expected "
@@ -128,7 +143,32 @@ def _few(keys):
 
 
 def _all_specs():
-    return [get_spec(depth, family) for family in FAMILIES for depth in DEPTHS]
+    """Every network of the table, and with each shortcut those that are known to be written by others."""
+    specs = [parse_model(name) for name in model_names()]
+    return specs + [replace(spec, shortcut="B") for spec in specs if spec.family == CIFAR and spec.shortcut == "A"]
+
+
+def _alike(spec, families):
+    """The specs of the same depth, plain or not as ``spec`` is, in ``families``, with any shortcut."""
+    plain, found = spec.shortcut == "none", []
+    for family in families:
+        try:
+            own = get_spec(spec.depth, family)
+        except ModelError:  # a family without this depth
+            continue
+        options = [option for option in SHORTCUTS if (option == "none") == plain]
+        options.sort(key=lambda option: option != own.shortcut)
+        found += [replace(own, shortcut=option) for option in options]
+    return found
+
+
+def _asked(model):
+    """The specs that a model's name stands for where a file is to decide what it leaves open: family and shortcut."""
+    asked = parse_model(model)
+    if "@" in model:
+        return [asked]
+    alike = _alike(asked, [CIFAR] if asked.family == CIFAR else [family for family in ROWS if family != CIFAR])
+    return [spec for spec in alike if ":" not in model or spec.shortcut == asked.shortcut]
 
 
 def identify_weights(path):
@@ -147,28 +187,36 @@ def identify_weights(path):
 def read_network(path, model, num_classes=None, in_channels=None, new_head=False):
     """(spec, {our parameter name: float32 array}) for a model's name such as "resnet50", from the file at ``path``.
 
-    A name without @family takes the family of the file, and without ``num_classes`` the file's classes. With ``new_head``
-    the classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but
-    for .params files. Raises WeightsError where the file is of another network, input or head.
+    A name without @family takes the file's family and, without :SHORTCUT, its shortcut; without ``num_classes`` its
+    classes. Plain networks and those of option A have the same keys: the name says which it is. With ``new_head`` the
+    classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but for
+    .params files. Raises WeightsError where the file is of another network, input or head.
     """
-    asked = parse_model(model, num_classes)
+    asked, open_to = parse_model(model, num_classes), _asked(model)
     weights = read(path)
-    found = _identify(weights)
+    found = _identify(weights, open_to)
     if found is None:
-        families = [asked] if "@" in model else [get_spec(asked.depth, family) for family in FAMILIES]
-        raise WeightsError(f"{path}: {_closest(weights, families)}")
-    spec = asked if "@" in model else next((fit for fit in found.specs if fit.depth == asked.depth), asked)
+        raise WeightsError(f"{path}: {_closest(weights, open_to)}")
+    fits = [fit for fit in found.specs if any(_same(fit, spec) for spec in open_to)]
+    spec = fits[0] if fits and "@" not in model else asked
     if num_classes is not None:
         spec = replace(spec, num_classes=num_classes)
     elif not new_head:
         spec = replace(spec, num_classes=found.spec.num_classes)
+    elif spec is not asked:
+        spec = replace(spec, num_classes=get_spec(spec.depth, spec.family).num_classes)
     return spec, _parameters(weights, found, spec, in_channels, new_head)
+
+
+def _same(spec, other):
+    """Are they one network but for the classes?"""
+    return replace(spec, num_classes=other.num_classes) == other
 
 
 def read_parameters(path, spec, in_channels=None, new_head=False):
     """{our parameter name: float32 array} of the file at ``path`` for ``spec``; as :func:`read_network`."""
     weights = read(path)
-    found = _identify(weights)
+    found = _identify(weights, [spec])
     if found is None:
         raise WeightsError(f"{path}: {_closest(weights, [spec])}")
     return _parameters(weights, found, spec, in_channels, new_head)
@@ -176,7 +224,7 @@ def read_parameters(path, spec, in_channels=None, new_head=False):
 
 def _parameters(weights, found, spec, in_channels, new_head):
     path = weights.path
-    same = [fit for fit in found.specs if (fit.depth, fit.family) == (spec.depth, spec.family)]
+    same = [fit for fit in found.specs if _same(fit, spec)]
     if not same:
         raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take the model "
                            f"{found.spec.name}")
@@ -195,15 +243,15 @@ def _parameters(weights, found, spec, in_channels, new_head):
 def load_weights(net, path, new_head=False):
     """Fill ``net``, a network of this suite, from a weight file; ``new_head`` leaves its classifier as it is.
 
-    Read are .safetensors, .pth and .bin (torchvision's and timm's names), Keras' .h5 and .weights.h5, gluoncv's, the model
-    zoo's and our own .params. A network not initialized yet becomes so. Returns the names of the parameters set. Raises
+    Read are .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
+    Keras' .h5 and .weights.h5, gluoncv's, the model zoo's and our own .params. A network not initialized yet becomes so. Returns the names of the parameters set. Raises
     WeightsError, with ``net`` as it was, where the file is damaged or not of this network.
     """
     spec = getattr(net, "spec", None)
     if spec is None:
         raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters")
     params = net._collect_params_with_prefix()
-    known = params["0.weight"].shape
+    known = params[_stem(spec)].shape
     arrays = read_parameters(path, spec, known[1] if known is not None and known[1] > 0 else None, new_head)
     set_parameters(net, arrays)
     return sorted(arrays)
@@ -218,6 +266,6 @@ def set_parameters(net, arrays):
     array = (mx.np if mx.util.is_np_array() else mx.nd).array
     params = net._collect_params_with_prefix()
     if any(param._data is None for param in params.values()):
-        layer_shapes(net, (1, arrays["0.weight"].shape[1], 32, 32))  # initializes, and settles every shape
+        layer_shapes(net, (1, input_channels(net.spec, arrays), 32, 32))  # initializes, and settles every shape
     for name, values in arrays.items():
         params[name].set_data(array(values, dtype=params[name].dtype))  # not NumPy's own: mxnet cannot copy that into oneDNN's layout

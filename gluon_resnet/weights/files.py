@@ -86,17 +86,19 @@ def _reader(path, start):
         return _mxnet
     if start[8:9] == b"{":
         return _safetensors
-    if start.startswith(b"\x80") and path.endswith((".pth", ".pt", ".bin")):
+    if start.startswith(b"\x80") and path.endswith((".pth", ".pt", ".th", ".bin")):
         return _torch
     suffix = Path(path).suffix
-    damaged = "" if suffix not in (".safetensors", ".pth", ".pt", ".bin", ".h5", ".params") else f", or a damaged {suffix}"
+    known = (".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".params")
+    damaged = f", or a damaged {suffix}" if suffix in known else ""
     raise WeightsError(f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, .pth, .bin, "
                        f".h5, .weights.h5 or .params")
 
 
 def _without_export_prefix(tensors):
     """The names without the network's own prefix, which ``net.export`` writes before each: resnetv10_conv0_weight."""
-    stem = next((name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)), None)
+    stems = [name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)]
+    stem = min(stems, key=len, default=None)  # the stages have a conv0, too
     prefix = stem[:-len("conv0_weight")] if stem else ""
     if not prefix or not all(name.startswith(prefix) for name in tensors):
         return tensors

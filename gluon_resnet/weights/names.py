@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Tuple
 
 from ..layout import Conv, Norm
+from ..specs import CIFAR, family_depths, get_spec
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -22,9 +23,10 @@ HWIO, IO = (3, 2, 0, 1), (1, 0)
 class Naming:
     """How one library writes a network down.
 
-    ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm"; in the stem ``stage`` and
-    ``block`` are None; in a block ``i`` counts the convolutions from 0, and None stands for the shortcut; the classifier has
-    its own name. ``parts`` are the ends of the names of weight, bias, gamma, beta, running mean and variance.
+    ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm". Outside
+    the stages ``stage`` and ``block`` are None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts the
+    convolutions from 0, and None stands for the shortcut. The classifier has its own name. ``parts`` are the ends of
+    the names of weight, bias, gamma, beta, running mean and variance.
     """
 
     families: Tuple[str, ...]  # families that are written so, the likeliest first
@@ -33,14 +35,28 @@ class Naming:
     parts: Tuple[str, ...]
     keras: bool = False  # kernels and matrices are transposed
     counted: bool = False  # names end in a number, counted up for each name in the order the layers are made
+    shortcuts: Tuple[str, ...] = ("B",)  # the shortcuts of networks that are written so
 
 
-def _torchvision(stage, block, i, kind):
+def _pytorch(shortcut):
+    """torchvision's names, and those of CIFAR's networks that follow it, where the projection is called ``shortcut``.
+
+    The norms in front of the stem and behind the last stage, which torchvision does not have, are bn0 and bn_final.
+    """
+    def layer(stage, block, i, kind):
+        if stage is None:
+            return "conv1" if kind == "conv" else {"input": "bn0", "stem": "bn1", "final": "bn_final"}[i]
+        if i is None:
+            return f"layer{stage + 1}.{block}.{shortcut}.{0 if kind == 'conv' else 1}"
+        return f"layer{stage + 1}.{block}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
+    return layer
+
+
+def _zoo_v2(stage, block, i, kind):
     if stage is None:
-        return "conv1" if kind == "conv" else "bn1"
-    if i is None:
-        return f"layer{stage + 1}.{block}.downsample.{0 if kind == 'conv' else 1}"
-    return f"layer{stage + 1}.{block}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
+        return f"features.{1 if kind == 'conv' else {'input': 0, 'stem': 2, 'final': 9}[i]}"
+    where = f"features.{stage + 5}.{block}"
+    return f"{where}.downsample" if i is None else f"{where}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
 
 
 def _zoo(stage, block, i, kind):
@@ -92,15 +108,21 @@ TORCH_PARTS = ("weight", "bias", "weight", "bias", "running_mean", "running_var"
 GLUON_PARTS = ("weight", "bias", "gamma", "beta", "running_mean", "running_var")
 KERAS_PARTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
-ALL_FAMILIES = ("torchvision", "mxnet", "d2l", "keras", "keras2016")
+ALL_FAMILIES = ("torchvision", "mxnet", "d2l", "keras", "keras2016", "v2", "slim", "slim_fc", CIFAR, "narrow")
+ALL_SHORTCUTS = ("B", "A", "C", "none")
 
 #: naming -> its row; a network exported under torchvision's names may be of any family
 NAMINGS = {
-    "gluon-resnet": Naming(ALL_FAMILIES, None, "9", GLUON_PARTS),
-    "torchvision": Naming(ALL_FAMILIES, _torchvision, "fc", TORCH_PARTS),
-    "gluoncv-v1b": Naming(("torchvision",), _torchvision, "fc", GLUON_PARTS),
+    "gluon-resnet": Naming(ALL_FAMILIES, None, "", GLUON_PARTS, shortcuts=ALL_SHORTCUTS),
+    "torchvision": Naming(ALL_FAMILIES, _pytorch("downsample"), "fc", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
+    # the CIFAR-10 checkpoints in wide use, and a variant of them
+    "cifar": Naming((CIFAR,), _pytorch("shortcut"), "linear", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
+    "cifar-downsample": Naming((CIFAR,), _pytorch("downsample"), "linear", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
+    "gluoncv-v1b": Naming(("torchvision",), _pytorch("downsample"), "fc", GLUON_PARTS),
     "mxnet-zoo": Naming(("mxnet",), _zoo, "output", GLUON_PARTS),
     "mxnet-zoo-exported": Naming(("mxnet",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
+    "mxnet-zoo-v2": Naming(("v2",), _zoo_v2, "output", GLUON_PARTS),
+    "mxnet-zoo-v2-exported": Naming(("v2",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
     "gluoncv-v1b-exported": Naming(("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS, counted=True),
     "keras": Naming(("keras",), _keras, "predictions", KERAS_PARTS, keras=True),
     # the files that keras.applications itself downloads: their classifier has an older name
@@ -110,28 +132,50 @@ NAMINGS = {
 }
 
 
-def named_layers(naming, layout):
-    """(layer of the layout, its name in the file) for every layer with parameters, in the order they run."""
-    row, made = NAMINGS[naming], Counter()
+def may_hold(naming, spec):
+    """Is ``spec`` among the networks that are written under ``naming``?"""
+    return spec.family in NAMINGS[naming].families and spec.shortcut in NAMINGS[naming].shortcuts
 
-    def count(name):
-        if not row.counted:
-            return name
-        made[name] += 1
-        return f"{name}{made[name] - 1}"
 
+def specs_of(naming):
+    """The specs of the table that may be written under ``naming``, the likeliest first."""
+    row = NAMINGS[naming]
+    for family in row.families:
+        depths = family_depths(family)
+        own = get_spec(depths[0], family).shortcut
+        for shortcut in sorted(row.shortcuts, key=lambda option: option != own):
+            yield from (get_spec(depth, family, shortcut=shortcut) for depth in depths)
+
+
+def _counted(name, made):
+    made[name] += 1
+    return f"{name}{made[name] - 1}"
+
+
+def _places(layout):
+    """(layer, where it stands as Naming.layer takes it) of all layers but the classifier, in the order they are made."""
     def pair(pair, *where):
         for layer, kind in zip(pair, ("conv", "norm")):
             if layer is not None:
-                yield layer, count(row.layer(*where, kind))
+                yield layer, (*where, kind)
 
-    yield from pair(layout.stem, None, None, 0)
+    yield from pair((None, layout.input_norm), None, None, "input")
+    yield from pair(layout.stem, None, None, "stem")
     for s, stage in enumerate(layout.stages):
         for b, block in enumerate(stage):
             for i, each in enumerate(block.body):
                 yield from pair(each, s, b, i)
             yield from pair(block.shortcut or (), s, b, None)
-    yield layout.classifier, count(row.classifier)
+    yield from pair((None, layout.final_norm), None, None, "final")
+
+
+def named_layers(naming, layout):
+    """(layer of the layout, its name in the file) for every layer with parameters, in the order they are made."""
+    row, made = NAMINGS[naming], Counter()
+    for layer, where in _places(layout):
+        name = row.layer(*where)
+        yield layer, _counted(name, made) if row.counted else name
+    yield layout.classifier, _counted(row.classifier, made) if row.counted else row.classifier
 
 
 def names(naming, layout):
@@ -149,7 +193,7 @@ def names(naming, layout):
                 axes = HWIO if isinstance(layer, Conv) else IO
             key = f"{name}{'/' if row.keras else '_' if row.counted else '.'}{parts[isinstance(layer, Norm)][part]}"
             found[ours] = key, axes
-    return found
+    return {ours: found[ours] for ours in layout.params()}
 
 
 def keras_order(naming, layout):

@@ -67,7 +67,7 @@ class _Unpickler(pickle.Unpickler):
 
     def __init__(self, file, path):
         super().__init__(file, encoding="utf-8")
-        self.path = path
+        self.path, self.storages = path, {}  # by key
 
     def find_class(self, module, name):
         try:
@@ -82,12 +82,15 @@ class _Unpickler(pickle.Unpickler):
             raise ValueError(f"unknown persistent id {pid[0]!r}")
         if pid[5:] not in ((), (None,)):
             raise ValueError("a storage that is a view of another")
-        return _Storage(storage.element, str(key), count)
+        return self.storages.setdefault(str(key), _Storage(storage.element, str(key), count))
 
 
-def _unpickle(file, path):
+def _unpickle(file, path, storages=None):
+    """What the next pickle in ``file`` holds; the storages that it names are added to the dict ``storages``."""
+    unpickler = _Unpickler(file, path)
+    unpickler.storages = {} if storages is None else storages
     try:
-        return _Unpickler(file, path).load()
+        return unpickler.load()
     except WeightsError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
@@ -97,7 +100,7 @@ def _unpickle(file, path):
 
 def _tensors(found, path):
     """The dict of parameters in what was unpickled: itself, or under one of WRAPPERS."""
-    if isinstance(found, dict) and not any(isinstance(value, _Tensor) for value in found.values()):
+    if isinstance(found, dict):  # beside the parameters there may be tensors, such as the best accuracy
         found = next((found[key] for key in WRAPPERS if isinstance(found.get(key), dict)), found)
     if not isinstance(found, dict):
         raise WeightsError(f"{path}: holds a {type(found).__name__}: expected a dict of tensors (a state_dict)")
@@ -161,9 +164,9 @@ def _read_legacy(path):
         system = _unpickle(file, path)
         if not isinstance(system, dict) or system.get("little_endian") is not True:
             raise WeightsError(f"{path}: written on a big-endian machine: save it again on a little-endian one")
-        found = _tensors(_unpickle(file, path), path)
+        storages = {}  # of the optimizer's tensors, too: all of them follow
+        found = _tensors(_unpickle(file, path, storages), path)
         keys = _unpickle(file, path)
-        storages = {tensor.storage.key: tensor.storage for tensor in found.values()}
         data = {}
         for key in keys if isinstance(keys, list) else ():
             count = file.read(8)

@@ -1,6 +1,7 @@
 """What the parity tests compare: library -> case -> (our model, the weight files that hold it). Read by both sides.
 
 Each case is a folder LIBRARY/CASE with these files and X.npy (2, 3, 64, 64) and y_hat.npy (2, classes), both float32.
+CIFAR's pictures are (2, 3, 32, 32).
 """
 DEPTHS = (18, 34, 50, 101, 152)
 DEEP = (50, 101, 152)
@@ -18,6 +19,9 @@ CASES = {
            "keras2-probs": ("resnet50@keras", ("weights.h5",))}),
     "pytorch": {f"resnet{depth}": (f"resnet{depth}@torchvision", ("torchvision.pth", "torchvision-legacy.pth",
                                                                   "timm.safetensors")) for depth in DEPTHS},
+    # networks of the usual CIFAR code's structure, each saved in both of torch.save's formats
+    "cifar": {"option-a-20": ("cifar_resnet20", ("net.th", "net.pt")), "option-a-56": ("cifar_resnet56", ("net.th",)),
+              "option-b-20": ("cifar_resnet20:B", ("net.th", "net.pt"))},
     "gluoncv": dict(
         **{f"v1-resnet{depth}": (f"resnet{depth}@mxnet", ("net.params",)) for depth in DEPTHS},
         **{f"v1b-resnet{depth}": (f"resnet{depth}@torchvision", ("net.params",)) for depth in DEPTHS},

@@ -1,4 +1,4 @@
-"""Weight files that Keras, torchvision, timm, gluoncv and MXNet's zoo wrote, against those libraries' own logits.
+"""Weight files that Keras, torchvision, timm, gluoncv, MXNet's zoo and PyTorch wrote, against their own logits.
 
     make parity
 
@@ -18,6 +18,8 @@ pytestmark = pytest.mark.parity
 
 FILES = [pytest.param(library, case, file, id=f"{library}-{case}-{file}")
          for library, cases in CASES.items() for case, (_, files) in cases.items() for file in files]
+
+TOLERANCE = {"cifar": 1e-5}  # of the largest logit; other libraries' networks are deeper
 
 
 @pytest.fixture
@@ -46,4 +48,4 @@ def test_the_logits_are_the_librarys_own(folder, library, case, file):
     assert gr.identify_weights(str(path / file)).spec.name == model
     ours = loaded(model, path / file)(array(X)).asnumpy()
     apart = abs(ours - y_hat).max() / largest
-    assert apart <= 1e-4, f"{apart:.2e} of the largest logit apart"
+    assert apart <= TOLERANCE.get(library, 1e-4), f"{apart:.2e} of the largest logit apart"
