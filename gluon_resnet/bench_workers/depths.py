@@ -1,4 +1,4 @@
-"""One example's cost for the depths of the table: parameters, multiply-adds, time to train and to predict; one JSON line."""
+"""One example's cost by depth: parameters, multiply-adds, time to train and to predict; prints one JSON line."""
 import json
 import statistics
 import sys
@@ -6,9 +6,8 @@ import sys
 import gluon_resnet as gr
 
 import mxnet as mx
-from common import Clock
+from cost import timed, work_of
 from gluon_resnet.specs import DEPTHS
-from mxnet import autograd, gluon
 
 settings = json.loads(sys.argv[1])
 mx.npx.set_np()
@@ -20,25 +19,8 @@ for depth in DEPTHS:
     net.initialize(mx.init.Xavier(), force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     X, y = mx.np.random.uniform(size=(batch_size, 1, size, size)), mx.np.zeros(batch_size)
-    loss = gluon.loss.SoftmaxCrossEntropyLoss()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
-
-    def train():
-        """One update."""
-        with autograd.record():
-            l = loss(net(X), y)
-        l.backward()
-        trainer.step(batch_size)
-
-    times = {}
-    for name, work in (("train", train), ("predict", lambda: net(X))):
-        taken = []
-        for _ in range(2 + steps):
-            with Clock() as clock:
-                work()
-                mx.nd.waitall()
-            taken.append(clock.seconds)
-        times[name] = statistics.median(taken[2:]) / batch_size * 1000
+    times = {way: statistics.median(timed(work_of(way, net, X, y), steps)) / batch_size * 1000
+             for way in ("train", "predict")}
     rows.append({"network": f"ResNet-{depth}", "parameters": f"{sums['parameters']:,}",
                  "multiply-adds (G)": round(sums["multiply_adds"] / 1e9, 3), "training (ms)": round(times["train"], 2),
                  "predicting (ms)": round(times["predict"], 2), "batch_size": batch_size})

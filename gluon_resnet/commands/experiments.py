@@ -1,0 +1,105 @@
+"""run, results and reproduce: experiments with a claim, their results, and the numbers that circulate."""
+import shlex
+import sys
+
+import click
+
+SEEDS = click.option("--seeds", type=click.IntRange(min=1), metavar="N",
+                     help="Seeds 0 to N-1.  [default: the experiment's]")
+BUDGET = click.option("--budget", metavar="TIME",
+                      help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h.")
+OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
+DATA = click.option("--data", metavar="DIR", help="Where the pictures are, if not where they are looked for.")
+SAVE = click.option("--save-results", is_flag=True,
+                    help="Also write the results to results/ beside the experiment's file.")
+
+
+def _options(command):
+    for option in (SAVE, DATA, OUT, BUDGET, SEEDS):
+        command = option(command)
+    return command
+
+
+def _table(table):
+    from tabulate import tabulate
+
+    return tabulate(table, headers="keys", showindex=False, disable_numparse=True)
+
+
+def _command(words, chosen):
+    """The command line that says the same again."""
+    for name, value in chosen.items():
+        option = f"--{name.replace('_', '-')}"
+        words += [] if value in (None, False) else [option] if value is True else [option, str(value)]
+    return " ".join(shlex.quote(word) for word in ["gluon-resnet", *words])
+
+
+def _conduct(experiment, request, conduct):
+    """The results of an experiment; where Ctrl-C came in between, says how to go on and exits with 130."""
+    try:
+        content = conduct(experiment, request, click.echo)
+    except KeyboardInterrupt:
+        content = None
+    if content is None:
+        click.echo(f"stopped: what is finished stays so, go on with: {request.command}", err=True)
+        sys.exit(130)
+    return content
+
+
+@click.command()
+@click.argument("file", metavar="FILE|NAME")
+@_options
+@click.option("--weights", metavar="FILE", help="Trained weights, where the experiment starts from some.")
+def run(file, **chosen):
+    """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
+
+    What is finished is not run again; what was stopped is taken up where it was.
+    """
+    from ..lab import experiment as experiments
+    from ..lab import table
+    from ..lab.conduct import Request, conduct
+
+    experiment = experiments.load(file)
+    request = Request(**chosen, command=_command(["run", file], chosen))
+    content = _conduct(experiment, request, conduct)
+    click.echo(_table(table.cost_table(content) if content["kind"] == "cost" else table.arms_table(content)))
+    click.echo("\n".join(table.claim_lines(content)))
+
+
+@click.command()
+@click.option("--folder", metavar="DIR", help="[default: experiments/results]")
+@click.option("--update", metavar="FILE", help="Write the tables into FILE, between its two marker comments.")
+def results(folder, update):
+    """All results in a folder as Markdown tables: each claim with its verdict, each experiment by arm."""
+    from ..lab import table
+    from ..lab.experiment import experiments_folder
+    from ..lab.results import read_all
+
+    text = table.markdown(read_all(folder or experiments_folder() / "results"))
+    if update:
+        table.update(update, text)
+        return click.echo(f"tables written to {update}")
+    click.echo(text)
+
+
+@click.command()
+@click.argument("name", required=False)
+@_options
+def reproduce(name, **chosen):
+    """Run the recipe behind the published number NAME over seeds, and show what comes out beside it; without NAME, list
+    them. The runs are those of the experiment, none is done twice."""
+    from ..lab import published, table
+    from ..lab import reproduce as lab
+    from ..lab.conduct import Request, conduct
+
+    if name is None:
+        given = [option for option, value in chosen.items() if value]
+        if given:
+            raise click.UsageError(f"--{given[0].replace('_', '-')} goes with a NAME")
+        return click.echo(_table(lab.listing(published.ENTRIES)))
+    entry = published.find(name)
+    request = Request(**chosen, command=_command(["reproduce", name], chosen))
+    content = _conduct(lab.experiment_of(entry), request, conduct)
+    click.echo(f"{entry.what}: {entry.source}")
+    click.echo(_table(lab.compare(entry, content)))
+    click.echo("\n".join([lab.position(entry, content), *table.claim_lines(content)]))

@@ -1,0 +1,61 @@
+"""Gradients and residuals by depth (depth.py) of an experiment's runs, before and after training."""
+import numpy
+import pandas as pd
+
+from ..runs import written_whole
+from .sweep import trainer
+
+PICTURES = 128  # the first ones of the training part
+KEY = ["arm", "epoch", "kind", "name", "stage", "position", "measured"]
+MEANS = ["gradient_norm", "input_norm", "residual_norm", "ratio"]
+
+
+def _probe_run(unit):
+    """The table of one finished run with a column ``epoch``: 0 at initialization, and after the last one."""
+    import mxnet as mx
+
+    from .. import devices, models
+    from ..run_network import network_of_run
+    from ..weights import set_parameters
+    from . import depth
+
+    make_job, _ = trainer(unit.config)
+    job = make_job(unit.config)
+    X, y = job.train_iter.batch(numpy.arange(min(PICTURES, job.train_iter.num_examples)))
+    with mx.name.NameManager():
+        net = models.build(job.spec)
+    devices.seed_everything(unit.config.seed)  # as launch.py starts
+    net.initialize(force_reinit=True, ctx=devices.try_gpu(), init=mx.init.Xavier())
+    tables = []
+    for epoch, params in ((0, job.params), (unit.config.epochs, network_of_run(unit.path).params)):
+        if params:
+            set_parameters(net, params)
+        table = depth.probe(net, X, y)
+        table.insert(0, "epoch", epoch)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def of_run(unit):
+    """The table of a run, from its depth.csv where it has been probed before; None for a run that diverged."""
+    from . import depth
+
+    path = unit.path / depth.NAME
+    if not path.exists():
+        if not (unit.path / "net.params").exists():
+            return None
+        with written_whole(path) as temporary:
+            _probe_run(unit).to_csv(temporary, index=False, float_format="%.6g")
+    return depth.read(path)
+
+
+def collect(units, say):
+    """(table of means over the seeds by arm, Figure) of finished runs."""
+    from . import depth
+
+    say("probing gradients and residuals by depth")
+    found = [(unit, of_run(unit)) for unit in units]
+    rows = pd.concat([table.assign(arm=unit.arm) for unit, table in found if table is not None])
+    rows["measured"] = rows["measured"].fillna("")
+    means = rows.groupby(KEY, sort=False)[MEANS].mean().reset_index()
+    return means, depth.draw({arm: table for arm, table in means.groupby("arm", sort=False)})

@@ -1,0 +1,212 @@
+"""An experiment file: a CONFIG (what is trained, arm by arm) and a CLAIM (what ought to come out), read as data.
+
+    gluon-resnet run experiments/degradation.py
+
+Both are plain dicts in a Python file; nothing in the file is run. See experiments/README.md for their fields.
+"""
+import ast
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from ..config import make
+from ..errors import ConfigError, ModelError
+from ..specs import parse_model
+
+KINDS = ("fashion-mnist", "pictures", "cost")
+
+#: what a training run comes to, by its name in result.json
+METRICS = ("test_acc", "best_test_acc", "train_acc", "loss", "examples_per_sec", "examples_per_sec_end_to_end",
+           "train_seconds")
+#: and what is measured of a network's cost (cost.py)
+COST_METRICS = ("parameters", "multiply_adds", "train_ms", "predict_ms", "train_peak_bytes", "predict_peak_bytes")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of CONFIG."""
+
+    kind: str = ""
+    arms: Dict[str, Dict[str, Any]] = field(default_factory=dict)  # arm -> what differs from ``shared``
+    #: what all arms have: fields of the run's config (launch.py), or of the kind "cost" cost.measure's settings
+    shared: Dict[str, Any] = field(default_factory=dict)
+    seeds: int = 3  # 0, 1, 2, unless --seeds says otherwise; of the kind "cost" rounds, in which the arms take turns
+    depth_probe: bool = False  # gradients and residuals by depth, before and after training (depth.py)
+
+
+@dataclass(frozen=True)
+class CostConfig:
+    """What networks are measured on by the kind "cost"; see cost.measure."""
+
+    model: str = ""
+    shape: List[int] = field(default_factory=lambda: [1, 96, 96])
+    batch_size: int = 32
+    steps: int = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of CLAIM's, and the band it ought to be in."""
+
+    metric: str = ""  # of METRICS; the mean over the seeds counts
+    arm: str = ""
+    minus: Optional[str] = None  # another arm, whose value is taken away
+    over: Optional[str] = None  # another arm, by whose value is divided
+    low: Optional[float] = None
+    high: Optional[float] = None
+    near: Optional[float] = None  # how far outside the band is still "near"; half the band's width if None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The fields of CLAIM; ``checks`` are dicts with the fields of :class:`Check`."""
+
+    statement: str = ""  # in words
+    source: str = ""  # where the expected numbers come from
+    checks: List[Dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file, checked. ``configs``: {arm: its run's config with seed 0, or CostConfig}."""
+
+    name: str
+    path: Path
+    settings: Settings
+    statement: str
+    source: str
+    checks: Tuple[Check, ...]
+    configs: Dict[str, Any]
+
+
+def experiments_folder():
+    """The folder of the suite's experiments: the checkout's, or else the working directory's."""
+    checkout = Path(__file__).resolve().parents[2] / "experiments"
+    return checkout if checkout.is_dir() else Path("experiments")
+
+
+def names():
+    """Names of the experiments in that folder."""
+    return sorted(path.stem for path in experiments_folder().glob("*.py") if not path.stem.startswith("_"))
+
+
+def find(name):
+    """The file behind a path, or a name in the folder of experiments; ConfigError names the nearest."""
+    path = Path(name)
+    if path.suffix == ".py" or len(path.parts) > 1:
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file: expected an experiment; known by name are {', '.join(names())}")
+        return path
+    if name not in names():
+        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
+        raise ConfigError(f"unknown experiment '{name}': " + (f"did you mean {near[0]}? " if near else "")
+                          + f"known in {experiments_folder()} are {', '.join(names()) or 'none'}")
+    return experiments_folder() / f"{name}.py"
+
+
+def _literals(path):
+    """{"CONFIG": dict, "CLAIM": dict} of the file at ``path``, each written as plain values."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except SyntaxError as error:
+        raise ConfigError(f"{path}: line {error.lineno}: {error.msg}: expected Python with a CONFIG and a "
+                          f"CLAIM") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a null byte, no UTF-8, brackets without end
+        raise ConfigError(f"{path}: not a Python file ({error})") from None
+    found = {}
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        for name in (target.id for target in targets if isinstance(target, ast.Name)):
+            if name in ("CONFIG", "CLAIM"):
+                found[name] = _literal(path, name, statement.value)
+    for name in ("CONFIG", "CLAIM"):
+        if name not in found:
+            raise ConfigError(f"{path}: no {name}: expected {name} = {{...}} at the top level of the file")
+    return found
+
+
+def _literal(path, name, node):
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError):
+        raise ConfigError(f"{path}: line {node.lineno}: {name} is not written out: expected a dict of plain values "
+                          f"(numbers, words, lists, dicts), without calls or names") from None
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with words as keys")
+    return value
+
+
+def _arm_configs(settings, where):
+    """{arm: config}; arms of the kind "cost" differ in their models alone, and are models' names by default."""
+    from ..launch import FashionMnistConfig
+    from ..launch_pictures import PicturesConfig
+
+    kind = {"fashion-mnist": FashionMnistConfig, "pictures": PicturesConfig, "cost": CostConfig}[settings.kind]
+    made = {}
+    for arm, differs in settings.arms.items():
+        values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}
+        if "seed" in values:
+            raise ConfigError(f"{where}: arm {arm}: seed is set: expected it left to seeds and --seeds")
+        if settings.kind == "cost" and set(differs) - {"model"}:
+            raise ConfigError(f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
+                              f"are measured on the same")
+        made[arm] = make(kind, values, f"{where}: arm {arm}")
+        try:
+            getattr(made[arm], "check", lambda: None)()
+            parse_model(made[arm].model)
+        except (ConfigError, ModelError) as error:
+            raise ConfigError(f"{where}: arm {arm}: {error}") from None
+    return made
+
+
+def _check_settings(settings, where):
+    if settings.kind not in KINDS:
+        raise ConfigError(f"{where}: kind is {settings.kind!r}: expected one of {', '.join(KINDS)}")
+    if not settings.arms:
+        raise ConfigError(f"{where}: no arms: expected at least one, such as {{'resnet18': {{}}}}")
+    for arm in settings.arms:
+        if not arm or arm.strip(".") == "" or set(arm) & set("/\\\0\n") or not arm.isprintable():
+            raise ConfigError(f"{where}: arm {arm!r}: expected a name that a folder can have")
+    if settings.depth_probe and settings.kind != "fashion-mnist":
+        raise ConfigError(f"{where}: depth_probe with the kind {settings.kind}: expected fashion-mnist")
+    if isinstance(settings.seeds, bool) or settings.seeds < 1:
+        raise ConfigError(f"{where}: seeds is {settings.seeds!r}: expected a number of seeds of at least 1")
+
+
+def _check_check(check, settings, where):
+    for arm in (check.arm, check.minus, check.over):
+        if arm is not None and arm not in settings.arms:
+            raise ConfigError(f"{where}: no arm '{arm}': CONFIG has {', '.join(settings.arms)}")
+    known = COST_METRICS if settings.kind == "cost" else METRICS
+    if check.metric not in known:
+        raise ConfigError(f"{where}: metric is {check.metric!r}: expected one of {', '.join(known)}")
+    if check.minus and check.over:
+        raise ConfigError(f"{where}: minus and over: expected at most one of them")
+    if check.low is None and check.high is None:
+        raise ConfigError(f"{where}: no low and no high: expected a band, open to one side at most")
+    if None not in (check.low, check.high) and check.low > check.high:
+        raise ConfigError(f"{where}: low is {check.low:g}, high {check.high:g}: expected low <= high")
+    if check.near is not None and check.near < 0:
+        raise ConfigError(f"{where}: near is {check.near:g}: expected at least 0")
+
+
+def load(name):
+    """The :class:`Experiment` behind a name or path. Raises ConfigError, naming the file and what does not fit."""
+    path = find(name)
+    content = _literals(path)
+    settings = make(Settings, content["CONFIG"], f"{path}: CONFIG")
+    _check_settings(settings, f"{path}: CONFIG")
+    claim = make(Statement, content["CLAIM"], f"{path}: CLAIM")
+    for field_name in ("statement", "source"):
+        if not getattr(claim, field_name):
+            raise ConfigError(f"{path}: CLAIM: no {field_name}: expected it in words")
+    if not claim.checks:
+        raise ConfigError(f"{path}: CLAIM: no checks: expected at least one, with metric, arm and a band")
+    checks = tuple(make(Check, one, f"{path}: CLAIM: check {i}") for i, one in enumerate(claim.checks, start=1))
+    for i, check in enumerate(checks, start=1):
+        _check_check(check, settings, f"{path}: CLAIM: check {i}")
+    return Experiment(path.stem, path, settings, claim.statement, claim.source, checks,
+                      _arm_configs(settings, f"{path}: CONFIG"))
