@@ -65,10 +65,11 @@ def _logits(net, X):
 
 
 def _check_precision(net):
-    in_bfloat16 = []
-    net.apply(lambda block: in_bfloat16.append(block) if getattr(block, "precision", "") == "bfloat16" else None)
-    if in_bfloat16:
-        raise ExportError(f"{net.spec.name} computes in bfloat16, the file would compute in float32: call "
+    found = set()
+    net.apply(lambda block: found.add(getattr(block, "precision", "float32")))
+    lower = found - {"float32"}
+    if lower:
+        raise ExportError(f"{net.spec.name} computes in {lower.pop()}, the file would compute in float32: call "
                           f"set_precision(net, 'float32') first")
 
 

@@ -229,3 +229,12 @@ def test_parameters_that_do_not_fit_the_spec(change, words):
     change(params)
     with pytest.raises(ExportError, match=words):
         onnx_graph.to_onnx(spec, params)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_network_that_computes_in_fewer_bits_is_refused(precision, tmp_path):
+    net = trained("resnet18", 1, 64)
+    net[4][0].conv1.precision = precision
+    with pytest.raises(ExportError, match=f"resnet18@d2l computes in {precision}, the file would compute in float32"):
+        export(net, tmp_path / "net.onnx")
+    assert not (tmp_path / "net.onnx").exists()

@@ -1,10 +1,17 @@
 """An experiment as a picture: each arm's curve is the mean over its seeds, its band from the lowest to the highest."""
 import numpy
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 MARKERS = "osD^vP*X"
+FEW = 5  # arms whose names fit into a corner
+
+
+def _colour(i, count):
+    """The i-th of ``count`` arms' colour: one of ten, or of twenty where ten do not suffice."""
+    return f"C{i % 10}" if count <= 10 else colormaps["tab20"](i % 20)
 
 
 def between_rows(rows, column):
@@ -28,9 +35,9 @@ def _over_seeds(rows, values):
 def _draw(axes, arms, curve, markers):
     for i, (arm, rows) in enumerate(arms.items()):
         position, low, middle, high = _over_seeds(*curve(rows))
-        axes.plot(position, middle, color=f"C{i % 10}", label=f"{arm} (n={rows['seed'].nunique()})",
+        axes.plot(position, middle, color=_colour(i, len(arms)), label=f"{arm} (n={rows['seed'].nunique()})",
                   marker=MARKERS[i % len(MARKERS)] if markers else None)
-        axes.fill_between(position, low, high, color=f"C{i % 10}", alpha=0.2, linewidth=0)
+        axes.fill_between(position, low, high, color=_colour(i, len(arms)), alpha=0.2, linewidth=0)
 
 
 def draw(curves, title):
@@ -38,10 +45,11 @@ def draw(curves, title):
 
     ``curves`` is a table with arm, seed and the columns of a history.
     """
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    arms = {arm: rows for arm, rows in curves.groupby("arm", sort=False)}
+    few = len(arms) <= FEW
+    figure = Figure(figsize=(10 if few else 12, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    arms = {arm: rows for arm, rows in curves.groupby("arm", sort=False)}
 
     def training(rows):
         parts = [between_rows(one, "loss") for _, one in rows.groupby("seed", sort=False)]
@@ -59,6 +67,7 @@ def draw(curves, title):
         axes.set_xlim(0, max(1, curves["position"].max()) * 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3, which="both" if axes is left else "major")
-    right.legend(loc="lower right", fontsize=9)
+    where = dict(loc="lower right") if few else dict(loc="upper left", bbox_to_anchor=(1.02, 1.0))
+    right.legend(fontsize=9, **where)
     figure.suptitle(title, fontsize=10, wrap=True)
     return figure
