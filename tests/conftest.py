@@ -28,6 +28,16 @@ def own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+@pytest.fixture(autouse=True)
+def finished():
+    """What a test has begun in mxnet's threads ends in that test: what goes wrong there is not another's."""
+    yield
+    try:
+        mx.nd.waitall()
+    except mx.MXNetError:  # of an operator that a test has sent off on purpose
+        pass
+
+
 @pytest.fixture
 def np_mode():
     """``npx.set_np()`` for one test."""
