@@ -2,8 +2,6 @@
 SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
-# a process a core, each with one thread: most tests wait for programs to start
-PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 4
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
 .PHONY: help demo test test-slow parity doctor bench check-cu112 test-pythons constraints setup setup-dev clean
@@ -23,7 +21,7 @@ demo: setup  ## ResNet-18's layer shapes, then a short real training run on a pa
 	@echo; $(RUN) train fashion-mnist $(DEMO)
 
 test: setup-dev  ## the tests; no network needed once the packages are in
-	@$(PYTEST)
+	@$(VENV)/bin/python -m pytest -q
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow

@@ -15,7 +15,7 @@ for version in 3.8 3.9 3.10 3.11 3.12 3.13; do
         *) check="$folder/bin/python -m pip --disable-pip-version-check check" ;;
     esac
     if sh scripts/setup.sh "$folder" requirements.txt requirements-dev.txt -- "$python" && $check &&
-        OMP_NUM_THREADS=1 "$folder/bin/python" -m pytest -q -n auto --maxprocesses 4 -p no:cacheprovider > "$folder/tests.log" 2>&1; then
+        "$folder/bin/python" -m pytest -q -p no:cacheprovider > "$folder/tests.log" 2>&1; then
         report="$report\n$version  $(tail -n 1 "$folder/tests.log")"
     else
         failed=1
