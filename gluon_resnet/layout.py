@@ -127,6 +127,11 @@ def children(spec):
     return tuple(kinds)
 
 
+def places(spec):
+    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"}; see :func:`children`."""
+    return {kind: str(place) for place, kind in enumerate(children(spec))}
+
+
 @dataclass(frozen=True)
 class Layout:
     """A whole network: stem convolution and batch norm, 3x3 stride 2 max pooling, stages of blocks, classifier.
@@ -145,8 +150,8 @@ class Layout:
 
     @property
     def places(self):
-        """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"}; see children."""
-        return {kind: str(place) for place, kind in enumerate(children(self.spec))}
+        """Those of the spec: see :func:`places`."""
+        return places(self.spec)
 
     def layers(self):
         """Every layer with parameters, in the order they run; a block's shortcut comes behind its body."""
@@ -217,8 +222,7 @@ def _block(spec, name, in_channels, out_channels, stride):
 
 def layout(spec, in_channels=3):
     """The :class:`Layout` of ``spec`` for pictures of ``in_channels`` channels."""
-    at = {kind: str(place) for place, kind in enumerate(children(spec))}
-    width, channels = spec.stem_channels, spec.stage_channels[-1]
+    at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
     stem = (Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, spec.stem_bias),
             Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None)
     stages = tuple(tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
@@ -235,4 +239,4 @@ def layout(spec, in_channels=3):
 
 def input_channels(spec, params):
     """Channels of the pictures that parameters {name: array} of ``spec`` are for, by the shape of the stem's weight."""
-    return params[f"{children(spec).index('stem')}.weight"].shape[1]
+    return params[f"{places(spec)['stem']}.weight"].shape[1]

@@ -62,7 +62,8 @@ def read_config(path):
         raise RunError(f"{error}; the run is of another version of this suite") from None
 
 
-def _spec(written, path):
+def spec_of_run(written, path):
+    """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError where there is none."""
     try:
         return ResNetSpec(**{name: tuple(value) if isinstance(value, list) else value
                              for name, value in written["network"].items()})
@@ -103,7 +104,7 @@ def network_of_run(path, best=False):
     if not Path(path).is_dir():
         raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
     kind, config, written = read_config(path)
-    spec = _spec(written, path)
+    spec = spec_of_run(written, path)
     pictures = kind == PICTURES
     class_names = written["class_names"] if pictures else LABELS
     if len(class_names) != spec.num_classes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Tuple
 
 from .errors import ModelError
-from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, FAMILIES, OWN_DEPTHS  # noqa: F401
+from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, OWN_DEPTHS
 from .families import ROWS, family_depths, structure
 
 SHORTCUTS = ("A", "B", "C", "none")

@@ -1,6 +1,5 @@
 """What machine and what software this is, for a run folder and for ``doctor``. mxnet is never imported here."""
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -8,24 +7,12 @@ from importlib import metadata
 from pathlib import Path
 
 from . import env
+from .bench_workers.common import peak_memory  # noqa: F401  which programs without this package use, too
 
 PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 
 #: Instruction sets that decide how fast oneDNN's convolutions are, slowest first, as /proc/cpuinfo calls them.
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
-
-
-def peak_memory():
-    """Largest resident size of this process so far, in bytes.
-
-    From Linux's own count; getrusage begins with the size of the process that started this one.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _cpuinfo(key, root="/"):

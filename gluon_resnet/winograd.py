@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from . import system
+from .elf import build_id
 
 #: oneDNN's constant for "take the fastest"
 AUTO = 3
@@ -45,8 +46,6 @@ def _library():
 
 def unsuitable():
     """Why this machine and its mxnet cannot have Winograd's convolutions, in a few words, or None; mxnet is not loaded."""
-    from .elf import build_id
-
     if not sys.platform.startswith("linux"):
         return "known for Linux only"
     if "avx512f" not in system.cpu()["instruction_sets"]:
@@ -70,10 +69,10 @@ def _base(path):
 @lru_cache(maxsize=None)
 def _sites():
     """((address in this process, original bytes, replacement), ...), or a line that says why there are none."""
-    if unsuitable():
-        return unsuitable()
+    reason = unsuitable()
+    if reason:
+        return reason
     import mxnet  # noqa: F401  its library has to be there to be written to
-    from .elf import build_id
 
     path = _library()
     sites, base = SITES[build_id(path)], _base(path)

@@ -65,6 +65,26 @@ def random_array(*shape, seed=0):
     return array(numpy.random.RandomState(seed).randn(*shape))
 
 
+def there_and_back(net, X):
+    """net(X) in training mode, behind the backward pass of the sum of its squares."""
+    with mx.autograd.record():
+        Y = net(X)
+        loss = (Y * Y).sum()
+    loss.backward()
+    return Y
+
+
+def both_ways(net, X, weight):
+    """[(net(X), the gradient of ``weight``)] as NumPy arrays of a pass there and back: imperative, then hybridized."""
+    results = []
+    for hybridize in (False, True):
+        if hybridize:
+            net.hybridize(static_alloc=True, static_shape=True)
+        Y = there_and_back(net, X)
+        results.append((Y.asnumpy(), weight.grad().asnumpy()))
+    return results
+
+
 def idx(values):
     """The bytes of an idx file of unsigned bytes, by hand."""
     values = numpy.asarray(values, dtype=numpy.uint8)

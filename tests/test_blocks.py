@@ -6,7 +6,7 @@ from mxnet import autograd
 from mxnet.gluon import nn
 
 import gluon_resnet as gr
-from tests.conftest import array, random_array, relative_error
+from tests.conftest import array, random_array, relative_error, there_and_back
 
 
 def test_residual_keeps_the_shape(both_modes):
@@ -61,10 +61,7 @@ def test_residual_equals_d2ls_forward_and_backward(np_mode, project, hybridize):
     for blk in (theirs, ours):
         x = X.copy()
         x.attach_grad()
-        with autograd.record():
-            Y = blk(x)
-            loss = (Y * Y).sum()
-        loss.backward()
+        Y = there_and_back(blk, x)
         grads = {name: param.grad().asnumpy() for name, param in blk._collect_params_with_prefix().items()
                  if param.grad_req != "null"}
         results.append((Y.asnumpy(), x.grad.asnumpy(), grads, blk.bn1.running_mean.data().asnumpy()))

@@ -164,10 +164,11 @@ def test_folding_is_the_convolution_with_scaled_weights_and_a_shifted_bias():
     assert fold(conv, None, params)[1].tolist() == [2.0] * 64
 
 
-def test_the_loss_falls_along_the_gradient():
-    net = byhand.ResNet(get_spec(18, "torchvision", 10), in_channels=1)
+@pytest.mark.parametrize("name, size", [("resnet18@torchvision", 32), ("cifar_resnet20", 28)])
+def test_the_loss_falls_along_the_gradient(name, size):
+    net = byhand.ResNet(parse_model(name, 10), in_channels=1)
     random = numpy.random.RandomState(0)
-    X, y = random.standard_normal((8, 1, 32, 32)).astype("float32"), numpy.arange(8)
+    X, y = random.standard_normal((8, 1, size, size)).astype("float32"), numpy.arange(8)
     losses = []
     for _ in range(4):
         loss, gradients = net.loss_and_gradients(X, y)

@@ -5,7 +5,7 @@ import pytest
 from mxnet import autograd
 
 import gluon_resnet as gr
-from tests.conftest import random_array, relative_error, trainable
+from tests.conftest import both_ways, random_array, relative_error, trainable
 
 #: Published or counted by the libraries themselves (references.md; keras: summary() of keras.applications).
 PARAMETERS = {
@@ -115,15 +115,7 @@ def test_imperative_and_hybridized_agree_in_training(both_modes, name):
     net, X = gr.get_model(name, 7), random_array(4, 2, 64, 64)
     net.initialize(mx.init.Xavier())
     net(X)
-    results = []
-    for hybridize in (False, True):
-        if hybridize:
-            net.hybridize(static_alloc=True, static_shape=True)
-        with autograd.record():
-            Y = net(X)
-            loss = (Y * Y).sum()
-        loss.backward()
-        results.append((Y.asnumpy(), net[4][0].conv1.weight.grad().asnumpy()))
+    results = both_ways(net, X, net[4][0].conv1.weight)
     assert results[0][0].shape == (4, 7)
     assert relative_error(results[1][0], results[0][0]) < 1e-5
     assert relative_error(results[1][1], results[0][1]) < 1e-4

@@ -12,10 +12,11 @@ from matplotlib.image import imread
 
 import gluon_resnet as gr
 from gluon_resnet.errors import RunError, ShapeError
+from gluon_resnet.families import FAMILIES
 from gluon_resnet.layout import children, layout
 from gluon_resnet.reconcile import NUMBERS, as_text, compare, groups, network
 from gluon_resnet.reconcile_plot import draw, figure
-from gluon_resnet.specs import FAMILIES, model_names, parse_model
+from gluon_resnet.specs import model_names, parse_model
 
 #: Trainable parameters of every published row of references.md; the first row's pictures have one channel.
 PUBLISHED = {

@@ -9,7 +9,7 @@ from gluon_resnet import precision
 from gluon_resnet.errors import ModelError, ShapeError
 from gluon_resnet.layout import Pad, block_plan, layout, plan_shortcut
 from gluon_resnet.specs import DEPTHS, get_spec, parse_model
-from tests.conftest import array, random_array, relative_error
+from tests.conftest import array, both_ways, random_array, relative_error, there_and_back
 
 #: (channels in, channels out, stride): in sixteens (oneDNN's Concat), beside them, odd, and with nothing to pad
 CHANGES = [(32, 64, 2), (16, 32, 2), (3, 8, 2), (64, 256, 1), (8, 8, 2), (5, 6, 1)]
@@ -146,15 +146,7 @@ def test_imperative_and_hybridized_agree_in_training(both_modes, name):
     net.initialize(mx.init.Xavier())
     net(X)
     first = net[int(layout(net.spec).places["stage1"])][0].conv1.weight
-    results = []
-    for hybridize in (False, True):
-        if hybridize:
-            net.hybridize(static_alloc=True, static_shape=True)
-        with autograd.record():
-            Y = net(X)
-            loss = (Y * Y).sum()
-        loss.backward()
-        results.append((Y.asnumpy(), first.grad().asnumpy()))
+    results = both_ways(net, X, first)
     assert results[0][0].shape == (4, 7) and abs(results[0][1]).max() > 0
     assert relative_error(results[1][0], results[0][0]) < 1e-5
     assert relative_error(results[1][1], results[0][1]) < 1e-3
@@ -178,10 +170,7 @@ def test_bfloat16_passes_through_every_kind_of_block(both_modes, name):
     for numbers in ("float32", "bfloat16"):
         precision.set_precision(net, numbers)
         net.hybridize(static_alloc=True, static_shape=True)
-        with autograd.record():
-            Y = net(X)
-            loss = (Y * Y).sum()
-        loss.backward()
+        Y = there_and_back(net, X)
         results.append((Y.asnumpy(), stem.grad().asnumpy()))
     (Y, gradient), (short_Y, short_gradient) = results
     assert short_Y.dtype == numpy.float32 and 0 < relative_error(short_Y, Y) < 0.05

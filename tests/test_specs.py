@@ -3,7 +3,7 @@ import pytest
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
-from gluon_resnet.specs import DEPTHS, FAMILIES
+from gluon_resnet.specs import DEPTHS
 
 
 def test_every_depth_has_the_layers_of_its_name():

@@ -16,37 +16,27 @@ from gluon_resnet.specs import get_spec
 from gluon_resnet.weights import read_parameters
 from gluon_resnet.weights.names import NAMINGS, names, specs_of
 from tests.conftest import array, one_line_error, relative_error
+from tests.torch_files import Layers
 
 
 def torchvision_resnet18(num_classes=10, seed=0):
     """{torchvision's key: array} of a ResNet-18, its keys and shapes written down from torchvision's definition."""
-    random = numpy.random.RandomState(seed)
-    found = {}
-
-    def conv(name, out, into, kernel):
-        found[f"{name}.weight"] = random.randn(out, into, kernel, kernel) * numpy.sqrt(2 / (into * kernel ** 2))
-
-    def bn(name, channels):
-        found[f"{name}.weight"] = random.uniform(0.5, 1.5, channels)
-        found[f"{name}.bias"] = random.randn(channels) * 0.1
-        found[f"{name}.running_mean"] = random.randn(channels) * 0.1
-        found[f"{name}.running_var"] = random.uniform(0.5, 1.5, channels)
-        found[f"{name}.num_batches_tracked"] = numpy.array(7)
-    conv("conv1", 64, 3, 7)
-    bn("bn1", 64)
+    found = Layers(seed)
+    found.conv("conv1", 64, 3, 7)
+    found.bn("bn1", 64)
     channels = 64
     for stage, width in enumerate((64, 128, 256, 512), 1):
         for block in range(2):
             name = f"layer{stage}.{block}"
-            conv(f"{name}.conv1", width, channels, 3)
-            bn(f"{name}.bn1", width)
-            conv(f"{name}.conv2", width, width, 3)
-            bn(f"{name}.bn2", width)
+            found.conv(f"{name}.conv1", width, channels, 3)
+            found.bn(f"{name}.bn1", width)
+            found.conv(f"{name}.conv2", width, width, 3)
+            found.bn(f"{name}.bn2", width)
             if block == 0 and stage > 1:
-                conv(f"{name}.downsample.0", width, channels, 1)
-                bn(f"{name}.downsample.1", width)
+                found.conv(f"{name}.downsample.0", width, channels, 1)
+                found.bn(f"{name}.downsample.1", width)
             channels = width
-    found["fc.weight"], found["fc.bias"] = random.randn(num_classes, 512) * 0.05, random.randn(num_classes)
+    found["fc.weight"], found["fc.bias"] = found.random.randn(num_classes, 512) * 0.05, found.random.randn(num_classes)
     return {key: numpy.asarray(values, dtype="int64" if "batches" in key else "float32") for key, values in found.items()}
 
 

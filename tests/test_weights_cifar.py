@@ -13,39 +13,29 @@ from gluon_resnet.layout import layout
 from gluon_resnet.specs import parse_model
 from gluon_resnet.weights import identify_weights, read_network, read_parameters
 from tests.conftest import array, one_line_error, relative_error
-from tests.torch_files import write_torch
+from tests.torch_files import Layers, write_torch
 
 SIZES = {8: 1, 20: 3, 32: 5, 44: 7, 56: 9, 110: 18}  # depth -> blocks in each of the three stages
 
 
 def checkpoint(depth=20, shortcut="A", projection="shortcut", head="linear", in_channels=3, seed=0):
     """{key: float32 array} of a CIFAR ResNet, keys and shapes as the usual code makes them."""
-    random, found = numpy.random.RandomState(seed), {}
-
-    def conv(name, out, into, kernel):
-        found[f"{name}.weight"] = random.randn(out, into, kernel, kernel) * numpy.sqrt(2 / (into * kernel ** 2))
-
-    def bn(name, channels):
-        found[f"{name}.weight"] = random.uniform(0.5, 1.0, channels)
-        found[f"{name}.bias"] = random.randn(channels) * 0.1
-        found[f"{name}.running_mean"] = random.randn(channels) * 0.1
-        found[f"{name}.running_var"] = random.uniform(0.5, 1.5, channels)
-        found[f"{name}.num_batches_tracked"] = numpy.array(64000)
-    conv("conv1", 16, in_channels, 3)
-    bn("bn1", 16)
+    found = Layers(seed, largest_scale=1.0, batches=64000)
+    found.conv("conv1", 16, in_channels, 3)
+    found.bn("bn1", 16)
     into = 16
     for stage, width in enumerate((16, 32, 64), 1):
         for block in range(SIZES[depth]):
             name = f"layer{stage}.{block}"
-            conv(f"{name}.conv1", width, into, 3)
-            bn(f"{name}.bn1", width)
-            conv(f"{name}.conv2", width, width, 3)
-            bn(f"{name}.bn2", width)
+            found.conv(f"{name}.conv1", width, into, 3)
+            found.bn(f"{name}.bn1", width)
+            found.conv(f"{name}.conv2", width, width, 3)
+            found.bn(f"{name}.bn2", width)
             if (shortcut == "B" and width != into) or shortcut == "C":
-                conv(f"{name}.{projection}.0", width, into, 1)
-                bn(f"{name}.{projection}.1", width)
+                found.conv(f"{name}.{projection}.0", width, into, 1)
+                found.bn(f"{name}.{projection}.1", width)
             into = width
-    found[f"{head}.weight"], found[f"{head}.bias"] = random.randn(10, 64) * 0.1, random.randn(10)
+    found[f"{head}.weight"], found[f"{head}.bias"] = found.random.randn(10, 64) * 0.1, found.random.randn(10)
     return {key: numpy.asarray(values, "float32") for key, values in found.items()}
 
 

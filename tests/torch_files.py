@@ -1,5 +1,7 @@
 """PyTorch's checkpoint files written without PyTorch, opcode by opcode: what torch.save puts down for float32 tensors.
 
+And layers at random under PyTorch's names, to be written so.
+
     write_torch("net.th", {"state_dict": tensors, "best_prec1": 91.7}, legacy=True)
 """
 import pickle
@@ -9,6 +11,24 @@ import zipfile
 import numpy
 
 from gluon_resnet.weights.pickles import LEGACY_MAGIC
+
+
+class Layers(dict):
+    """{PyTorch's key: array} of convolutions and batch norms with random values, a layer a call."""
+
+    def __init__(self, seed, largest_scale=1.5, batches=7):
+        super().__init__()
+        self.random, self.largest_scale, self.batches = numpy.random.RandomState(seed), largest_scale, batches
+
+    def conv(self, name, out, into, kernel):
+        self[f"{name}.weight"] = self.random.randn(out, into, kernel, kernel) * numpy.sqrt(2 / (into * kernel ** 2))
+
+    def bn(self, name, channels):
+        self[f"{name}.weight"] = self.random.uniform(0.5, self.largest_scale, channels)
+        self[f"{name}.bias"] = self.random.randn(channels) * 0.1
+        self[f"{name}.running_mean"] = self.random.randn(channels) * 0.1
+        self[f"{name}.running_var"] = self.random.uniform(0.5, 1.5, channels)
+        self[f"{name}.num_batches_tracked"] = numpy.array(self.batches)
 
 
 def _number(value):

@@ -86,6 +86,7 @@ class PictureCache:
         place, fitted = self.places[i], self.fit(image)
         if place < len(self.pixels):
             self.pixels[place] = fitted  # two threads may both do it: they write the same bytes
+            self.filled[place] = True
         else:
             with self.lock:
                 if not self.filled[place]:
@@ -94,7 +95,6 @@ class PictureCache:
                     except OSError as error:
                         raise self._no_room(error) from None
                     self.filled[place] = True
-        self.filled[place] = True
         return fitted
 
     def get(self, i, read):

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Callable, Tuple
 
+from ..families import ROWS
 from ..layout import Conv, Norm
 from ..specs import CIFAR, family_depths, get_spec
 
@@ -108,7 +109,8 @@ TORCH_PARTS = ("weight", "bias", "weight", "bias", "running_mean", "running_var"
 GLUON_PARTS = ("weight", "bias", "gamma", "beta", "running_mean", "running_var")
 KERAS_PARTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
-ALL_FAMILIES = ("torchvision", "mxnet", "d2l", "keras", "keras2016", "v2", "slim", "slim_fc", CIFAR, "narrow")
+PREFERRED = ("torchvision", "mxnet")  # where a file's names fit several families
+ALL_FAMILIES = (*PREFERRED, *(family for family in ROWS if family not in PREFERRED))
 ALL_SHORTCUTS = ("B", "A", "C", "none")
 
 #: naming -> its row; a network exported under torchvision's names may be of any family
