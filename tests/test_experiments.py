@@ -319,7 +319,18 @@ def test_pictures_and_weights_that_are_not_there_are_named(tmp_path, monkeypatch
     with pytest.raises(DataError, match="no resnet18.safetensors in .*name it with --weights"):
         conduct.with_sources(finetune)
     (tmp_path / "resnet18.safetensors").touch()
+    with pytest.raises(DataError, match="no resnet50.safetensors in .*name it with --weights"):
+        conduct.with_sources(finetune)
+    (tmp_path / "resnet50.safetensors").touch()
     assert conduct.with_sources(finetune)["ResNet-18"].weights == "resnet18.safetensors"
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "resnet18.safetensors").touch()
+    with pytest.raises(DataError, match="--weights trained/resnet50.safetensors: no such file of weights"):
+        conduct.with_sources(finetune, weights="trained")
+    (tmp_path / "trained" / "resnet50.safetensors").touch()
+    found = conduct.with_sources(finetune, weights="trained")
+    assert {arm: config.weights for arm, config in found.items()} == {
+        "ResNet-18": "trained/resnet18.safetensors", "ResNet-50": "trained/resnet50.safetensors"}
     with pytest.raises(ConfigError, match="bird_photos_scratch starts from no weights"):
         conduct.with_sources(scratch, weights="resnet18.safetensors")
 

@@ -39,8 +39,10 @@ class Plan:
 
 
 def _sought(given, named, what, option):
-    """A folder or file: the one given, the one named, or that name behind GLUON_RESNET_REAL_DATA."""
+    """A folder or file: the one given, or what is so named in it; the one named; that name in GLUON_RESNET_REAL_DATA."""
     if given:
+        if option == "--weights" and Path(given).is_dir():
+            given = Path(given) / named
         if not Path(given).exists():
             raise DataError(f"{option} {given}: no such {what}")
         return str(given)
