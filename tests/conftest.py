@@ -1,4 +1,6 @@
 """What the tests share. Nothing here or below needs a network; the suite's cache is a folder of its own."""
+import ctypes
+import gc
 import gzip
 import hashlib
 import os
@@ -29,13 +31,22 @@ def own_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def finished():
+def nothing_left_running():
     """What a test has begun in mxnet's threads ends in that test: what goes wrong there is not another's."""
     yield
     try:
         mx.nd.waitall()
     except mx.MXNetError:  # of an operator that a test has sent off on purpose
         pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back():
+    """Networks hang together in circles and stay until Python looks: what a file's tests have built goes behind the last."""
+    yield
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture
@@ -155,6 +166,20 @@ def one_line_error(process):
     assert len(lines) == 1 and lines[0].startswith("gluon-resnet: "), process.stderr
     assert "Traceback" not in process.stderr
     return lines[0]
+
+
+@pytest.fixture
+def refusal(capsys):
+    """``refusal("train", "pictures", ...)``: the single line of a command that fails in this process."""
+    from gluon_resnet import cli
+
+    def run(*args):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(arg) for arg in args])
+        lines = capsys.readouterr().err.splitlines()
+        assert ended.value.code == 2 and len(lines) == 1 and lines[0].startswith("gluon-resnet: "), lines
+        return lines[0]
+    return run
 
 
 def trainable(net):

@@ -54,8 +54,8 @@ def test_the_written_command_gives_the_same_config():
 
 def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, run_cli):
     (tmp_path / "run.toml").write_text('momentum = 0.9\nmixup = 0.2\nschedule = "onecycle"\nema = 0.5\n')
-    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--batch-size", 64, "--limit", 256,
-              "--config", tmp_path / "run.toml", "--set", "checkpoint_seconds=0")
+    common = ("train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--data", small_folder, "--unverified",
+              "--batch-size", 64, "--limit", 256, "--config", tmp_path / "run.toml", "--set", "checkpoint_seconds=0")
     whole = run_cli(*common, "--epochs", 2, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     # killed in its second epoch, as a machine that goes down would

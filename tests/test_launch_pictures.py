@@ -70,7 +70,7 @@ def test_fine_tuning_leaves_what_is_frozen(birds, tmp_path, run_cli, np_mode):
     assert (tmp_path / "tuned" / "best.params").exists()
 
 
-def test_refusals(birds, tmp_path, run_cli):
+def test_refusals(birds, tmp_path, refusal):
     (tmp_path / "one" / "only").mkdir(parents=True)
     for i in range(6):
         Image.new("RGB", (40, 40), (i * 20, 0, 0)).save(tmp_path / "one" / "only" / f"{i}.png")
@@ -83,7 +83,7 @@ def test_refusals(birds, tmp_path, run_cli):
                             ((birds, "--set", "cache_mb=-1"), "cache_mb is -1"),
                             ((birds, "--precision", "float16"), "float16 is for GPUs; the device is cpu(0)"),
                             ((birds, "--set", "freeze_stages=7"), "freeze_stages is 7")):
-        assert expected in one_line_error(run_cli("train", "pictures", *words, "--out", tmp_path / "run")), words
+        assert expected in refusal("train", "pictures", *words, "--out", tmp_path / "run"), words
         assert not (tmp_path / "run").exists()
 
 

@@ -53,7 +53,8 @@ def test_events_are_read_back_by_hand(tmp_path):
 
 
 def test_from_the_command_line(tmp_path, small_folder, run_cli):
-    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--batch-size", 64)
+    common = ("train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--data", small_folder, "--unverified",
+              "--batch-size", 64)
     found = run_cli(*common, "--find-lr", tmp_path / "lr.png")
     assert found.returncode == 0, found.stderr
     assert "the loss falls fastest at" in found.stdout and (tmp_path / "lr.png").stat().st_size > 5000

@@ -214,6 +214,11 @@ def test_a_clipped_update_has_the_length_asked_for(both_modes):
 
 # Freezing and the head --------------------------------------------------------------------------------------------------
 
+def small_resnet():
+    """Eight layers: what holds of stopping and going on holds at every depth."""
+    return gr.get_model("resnet8@narrow")
+
+
 def picture_batches(size=64):
     (images, labels), _ = small_arrays(train=size)
     return gr.ArrayBatches(images, labels, 16, shuffle=True)
@@ -275,12 +280,12 @@ def test_refusals():
 # The end, and going on --------------------------------------------------------------------------------------------------
 
 def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
-    result = gr.fit(gr.resnet18(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
+    result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
     assert result.ended_early and len(result.epochs) == 3  # the first is the best, then two without a better one
 
 
 def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
-    seen, net = [], gr.resnet18()
+    seen, net = [], small_resnet()
 
     def note(record):
         if record.test_acc is not None:
@@ -289,7 +294,7 @@ def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
     gr.fit(net, picture_batches(128), picture_batches(32), 3, 0.05, CPU, listeners=[note],
            keeper=Keeper(tmp_path, keep_best=True))
     best = max(range(3), key=lambda i: seen[i][0])
-    fresh = gr.resnet18()
+    fresh = small_resnet()
     fresh.load_parameters(str(tmp_path / "best.params"))
     assert all((values(fresh)[name] == value).all() for name, value in seen[best][1].items())
 
@@ -301,7 +306,7 @@ EVERYTHING = dict(momentum=0.9, schedule="onecycle", mixup=0.4, cutmix=1.0, labe
 def run(folder, made, stop_after=None, resume=False, epochs=2):
     """Train; stop after so many records in all; or go on from the folder's checkpoint. (net, Result)."""
     gr.seed_everything(99 if resume else 5)  # what the generators hold on resuming must not matter
-    net, count = gr.resnet18(), []
+    net, count = small_resnet(), []
     gr.layer_shapes(net, (1, 1, 28, 28))
     keeper = Keeper(folder, resume=checkpoint.read(folder) if resume else None)
     result = gr.fit(net, picture_batches(96), picture_batches(32), epochs, 0.05, CPU, listeners=[count.append],
@@ -328,7 +333,7 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
 def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_path):
     whole, _ = run(None, Recipe(momentum=0.9))
     gr.seed_everything(5)
-    net, seen = gr.resnet18(), []
+    net, seen = small_resnet(), []
     gr.layer_shapes(net, (1, 1, 28, 28))
 
     def die(record):

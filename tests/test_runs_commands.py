@@ -14,7 +14,6 @@ from gluon_resnet.errors import RunError
 from gluon_resnet.launch import FashionMnistConfig
 from gluon_resnet.launch_pictures import PicturesConfig
 from gluon_resnet.specs import parse_model
-from tests.conftest import one_line_error
 
 RESULT = {"status": "finished", "epochs": 2, "loss": 0.5, "train_acc": 0.8, "test_acc": 0.75, "best_test_acc": 0.77,
           "examples_per_sec": 100.0, "train_seconds": 3600.0, "test_seconds": 61.0, "device": "cpu(0)", "problem": None}
@@ -129,7 +128,7 @@ def test_the_curves_are_the_histories(some):
         run_table.histories(found)
 
 
-def test_refusals(some, tmp_path, run_cli):
+def test_refusals(some, tmp_path, refusal):
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match="no run folder in it"):
         run_table.read_runs([tmp_path / "empty"])
@@ -138,7 +137,7 @@ def test_refusals(some, tmp_path, run_cli):
     for words, expected in ((("list", tmp_path / "none"), "no such folder"), (("show", some / "broken"), "damaged"),
                             (("compare", some / "one"), "two or more"),
                             (("compare", some / "one", some / "two", "--save", tmp_path / "a.txt"), ".png")):
-        assert expected in one_line_error(run_cli("runs", *words)), words
+        assert expected in refusal("runs", *words), words
 
 
 def test_damaged_files_of_many_kinds_are_told_in_a_line(some):
