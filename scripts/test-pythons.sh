@@ -1,8 +1,9 @@
 #!/bin/sh
-# Run the tests on every Python 3.8 to 3.13 found, each in an environment of its own; a line each at the end.
+# Run the tests on every Python 3.8 to 3.13 found (or those in $PYTHONS), each in an environment of its own; a line each at
+# the end.
 cd "$(dirname "$0")/.."
 report= failed=0
-for version in 3.8 3.9 3.10 3.11 3.12 3.13; do
+for version in ${PYTHONS:-3.8 3.9 3.10 3.11 3.12 3.13}; do
     if ! python=$(PYTHON= sh scripts/find-python.sh "$version" 2>/dev/null); then
         report="$report\n$version  not on this machine"
         continue
