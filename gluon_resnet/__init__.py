@@ -31,6 +31,7 @@ _HOMES = {
     "load_weights": "weights", "identify_weights": "weights",
     "load_data_bird_photos": "data.image_folder", "load_data_image_folder": "data.image_folder",
     "PictureBatches": "data.pictures", "Augment": "data.augment", "Recipe": "recipe", "find_lr": "lr_finder",
+    "draw": "drawing", "draw_block": "drawing",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]

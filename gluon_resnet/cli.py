@@ -22,7 +22,7 @@ def cli():
     """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights in and out, and a look at this machine."""
 
 
-for _command in (networks.shapes, networks.summary, networks.reconcile, networks.table1, training.data,
+for _command in (networks.shapes, networks.summary, networks.reconcile, networks.table1, networks.draw, training.data,
                  training.train, weights.predict, weights.microscope, weights.export, records.records, evaluation.evaluate,
                  evaluation.runs, experiments.run, experiments.results, experiments.reproduce, machine.doctor, machine.bench):
     cli.add_command(_command)

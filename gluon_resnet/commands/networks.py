@@ -1,4 +1,4 @@
-"""shapes, summary, reconcile: what a network is made of."""
+"""shapes, summary, reconcile, table1, draw: what a network is made of."""
 import json
 
 import click
@@ -12,15 +12,15 @@ def _built(model, text, classes, weights):
 
     from .. import models, specs
     from .. import shapes as layers
+    from ..drawing import usual_input
     from ..layout import input_channels
     from ..weights import read_network, set_parameters
 
     spec, params = specs.parse_model(model, classes), None
     if weights:
         spec, params = read_network(weights, model, classes)
-    channels = input_channels(spec, params) if params else 1 if spec.family == "d2l" else 3
-    size = "32,32" if spec.family == specs.CIFAR else "224,224"
-    shape = layers.parse_shape(text or f"1,{channels},{size}")
+    channels = input_channels(spec, params) if params else None
+    shape = layers.parse_shape(text) if text else usual_input(spec, channels)
     npx.set_np()
     net = models.build(spec)
     if params:
@@ -129,3 +129,30 @@ def table1(cifar, style):
         click.echo(json.dumps(table.to_dict("records"), indent=2))
     else:
         click.echo((paper.cifar_text if cifar else paper.as_text)(table))
+
+
+@click.command()
+@options.model
+@options.input_shape
+@options.classes
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese.")
+@click.option("--save", metavar="P.svg", help="Write the picture to this file.  [default: to standard output]")
+def draw(model, shape, classes, lang, save):
+    """Draw the stages of MODEL as SVG: blocks, convolutions, shortcuts, shapes between them, parameters of each.
+
+    MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@keras, plain34 or cifar_resnet56:B.
+    """
+    from .. import drawing
+    from ..specs import parse_model
+
+    X = None
+    if shape:
+        from ..shapes import parse_shape  # with mxnet, which a drawing can do without
+
+        X = parse_shape(shape)
+    picture = drawing.draw(parse_model(model, classes), X, lang)
+    if save:
+        picture.save(save)
+        click.echo(f"picture in {save}")
+    else:
+        click.echo(picture.svg, nl=False)

@@ -5,8 +5,8 @@ model = click.argument("model")
 model_option = click.option("--model", default="resnet50", show_default=True,
                             help="resnet18 to resnet152, @family behind it or the file's.")
 input_shape = click.option("--input", "shape", metavar="N,C,H,W",
-                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,3,224,224 "
-                                "otherwise]")
+                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,1,28,28 "
+                                "for narrow, 1,3,224,224 otherwise]")
 input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
 classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
                        help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]")

@@ -1,0 +1,109 @@
+"""What draw and draw_block are given, checked."""
+import difflib
+import operator
+from dataclasses import replace
+
+from ..errors import ConfigError, ModelError, ShapeError
+from ..families import DEFAULT_FAMILY, ROWS, family_depths, structure
+from ..specs import ResNetSpec, get_spec, parse_model
+from .words import LANGUAGES
+
+GREY = ("d2l", "narrow")  # families whose pictures have one channel: Fashion-MNIST's
+#: kind of block -> (the spec's block, the family that is drawn if none is asked for)
+KINDS = {"residual": ("basic", DEFAULT_FAMILY), "bottleneck": ("bottleneck", DEFAULT_FAMILY),
+         "plain": ("basic", DEFAULT_FAMILY), "v2": ("basic", "v2"), "bottleneck_v2": ("bottleneck", "v2")}
+CHANNELS, SIDE = {"basic": 64, "bottleneck": 256}, 56  # of an input that nobody gave: those of the paper's figure 5
+
+
+def usual_input(spec, channels=None):
+    """(1, C, H, W): one picture as the family of ``spec`` is used to, with ``channels`` for its own if given."""
+    from ..images import PREPARATIONS  # brings what decodes pictures along, which takes a while to load
+
+    side = PREPARATIONS[spec.family].crop
+    return 1, channels or (1 if spec.family in GREY else 3), side, side
+
+
+def input_shape(X):
+    """(N, C, H, W) of an array or a shape as whole numbers; ShapeError for anything else."""
+    given = getattr(X, "shape", X)
+    try:
+        shape = tuple(operator.index(size) for size in given)
+    except TypeError:
+        shape = ()
+    if len(shape) != 4 or min(shape) < 1:
+        raise ShapeError(f"X is {given!r}: expected an array or its shape, four positive whole numbers (N, C, H, W)")
+    return shape
+
+
+def spec_of(model):
+    """The spec of a name, of a network of models.py, or ``model`` itself if it is one; ModelError for anything else."""
+    if isinstance(model, str):
+        return parse_model(model)
+    spec = getattr(model, "spec", model)
+    if not isinstance(spec, ResNetSpec):
+        raise ModelError(f"model is of type {type(model).__name__}: expected a name such as 'resnet50@keras', a "
+                         f"ResNetSpec or a network of this suite")
+    return spec
+
+
+def checked_language(lang):
+    """``lang`` if the drawings speak it; ConfigError otherwise."""
+    if lang not in LANGUAGES:
+        raise ConfigError(f"lang is {lang!r}: expected {' or '.join(LANGUAGES)}")
+    return lang
+
+
+def block_spec(kind, family=None):
+    """The spec of the first network of ``family`` (None: the kind's own) with such blocks; ModelError if none has."""
+    if kind not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ModelError(f"unknown block {kind!r}: {hint}known are {', '.join(KINDS)}")
+    block, usual = KINDS[kind]
+    family = usual if family is None else family
+    if family not in ROWS:
+        return get_spec(18, family)  # which says what there is
+    depths = [depth for depth in family_depths(family) if structure(depth, family)[0] == block]
+    if not depths or ROWS[family].get("preactivation") != ROWS[usual].get("preactivation"):
+        raise ModelError(f"the family {family} has no {kind} blocks: leave family out, or draw another kind")
+    return get_spec(depths[0], family)
+
+
+def _option(kind, shortcut, use_1x1conv, changes):
+    """The shortcut that the spec is to have, by what the caller asked for; ``changes`` says whether the shape does."""
+    if kind == "plain":
+        if use_1x1conv or shortcut not in (None, "none"):
+            raise ModelError("a plain block has no shortcut: leave shortcut and use_1x1conv out, or draw 'residual'")
+        return "none"
+    if use_1x1conv and shortcut is not None:
+        raise ShapeError(f"use_1x1conv and shortcut={shortcut!r} are given: expected one of them")
+    if shortcut is None and changes and not use_1x1conv:
+        raise ShapeError("X itself cannot be added where the shape changes: give use_1x1conv=True, or shortcut='A' or "
+                         "'B'")
+    return shortcut or ("C" if use_1x1conv else "B")
+
+
+def _counted(name, value, allowed=None):
+    """``value`` if it is None, a whole number of at least 1, and one of ``allowed``; ConfigError otherwise."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if value is not None and not (whole and value in (allowed or (value,))):
+        expected = " or ".join(map(str, allowed)) if allowed else "a whole number of at least 1"
+        raise ConfigError(f"{name} is {value!r}: expected {expected}")
+    return value
+
+
+def block_cases(kind, family, shortcut, use_1x1conv, num_channels, strides, X):
+    """(spec, shape of X, [(num_channels, strides)]) of what draw_block was asked for.
+
+    An option of the paper without ``num_channels`` and ``strides`` is two cases: where the shape changes, and where it
+    stays.
+    """
+    spec = block_spec(kind, family)
+    shape = (1, CHANNELS[spec.block], SIDE, SIDE) if X is None else input_shape(X)
+    num_channels, strides = _counted("num_channels", num_channels), _counted("strides", strides, (1, 2))
+    if shortcut in ("A", "B", "C") and num_channels is None and strides is None:
+        cases = [(2 * shape[1], 2), (shape[1], 1)]
+    else:
+        cases = [(num_channels or shape[1] * (strides or 1), strides or 1)]
+    option = _option(kind, shortcut, use_1x1conv, cases[0] != (shape[1], 1))
+    return replace(spec, shortcut=option), shape, cases
