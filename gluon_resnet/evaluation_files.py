@@ -5,6 +5,7 @@
 metrics.json, classes.csv, confusion.csv, predictions.csv (a line a picture), confusion.png, top_losses.png,
 reliability.png, predictions.png, and cam_*.png for the pictures asked for.
 """
+import json
 import os
 import re
 import shutil
@@ -13,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy
+import pandas as pd
 
 from . import plots_evaluation as plots
 from .errors import ConfigError, RunError
+from .evaluation import Evaluation
 from .gradcam import enlarge, grad_cam
 from .predict import softmax
 from .runs import as_json
@@ -117,3 +120,43 @@ def save(run, examples, found, path, part="", cams=(), cam_class=None):
             figure.savefig(temporary / name, dpi=110)
         names = sorted(one.name for one in temporary.iterdir())
     return names
+
+
+def read(path):
+    """(Evaluation, {"run", "network", "data", "part"}) of a folder that :func:`save` wrote.
+
+    ``right`` of the predictions is not read back. Raises RunError where a file is missing or damaged.
+    """
+    path = Path(path)
+    again = "make it again with gluon-resnet evaluate RUN --save DIR"
+    try:
+        content = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+        classes = pd.DataFrame(content["classes"], columns=["class", "precision", "recall", "f1", "support"])
+        names = [str(name) for name in classes["class"]][:-2]  # behind the classes come two means
+        confusion = pd.DataFrame(content["confusion"], index=pd.Index(names, name="true"), columns=names).astype(int)
+        pairs = pd.DataFrame(content["most_confused"], columns=["true", "predicted", "count", "share"])
+        summary = {name: content[name] for name in ("pictures", "loss", "top1", "top5", "ece")}
+        about = {name: str(content[name]) for name in ("run", "network", "data", "part")}
+        texts = ["name", "part", "true", "predicted"]
+        predictions = pd.read_csv(path / "predictions.csv", dtype={name: str for name in texts}, keep_default_na=False)
+        predictions = predictions[texts + ["probability", "probability_of_true", "loss"]]
+        found = Evaluation(summary, classes, confusion, pairs, pd.DataFrame(content["calibration"]), predictions)
+        _check_numbers(found)
+    except OSError as error:
+        raise RunError(f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet evaluate "
+                       f"--save; {again}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: not an evaluation that can be read ({type(error).__name__}: {error}): expected "
+                       f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; {again}") from None
+    return found, about
+
+
+def _check_numbers(found):
+    """Raise ValueError or TypeError where a number of an Evaluation read from files is none."""
+    for table, columns in ((found.classes, ["precision", "recall", "f1", "support"]), (found.pairs, ["count", "share"]),
+                           (found.predictions, ["probability", "probability_of_true", "loss"])):
+        for column in columns:
+            table[column] = pd.to_numeric(table[column])
+    for name, value in found.summary.items():
+        if value is not None or name != "top5":
+            found.summary[name] = float(value)

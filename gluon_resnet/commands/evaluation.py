@@ -30,6 +30,27 @@ def _report(found):
     return "\n".join([*lines, "", "largest losses", _table(worst, colalign=("left",) * 3 + ("right",) * 2)])
 
 
+def _judged(run, data=None, part=None, best=False, cams=()):
+    """(network, examples, Evaluation) of the run folder ``run``; pictures ``cams`` that are not there are refused first."""
+    from mxnet import npx
+    from tqdm import tqdm
+
+    from .. import evaluation
+    from ..data.report import printable
+    from ..run_network import network_of_run
+
+    npx.set_np()
+    network = network_of_run(run, best)
+    examples = evaluation.open_examples(network, data, part)
+    for note in examples.notes:
+        click.echo(printable(note), err=True)
+    for name in cams:
+        examples.find(name)
+    with tqdm(total=len(examples), desc="evaluating", unit=" pictures", leave=False,
+              disable=not sys.stderr.isatty()) as bar:
+        return network, examples, evaluation.evaluate_run(network, examples, tell=bar.update)
+
+
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--data", metavar="DIR|CSV|FILE.rec",
@@ -49,25 +70,12 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
-    from mxnet import npx
-    from tqdm import tqdm
-
-    from .. import evaluation, evaluation_files
+    from .. import evaluation_files
     from ..data.report import printable
-    from ..run_network import network_of_run
 
-    npx.set_np()
     if save:
         evaluation_files.check_target(save)
-    network = network_of_run(run, best)
-    examples = evaluation.open_examples(network, data, part)
-    for note in examples.notes:
-        click.echo(printable(note), err=True)
-    for name in cams:
-        examples.find(name)
-    with tqdm(total=len(examples), desc="evaluating", unit=" pictures", leave=False,
-              disable=not sys.stderr.isatty()) as bar:
-        found = evaluation.evaluate_run(network, examples, tell=bar.update)
+    network, examples, found = _judged(run, data, part, best, cams)
     part = "+".join(sorted(set(examples.parts)))
     if form == "csv":
         click.echo(found.classes.to_csv(index=False, float_format="%.6g"), nl=False)
@@ -83,7 +91,7 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
 
 @click.group()
 def runs():
-    """List, show and compare run folders."""
+    """List, show, compare and report run folders."""
 
 
 @runs.command("list")
@@ -137,3 +145,28 @@ def compare(folders, save, form):
     if save:
         save_figure(plots_evaluation.draw_runs(run_table.histories(found)), save)
         click.echo(f"picture in {save}", err=form == "csv")
+
+
+@runs.command("report")
+@click.argument("run", metavar="RUN")
+@click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
+@click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]")
+@click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
+def report_run(run, out, evaluation, now):
+    """One run as one HTML file that needs no other: settings, command, machine, result, curves, layers, epochs; and the
+    evaluation, where there is one."""
+    if now and evaluation:
+        raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")
+    from .. import evaluation_files, report
+    from ..report_evaluation import check_new, default_folder
+    from ..run_table import read_run
+
+    read_run(run)
+    report.check_target(out or report.default_file(run))
+    if now:
+        check_new(run)
+        network, examples, found = _judged(run)
+        part = "+".join(sorted(set(examples.parts)))
+        evaluation_files.save(network, examples, found, default_folder(run), part)
+        click.echo(f"evaluation in {default_folder(run)}")
+    click.echo(f"report in {report.write(run, out, evaluation)}")
