@@ -4,7 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-slow parity doctor bench check-cu112 test-pythons constraints setup setup-dev clean
+.PHONY: help demo test test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+	setup-book chapters chapters-full book linkcheck
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -26,6 +27,24 @@ test: setup-dev  ## the tests; no network needed once the packages are in
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow
 
+setup-book:
+	@sh scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt requirements-book.txt
+
+chapters: setup-dev  ## every chapter of the book in its tiny mode (minutes)
+	@$(VENV)/bin/python -m book.run --all --mode tiny
+
+chapters-full: setup-dev  ## in full the chapters whose kept results do not belong to their code; all of them with ALL=1
+	@$(VENV)/bin/python -m book.run --all --mode full $(if $(ALL),,--stale)
+
+book: setup-book chapters-full  ## the book as HTML, in book/_build/html (Python 3.10 or newer)
+	@$(VENV)/bin/python -m book.assemble
+	@$(VENV)/bin/python -m sphinx -q -W --keep-going -b html -c book book/_build/source book/_build/html
+	@$(VENV)/bin/python -m book.links book/_build/html
+	@echo "book/_build/html/index.html"
+
+linkcheck: setup-book  ## follow the book's links to other hosts (needs a network; after make book)
+	@$(VENV)/bin/python -m sphinx -q -b linkcheck -c book book/_build/source book/_build/linkcheck
+
 doctor: setup  ## look this machine over
 	@$(RUN) doctor
 
@@ -34,6 +53,9 @@ bench: setup  ## speed of training against d2l and PyTorch, of predicting by han
 
 parity: setup-dev  ## weights of live Keras, PyTorch, timm and gluoncv read and compared (5 minutes; installs 3.1 GB once)
 	@sh scripts/parity.sh $(VENV)
+
+browser: setup-dev  ## the built book and reports of runs in Debian's Chromium: console, contrast, keyboard, search, pictures of all pages
+	@sh scripts/browser.sh $(VENV)
 
 check-cu112:  ## the CUDA build without a card: install it, load it, train a step on the CPU (4 GB)
 	@sh scripts/check-cu112.sh .venv-cu112

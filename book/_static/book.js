@@ -1,0 +1,25 @@
+// What scrolls sideways can be scrolled with the keyboard: it gets a place in the order of the Tab key, and a name.
+(function () {
+  const names = { "zh-CN": ["代码或输出", "表格", "公式"], en: ["Code or output", "Table", "Formula"] };
+  const kinds = ["div.highlight pre", ".table-wrapper, .cell_output .text_html", "div.math"];
+
+  function mark() {
+    const words = names[document.documentElement.lang] || names.en;
+    kinds.forEach((selector, kind) => {
+      document.querySelectorAll(selector).forEach((element) => {
+        const scrolls = element.scrollWidth > element.clientWidth;
+        if (scrolls && !element.hasAttribute("tabindex")) {
+          element.setAttribute("tabindex", "0");
+          element.setAttribute("role", "region");
+          element.setAttribute("aria-label", words[kind]);
+        } else if (!scrolls && element.getAttribute("role") === "region") {
+          ["tabindex", "role", "aria-label"].forEach((name) => element.removeAttribute(name));
+        }
+      });
+    });
+  }
+
+  window.addEventListener("load", mark);
+  window.addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true); // a solution that was opened
+})();

@@ -1,0 +1,151 @@
+"""The book in Chromium: every page, its search, and its keyboard."""
+import re
+
+import pytest
+
+from . import keyboard
+from .checks import PageChecks, none
+from .conftest import SITES, pages_of
+
+CHAPTER = re.compile(r"\d\d-[\w-]+\.html")
+
+
+def chapters():
+    """The pages of the English chapters."""
+    return [name for name in pages_of("book") if CHAPTER.fullmatch(name)]
+
+
+def with_details():
+    """The pages that hold something to open, such as an exercise's solution."""
+    folder = SITES["book"][0]
+    return [name for name in pages_of("book") if "<details" in (folder / name).read_text(encoding="utf-8")]
+
+
+class TestBook(PageChecks):
+    """Every page of the book."""
+
+    site = "book"
+
+
+def search(page, words):
+    """Type ``words`` into the search field in sight and press Enter; the addresses of the pages that were found."""
+    field = page.locator("input[name=q]:visible").first
+    field.focus()
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    page.wait_for_selector("#search-results ul.search li a")
+    page.wait_for_function("!document.querySelector('#search-progress')?.innerText.includes('...')")
+    return page.locator("#search-results ul.search li a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+
+
+def test_search_finds_bottleneck_in_the_chapters(opened):
+    """Typed into any page's search field, answered without any other host, and the answer leads to a page that has it."""
+    page = opened("book", "index.html")
+    found = search(page, "bottleneck")
+    in_chapters = [href for href in found if CHAPTER.match(href.split("/")[-1])]
+    assert in_chapters, found
+    page.locator(f"#search-results a[href='{in_chapters[0]}']").first.click()
+    page.wait_for_load_state("load")
+    assert "bottleneck" in page.inner_text("body").lower()
+
+
+def test_search_finds_chinese_words(opened):
+    """Chinese has no spaces: the search splits it all the same. Holds also of a book without Chinese chapters."""
+    chinese = [name for name in pages_of("book") if re.match(r"zh/\d\d", name)]
+    if chinese:
+        found = search(opened("book", "index.html"), "\u6b8b\u5dee")
+        assert any("zh/" in href for href in found), found
+
+
+def test_search_says_when_it_finds_nothing(opened):
+    """No error, but a sentence."""
+    page = opened("book", "search.html?q=xyzzyplugh")
+    page.wait_for_selector("#search-results h2, #search-results p")
+    page.wait_for_function("document.querySelector('#search-results').innerText.includes('did not match')")
+
+
+def test_tab_reaches_skip_link_search_and_navigation(opened):
+    """In this order of the page, without a mouse."""
+    page = opened("book", chapters()[0])
+    found = keyboard.stops(page)
+    assert "skip" in found[0].kind and found[0].href.startswith("#"), found[0]
+    assert any(stop.tag == "input" and "search" in stop.kind.lower() for stop in found)
+    reached = {stop.href.split("/")[-1] for stop in found}
+    assert set(chapters()[1:]) <= reached
+    assert any("theme" in stop.kind for stop in found)
+
+
+def test_the_skip_link_leads_to_the_content(opened):
+    """The stop behind it is in the text, not in the navigation."""
+    page = opened("book", chapters()[0])
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("!!document.activeElement.closest('main, article, [role=main]')"), page.evaluate(keyboard.STOP)
+
+
+@pytest.mark.parametrize("width, scheme", [(1280, "light"), (375, "dark")])
+def test_focus_can_be_seen(opened, width, scheme):
+    """Pixels change around each of the first stops, and none of them is outside the window."""
+    none(keyboard.unseen(opened("book", chapters()[0], width, scheme), most=60))
+
+
+def test_the_narrow_navigation_opens_and_closes_by_keyboard(opened):
+    """A telephone's width: a switch that Tab reaches and a key opens; Tab goes on to the search field; Escape closes."""
+    page = opened("book", chapters()[0], 375)
+    field = page.locator("input.sidebar-search")
+
+    def in_window():
+        box = field.bounding_box()
+        return box is not None and box["x"] >= 0 and field.is_visible()
+
+    def focused(selector):
+        return page.evaluate("selector => document.activeElement.matches(selector)", selector)
+
+    page.add_style_tag(content=keyboard.AT_ONCE)
+    assert not in_window()
+    switch = "#__navigation, .nav-overlay-icon, label[for=__navigation]"
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if focused(switch):
+            break
+    assert focused(switch), "no switch of the navigation among the first ten stops of the Tab key"
+    page.keyboard.press("Space" if focused("input") else "Enter")
+    page.evaluate(keyboard.DRAWN)
+    assert in_window()
+    assert any(stop.tag == "input" and "search" in stop.kind for stop in keyboard.stops(page, 30))
+    page.keyboard.press("Escape")
+    page.evaluate(keyboard.DRAWN)
+    assert not in_window(), "Escape does not close the navigation"
+
+
+def test_every_page_with_solutions_is_known():
+    """The book has exercises with hidden solutions: else the next test would test nothing."""
+    assert with_details()
+
+
+def test_solutions_open_and_close_by_enter(opened):
+    """Each <details>, from its summary."""
+    for name in with_details():
+        page = opened("book", name)
+        for details in page.locator("details").all():
+            if not details.locator("xpath=./summary").is_visible():
+                continue  # inside another that is closed
+            before = details.evaluate("element => element.open")
+            details.locator("xpath=./summary").focus()
+            for expected in (not before, before):
+                page.keyboard.press("Enter")
+                assert details.evaluate("element => element.open") == expected, name
+
+
+def test_the_colour_scheme_is_switched_by_enter(opened):
+    """The theme's button cycles through light, dark and the system's."""
+    page = opened("book", chapters()[0])
+    button = page.locator("button.theme-toggle:visible").first
+    seen = {page.evaluate("document.body.dataset.theme")}
+    button.focus()
+    for _ in range(2):
+        page.keyboard.press("Enter")
+        seen.add(page.evaluate("document.body.dataset.theme"))
+    assert seen == {"auto", "light", "dark"}

@@ -1,0 +1,86 @@
+"""The pages of the reference: what the package hands out, and its modules by subject, all out of the docstrings."""
+import re
+
+import gluon_resnet
+
+TITLE = "Reference"
+#: page -> (title, modules of gluon_resnet)
+PAGES = {
+    "networks": ("Networks", ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout", "devices")),
+    "looking": ("Looking at networks", ("shapes", "table1", "reconcile", "drawing", "engines", "microscope", "gradcam")),
+    "data": ("Data", ("data.fashion_mnist", "data.sources", "data.image_folder", "data.pictures", "data.augment",
+                      "data.batches", "data.scan", "data.records", "images", "labels")),
+    "training": ("Training", ("train", "recipe", "optimizers", "schedules", "averages", "lr_finder", "precision",
+                              "progress", "checkpoint")),
+    "results": ("Runs and results", ("runs", "run_table", "report", "evaluation", "metrics", "predict", "plots",
+                                     "transcript")),
+    "weights": ("Weights, in and out", ("weights", "export")),
+    "byhand": ("By hand", ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads",
+                           "byhand.params")),
+    "lab": ("Experiments", ("lab.experiment", "lab.claims", "lab.budget", "lab.results", "lab.published")),
+    "house": ("The house", ("env", "errors", "chapter")),
+}
+
+
+def _heading(text, line):
+    return f"{text}\n{line * len(text)}\n"
+
+
+def _public():
+    """The page of the names that ``import gluon_resnet as gr`` gives."""
+    homes = gluon_resnet._HOMES
+    names = sorted((name for name in homes if callable(getattr(gluon_resnet, name))), key=lambda name: (homes[name], name))
+    parts = [_heading("gluon_resnet", "="), ".. py:module:: gluon_resnet\n\n.. currentmodule:: gluon_resnet\n",
+             ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names)]
+    for name in names:
+        is_class = isinstance(getattr(gluon_resnet, name), type)
+        parts.append(f".. autoclass:: {name}\n   :members:\n" if is_class else f".. autofunction:: {name}\n")
+    for name in sorted(set(homes) - set(names)):
+        parts.append(f".. py:data:: {name}\n\n   See :py:data:`gluon_resnet.{homes[name]}.{name}`.\n")
+    return "\n".join(parts)
+
+
+def _modules(title, modules):
+    """The page of some modules: of each its docstring, and what is public in it."""
+    parts = [_heading(title, "=")]
+    for module in modules:
+        parts += [_heading(module, "-"), f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n"]
+    return "\n".join(parts)
+
+
+def write(folder):
+    """The pages as reStructuredText into ``folder``."""
+    folder.mkdir()
+    (folder / "gluon_resnet.rst").write_text(_public(), encoding="utf-8")
+    for name, (title, modules) in PAGES.items():
+        (folder / f"{name}.rst").write_text(_modules(title, modules), encoding="utf-8")
+    listed = "".join(f"   {name}\n" for name in ("gluon_resnet", *PAGES))
+    (folder / "index.rst").write_text(
+        f"{_heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules behind it.\n\n"
+        f".. toctree::\n   :maxdepth: 2\n\n{listed}", encoding="utf-8")
+
+
+def _begins_example(lines, number):
+    """Does an indented example begin at this line: behind an empty line, with nothing in front that it belongs to?"""
+    before = [line for line in lines[:number] if line.strip()]
+    return (lines[number].startswith("    ") and bool(before) and not lines[number - 1].strip()
+            and not before[-1].startswith("    ") and not before[-1].endswith("::")
+            and not before[-1].lstrip().startswith(("..", "-", "*")))
+
+
+def _plain(line):
+    """A line in which stars and bars are what they are, not markup; nothing in ``literals`` is changed."""
+    parts = re.split(r"(``.*?``)", line)
+    return "".join(part if part.startswith("``") else re.sub(r"([*|@])", r"\\\1", part) for part in parts)
+
+
+def plain_docstring(app, what, name, thing, options, lines):
+    """The docstrings are plain text with examples as indented lines; reStructuredText needs telling (an event of autodoc)."""
+    if what == "module" and thing.__doc__:  # Sphinx has taken the indentation of an example at the end away
+        lines[:] = [*thing.__doc__.rstrip().split("\n"), ""]
+    text = []
+    for number, line in enumerate(lines):
+        if _begins_example(lines, number):
+            text += ["::", ""]
+        text.append(line if line.startswith("    ") or line.lstrip().startswith("* ") else _plain(line))
+    lines[:] = text

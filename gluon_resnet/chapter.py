@@ -1,0 +1,168 @@
+"""What the chapters of the book lean on: where their data lie, and what stands in for them in a quick run.
+
+    from gluon_resnet import chapter
+    chapter.photographs()             # a folder of bird photographs, a folder a class
+    chapter.results("degradation")    # what an experiment came to, or None
+
+With ``GLUON_RESNET_CHAPTERS=tiny`` in the environment a chapter is run for the sake of its code: what is not on this
+machine is drawn or made of random numbers, and a printed line says so. Otherwise what is missing is a DataError.
+"""
+import json
+import os
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+import numpy
+
+from .errors import ConfigError, DataError
+from .runs import written_whole
+
+#: False where the chapters are run in their tiny mode.
+FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
+
+ROOT = Path(__file__).resolve().parent.parent  # the checkout
+SCRATCH = Path("chapter-files")
+MARK = ".made-by-gluon-resnet"  # in SCRATCH: a folder without it is not ours to empty
+
+#: classes of the drawn photographs, named as the real ones are
+BIRDS = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "Western_Grebe")
+DRAWN_OF_EACH = 10
+
+
+def _find(name, variable, inside=""):
+    """(the file or folder ``name`` or None, the paths that were looked at, as text): in the folder that an environment
+    variable names, in GLUON_RESNET_REAL_DATA, in this folder, and in the checkout."""
+    real, named = os.environ.get("GLUON_RESNET_REAL_DATA"), variable and os.environ.get(variable)
+    places = [Path(named, name)] if named else []
+    if real:
+        places.append(Path(real, inside, name))
+    places += [Path(name), ROOT / name]
+    return next((place.resolve() for place in places if place.exists()), None), ", ".join(map(str, places))
+
+
+def _missing(what, places):
+    return DataError(f"{places}: no such file or folder; expected {what}: put it there, or set "
+                     f"GLUON_RESNET_CHAPTERS=tiny to run the chapter with a stand-in")
+
+
+@lru_cache(maxsize=None)
+def _prepared(path):
+    if path.exists():
+        if not (path / MARK).is_file():
+            raise ConfigError(f"{path}: a folder that no chapter made; expected none: move it, or work in another folder")
+        shutil.rmtree(path)
+    path.mkdir()
+    (path / MARK).touch()
+
+
+def folder():
+    """Path of a folder ``chapter-files`` in the working folder, for run folders and record files.
+
+    The first call of a process empties it. Raises ConfigError where such a folder is there that no chapter made.
+    """
+    _prepared(SCRATCH.resolve())
+    return SCRATCH
+
+
+def _draw(random, size, colour):
+    """A picture of ``size`` (width, height): an ellipse of ``colour`` (RGB) somewhere on a noisy ground."""
+    from PIL import Image, ImageDraw
+
+    width, height = size
+    picture = Image.fromarray(random.randint(90, 160, (height, width, 3)).astype("uint8"))
+    left, top = random.randint(0, width // 2), random.randint(0, height // 2)
+    ImageDraw.Draw(picture).ellipse([left, top, left + width // 2, top + height // 2], fill=tuple(colour))
+    return picture
+
+
+def _draw_birds(path):
+    random = numpy.random.RandomState(0)
+    for label, colour in zip(BIRDS, ((150, 20, 20), (230, 130, 40), (250, 40, 60), (30, 40, 60))):
+        (path / label).mkdir(parents=True)
+        for number in range(DRAWN_OF_EACH):
+            size = random.randint(96, 161, 2).tolist()
+            _draw(random, size, colour).save(path / label / f"{number:04}.jpg")
+
+
+def photographs():
+    """Path of a folder of bird photographs, with a folder of JPEG files for each class.
+
+    The real ones are ``bird_photos`` in GLUON_RESNET_REAL_DATA, in the working folder or in the checkout. Without them
+    forty drawn pictures of four classes in tiny mode, DataError otherwise.
+    """
+    found, places = _find("bird_photos", None)
+    if found:
+        return found
+    if FULL:
+        raise _missing("a folder of photographs for each class", places)
+    path = folder() / "bird_photos"
+    if not path.exists():
+        _draw_birds(path)
+        print(f"No photographs here: {DRAWN_OF_EACH * len(BIRDS)} drawn pictures stand in for them.")
+    return path
+
+
+def picture(name):
+    """Path of a single photograph such as ``tiger_cat_256.png``: in ``images`` of GLUON_RESNET_REAL_DATA, in the working
+    folder or in the checkout. Without it a drawn picture of 256x256 in tiny mode, DataError otherwise."""
+    found, places = _find(name, None, "images")
+    if found:
+        return found
+    if FULL:
+        raise _missing("a photograph", places)
+    path = folder() / name
+    if not path.exists():
+        _draw(numpy.random.RandomState(0), (256, 256), (220, 150, 60)).save(path)
+        print(f"{name} is not here: a drawn picture stands in for it.")
+    return path
+
+
+def trained(name):
+    """Path of ImageNet-trained weights with torchvision's names, ``name`` such as ``resnet50``, as ``.safetensors``.
+
+    Looked for in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder and in
+    the checkout. Without them random numbers of that network's shapes in tiny mode, DataError otherwise; ModelError where
+    torchvision has no such network.
+    """
+    from .specs import parse_model
+
+    spec = parse_model(f"{name}@torchvision")
+    found, places = _find(f"{name}.safetensors", "GLUON_RESNET_WEIGHTS", "weights")
+    if found:
+        return found
+    if FULL:
+        raise _missing(f"{name}'s trained weights", places)
+    path = folder() / f"{name}.safetensors"
+    if not path.exists():
+        _save_random(spec, path)
+        print(f"{path.name} is not here: random weights stand in for the trained ones.")
+    return path
+
+
+def _save_random(spec, path):
+    """Random weights of the network of ``spec``, in a file that looks like torchvision's."""
+    from safetensors.numpy import save_file
+
+    from .byhand.params import random_params
+    from .layout import layout
+    from .weights.names import names
+
+    described = layout(spec, 3)
+    params = random_params(described, "float32", 0)
+    with written_whole(path) as temporary:
+        save_file({key: params[ours] for ours, (key, _) in names("torchvision", described).items()}, str(temporary))
+
+
+def results(name):
+    """What the experiment ``name`` came to: experiments/results/<name>.json as a dict, None where there is none yet.
+
+    DataError where the file is not JSON.
+    """
+    path = ROOT / "experiments" / "results" / f"{name}.json"
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}); run the experiment again with --save-results") from None
