@@ -47,6 +47,8 @@ def inline_svg(figure, name, label):
 def _span(name, history, column):
     """``name from 1.234 to 0.567``: the first and the last value of a column."""
     values = history[column].dropna()
+    if not len(values):  # the loss of a run that diverged at once
+        return f"{name}: no number"
     return f"{name} from {values.iloc[0]:.3f} to {values.iloc[-1]:.3f}"
 
 

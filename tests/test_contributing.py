@@ -13,8 +13,9 @@ import sys
 import pytest
 
 from tests.conftest import ROOT, small_arrays, write_idx_folder
+from tests.document_reader import assert_shown
 from tests.documents import blocks, commands
-from tests.test_documents import EXAMPLES, assert_shown
+from tests.test_documents import EXAMPLES
 
 PARTS = ("gluon_resnet", "experiments", "book", "chapters", "tests", "scripts", "README.md", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "_build", "results", "executed", "notebooks", "fixtures")

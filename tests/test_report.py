@@ -330,6 +330,18 @@ def test_a_run_that_has_just_begun(tmp_path):
     assert page(path).tables["Epoch by epoch"][1][:4] == ["1, up to batch 3", "0.9000", "0.8000", "\N{EN DASH}"]
 
 
+@pytest.mark.parametrize("loss", ["", "inf"])
+def test_a_run_that_diverged_at_once(tmp_path, loss):
+    path = make_run(tmp_path / "run", result={**RESULT, "status": "diverged", "loss": None, "problem": "loss is nan"}, **SMALL)
+    lines = (path / "history.csv").read_text().splitlines()
+    column = lines[0].split(",").index("loss")
+    rows = [[loss if i == column else value for i, value in enumerate(line.split(","))] for line in lines[1:]]
+    (path / "history.csv").write_text("\n".join([lines[0], *map(",".join, rows)]))
+    found = page(path)
+    assert ("Training loss: no number." in found.text) == (loss == "") and "diverged" in found.text
+    assert found.tables["Epoch by epoch"][1][1] == (loss or "\N{EN DASH}")
+
+
 def test_an_arm_of_an_experiment_is_told(tmp_path):
     results = json.loads((ROOT / "experiments" / "results" / "speedrun.json").read_text())
     arm = sorted(results["arms"])[0]
