@@ -41,7 +41,8 @@ def is_name(words):
     command = cli.cli
     for word in words:
         command = command.commands.get(word) if isinstance(command, click.Group) else None
-    return isinstance(command, click.Group) or any(isinstance(param, click.Argument) for param in getattr(command, "params", ()))
+    takes_more = any(isinstance(param, click.Argument) for param in getattr(command, "params", ()))
+    return isinstance(command, click.Group) or takes_more
 
 
 class Reader:
@@ -51,10 +52,10 @@ class Reader:
         self.folder, self.small_fashion_mnist, self.capsys = folder, small_fashion_mnist, capsys
 
     def type(self, command):
-        """Run a :class:`Command`; what it printed. The test fails where it fails, or prints something else than shown."""
+        """Run a :class:`Command`; what it printed. AssertionError where it fails, or prints something else than shown."""
         for words in command.parts:
             run = getattr(self, "run_" + re.sub(r"\W+", "_", words[0]).strip("_"), None)
-            assert run, f"no way to run '{command.text}': expected one of {[name for name in dir(self) if name[:4] == 'run_']}"
+            assert run, f"no way to run '{command.text}': expected a method of this class for {words[0]}"
             printed = run(words[1:], command.output)
         if command.output:
             assert_shown(command, printed)
@@ -92,7 +93,8 @@ class Reader:
 
     def run_make(self, words, output=()):
         """``make TARGET``: the recipe is there and can be read, and its own commands can be parsed."""
-        done = subprocess.run(["make", "-n", *words], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(["make", "-n", *words], cwd=str(ROOT), text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
         assert done.returncode == 0, done.stderr
         for line in re.findall(r"\.venv/bin/gluon-resnet (.*)", done.stdout):
             parse(shlex.split(line))
@@ -101,7 +103,7 @@ class Reader:
         return done.stdout
 
     def run_pip(self, words, output=()):
-        """``pip install ...``: with options that scripts/setup.sh has, too, files that are there, and packages as it pins them."""
+        """``pip install ...``: options that scripts/setup.sh has, too, files that are there, packages as it pins them."""
         script = (ROOT / "scripts" / "setup.sh").read_text()
         for before, word in zip(words, words[1:]):
             if before in ("-r", "-c"):
@@ -142,9 +144,9 @@ class Reader:
 
 
 def measured(line):
-    """A line without what differs from machine to machine and run to run: figures, and the layers they were found at."""
-    for pattern, mark in ((r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"), (r"(\d+ min )?\b\d+ s\b", "#"), (r"\bat \S+;", "at LAYER;"),
-                          (r"all [\d,]+ training", "all training"), (r"-{3,}", "---"), (r"\s+", " "),
+    """A line without what differs from one machine and run to the next: figures, and the layers they were found at."""
+    for pattern, mark in ((r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"), (r"(\d+ min )?\b\d+ s\b", "#"),
+                          (r"\bat \S+;", "at LAYER;"), (r"all [\d,]+ training", "all training"), (r"-{3,}", "---"), (r"\s+", " "),
                           (r"^(\S* )(\d) \S.* #$", r"\1\2 CLASS #"), (r"\b(pass|near|miss)$", "VERDICT"),
                           (r": -?[\d#]+, claimed", ": #, claimed"), (r"\b\d+ deselected", "some deselected")):
         line = re.sub(pattern, mark, line)

@@ -88,7 +88,7 @@ def is_command(text):
 
 
 def commands(block):
-    """The commands of a block. Where one begins with "$ ", the lines without it are output; otherwise all are commands."""
+    """The commands of a block. Where one begins with "$ ", lines without it are output; otherwise all are commands."""
     lines = re.sub(r"\s*\\\n\s*", " ", block.text).splitlines()
     if not any(line.startswith("$ ") for line in lines):
         return [Command(_bare(line)) for line in lines if _bare(line)]

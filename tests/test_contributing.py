@@ -1,7 +1,7 @@
 """The worked examples of CONTRIBUTING.md, followed word by word on a copy of the package in a folder of its own.
 
-A block in the language "diff" changes the file named last in front of it, "python" and "markdown" blocks are new files, and
-what stands behind "$ " is run; its output is compared with the one shown.
+A block in the language "diff" changes the file named last in front of it, "python" and "markdown" blocks are new files,
+and what stands behind "$ " is run; its output is compared with the one shown.
 """
 import hashlib
 import os
@@ -22,7 +22,7 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "_build", "results", "executed"
 
 
 def small_is_published(path, arrays, cache):
-    """Change the table of Fashion-MNIST's files in the copy at ``path``: as if drawn pictures in the cache were the published."""
+    """Change the table of Fashion-MNIST's files at ``path``: as if drawn pictures in the cache were the published ones."""
     text = path.read_text()
     for file in write_idx_folder(cache / "fashion-mnist", arrays).iterdir():
         content = file.read_bytes()
@@ -48,13 +48,13 @@ def copy(tmp_path):
 
 
 def edit(path, changes):
-    """Make the changes of a diff block, lines that begin with " ", "-" or "+", in the one place where its old lines stand."""
+    """Make the changes of a diff block, lines that begin with " ", "-" or "+", where its old lines stand."""
     lines = changes.splitlines()
     assert all(line[:1] in (" ", "-", "+") for line in lines), changes
     old = "\n".join(line[1:] for line in lines if line[0] != "+") + "\n"
     new = "\n".join(line[1:] for line in lines if line[0] != "-") + "\n"
     text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{path.name}: the old lines stand there {text.count(old)} times, expected once:\n{old}"
+    assert text.count(old) == 1, f"{path.name}: has these lines {text.count(old)} times, expected once:\n{old}"
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
@@ -63,8 +63,8 @@ def run(command, folder):
     (words,) = command.parts
     programs = {"gluon-resnet": [sys.executable, "-m", "gluon_resnet"], ".venv/bin/python": [sys.executable]}
     assert words[0] in programs, f"no way to run '{command.text}': expected one of {', '.join(programs)}"
-    done = subprocess.run([*programs[words[0]], *words[1:]], cwd=str(folder), env={**os.environ, "PYTHONPATH": str(folder)},
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    done = subprocess.run([*programs[words[0]], *words[1:]], cwd=str(folder), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(folder)}, timeout=600)
     assert done.returncode == 0, (command.text, done.stdout, done.stderr)
     return done.stdout
 
@@ -86,4 +86,4 @@ def test_an_example_holds_word_by_word(example, copy):
                 assert_shown(command, run(command, copy))
                 shown += bool(command.output)
     assert shown
-    assert not any((ROOT / name).exists() for name in ("runs/experiments/momentum", "experiments/results/momentum.json"))
+    assert not (ROOT / "runs" / "experiments" / "momentum").exists()  # the copy was worked in
