@@ -22,7 +22,7 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "_build", "results", "executed"
 
 
 def small_is_published(path, arrays, cache):
-    """Change the table of Fashion-MNIST's files at ``path``: as if drawn pictures in the cache were the published ones."""
+    """Change the table of Fashion-MNIST's files at ``path``: as if drawn pictures in the cache were the real ones."""
     text = path.read_text()
     for file in write_idx_folder(cache / "fashion-mnist", arrays).iterdir():
         content = file.read_bytes()
