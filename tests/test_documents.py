@@ -133,6 +133,11 @@ def test_the_figures_beside_the_summary_are_its_own(reader):
     assert f"{parameters} parameters, {work} multiply-adds" in reader.type(Command(command))
 
 
+def test_the_tables_of_the_experiments_are_those_of_their_results(reader):
+    reader.type(Command("gluon-resnet results --update experiments/README.md"))
+    assert (reader.folder / "experiments" / "README.md").read_text() == (ROOT / "experiments" / "README.md").read_text()
+
+
 @pytest.mark.parametrize("text", [
     "gluon-resnet run degradation --sedes 3", "gluon-resnet run degradashun", "gluon-resnet shapes resnet19",
     "gluon-resnet bench speed", "make nothing", "pip install -r nothing.txt", "rsync here there"])
