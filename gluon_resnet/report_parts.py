@@ -58,7 +58,8 @@ def about(run, spec):
     written = run.written
     return {"network": network_name(run, spec), "data": run.data, "where": written.get("data"), "folder": str(run.path),
             "title": written.get("title"), "command": written.get("command", run.config.command()),
-            "started": str(run.env.get("started") or "").replace("T", " "), "class_names": [str(name) for name in written.get("class_names", ())]}
+            "started": str(run.env.get("started") or "").replace("T", " "),
+            "class_names": [str(name) for name in written.get("class_names", ())]}
 
 
 def state(run):
@@ -71,8 +72,10 @@ def state(run):
     if run.status == "diverged":
         return {"status": "diverged", "note": ended.get("problem"), "command": None}
     if run.status == "stopped":
-        return {"status": "stopped", "note": "It was stopped by Ctrl-C, and goes on with this command:", "command": resume}
-    note = "It was under way when this page was written, or was ended from outside: what stands here is what it had so far."
+        note = "It was stopped by Ctrl-C, and goes on with this command:"
+        return {"status": "stopped", "note": note, "command": resume}
+    note = ("It was under way when this page was written, or was ended from outside: what stands here is what it had so "
+            "far.")
     if run.status == "unfinished":
         return {"status": "unfinished", "note": note, "command": None}
     return {"status": "unfinished", "note": f"{note} It goes on with this command:", "command": resume}
@@ -98,7 +101,8 @@ def figures(run):
     training = _number(run, "train_seconds")
     if training:
         share, testing = (_number(run, "wait_seconds") or 0) / training, duration(_number(run, "test_seconds") or 0)
-        found.append(("training took", duration(training), f"{share:.1%} of it waiting for data; testing took {testing} more"))
+        found.append(("training took", duration(training),
+                      f"{share:.1%} of it waiting for data; testing took {testing} more"))
     return found
 
 
@@ -161,7 +165,8 @@ def layers(run, spec):
     except (GluonResNetError, mx.MXNetError, TypeError, ValueError, KeyError, IndexError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()
         raise RunError(f"{run.path / 'config.json'}: a network that cannot be built "
-                       f"({type(error).__name__}: {reason[-1] if reason else ''}): expected one that this version knows") from None
+                       f"({type(error).__name__}: {reason[-1] if reason else ''}): expected one that this version "
+                       f"knows") from None
     rows = [(row.layer, row.type, _times(row.output_shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
             for row in table.itertuples()]
     return {"input": _times(shape), "rows": rows,

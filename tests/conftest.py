@@ -38,6 +38,7 @@ def nothing_left_running():
         mx.nd.waitall()
     except mx.MXNetError:  # of an operator that a test has sent off on purpose
         pass
+    mx.npx.reset_np()  # commands that run in this process set it
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,10 +10,12 @@ STOP = r"""() => {
   const element = document.activeElement;
   if (!element || element === document.body) return null;
   if (!element.dataset.stop) element.dataset.stop = String(window.stops = (window.stops || 0) + 1);
-  const label = element.getAttribute("aria-label") || (element.innerText || "").trim() || element.getAttribute("placeholder") || "";
+  const label = element.getAttribute("aria-label") || (element.innerText || "").trim()
+    || element.getAttribute("placeholder") || "";
   const box = element.getBoundingClientRect();
-  return {number: Number(element.dataset.stop), tag: element.tagName.toLowerCase(), label: label.replace(/\s+/g, " ").slice(0, 60),
-          id: element.id, kind: element.getAttribute("class") || "", href: element.getAttribute("href") || "",
+  return {number: Number(element.dataset.stop), tag: element.tagName.toLowerCase(),
+          label: label.replace(/\s+/g, " ").slice(0, 60), id: element.id, kind: element.getAttribute("class") || "",
+          href: element.getAttribute("href") || "",
           box: [box.left, box.top, box.width, box.height]};
 }"""
 
