@@ -23,3 +23,25 @@
   window.addEventListener("resize", mark);
   document.addEventListener("toggle", mark, true); // a solution that was opened
 })();
+
+// roles that a reader of screens can use, and a navigation that opens and closes by keyboard
+(() => {
+  const switches = [["__navigation", ".nav-overlay-icon"], ["__toc", ".toc-overlay-icon"]];
+  for (const [id, icons] of switches) {
+    const box = document.getElementById(id);
+    if (!box) continue;
+    for (const icon of document.querySelectorAll(icons)) {
+      icon.setAttribute("tabindex", "0");
+      icon.setAttribute("role", "button");
+      icon.setAttribute("aria-label", box.getAttribute("aria-label"));
+      icon.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        icon.click();
+      });
+    }
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape") box.checked = false; });
+  }
+  document.querySelectorAll("p.caption[role=heading]").forEach((one) => one.setAttribute("aria-level", "2"));
+  document.querySelectorAll(".citation-list, .citation[role=doc-biblioentry]").forEach((one) => one.removeAttribute("role"));
+})();
