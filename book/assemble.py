@@ -36,8 +36,9 @@ class Assembly:
         content, without_alt = page(notebook, name, state, lang, other)
         nbformat.write(content, str(path))
         for cell in without_alt:
+            needed = "Chinese: give it alt_zh" if lang == "zh" else "English: give it alt"
             self.problems.append(f"{path.relative_to(self.out).with_suffix('.md')}: cell {cell}: its picture has no "
-                                 f"alternative text in {'Chinese: give it alt_zh' if lang == 'zh' else 'English: give it alt'}")
+                                 f"alternative text in {needed}")
 
     def chapters(self):
         """The English chapters, and those that there are in Chinese."""
