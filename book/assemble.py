@@ -11,7 +11,7 @@ import click
 import nbformat
 
 from . import reference
-from .chapters import CHAPTERS, ROOT, ChapterError, command_line, english_chapters, read_chapter, with_outputs
+from .chapters import CHAPTERS, ROOT, ChapterError, command_line, english_chapters, read_chapter, shown
 from .pages import page
 from .weave import chinese_chapters, weave
 
@@ -25,12 +25,6 @@ class Assembly:
 
     def __init__(self, texts, out, executed=None):
         self.texts, self.out, self.executed, self.problems = texts, out, executed, []
-
-    def _english(self, chapter):
-        """(the notebook with its outputs where they belong to the text, the state of the kept result)."""
-        kept = chapter.kept(self.executed / f"{chapter.name}.ipynb" if self.executed else None)
-        state = chapter.state_of(kept)
-        return (with_outputs(chapter, kept) if state == "current" else chapter.notebook), state
 
     def _write(self, path, notebook, name, state, lang, other):
         content, without_alt = page(notebook, name, state, lang, other)
@@ -46,7 +40,7 @@ class Assembly:
         (self.out / "zh").mkdir(parents=True)
         for text in english_chapters(self.texts):
             chapter = read_chapter(text)
-            notebook, state = self._english(chapter)
+            notebook, state = shown(chapter, self.executed / f"{chapter.name}.ipynb" if self.executed else None)
             path = chinese.pop(chapter.name, None)
             self._write(self.out / f"{chapter.name}.ipynb", notebook, chapter.name, state, "en",
                         f"zh/{chapter.name}.html" if path else None)

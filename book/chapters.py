@@ -125,6 +125,16 @@ def with_outputs(chapter, kept):
     return notebook
 
 
+def shown(chapter, path=None):
+    """(the notebook of a page, the state of the kept result): with outputs where they belong to the text's code.
+
+    ``path``: of an executed notebook instead of the kept one.
+    """
+    kept = chapter.kept(path)
+    state = chapter.state_of(kept)
+    return (with_outputs(chapter, kept) if state == "current" else chapter.notebook), state
+
+
 def execution_of(notebook):
     """What a kept notebook says about its run: date, machine, versions, commit, seconds, mode, code."""
     return (notebook.metadata.get("gluon_resnet") or {}).get("executed") or {}

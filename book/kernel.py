@@ -20,6 +20,7 @@ from matplotlib.ticker import Formatter
 from gluon_resnet import plots
 
 from .fonts import chinese_font
+from .pictures import png_size
 
 CHINESE_PNG = "image/png+zh"
 TEXTS = Path(__file__).with_name("chinese.yml")
@@ -111,9 +112,9 @@ def _png(figure):
     data = stream.getvalue()
     if not any(axes.images for axes in figure.axes):
         data = _with_few_colours(data)
-    width, height = (int.from_bytes(data[start:start + 4], "big") for start in (16, 20))
-    metadata = {"width": round(width * SHOWN_DPI / DPI), "height": round(height * SHOWN_DPI / DPI)}
-    return base64.b64encode(data).decode(), metadata
+    text = base64.b64encode(data).decode()
+    width, height = png_size(text)
+    return text, {"width": round(width * SHOWN_DPI / DPI), "height": round(height * SHOWN_DPI / DPI)}
 
 
 class FigurePNG(bytes):

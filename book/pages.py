@@ -1,11 +1,12 @@
 """A chapter's page: its notebook with the line that says when and where it was run, and with pictures that have sizes."""
-import base64
 import re
 from datetime import datetime
 
 import nbformat
 
 from .chapters import execution_of, tags
+from .pictures import png_size, svg_size, svg_words
+from .weave import CHINESE
 
 #: what a page says in its language; {} is filled in
 WORDS = {
@@ -57,24 +58,6 @@ def _head(notebook, state, lang, other):
     return f'```{{raw}} html\n<p class="executed">{link}\n<span>{execution_line(notebook, state, lang)}</span></p>\n```'
 
 
-def svg_size(text):
-    """(width, height) in pixels of an SVG text, of its width and height or else its viewBox; None without either."""
-    tag = re.search(r"<svg\b[^>]*>", text)
-    if not tag:
-        return None
-    sizes = [re.search(rf'\b{name}="([\d.]+)(?:px)?"', tag.group()) for name in ("width", "height")]
-    if all(sizes):
-        return tuple(round(float(size.group(1))) for size in sizes)
-    box = re.search(r'\bviewBox="[\d.-]+[ ,]+[\d.-]+[ ,]+([\d.]+)[ ,]+([\d.]+)"', tag.group())
-    return tuple(round(float(size)) for size in box.groups()) if box else None
-
-
-def png_size(text):
-    """(width, height) in pixels of a PNG as base64 text."""
-    header = base64.b64decode(text[:64])
-    return tuple(int.from_bytes(header[start:start + 4], "big") for start in (16, 20))
-
-
 def _give_sizes(output):
     """Width and height, which the page needs before it has the picture, into an output's metadata."""
     for mime, measure in (("image/svg+xml", svg_size), ("image/png", png_size)):
@@ -84,26 +67,18 @@ def _give_sizes(output):
             output["metadata"][mime] = dict(zip(("width", "height"), size))
 
 
-def _svg_words(text):
-    """What an SVG says about itself: its title and description as one text."""
-    parts = [re.search(rf"<{name}\b[^>]*>(.*?)</{name}>", text, re.DOTALL) for name in ("title", "desc")]
-    return ". ".join(" ".join(part.group(1).split()).rstrip(".") for part in parts if part)
-
-
 def has_picture(cell):
     """Does a code cell's output hold a picture?"""
     return any(mime.startswith("image/") for output in cell.get("outputs", []) for mime in output.get("data", {}))
 
 
-def _give_alt(cell, lang):
-    """The cell's alternative text in the page's language; whether there is one. A drawing says itself what it shows."""
+def _give_alt(cell):
+    """The cell's alternative text; whether there is one. A drawing says itself what it shows."""
     image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
-    alt = image.pop("alt_zh", None)
-    if lang == "zh":
-        image["alt"] = alt
+    image.pop("alt_zh", None)
     if not image.get("alt"):
         drawings = [output["data"]["image/svg+xml"] for output in cell.outputs if "image/svg+xml" in output.get("data", {})]
-        image["alt"] = _svg_words(drawings[0]) if drawings else ""
+        image["alt"] = svg_words(drawings[0]) if drawings else ""
     return bool(image["alt"])
 
 
@@ -114,12 +89,12 @@ def _page_cell(cell, lang):
         if tag in tags(cell):
             mystnb["code_prompt_show"] = mystnb["code_prompt_hide"] = WORDS[lang][word]
     for output in cell.outputs:
-        for mime in [mime for mime in output.get("data", {}) if mime.endswith("+zh")]:
+        for mime in [mime for mime in output.get("data", {}) if mime.endswith(CHINESE)]:
             del output["data"][mime]
             output["metadata"].pop(mime, None)
         _give_sizes(output)
     if has_picture(cell):
-        return _give_alt(cell, lang)
+        return _give_alt(cell)
     mystnb.pop("image", None)
     return True
 

@@ -12,7 +12,7 @@ import nbformat
 
 from gluon_resnet.runs import written_whole
 
-from .chapters import CHAPTERS, ChapterError, command_line, read_chapter, with_outputs
+from .chapters import CHAPTERS, ChapterError, command_line, read_chapter, shown
 from .tidy import LEFT_OUT
 
 MARK = re.compile(r"%\s*cell:\s*(.*?)\s*")
@@ -99,8 +99,7 @@ def _chinese_cell(cell):
     cell = nbformat.from_dict(cell)
     cell["outputs"] = [_chinese_output(output) for output in cell.get("outputs", [])]
     image = (cell.metadata.get("mystnb") or {}).get("image") or {}
-    if image.get("alt_zh"):
-        image["alt"] = image["alt_zh"]
+    image["alt"] = image.pop("alt_zh", None)  # an English one says nothing there
     return cell
 
 
@@ -132,9 +131,7 @@ def chinese_chapters(folder=CHAPTERS):
 @click.option("--out", metavar="Y.ipynb", help="Write the woven notebook there; without it the text is only checked.")
 def main(text, english, out):
     """Weave a Chinese chapter: its prose, the English chapter's code and outputs."""
-    chapter = english_chapter(text)
-    kept = chapter.kept(Path(english) if english else None)
-    woven = weave(text, with_outputs(chapter, kept) if chapter.state_of(kept) == "current" else chapter.notebook)
+    woven = weave(text, shown(english_chapter(text), Path(english) if english else None)[0])
     if out:
         with written_whole(Path(out)) as temporary:
             temporary.write_text(nbformat.writes(woven) + "\n", encoding="utf-8")

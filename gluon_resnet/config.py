@@ -5,7 +5,6 @@
 Checked by dacite against the fields of the dataclass: an unknown name is told with the nearest known one, a value of the
 wrong type with the type. A file is flat: one line a field.
 """
-import difflib
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Tuple
@@ -14,7 +13,7 @@ import dacite
 import tomli
 import yaml
 
-from .errors import ConfigError
+from .errors import ConfigError, did_you_mean
 
 
 def read_file(path):
@@ -63,9 +62,8 @@ def make(kind, values, where="config"):
     known = {one.name: one for one in fields(kind)}
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            raise ConfigError(f"{where}: unknown setting '{name}': " + (f"did you mean {near[0]}? " if near else "")
-                              + f"known are {', '.join(known)}")
+            raise ConfigError(f"{where}: unknown setting '{name}': {did_you_mean(name, known, cutoff=0.6)}"
+                              f"known are {', '.join(known)}")
     config = dacite.Config(strict=True, cast=[tuple],
                            type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))})
     try:

@@ -1,6 +1,14 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
 
+def did_you_mean(name, known, cutoff=0.4):
+    """``did you mean X? `` with the nearest of the ``known`` names, for a message; empty where none is near enough."""
+    import difflib  # only a mistake needs it
+
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=cutoff)
+    return f"did you mean {near[0]}? " if near else ""
+
+
 class GluonResNetError(Exception):
     """Base of every error in this suite whose message is meant for the user: what, where, expected, found, what to do."""
 

@@ -39,6 +39,11 @@ class Examples:
     def __len__(self):
         return len(self.names)
 
+    @property
+    def part(self):
+        """The parts that the pictures are of, as one text: ``validation``, ``training+validation``."""
+        return "+".join(sorted(set(self.parts)))
+
     def find(self, name):
         """The number of the picture ``name``: its whole name, or the end of only one's. Raises DataError."""
         if name in self.names:

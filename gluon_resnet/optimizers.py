@@ -2,8 +2,9 @@
 
     trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
 
-"sgd" (with momentum), "adam" and "lamb" are MXNet's own; "nag" is, but for weight decay, which it takes by itself; "adamw" is
-MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is theirs: added to the gradient, and to the layer's update.
+"sgd" (with momentum), "adam" and "lamb" are MXNet's own; "nag" is, but for weight decay, which it takes by itself;
+"adamw" is MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is theirs:
+added to the gradient, and to the layer's update.
 Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB, arXiv 1904.00962.
 """
 import math

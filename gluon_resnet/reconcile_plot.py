@@ -5,16 +5,14 @@
 Blocks that follow each other in one stage and are alike, differences included, are drawn once. In a block the
 convolutions stand from left to right with the batch norm of each below, the shortcut at the end.
 """
-from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from .errors import RunError
 from .plots import as_png
 from .reconcile import EXTRA, HEAD, NUMBERS, differences
-from .runs import written_whole
+from .runs import writing
 
 SHAPE = "kernel or channels"
 COLOURS = {"bias": "#9ecae1", "eps": "#a1d99b", "stride": "#fdae6b", "padding": "#f7a8c4", "batch norm": "#c5b0d5",
@@ -176,11 +174,6 @@ def figure(comparison):
 
 def draw(comparison, path):
     """Write the picture of a Comparison to ``path`` as PNG, whole or not at all; RunError where that cannot be done."""
-    path = Path(path)
     content = as_png(figure(comparison))
-    try:
-        with written_whole(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists and may be "
-                       f"written") from None
+    with writing(path, "name a file in a folder that exists and may be written") as temporary:
+        temporary.write_bytes(content)

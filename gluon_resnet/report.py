@@ -16,7 +16,7 @@ from .errors import RunError
 from .report_curves import curves
 from .report_evaluation import evaluation_part
 from .run_network import spec_of_run
-from .runs import written_whole
+from .runs import writing
 from .version import VERSION
 
 NAME = "report.html"
@@ -60,9 +60,6 @@ def write(path, out=None, evaluation=None):
     run, out = run_table.read_run(path), Path(out or default_file(path))
     check_target(out)
     text = page(run, evaluation)
-    try:
-        with written_whole(out) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{out}: cannot be written ({error.strerror}); name another file with --out") from None
+    with writing(out, "name another file with --out") as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return out

@@ -9,7 +9,7 @@ from .config import differences
 from .errors import GluonResNetError, RunError
 from .lab import results
 from .lab.budget import duration
-from .run_network import PICTURES
+from .run_network import PICTURES, side_of_run
 
 NOTHING = "\N{EN DASH}"  # where there is no value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
@@ -142,10 +142,8 @@ def settings(run):
 
 
 def _input_shape(run):
-    if run.kind == PICTURES:
-        return 1, 3, run.config.image_size, run.config.image_size
-    side = run.config.resize or 28
-    return 1, 1, side, side
+    side = side_of_run(run.kind, run.config)
+    return 1, 3 if run.kind == PICTURES else 1, side, side
 
 
 def layers(run, spec):

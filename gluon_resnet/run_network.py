@@ -62,6 +62,11 @@ def read_config(path):
         raise RunError(f"{error}; the run is of another version of this suite") from None
 
 
+def side_of_run(kind, config):
+    """Height and width of the pictures that a run of this kind and config trains on, in pixels."""
+    return config.image_size if kind == PICTURES else config.resize or 28
+
+
 def spec_of_run(written, path):
     """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError where there is none."""
     try:
@@ -115,7 +120,7 @@ def network_of_run(path, best=False):
         params = read_parameters(file, spec, in_channels=3 if pictures else 1)
     except WeightsError as error:
         raise WeightsError(f"{error} (the parameters of the run {path})") from None
-    image_size = config.image_size if pictures else config.resize or 28
+    image_size = side_of_run(kind, config)
     crop = pictures and config.crop
     # whatever the network's family, Fashion-MNIST's pictures are plain numbers from 0 to 1
     preparation = as_tested(spec.family if pictures else "d2l", image_size, crop)

@@ -28,6 +28,16 @@ def written_whole(path):
         raise
 
 
+@contextmanager
+def writing(path, advice=None):
+    """:func:`written_whole`, with a RunError, which ends in ``advice``, where the file cannot be written."""
+    try:
+        with written_whole(Path(path)) as temporary:
+            yield temporary
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})" + (f"; {advice}" if advice else "")) from None
+
+
 def as_json(content):
     """``content`` as indented JSON text."""
     return json.dumps(content, indent=2) + "\n"
@@ -45,12 +55,8 @@ def check_picture_path(path):
 def save_figure(figure, path, dpi=110):
     """``figure`` as a picture at ``path`` (.png, .svg, .pdf), whole or not at all; RunError where it cannot be written."""
     check_picture_path(path)
-    path = Path(path)
-    try:
-        with written_whole(path) as temporary:
-            figure.savefig(temporary, dpi=dpi)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    with writing(path) as temporary:
+        figure.savefig(temporary, dpi=dpi)
 
 
 def write_json(path, content):

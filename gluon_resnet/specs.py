@@ -9,12 +9,11 @@
 the batch norm's epsilon, the padding of the first pooling and more. Their rows are in families.py; article 003's dictionary
 becomes a spec in slim.py.
 """
-import difflib
 import re
 from dataclasses import dataclass, replace
 from typing import Tuple
 
-from .errors import ModelError
+from .errors import ModelError, did_you_mean
 from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, OWN_DEPTHS
 from .families import ROWS, family_depths, structure
 
@@ -98,10 +97,7 @@ def model_names():
 
 
 def _unknown(kind, found, known):
-    near = difflib.get_close_matches(found, known, n=1, cutoff=0.4)
-    if f"cifar_{found}" in known:
-        near = [f"cifar_{found}"]
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"did you mean cifar_{found}? " if f"cifar_{found}" in known else did_you_mean(found, known)
     return ModelError(f"unknown {kind} '{found}': {hint}known are {', '.join(known)}")
 
 

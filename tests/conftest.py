@@ -31,14 +31,14 @@ def own_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_running():
-    """What a test has begun in mxnet's threads ends in that test: what goes wrong there is not another's."""
+def mxnet_as_found():
+    """What a test has begun in mxnet's threads ends in that test, and so does ``npx.set_np()``: neither is another's."""
     yield
     try:
         mx.nd.waitall()
     except mx.MXNetError:  # of an operator that a test has sent off on purpose
         pass
-    mx.npx.reset_np()  # commands that run in this process set it
+    mx.npx.reset_np()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,8 +54,7 @@ def memory_given_back():
 def np_mode():
     """``npx.set_np()`` for one test."""
     mx.npx.set_np()
-    yield mx.np
-    mx.npx.reset_np()
+    return mx.np
 
 
 @pytest.fixture(params=["numpy arrays", "classic arrays"])
@@ -63,8 +62,7 @@ def both_modes(request):
     """The test runs twice: under ``npx.set_np()`` and without."""
     if request.param == "numpy arrays":
         mx.npx.set_np()
-    yield request.param
-    mx.npx.reset_np()
+    return request.param
 
 
 def array(values, dtype="float32"):
@@ -177,8 +175,10 @@ def refusal(capsys):
     def run(*args):
         with pytest.raises(SystemExit) as ended:
             cli.main([str(arg) for arg in args])
-        lines = capsys.readouterr().err.splitlines()
+        printed = capsys.readouterr()
+        lines = printed.err.splitlines()
         assert ended.value.code == 2 and len(lines) == 1 and lines[0].startswith("gluon-resnet: "), lines
+        assert printed.out == "" and "Traceback" not in lines[0]
         return lines[0]
     return run
 

@@ -76,16 +76,15 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
     if save:
         evaluation_files.check_target(save)
     network, examples, found = _judged(run, data, part, best, cams)
-    part = "+".join(sorted(set(examples.parts)))
     if form == "csv":
         click.echo(found.classes.to_csv(index=False, float_format="%.6g"), nl=False)
     elif form == "json":
-        click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, part), indent=2))
+        click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, examples.part), indent=2))
     else:
-        click.echo(printable(f"{network.spec.name} of {run} on {examples.where} ({part}): {len(examples):,} pictures "
-                             f"of {len(network.class_names)} classes\n{_report(found)}"))
+        click.echo(printable(f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
+                             f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(found)}"))
     if save:
-        files = evaluation_files.save(network, examples, found, save, part, cams, cam_class)
+        files = evaluation_files.save(network, examples, found, save, examples.part, cams, cam_class)
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
 
 
@@ -161,12 +160,11 @@ def report_run(run, out, evaluation, now):
     from ..report_evaluation import check_new, default_folder
     from ..run_table import read_run
 
-    read_run(run)
-    report.check_target(out or report.default_file(run))
-    if now:
+    if now:  # what would be refused in the end is refused before minutes have gone into an evaluation
+        read_run(run)
+        report.check_target(out or report.default_file(run))
         check_new(run)
         network, examples, found = _judged(run)
-        part = "+".join(sorted(set(examples.parts)))
-        evaluation_files.save(network, examples, found, default_folder(run), part)
+        evaluation_files.save(network, examples, found, default_folder(run), examples.part)
         click.echo(f"evaluation in {default_folder(run)}")
     click.echo(f"report in {report.write(run, out, evaluation)}")

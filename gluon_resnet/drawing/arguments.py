@@ -1,9 +1,8 @@
 """What draw and draw_block are given, checked."""
-import difflib
 import operator
 from dataclasses import replace
 
-from ..errors import ConfigError, ModelError, ShapeError
+from ..errors import ConfigError, ModelError, ShapeError, did_you_mean
 from ..families import DEFAULT_FAMILY, ROWS, family_depths, structure
 from ..specs import ResNetSpec, get_spec, parse_model
 from .words import LANGUAGES
@@ -56,9 +55,7 @@ def checked_language(lang):
 def block_spec(kind, family=None):
     """The spec of the first network of ``family`` (None: the kind's own) with such blocks; ModelError if none has."""
     if kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise ModelError(f"unknown block {kind!r}: {hint}known are {', '.join(KINDS)}")
+        raise ModelError(f"unknown block {kind!r}: {did_you_mean(kind, KINDS, cutoff=0.3)}known are {', '.join(KINDS)}")
     block, usual = KINDS[kind]
     family = usual if family is None else family
     if family not in ROWS:

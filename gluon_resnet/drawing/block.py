@@ -14,8 +14,8 @@ from ..layout import layout
 from ..reconcile import network
 from .arguments import block_cases, checked_language
 from .canvas import FRAME, MUTED, PAPER, Canvas
-from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_badges, in_words, shape_text,
-                    shortcut_kind, shortcut_words, stride_badge)
+from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_badges, draw_identity, draw_way,
+                    in_words, shape_text, shortcut_kind, shortcut_words, stride_badge)
 from .picture import Drawing
 from .words import Words, join, say, sentences
 
@@ -118,8 +118,7 @@ def _side_boxes(case):
 
 def _draw_shortcut(canvas, case, fork, bottom):
     """The way from the fork to the sum, and what stands on it."""
-    canvas.dot(AXIS, fork)
-    canvas.line((AXIS, fork), (LANE, fork), (LANE, bottom), (AXIS + 9, bottom), arrow=True)
+    draw_way(canvas, AXIS, LANE, fork, bottom)
     boxes, middle = _side_boxes(case), (fork + bottom) / 2
     y = middle - (sum(box.height + SIDE_GAP for box in boxes) - SIDE_GAP) / 2
     for number, box in enumerate(boxes):
@@ -128,8 +127,7 @@ def _draw_shortcut(canvas, case, fork, bottom):
         box.draw(canvas, LANE, y)
         y += box.height + SIDE_GAP
     if not boxes:
-        canvas.box(LANE - 36, middle - 11, 72, 22, PAPER, PAPER)
-        canvas.write(LANE, middle, say("identity"), anchor="middle", colour=MUTED)
+        draw_identity(canvas, LANE, middle, PAPER)
 
 
 def _draw_body(canvas, y, case):

@@ -1,5 +1,5 @@
 """How the layers of a layout look and what they are called: shared by the stage diagrams and the block diagrams."""
-from .canvas import text_width
+from .canvas import MUTED, text_width
 from .words import Words, join, say
 
 #: what a box holds -> (fill, edge)
@@ -98,6 +98,18 @@ def draw_row(canvas, x, y, width, height, style, words, badges=()):
     canvas.box(x, y, width, height, *STYLES[style], radius=3)
     canvas.write(x + 8, y + height / 2, words)
     draw_badges(canvas, x + width - 5, y + height / 2, badges, "end")
+
+
+def draw_way(canvas, axis, lane, fork, bottom):
+    """The shortcut's way: out of the data's line at the height ``fork``, down the lane, into the sum at ``bottom``."""
+    canvas.dot(axis, fork)
+    canvas.line((axis, fork), (lane, fork), (lane, bottom), (axis + 9, bottom), arrow=True)
+
+
+def draw_identity(canvas, x, y, ground):
+    """The word for an empty shortcut, on a piece of ``ground`` that hides the line behind it."""
+    canvas.box(x - 36, y - 11, 72, 22, ground, ground)
+    canvas.write(x, y, say("identity"), anchor="middle", colour=MUTED)
 
 
 class SideBox:

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from ..errors import RunError
-from ..runs import written_whole
+from ..runs import writing
 from .words import LANGUAGES, both
 
 
@@ -29,9 +29,5 @@ class Drawing:
         path = Path(path)
         if path.suffix != ".svg":
             raise RunError(f"{path}: drawings are written as .svg; name a file that ends in it")
-        try:
-            with written_whole(path) as temporary:
-                temporary.write_text(self.svg, encoding="utf-8")
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists and may "
-                           f"be written") from None
+        with writing(path, "name a file in a folder that exists and may be written") as temporary:
+            temporary.write_text(self.svg, encoding="utf-8")

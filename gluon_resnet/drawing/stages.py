@@ -13,8 +13,8 @@ from ..reconcile import HEAD, network
 from ..table1 import output_sizes
 from .arguments import checked_language, input_shape, spec_of, usual_input
 from .canvas import FRAME, MUTED, Canvas
-from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_row, in_words, shape_text, shortcut_kind,
-                    shortcut_parts, shortcut_words, stride_badge)
+from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_identity, draw_row, draw_way, in_words,
+                    shape_text, shortcut_kind, shortcut_parts, shortcut_words, stride_badge)
 from .picture import Drawing
 from .words import Words, join, name, say, sentences
 
@@ -192,8 +192,7 @@ class _Run:
             draw_row(canvas, LEFT, top + ROW * number, BODY, ROW, "conv", conv_text(conv), conv_badges(conv))
 
     def _draw_shortcut(self, canvas, fork, bottom):
-        canvas.dot(AXIS, fork)
-        canvas.line((AXIS, fork), (LANE, fork), (LANE, bottom), (AXIS + 9, bottom), arrow=True)
+        draw_way(canvas, AXIS, LANE, fork, bottom)
         canvas.plus(AXIS, bottom)
         if not self.block.preactivation:
             canvas.write(AXIS - 16, bottom, say("relu"), SMALL, "end", colour=MUTED)
@@ -201,8 +200,7 @@ class _Run:
         if self.side:
             self.side.draw(canvas, LANE, middle - self.side.height / 2)
         else:
-            canvas.box(LANE - 36, middle - 11, 72, 22, CARD, CARD)
-            canvas.write(LANE, middle, say("identity"), anchor="middle", colour=MUTED)
+            draw_identity(canvas, LANE, middle, CARD)
 
 
 def _stage(diagram, number):

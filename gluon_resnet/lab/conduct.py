@@ -39,10 +39,8 @@ class Plan:
 
 
 def _sought(given, named, what, option):
-    """A folder or file: the one given, or what is so named in it; the one named; that name in GLUON_RESNET_REAL_DATA."""
+    """A folder or file: the one given, the one named, or that name behind GLUON_RESNET_REAL_DATA."""
     if given:
-        if option == "--weights" and Path(given).is_dir():
-            given = Path(given) / named
         if not Path(given).exists():
             raise DataError(f"{option} {given}: no such {what}")
         return str(given)
@@ -64,7 +62,8 @@ def with_sources(experiment, data=None, weights=None):
         elif data:
             config = replace(config, data=str(data))
         if config.weights:
-            config = replace(config, weights=_sought(weights, config.weights, "file of weights", "--weights"))
+            given = Path(weights, config.weights) if weights and Path(weights).is_dir() else weights
+            config = replace(config, weights=_sought(given, config.weights, "file of weights", "--weights"))
         configs[arm] = config
     if weights and not any(config.weights for config in configs.values()):
         raise ConfigError(f"--weights {weights}: {experiment.name} starts from no weights; leave it out")

@@ -24,7 +24,7 @@ from mxnet.util import is_np_array
 from ..blocks import blocks_by_name
 from ..errors import ModelError, RunError
 from ..layout import Conv, layout
-from ..runs import written_whole
+from ..runs import writing
 from ..shapes import watched
 
 COLUMNS = ["kind", "name", "stage", "position", "gradient_norm", "input_norm", "residual_norm", "ratio", "measured"]
@@ -184,11 +184,8 @@ class DepthLog:
         now = probe(self.net, *self.batch)
         now.insert(0, "epoch", epoch)
         self.table = pd.concat([before, now], ignore_index=True) if len(before) else now
-        try:
-            with written_whole(self.path) as temporary:
-                self.table.to_csv(temporary, index=False, float_format="%.6g")
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
+        with writing(self.path) as temporary:
+            self.table.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def _finish_initialization(net, X):

@@ -5,13 +5,12 @@
 Both are plain dicts in a Python file; nothing in the file is run. See experiments/README.md for their fields.
 """
 import ast
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..config import make
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, ModelError, did_you_mean
 from ..specs import parse_model
 
 KINDS = ("fashion-mnist", "pictures", "cost")
@@ -99,9 +98,8 @@ def find(name):
             raise ConfigError(f"{path}: no such file: expected an experiment; known by name are {', '.join(names())}")
         return path
     if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
-        raise ConfigError(f"unknown experiment '{name}': " + (f"did you mean {near[0]}? " if near else "")
-                          + f"known in {experiments_folder()} are {', '.join(names()) or 'none'}")
+        raise ConfigError(f"unknown experiment '{name}': {did_you_mean(name, names())}"
+                          f"known in {experiments_folder()} are {', '.join(names()) or 'none'}")
     return experiments_folder() / f"{name}.py"
 
 

@@ -3,11 +3,10 @@
 One recipe, ResNet-18 on Fashion-MNIST (96x96, batch size 256, SGD 0.05, 10 epochs, last epoch), was published by six
 editions with six results. The paper's own tables need data that this suite has no way to get: they are listed, not run.
 """
-import difflib
 from dataclasses import dataclass
 from typing import Optional
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,5 @@ def find(name):
     """The Entry of that name; ConfigError names the nearest."""
     known = {entry.name: entry for entry in ENTRIES}
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-        raise ConfigError(f"unknown entry '{name}': " + (f"did you mean {near[0]}? " if near else "")
-                          + "gluon-resnet reproduce lists them")
+        raise ConfigError(f"unknown entry '{name}': {did_you_mean(name, known)}gluon-resnet reproduce lists them")
     return known[name]

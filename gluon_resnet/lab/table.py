@@ -8,7 +8,7 @@ from statistics import mean, stdev
 import pandas as pd
 
 from ..errors import RunError
-from ..runs import written_whole
+from ..runs import writing
 from .budget import duration
 from .claims import band, describe
 
@@ -136,8 +136,5 @@ def update(path, text):
     if before.count(BEGIN) != 1 or before.count(END) != 1 or before.index(BEGIN) > before.index(END):
         raise RunError(f"{path}: expected the lines {BEGIN} and {END}, once each: the table goes between them")
     head, _, rest = before.partition(BEGIN)
-    try:
-        with written_whole(path) as temporary:
-            temporary.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    with writing(path) as temporary:
+        temporary.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
