@@ -74,9 +74,13 @@ def _forward(net, X):
 
 
 class Training:
-    """A network with what trains it by a recipe: optimizer, loss, averages. One :meth:`step` takes one batch in."""
+    """A network with what trains it by a recipe: optimizer, loss, averages. One :meth:`step` takes one batch in.
 
-    def __init__(self, net, recipe, num_epochs, device):
+    ``before_first`` is called with the first batch's X before the network is.
+    """
+
+    def __init__(self, net, recipe, num_epochs, device, before_first=None):
+        self.before_first = before_first
         self.net, self.recipe, self.num_epochs, self.device = net, recipe, num_epochs, device
         prepare_parameters(net, recipe)
         self.trainer = make_trainer(net, recipe)
@@ -118,6 +122,9 @@ class Training:
         """Train on one batch: (sum of the losses, hits, examples), the first two as arrays still being computed."""
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
+        if self.before_first:
+            self.before_first(X)
+            self.before_first = None
         with autograd.record():
             y_hat = _forward(self.net, X)
             l = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))

@@ -10,7 +10,7 @@ import math
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import perf_counter
 
@@ -104,8 +104,12 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
         net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
-    training, keeper = Training(net, recipe, num_epochs, device), keeper or Keeper()
-    with winograd.convolutions(recipe.winograd, device) as result.winograd:
+    with ExitStack() as opened:
+        def choose_convolutions(X):
+            wanted = recipe.winograd and winograd.suits(net, X)
+            result.winograd = opened.enter_context(winograd.convolutions(wanted, device))
+
+        training, keeper = Training(net, recipe, num_epochs, device, choose_convolutions), keeper or Keeper()
         _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, stop)
     if training.average:
         training.average.settle()

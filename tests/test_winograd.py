@@ -6,8 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+import gluon_resnet as gr
 from gluon_resnet import winograd
 from gluon_resnet.elf import build_id
+from gluon_resnet.recipe import Recipe
 
 STEP = """
 import gluon_resnet as gr
@@ -17,7 +19,6 @@ X, W = mx.nd.ones((64, 64, 24, 24)), mx.nd.ones((64, 64, 3, 3))
 for wanted in (False, True, False):
     with winograd.convolutions(wanted):
         print(f"wanted: {wanted}", flush=True)
-        X = X[:len(X) - 1]  # a shape not seen before: mxnet keeps what it has set up
         with mx.autograd.record():
             Y = mx.nd.Convolution(X, W, kernel=(3, 3), pad=(1, 1), num_filter=64, no_bias=True)
         Y.wait_to_read()
@@ -69,6 +70,54 @@ def test_onednn_itself_says_which_algorithm_it_took():
     parts = done.stdout.split("wanted: ")[1:]
     assert [part.split()[0] for part in parts] == ["False", "True", "False"]
     assert ["jit_wino" in part for part in parts] == [False, True, False]
+
+
+@pytest.mark.parametrize("model, size, suited", [
+    ("resnet18", 96, True),  # planes of 24, 12, 6 and 3
+    ("resnet18", 28, False),  # 7, 4, 2 and 1
+    ("cifar_resnet20", 28, True),  # 28, 14 and 7
+    ("resnet50@mxnet", 64, False),  # 16, 8, 4 and 2
+])
+@pytest.mark.parametrize("numpy_mode", [False, True])
+def test_planes_smaller_than_its_tiles_want_no_winograd(model, size, suited, numpy_mode, request):
+    import mxnet as mx
+
+    if numpy_mode:
+        request.getfixturevalue("np_mode")
+    net = gr.get_model(model)
+    net.initialize()
+    X = (mx.np if numpy_mode else mx.nd).zeros((2, 1, size, size))
+    assert winograd.suits(net, X) is suited
+    assert len(net(X)) == 2  # and it still runs
+
+
+def test_networks_that_are_no_graph_or_cannot_take_the_batch_want_no_winograd():
+    import mxnet as mx
+    from mxnet.gluon import nn
+
+    class Textbook(nn.Block):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2D(4, kernel_size=3, padding=1)
+
+        def forward(self, X):
+            return self.conv(X)
+
+    dense, wide = nn.HybridSequential(), nn.HybridSequential()
+    dense.add(nn.Dense(10))
+    wide.add(nn.Conv2D(4, kernel_size=3, padding=1, in_channels=3))
+    X = mx.nd.zeros((2, 1, 24, 24))
+    assert not any(winograd.suits(net, X) for net in (Textbook(), dense, wide))
+
+
+@needs_winograd
+@pytest.mark.parametrize("size, chosen", [(28, False), (96, True)])
+def test_training_takes_it_by_the_first_batch(np_mode, size, chosen):
+    import mxnet as mx
+
+    batches = [(mx.np.ones((2, 1, size, size)), mx.np.zeros(2))]
+    assert gr.fit(gr.resnet18(), batches, batches, 1, 0.01, mx.cpu()).winograd is chosen
+    assert gr.fit(gr.resnet18(), batches, batches, 1, 0.01, mx.cpu(), recipe=Recipe(winograd=False)).winograd is False
 
 
 @needs_winograd

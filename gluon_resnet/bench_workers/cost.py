@@ -53,7 +53,7 @@ def main(settings):
     net.hybridize(static_alloc=True, static_shape=True)
     X, y = mx.np.random.uniform(size=(batch_size, *shape)), mx.np.zeros(batch_size)
     # as train.fit and engines.py have it: Winograd's convolutions in training alone
-    with winograd.convolutions(settings["way"] == "train", mx.cpu()) as has_winograd:
+    with winograd.convolutions(settings["way"] == "train" and winograd.suits(net, X), mx.cpu()) as has_winograd:
         taken = timed(work_of(settings["way"], net, X, y), settings["steps"])
     tell(settings["steps"] * batch_size, sum(taken), f"mxnet {mx.__version__}", openmp_threads(), times=taken,
          median_seconds=statistics.median(taken), winograd=has_winograd, parameters=sums["parameters"],
