@@ -39,6 +39,7 @@ class Recipe:
     freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
+    norm_batches: int = 0  # training batches from which batch norm's statistics are taken anew before each test
     winograd: bool = True  # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
     seed: int = 0
 
@@ -46,7 +47,8 @@ class Recipe:
         """Raise ConfigError for a value outside its range."""
         ranges = {"momentum": (0, 1), "label_smoothing": (0, 1), "ema": (0, 1), "weight_decay": (0, math.inf),
                   "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf), "clip": (0, math.inf),
-                  "patience": (0, math.inf), "freeze_stages": (0, math.inf), "head_lr": (0, math.inf)}
+                  "patience": (0, math.inf), "freeze_stages": (0, math.inf), "head_lr": (0, math.inf),
+                  "norm_batches": (0, math.inf)}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value < high:
@@ -54,6 +56,9 @@ class Recipe:
                                   + (f" and less than {high}" if high < math.inf else ""))
         if self.accumulate < 1:
             raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
+        if self.norm_batches and (self.ema or self.freeze_norm):
+            other = "averaged parameters bring averaged statistics along" if self.ema else "a frozen batch norm keeps its own"
+            raise ConfigError(f"norm_batches is {self.norm_batches}: {other}; leave one of the two out")
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:

@@ -16,7 +16,7 @@ from time import perf_counter
 
 from mxnet import gluon, init
 
-from . import winograd
+from . import norm_statistics, winograd
 from .checkpoint import Keeper
 from .devices import try_gpu
 from .errors import ConfigError, DivergedError
@@ -130,7 +130,7 @@ def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, s
         elif not stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if not stop():
-            record = _tested(training, test_iter, record, stop)
+            record = _tested(training, train_iter, test_iter, record, stop)
             if not stop():
                 tell(record)
         result.epochs += [record] if record else []
@@ -145,10 +145,10 @@ def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, s
             break
 
 
-def _tested(training, test_iter, record, stop):
+def _tested(training, train_iter, test_iter, record, stop):
     """The record with its test accuracy, unless training was asked to stop meanwhile."""
-    asked = perf_counter()
-    with training.tested() as net:
+    asked, count = perf_counter(), training.recipe.norm_batches
+    with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
         test_acc = evaluate_accuracy(net, _until(stop, test_iter), training.device)
     return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
 

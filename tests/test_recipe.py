@@ -314,7 +314,8 @@ def run(folder, made, stop_after=None, resume=False, epochs=2):
     return net, result
 
 
-@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam"}, EVERYTHING], ids=["sgd", "adam", "everything"])
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
+                         ids=["sgd", "adam", "everything", "fresh statistics"])
 @pytest.mark.parametrize("stop_after", [2, 6, 9, 13])
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
     made = Recipe(**settings)

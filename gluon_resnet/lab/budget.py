@@ -114,12 +114,14 @@ class Load:
     examples: int
     tests: int
     batch_size: int
+    norm_batches: int = 0  # passes behind each epoch, for batch norm's statistics: each takes about a step
 
     def seconds(self, epochs=None, limit=None):
         """Of all its runs, with at most so many epochs and training pictures."""
         epochs = min(self.epochs, epochs or self.epochs)
         examples = min(self.examples, limit or self.examples)
-        return self.runs * self.cost.seconds(epochs, examples / self.batch_size, self.tests / self.batch_size)
+        steps = examples / self.batch_size
+        return self.runs * self.cost.seconds(epochs, steps + min(steps, self.norm_batches), self.tests / self.batch_size)
 
 
 def measure(config, runs, most, arms=1):
@@ -139,12 +141,13 @@ def measure(config, runs, most, arms=1):
     watch = Stopwatch(training, most, SHARE * most / arms)
     watch.began = began
     with tempfile.TemporaryDirectory() as folder, mx.name.NameManager():
-        result, _ = execute(replace(config, epochs=2, patience=0), replace(job, train_iter=training, test_iter=testing),
-                            Path(folder) / "run", lambda line: None, make_listener=lambda epochs: watch)
+        short = replace(config, epochs=2, patience=0, norm_batches=0)  # the passes for batch norm are reckoned as steps
+        result, _ = execute(short, replace(job, train_iter=training, test_iter=testing), Path(folder) / "run", lambda line: None,
+                            make_listener=lambda epochs: watch)
     if result.stopped:
         raise KeyboardInterrupt
     return Load(runs, watch.cost(tests), config.epochs, job.train_iter.num_examples, job.test_iter.num_examples,
-                config.batch_size)
+                config.batch_size, config.norm_batches)
 
 
 def fit(loads, seconds, can_limit=True):
