@@ -9,6 +9,7 @@ MXNet's own generator cannot be read out, but nothing draws from it during train
 """
 import json
 import random
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -35,6 +36,17 @@ def set_random_states(states):
     numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, gauss))
     version, internal, gauss_next = states["python"]
     random.setstate((version, tuple(internal), gauss_next))
+
+
+@contextmanager
+def borrowed(batches):
+    """Context that gives an iterator over ``batches``, closed at its end; what it has drawn from the generators is undone."""
+    states, iterator = random_states(), iter(batches)
+    try:
+        yield iterator
+    finally:
+        getattr(iterator, "close", lambda: None)()
+        set_random_states(states)
 
 
 def _as_arrays(state):

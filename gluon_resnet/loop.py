@@ -76,7 +76,7 @@ def _forward(net, X):
 class Training:
     """A network with what trains it by a recipe: optimizer, loss, averages. One :meth:`step` takes one batch in.
 
-    ``before_first`` is called with the first batch's X before the network is.
+    ``before_first`` is called with a batch's X before the network first is: see :meth:`prepare`.
     """
 
     def __init__(self, net, recipe, num_epochs, device, before_first=None):
@@ -118,13 +118,17 @@ class Training:
         return rate(r.schedule, r.lr, epoch - 1 + batch / self.num_batches, self.num_epochs, r.warmup_epochs, r.step_epochs,
                     r.step_factor, r.power)
 
+    def prepare(self, X):
+        """Have what depends on the size of pictures chosen, once, by a batch like X."""
+        if self.before_first:
+            self.before_first(X)
+            self.before_first = None
+
     def step(self, X, y, epoch, batch):
         """Train on one batch: (sum of the losses, hits, examples), the first two as arrays still being computed."""
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
-        if self.before_first:
-            self.before_first(X)
-            self.before_first = None
+        self.prepare(X)
         with autograd.record():
             y_hat = _forward(self.net, X)
             l = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))

@@ -13,7 +13,7 @@ from itertools import islice
 import mxnet as mx
 from mxnet import autograd
 
-from .checkpoint import random_states, set_random_states
+from .checkpoint import borrowed
 from .devices import to_device
 
 
@@ -46,13 +46,9 @@ def fresh(net, train_iter, count, device, stop=lambda: False):
     if not count:
         yield
         return
-    before, states = [values.copy() for values in _running(net)], random_states()
-    batches = iter(train_iter)
-    try:
+    before = [values.copy() for values in _running(net)]
+    with borrowed(train_iter) as batches:
         _take(net, islice(batches, count), device, stop)
-    finally:
-        getattr(batches, "close", lambda: None)()
-        set_random_states(states)
     yield
     if stop():
         for values, old in zip(_running(net), before):

@@ -12,13 +12,14 @@ import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 from time import perf_counter
 
 from mxnet import gluon, init
 
 from . import norm_statistics, winograd
-from .checkpoint import Keeper
-from .devices import try_gpu
+from .checkpoint import Keeper, borrowed
+from .devices import to_device, try_gpu
 from .errors import ConfigError, DivergedError
 from .evaluate import evaluate_accuracy
 from .loop import Epoch, Training, train_epoch
@@ -148,6 +149,10 @@ def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, s
 def _tested(training, train_iter, test_iter, record, stop):
     """The record with its test accuracy, unless training was asked to stop meanwhile."""
     asked, count = perf_counter(), training.recipe.norm_batches
+    if training.before_first:  # a run taken up behind the last batch of an epoch: it is tested as the others are
+        with borrowed(test_iter) as batches:
+            for X, _ in islice(batches, 1):
+                training.prepare(to_device(X, training.device))
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
         test_acc = evaluate_accuracy(net, _until(stop, test_iter), training.device)
     return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
