@@ -45,6 +45,7 @@ html_static_path = [str(HERE / "_static")]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 html_copy_source = False
+html_domain_indices = False  # a list of modules, whose signs to fold it have no sizes; the reference lists them, too
 html_show_sourcelink = False
 html_scaled_image_link = False
 html_search_language = search_words.NAME

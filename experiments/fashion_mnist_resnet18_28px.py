@@ -4,7 +4,7 @@
 """
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"resize": None},
+    "shared": {"resize": None, "norm_batches": 0},
     "arms": {"resnet18": {}},
 }
 

@@ -5,7 +5,7 @@
 CONFIG = {
     "kind": "fashion-mnist",
     "shared": {"resize": None, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 3,
-               "schedule": "cosine", "limit": 16000},
+               "schedule": "cosine", "limit": 16000, "norm_batches": 0},
     "arms": {
         "A": {"model": "cifar_resnet20:A"},
         "B": {"model": "cifar_resnet20:B"},

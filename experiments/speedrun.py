@@ -9,7 +9,8 @@ after it, the flips that the first version had went, and a sixth of the data (RE
 CONFIG = {
     "kind": "fashion-mnist",
     "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1, "limit": 50000},
+               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
+               "limit": 50000},
     "arms": {"speedrun": {}},
     "seeds": 5,
 }

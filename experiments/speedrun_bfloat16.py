@@ -5,8 +5,8 @@
 CONFIG = {
     "kind": "fashion-mnist",
     "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1, "limit": 50000,
-               "precision": "bfloat16"},
+               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
+               "limit": 50000, "precision": "bfloat16"},
     "arms": {"speedrun": {}},
     "seeds": 5,
 }

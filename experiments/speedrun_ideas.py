@@ -5,7 +5,8 @@
 CONFIG = {
     "kind": "fashion-mnist",
     "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1, "flip": True},
+               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
+               "flip": True},
     "arms": {
         "all ideas": {},
         "constant rate": {"schedule": "constant", "lr": 0.1},

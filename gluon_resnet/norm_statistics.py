@@ -1,6 +1,7 @@
 """Batch norm's running statistics taken anew, with the parameters as they are when a network is tested.
 
-    gluon-resnet train fashion-mnist --set norm_batches=20
+    gluon-resnet train fashion-mnist                          # from 20 batches
+    gluon-resnet train fashion-mnist --set norm_batches=0     # tested as the textbook tests
 
 In training each batch moves the running statistics by a tenth, and the parameters move on meanwhile, fast where the rate is
 high: what is tested is not quite the network that was trained, and test accuracies jump from epoch to epoch (d2l-en #2108).

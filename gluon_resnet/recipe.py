@@ -39,7 +39,9 @@ class Recipe:
     freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
-    norm_batches: int = 0  # training batches from which batch norm's statistics are taken anew before each test
+    #: training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
+    #: effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
+    norm_batches: int = 0
     winograd: bool = True  # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
     seed: int = 0
 
@@ -56,9 +58,6 @@ class Recipe:
                                   + (f" and less than {high}" if high < math.inf else ""))
         if self.accumulate < 1:
             raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
-        if self.norm_batches and (self.ema or self.freeze_norm):
-            other = "averaged parameters bring averaged statistics along" if self.ema else "a frozen batch norm keeps its own"
-            raise ConfigError(f"norm_batches is {self.norm_batches}: {other}; leave one of the two out")
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:
@@ -67,6 +66,11 @@ class Recipe:
             raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it 0")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
+
+    @property
+    def renewing(self):
+        """Training batches that batch norm's statistics are taken from before each test, 0 where they stay as they are."""
+        return 0 if self.ema or self.freeze_norm else self.norm_batches
 
     @property
     def softens(self):

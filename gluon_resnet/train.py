@@ -148,7 +148,7 @@ def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, s
 
 def _tested(training, train_iter, test_iter, record, stop):
     """The record with its test accuracy, unless training was asked to stop meanwhile."""
-    asked, count = perf_counter(), training.recipe.norm_batches
+    asked, count = perf_counter(), training.recipe.renewing
     if training.before_first:  # a run taken up behind the last batch of an epoch: it is tested as the others are
         with borrowed(test_iter) as batches:
             for X, _ in islice(batches, 1):

@@ -1,11 +1,14 @@
 """Batch norm's statistics taken anew before testing: against sums by hand, and without a trace elsewhere."""
+import shlex
+from dataclasses import asdict, replace
+
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import nn
 
 import gluon_resnet as gr
-from gluon_resnet import norm_statistics
+from gluon_resnet import launch, norm_statistics, runs
 from gluon_resnet.errors import ConfigError
 from gluon_resnet.recipe import Recipe
 from tests.test_recipe import picture_batches, small_resnet, values
@@ -94,9 +97,37 @@ def test_gathered_gradients_do_not_see_them(np_mode):
     assert all((trained[0][name] == trained[1][name]).all() for name in trained[0])
 
 
-@pytest.mark.parametrize("settings, match", [({"norm_batches": -1}, "norm_batches is -1: expected at least 0"),
-                                             ({"norm_batches": 5, "ema": 0.9}, "averaged parameters bring"),
-                                             ({"norm_batches": 5, "freeze_norm": True}, "a frozen batch norm keeps")])
-def test_refusals(settings, match):
-    with pytest.raises(ConfigError, match=match):
-        Recipe(**settings).check()
+@pytest.mark.parametrize("settings", [{"ema": 0.9}, {"freeze_norm": True}])
+def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mode, settings):
+    nets = []
+    for count in (0, 3):
+        gr.seed_everything(0)
+        nets.append(small_resnet())
+        gr.fit(nets[-1], picture_batches(96), picture_batches(32), 1, 0.2, CPU, recipe=Recipe(norm_batches=count, **settings))
+    usual, other = (values(net) for net in nets)
+    assert all((usual[name] == other[name]).all() for name in usual)
+
+
+def test_the_commands_default_and_what_turns_it_off():
+    """The command tests with fresh statistics, the recipe behind train_ch6 as the textbook does; averages need nothing else."""
+    made = launch.FashionMnistConfig()
+    assert (made.norm_batches, Recipe().norm_batches) == (20, 0)
+    off = replace(made, norm_batches=0)
+    off.check()
+    assert shlex.split(off.command())[-2:] == ["--set", "norm_batches=0"]
+    replace(made, ema=0.99).check()
+
+
+def test_a_run_of_a_version_without_it_is_taken_up_without_it(tmp_path):
+    """A run folder whose config does not name norm_batches was tested as the textbook tests, and goes on so."""
+    config = asdict(launch.FashionMnistConfig(lr=0.3))
+    del config["norm_batches"]
+    folder = runs.RunFolder(tmp_path / "run", {"config": config})
+    seen = []
+    launch.resume(launch.FashionMnistConfig, lambda config, **others: seen.append(config), folder.path)
+    assert (seen[0].norm_batches, seen[0].lr, seen[0].resize) == (0, 0.3, 96)
+
+
+def test_refusals():
+    with pytest.raises(ConfigError, match="norm_batches is -1: expected at least 0"):
+        Recipe(norm_batches=-1).check()

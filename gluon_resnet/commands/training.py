@@ -63,6 +63,9 @@ def _run(context, chosen, values, kind, train):
 def train_fashion_mnist(context, **chosen):
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
 
+    Before each test, batch norm's statistics are taken anew from 20 training batches; --set norm_batches=0 tests as the
+    article does.
+
     What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
     fields of gluon_resnet/recipe.py, one a line.
     """

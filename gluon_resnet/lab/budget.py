@@ -147,7 +147,7 @@ def measure(config, runs, most, arms=1):
     if result.stopped:
         raise KeyboardInterrupt
     return Load(runs, watch.cost(tests), config.epochs, job.train_iter.num_examples, job.test_iter.num_examples,
-                config.batch_size, config.norm_batches)
+                config.batch_size, config.renewing)
 
 
 def fit(loads, seconds, can_limit=True):
