@@ -32,6 +32,7 @@ suppress_warnings = ["bibtex.duplicate_label"]  # numbers begin anew on each pag
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # as they are written, not as they print: some would name this machine's folders
 autosummary_generate = False
 
 # MathJax and its fonts are files of the book; a menu at each formula would be one more stop of the Tab key

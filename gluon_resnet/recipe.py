@@ -39,8 +39,8 @@ class Recipe:
     freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
-    #: training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
-    #: effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
+    # training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
+    # effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
     norm_batches: int = 0
     winograd: bool = True  # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
     seed: int = 0
