@@ -6,7 +6,7 @@ from typing import Optional
 
 from .checkpoint import Keeper, read
 from .config import differences, make
-from .errors import DivergedError
+from .errors import DivergedError, RunError
 from .recipe import Recipe
 
 #: fields with an option of their own on the command line
@@ -136,6 +136,19 @@ def check(config):
     config.check()
 
 
+def written_config(kind, folder):
+    """The config of class ``kind`` in a RunFolder's config.json. Raises RunError where there is none, ConfigError where
+    it is not of ``kind``.
+
+    What a run of an older version does not name was not there yet: it is as in a plain :class:`Recipe`, whatever ``kind`` has by now.
+    """
+    where = folder.path / "config.json"
+    try:
+        return make(kind, {**asdict(Recipe()), **folder.config["config"]}, str(where))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{where}: not the config of a run ({type(error).__name__}: {error})") from None
+
+
 def resume(kind, train, path, say=print, **options):
     """Take the run in the folder ``path`` up where its last checkpoint stands, with the config of class ``kind`` in it.
 
@@ -144,8 +157,7 @@ def resume(kind, train, path, say=print, **options):
     from . import runs
 
     folder = runs.RunFolder.reopen(path)
-    values = {**asdict(Recipe()), **folder.config["config"]}  # what a run of an older version does not name was not there: off
-    return train(make(kind, values, f"{path}/config.json"), say=say, resumed=folder, **options)
+    return train(written_config(kind, folder), say=say, resumed=folder, **options)
 
 
 def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Tuple
 
-from .config import make
 from .errors import ConfigError, RunError, WeightsError
 from .images import IMAGENET, PREPARATIONS, Preparation
 from .layout import input_channels
@@ -46,18 +45,14 @@ class RunNetwork:
 
 def read_config(path):
     """(kind, config, what config.json holds) of the run folder at ``path``; RunError where it cannot be read."""
-    from .launch import FashionMnistConfig
+    from .launch import FashionMnistConfig, written_config
     from .launch_pictures import PicturesConfig
     from .runs import RunFolder
 
-    written = RunFolder.reopen(path).config
-    kind = PICTURES if "class_names" in written else FASHION_MNIST
-    where = Path(path) / "config.json"
+    folder = RunFolder.reopen(path)
+    kind = PICTURES if "class_names" in folder.config else FASHION_MNIST
     try:
-        config = make(PicturesConfig if kind == PICTURES else FashionMnistConfig, written["config"], str(where))
-        return kind, config, written
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{where}: not the config of a run ({type(error).__name__}: {error})") from None
+        return kind, written_config(PicturesConfig if kind == PICTURES else FashionMnistConfig, folder), folder.config
     except ConfigError as error:
         raise RunError(f"{error}; the run is of another version of this suite") from None
 

@@ -111,6 +111,13 @@ def test_a_run_that_diverges_ends_in_one_line(run_cli, small_folder, tmp_path):
     assert json.loads((out / "result.json").read_text())["status"] == "diverged" and "net.params" not in os.listdir(out)
 
 
+@pytest.mark.parametrize("content", [{}, {"config": ["resnet18"]}, {"config": None}])
+def test_a_folder_without_a_config_is_not_taken_up(run_cli, tmp_path, content):
+    folder = runs.RunFolder(tmp_path / "run", content)
+    line = one_line_error(run_cli("train", "fashion-mnist", "--resume", folder.path))
+    assert f"{folder.path / 'config.json'}: not the config of a run" in line
+
+
 def test_lr_that_is_no_number_writes_nothing(run_cli, small_folder, tmp_path):
     process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "nan", "--data", small_folder, "--out", tmp_path / "run")
     assert "lr is nan" in one_line_error(process) and not (tmp_path / "run").exists()

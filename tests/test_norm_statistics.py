@@ -11,6 +11,7 @@ import gluon_resnet as gr
 from gluon_resnet import launch, norm_statistics, runs
 from gluon_resnet.errors import ConfigError
 from gluon_resnet.recipe import Recipe
+from gluon_resnet.run_network import read_config
 from tests.test_recipe import picture_batches, small_resnet, values
 
 CPU = mx.cpu()
@@ -119,13 +120,14 @@ def test_the_commands_default_and_what_turns_it_off():
 
 
 def test_a_run_of_a_version_without_it_is_taken_up_without_it(tmp_path):
-    """A run folder whose config does not name norm_batches was tested as the textbook tests, and goes on so."""
+    """A run folder whose config does not name norm_batches was tested as the textbook tests, and goes on and is shown so."""
     config = asdict(launch.FashionMnistConfig(lr=0.3))
     del config["norm_batches"]
     folder = runs.RunFolder(tmp_path / "run", {"config": config})
     seen = []
     launch.resume(launch.FashionMnistConfig, lambda config, **others: seen.append(config), folder.path)
     assert (seen[0].norm_batches, seen[0].lr, seen[0].resize) == (0, 0.3, 96)
+    assert read_config(folder.path)[1] == seen[0]
 
 
 def test_refusals():
