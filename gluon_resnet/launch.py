@@ -185,9 +185,20 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
                                         "network": asdict(job.spec), **job.record})
     if "class_names" in job.record:
         folder.write("labels.txt", "\n".join(job.record["class_names"]) + "\n")
-    for line in (job.title, *job.notes, f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
+    for line in (job.title, *job.notes, *_how_tested(config), f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
         say(line)
     return _train(config, folder, net, job, device, say, make_listener, checkpoint)
+
+
+def _how_tested(config):
+    """A line on what ``norm_batches`` does in this run, where it is set: tests are then not the textbook's."""
+    if not config.norm_batches:
+        return []
+    if config.renewing:
+        return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
+                f"(--set norm_batches=0: as the textbook tests)"]
+    return [f"tests: norm_batches={config.norm_batches} is without effect, "
+            + ("ema averages batch norm's statistics, too" if config.ema else "freeze_norm keeps batch norm's statistics")]
 
 
 def _find_rate(config, net, job, device, picture, say):

@@ -35,16 +35,17 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
     lines = process.stdout.splitlines()
     assert lines[0] == ("resnet18@d2l on Fashion-MNIST: the first 256 of 640 training pictures at 28x28, "
                         "batch size 64, lr 0.05, seed 0, on cpu(0)")
-    assert lines[3] == "conv0 output shape:\t (1, 64, 14, 14)" and lines[12] == "dense0 output shape:\t (1, 10)"
-    assert [line.split(":")[0] for line in lines[13:15]] == ["epoch 1/2", "epoch 2/2"]
-    assert re.match(r"loss .* test acc", lines[15]) and "on cpu(0)" in lines[16] and "end to end" in lines[17]
-    assert lines[18] == f"run folder: {out} ({', '.join(FILES)})"
+    assert lines[2].startswith("tests: batch norm's statistics are taken anew from 20 training batches before each")
+    assert lines[4] == "conv0 output shape:\t (1, 64, 14, 14)" and lines[13] == "dense0 output shape:\t (1, 10)"
+    assert [line.split(":")[0] for line in lines[14:16]] == ["epoch 1/2", "epoch 2/2"]
+    assert re.match(r"loss .* test acc", lines[16]) and "on cpu(0)" in lines[17] and "end to end" in lines[18]
+    assert lines[19] == f"run folder: {out} ({', '.join(FILES)})"
     assert "batch/s" in process.stderr and "loss" in process.stderr  # the progress bar
     assert sorted(os.listdir(out)) == FILES
 
     result = json.loads((out / "result.json").read_text())
     assert result["status"] == "finished" and result["examples"] == 512
-    assert f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}" == lines[15]
+    assert f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}" == lines[16]
     assert result["peak_memory_bytes"] > 100e6
     history = pd.read_csv(out / "history.csv")
     assert list(history[history["test_acc"].notna()]["epoch"]) == [1, 2]
@@ -71,6 +72,20 @@ def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
     assert process.returncode == 0, process.stderr
     assert "resnet50@keras on Fashion-MNIST: the first 32 of 640 training pictures at 32x32" in process.stdout
     assert "(1, 2048, 1, 1)" in process.stdout
+
+
+@pytest.mark.parametrize("settings, said", [
+    ((), "tests: batch norm's statistics are taken anew from 20 training batches before each (--set norm_batches=0: as the "
+         "textbook tests)"),
+    (("--set", "norm_batches=0"), None),
+    (("--set", "norm_batches=3", "--set", "ema=0.9"),
+     "tests: norm_batches=3 is without effect, ema averages batch norm's statistics, too"),
+    (("--set", "freeze_norm=true"), "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics")])
+def test_a_run_says_how_it_is_tested(run_cli, small_folder, tmp_path, settings, said):
+    process = run_cli("train", "fashion-mnist", *SMALL[:-3], "--limit", 64, "--unverified", "--epochs", 1, *settings, "--data",
+                      small_folder, "--out", tmp_path / "run")
+    assert process.returncode == 0, process.stderr
+    assert [line for line in process.stdout.splitlines() if line.startswith("tests:")] == ([said] if said else [])
 
 
 def wait_for(condition, process, seconds=60):
