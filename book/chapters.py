@@ -92,7 +92,8 @@ class Chapter:
         return None
 
     def kept(self, path=None):
-        """The notebook of the last full run, or the one at ``path``; None without one, ChapterError where it is damaged."""
+        """The notebook of the last full run, or the one at ``path``; None without one,
+        ChapterError where it is damaged."""
         path = path or self.kept_path
         if not path.is_file():
             return None
@@ -168,7 +169,8 @@ def check(chapter):
             raise ChapterError(f"{chapter.shown_path}: code cell {number} ({_first_line(cell)}) is named {name!r}: "
                                f"expected :name: and small letters, digits and hyphens")
         if name in seen:
-            raise ChapterError(f"{chapter.shown_path}: two code cells are named {name}: expected a name of its own for each")
+            raise ChapterError(f"{chapter.shown_path}: two code cells are named {name}: expected a name of its own for "
+                               f"each")
         seen.add(name)
         unknown = [tag for tag in tags(cell) if tag not in TAGS]
         if unknown:
@@ -181,7 +183,8 @@ def _first_line(cell):
 
 
 def parameters_cell(chapter):
-    """The cell tagged ``parameters``, or None. Raises ChapterError where ``tiny`` has a name that it does not assign."""
+    """The cell tagged ``parameters``, or None. Raises ChapterError where
+    ``tiny`` has a name that it does not assign."""
     found = [cell for cell in chapter.code_cells if "parameters" in tags(cell)]
     if len(found) > 1:
         names = ", ".join(cell.metadata["name"] for cell in found)
@@ -193,8 +196,8 @@ def parameters_cell(chapter):
     assigned = assigned_names(found[0].source)
     for name in chapter.tiny:
         if name not in assigned:
-            raise ChapterError(f"{chapter.shown_path}: tiny sets {name}, which cell {found[0].metadata['name']} does not "
-                               f"assign; it assigns {', '.join(sorted(assigned)) or 'nothing'}")
+            raise ChapterError(f"{chapter.shown_path}: tiny sets {name}, which cell {found[0].metadata['name']} does "
+                               f"not assign; it assigns {', '.join(sorted(assigned)) or 'nothing'}")
     return found[0]
 
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 from matplotlib import font_manager
 
-#: beginnings of the names of fonts with simplified Chinese, the best first; the last ones draw some characters as in Japan
-CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi", "PingFang SC",
-                 "Microsoft YaHei", "SimHei", "Noto Sans CJK", "Source Han Sans", "Droid Sans Fallback")
+#: beginnings of the names of fonts with simplified Chinese, the best first; the last ones draw some characters as in
+#: Japan
+CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi",
+                 "PingFang SC", "Microsoft YaHei", "SimHei", "Noto Sans CJK", "Source Han Sans", "Droid Sans Fallback")
 #: in names of files that may hold them
 FILES = ("notosanscjk", "notosanssc", "sourcehansans", "wqy", "pingfang", "msyh", "simhei", "droidsansfallback")
 
@@ -33,7 +34,8 @@ def _simplified_face(path, folder):
 
 
 def chinese_font(folder):
-    """The name of a font with simplified Chinese, made known to matplotlib, or None. ``folder``: for files of this process.
+    """The name of a font with simplified Chinese, made known to matplotlib, or None. ``folder``:
+    for files of this process.
 
     matplotlib's list may be older than the font, so the machine's files are looked at, too.
     """

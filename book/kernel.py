@@ -153,7 +153,8 @@ def _show_chinese(shell, font):
             return _png(figure) if any_text else None
 
     formatter.for_type(Figure, chinese_png)
-    formatter.for_type(Image, lambda image: chinese_png(image.data.figure) if isinstance(image.data, FigurePNG) else None)
+    formatter.for_type(Image, lambda image: chinese_png(image.data.figure) if isinstance(image.data, FigurePNG)
+                       else None)
     shell.display_formatter.formatters[CHINESE_PNG] = formatter
     # glyphs that the font of the English texts lacks come from this one; the others look as before
     rcParams["font.family"] = [*rcParams["font.family"], font]

@@ -1,4 +1,5 @@
-"""A chapter's page: its notebook with the line that says when and where it was run, and with pictures that have sizes."""
+"""A chapter's page: its notebook with the line that says when and where it was run,
+and with pictures that have sizes."""
 import re
 from datetime import datetime
 
@@ -12,7 +13,8 @@ from .weave import CHINESE
 WORDS = {
     "en": {
         "run": "Run on {date}, in {seconds} s, on {machine}; Python {python}, mxnet {mxnet}, commit {commit}.",
-        "tiny": "Run in the chapters' tiny mode on {date}, in {seconds} s, on {machine}: the numbers are those of a trial.",
+        "tiny": "Run in the chapters' tiny mode on {date}, in {seconds} s, on {machine}: the numbers are those of a "
+                "trial.",
         "missing": "This chapter has not been run in full yet: its code is shown without results.",
         "stale": "The kept results are older than this chapter's code: it is shown without them.",
         "cores": "{model}, {cores} cores", "core": "{model}, one core",
@@ -77,7 +79,8 @@ def _give_alt(cell):
     image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
     image.pop("alt_zh", None)
     if not image.get("alt"):
-        drawings = [output["data"]["image/svg+xml"] for output in cell.outputs if "image/svg+xml" in output.get("data", {})]
+        drawings = [output["data"]["image/svg+xml"] for output in cell.outputs
+                    if "image/svg+xml" in output.get("data", {})]
         image["alt"] = svg_words(drawings[0]) if drawings else ""
     return bool(image["alt"])
 

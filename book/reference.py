@@ -6,8 +6,10 @@ import gluon_resnet
 TITLE = "Reference"
 #: page -> (title, modules of gluon_resnet)
 PAGES = {
-    "networks": ("Networks", ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout", "devices")),
-    "looking": ("Looking at networks", ("shapes", "table1", "reconcile", "drawing", "engines", "microscope", "gradcam")),
+    "networks": ("Networks", ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout",
+                              "devices")),
+    "looking": ("Looking at networks", ("shapes", "table1", "reconcile", "drawing", "engines", "microscope",
+                                        "gradcam")),
     "data": ("Data", ("data.fashion_mnist", "data.sources", "data.image_folder", "data.pictures", "data.augment",
                       "data.batches", "data.scan", "data.records", "images", "labels")),
     "training": ("Training", ("train", "recipe", "optimizers", "schedules", "averages", "lr_finder", "precision",
@@ -29,7 +31,8 @@ def _heading(text, line):
 def _public():
     """The page of the names that ``import gluon_resnet as gr`` gives."""
     homes = gluon_resnet._HOMES
-    names = sorted((name for name in homes if callable(getattr(gluon_resnet, name))), key=lambda name: (homes[name], name))
+    names = sorted((name for name in homes if callable(getattr(gluon_resnet, name))),
+                   key=lambda name: (homes[name], name))
     parts = [_heading("gluon_resnet", "="), ".. py:module:: gluon_resnet\n\n.. currentmodule:: gluon_resnet\n",
              ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names)]
     for name in names:
@@ -44,7 +47,8 @@ def _modules(title, modules):
     """The page of some modules: of each its docstring, and what is public in it."""
     parts = [_heading(title, "=")]
     for module in modules:
-        parts += [_heading(module, "-"), f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n"]
+        parts += [_heading(module, "-"),
+                  f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n"]
     return "\n".join(parts)
 
 
@@ -75,7 +79,8 @@ def _plain(line):
 
 
 def plain_docstring(app, what, name, thing, options, lines):
-    """The docstrings are plain text with examples as indented lines; reStructuredText needs telling (an event of autodoc)."""
+    """The docstrings are plain text with examples as indented lines;
+    reStructuredText needs telling (an event of autodoc)."""
     if what == "module" and thing.__doc__:  # Sphinx has taken the indentation of an example at the end away
         lines[:] = [*thing.__doc__.rstrip().split("\n"), ""]
     text = []

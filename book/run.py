@@ -61,7 +61,8 @@ def with_tiny_values(chapter, mode):
     if mode == "tiny" and chapter.tiny:
         source = "\n".join(f"{name} = {value!r}" for name, value in chapter.tiny.items())
         place = [cell.get("id") for cell in notebook.cells].index(parameters.get("id")) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell(source, id="tiny_values", metadata={"name": "tiny_values"}))
+        notebook.cells.insert(place, nbformat.v4.new_code_cell(source, id="tiny_values",
+                                                               metadata={"name": "tiny_values"}))
     return notebook
 
 
@@ -121,15 +122,16 @@ def _interrupted(client):
 
 
 def failure(chapter, cell, error, known):
-    """What went wrong in a cell, for people: place in the text, cell, exception, and the end of what the cell printed."""
+    """What went wrong in a cell, for people: place in the text, cell, exception,
+    and the end of what the cell printed."""
     line, problem = None, " ".join(str(error).split())  # of a kernel that died, or took too long
     raised = next((output for output in cell.outputs if output.output_type == "error"), None)
     if raised:
         problem = tidy_text(f"{raised['ename']}: {raised['evalue']}".strip(), known)
         line = _line_in_cell(raised["traceback"])
     at, source = chapter.line_of(cell, line or 1), cell.source.splitlines()
-    lines = [f"{chapter.shown_path}{f':{at}' if at else ''}: cell {cell.metadata['name']}{f', line {line}' if line else ''}: "
-             f"{problem}"]
+    lines = [f"{chapter.shown_path}{f':{at}' if at else ''}: cell "
+             f"{cell.metadata['name']}{f', line {line}' if line else ''}: {problem}"]
     if line and line <= len(source):
         lines.append(f"    {source[line - 1].strip()}")
     lines += [f"    {name}: {text}" for name in ("stdout", "stderr") for text in _printed(cell, name, known)]
@@ -166,12 +168,14 @@ def as_text(chapter, notebook):
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         largest = max(cells, key=lambda cell: len(str(cell["outputs"])))
         raise ChapterError(f"{chapter.shown_path}: {len(text.encode()):,} bytes with outputs, expected at most "
-                           f"{MAX_BYTES:,}: cell {largest.metadata['name']} has the most; show fewer or smaller pictures")
+                           f"{MAX_BYTES:,}: cell {largest.metadata['name']} has the most; show fewer or smaller "
+                           f"pictures")
     return text
 
 
 def run_chapter(chapter, mode, out=None, drawn=None):
-    """Run one chapter; write ``out`` (in full mode by default the kept result). Returns seconds; raises ChapterError."""
+    """Run one chapter; write ``out`` (in full mode by default the kept result). Returns seconds;
+    raises ChapterError."""
     outcome = execute(chapter, mode, drawn)
     text = as_text(chapter, with_execution(chapter, outcome, mode))
     out = out or (chapter.kept_path if mode == "full" else None)
@@ -217,7 +221,8 @@ def main(texts, everything, mode, stale, out):
         chapters = [chapter for chapter in chapters if chapter.kept_state() != "current"]
     with tempfile.TemporaryDirectory(prefix="gluon-resnet-drawn-") as folder:
         if mode == "full" and chapters and not chinese_font(folder):
-            click.echo("no font with Chinese here, so the figures are kept in English only: apt-get install fonts-noto-cjk")
+            click.echo("no font with Chinese here, so the figures are kept in English only: apt-get install "
+                       "fonts-noto-cjk")
         drawn = stand_in.where_needed(Path(folder), click.echo) if mode == "tiny" and chapters else None
         sys.exit(2 if run_all(chapters, mode, out, drawn) else 0)
 

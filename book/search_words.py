@@ -1,4 +1,5 @@
-"""Words for the search of a book in English and Chinese: Chinese has no spaces, so every pair of neighbours is a word."""
+"""Words for the search of a book in English and Chinese: Chinese has no spaces,
+so every pair of neighbours is a word."""
 import re
 
 from sphinx import search

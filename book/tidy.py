@@ -88,7 +88,8 @@ def tidy_cell(cell, known):
 
 
 def tidy(notebook, known, where):
-    """An executed notebook tidied in place. ChapterError where a path into a temporary folder is left, naming the cell."""
+    """An executed notebook tidied in place. ChapterError where a path into a temporary folder is left,
+    naming the cell."""
     notebook.metadata.pop("widgets", None)
     left = re.compile(rf"(?<![\w.~])(?:{re.escape(tempfile.gettempdir())}|/home|/root|/Users)/[\w.-]+")
     count = 0

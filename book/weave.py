@@ -34,7 +34,8 @@ def read_text(path):
     for number, line in enumerate(lines[start:], start + 1):
         mark = MARK.fullmatch(line)
         if line.startswith("```{code-cell}"):
-            raise ChapterError(f"{path}:{number}: a code cell: expected a line % cell: NAME, code stands in the English text")
+            raise ChapterError(f"{path}:{number}: a code cell: expected a line % cell: NAME, code stands in the "
+                               f"English text")
         if not mark:
             prose.append(line)
             continue
@@ -52,20 +53,21 @@ def _behind_header(lines):
 
 
 def check_order(path, pieces, names):
-    """Raise ChapterError unless the cells of ``pieces`` are ``names``, the English chapter's, each once and in order."""
+    """Raise ChapterError unless the cells of ``pieces`` are ``names``, the English chapter's,
+    each once and in order."""
     expected = list(names)
     for line, kind, name in pieces:
         if kind != "cell":
             continue
         if name not in names:
-            raise ChapterError(f"{path}:{line}: the English chapter has no cell {name or 'without a name'}; expected here: "
-                               f"{expected[0] if expected else 'none, all its cells are in'}")
+            raise ChapterError(f"{path}:{line}: the English chapter has no cell {name or 'without a name'}; expected "
+                               f"here: {expected[0] if expected else 'none, all its cells are in'}")
         if name not in expected:
             raise ChapterError(f"{path}:{line}: cell {name} is too late or in twice; expected here: "
                                f"{expected[0] if expected else 'none, all cells are in'}")
         if name != expected[0]:
-            raise ChapterError(f"{path}:{line}: cell {name} is too early: cell {expected[0]} comes before it in the English "
-                               f"chapter, and is not in yet")
+            raise ChapterError(f"{path}:{line}: cell {name} is too early: cell {expected[0]} comes before it in the "
+                               f"English chapter, and is not in yet")
         expected.pop(0)
     if expected:
         raise ChapterError(f"{path}: cells of the English chapter are not in: {', '.join(expected)}")
@@ -75,7 +77,8 @@ def joined_lines(text):
     """Chinese prose without the line breaks between two Chinese characters, which a browser would show as spaces."""
     lines = []
     for line in text.split("\n"):
-        if lines and CHINESE_BREAK.fullmatch(f"{lines[-1][-1:]}{line[:1]}") and not lines[-1].startswith(("#", "|", "`", ":")):
+        joins = lines and CHINESE_BREAK.fullmatch(f"{lines[-1][-1:]}{line[:1]}")
+        if joins and not lines[-1].startswith(("#", "|", "`", ":")):
             lines[-1] += line
         else:
             lines.append(line)
@@ -104,7 +107,8 @@ def _chinese_cell(cell):
 
 
 def weave(path, english):
-    """The notebook of the Chinese text at ``path`` with the code cells of ``english``, a notebook. Raises ChapterError."""
+    """The notebook of the Chinese text at ``path`` with the code cells of ``english``, a notebook.
+    Raises ChapterError."""
     pieces = read_text(path)
     cells = {cell.metadata["name"]: cell for cell in english.cells if cell.cell_type == "code"}
     check_order(path, pieces, list(cells))

@@ -4,7 +4,8 @@
 
 Neither pictures nor weights are part of the suite; FOLDER holds resnet18.safetensors and resnet50.safetensors. These
 weights have their batch norms folded, so batch norm keeps its statistics (freeze_norm). All layers of a ResNet-50
-overshoot on so few pictures: its first three stages stay as they are, its head learns ten times faster, and the rate falls.
+overshoot on so few pictures: its first three stages stay as they are, its head learns ten times faster,
+and the rate falls.
 """
 CONFIG = {
     "kind": "pictures",

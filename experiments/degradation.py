@@ -8,8 +8,8 @@ accuracy, in which degradation shows, rather than the test accuracy. The bands a
 """
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"resize": None, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 2, "norm_batches": 0,
-               "limit": 16000},
+    "shared": {"resize": None, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 2,
+               "norm_batches": 0, "limit": 16000},
     "arms": {
         "plain-20": {"model": "cifar_plain20"},
         "plain-56": {"model": "cifar_plain56"},

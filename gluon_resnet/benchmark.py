@@ -2,9 +2,9 @@
 
     make bench            (or: gluon-resnet bench train)
 
-Machines drift; so the programs alternate in one run, and what is quoted is the ratio of medians. Every program trains the
-same network for the same number of batches; the clock runs from the third batch to the last update, so that set-up, which
-a whole epoch does not notice, is left out for all.
+Machines drift; so the programs alternate in one run, and what is quoted is the ratio of medians. Every program trains
+the same network for the same number of batches; the clock runs from the third batch to the last update, so that set-up,
+which a whole epoch does not notice, is left out for all.
 """
 import json
 import statistics
@@ -53,8 +53,8 @@ def check_positive(benchmark, **numbers):
 def machine(report):
     """What a system's report says of where something was measured, for the head of a table."""
     cpu = report["cpu"]
-    return (f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; commit "
-            f"{report['git_commit']}")
+    return (f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
+            f"commit {report['git_commit']}")
 
 
 def write_results(folder, name, content, text):
@@ -79,7 +79,8 @@ def _programs(torch_python):
 
 
 def compare(rounds, batches, batch_size, size, torch_python=None, say=print):
-    """{name: [measurement of each round]}; a measurement has seconds, examples, examples_per_sec and peak_memory_bytes."""
+    """{name: [measurement of each round]}; a measurement has seconds, examples,
+    examples_per_sec and peak_memory_bytes."""
     settings = {"batches": batches, "batch_size": batch_size, "size": size}
     measured = {}
     for turn in range(1, rounds + 1):
@@ -100,8 +101,8 @@ def table(measured):
         median = statistics.median(rates)
         ours = median if ours is None else ours
         rows.append({"trainer": name, "version": found[0]["version"], "threads": found[0]["threads"],
-                     "examples/s (median)": round(median, 1), "lowest": round(min(rates), 1), "highest": round(max(rates), 1),
-                     "gluon-resnet is faster by": f"{ours / median:.2f}x",
+                     "examples/s (median)": round(median, 1), "lowest": round(min(rates), 1),
+                     "highest": round(max(rates), 1), "gluon-resnet is faster by": f"{ours / median:.2f}x",
                      "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20)})
     return pd.DataFrame(rows)
 
@@ -120,14 +121,14 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
     report = system.report()
     text = [f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed", "",
             f"{machine(report)}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
-            f"Fashion-MNIST (gluon-resnet resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on one random batch.", "",
-            table(measured).to_markdown(index=False), "",
-            f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 tested): peak "
-            f"resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB."]
+            f"Fashion-MNIST (gluon-resnet resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on "
+            f"one random batch.", "", table(measured).to_markdown(index=False), "",
+            f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 "
+            f"tested): peak resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB."]
     if cost:
         text += ["", f"## One example's cost, 1x{size}x{size}, family d2l, batch size {cost[0]['batch_size']}", "",
                  pd.DataFrame(cost).drop(columns="batch_size").to_markdown(index=False)]
     text = "\n".join(text)
-    write_results(folder, "train", {"rounds": rounds, **settings, "measured": measured, "memory": memory, "depths": cost,
-                                    "system": report}, text)
+    write_results(folder, "train", {"rounds": rounds, **settings, "measured": measured, "memory": memory,
+                                    "depths": cost, "system": report}, text)
     return text

@@ -11,7 +11,8 @@ Pre-activation blocks are in blocks_v2.py.
 
 Both compute relu(F(X) + shortcut(X)) (He et al., arXiv 1512.03385, equations 1 and 2), imperatively or hybridized, with
 ``npx.set_np()`` or without. On a CPU the sum, the activation and batch norm + ReLU go through the oneDNN operators that
-keep its blocked memory layout: ``npx.relu`` and ``+`` would have every tensor reordered there and back, a third of the time.
+keep its blocked memory layout: ``npx.relu`` and ``+`` would have every tensor reordered there and back,
+a third of the time.
 """
 import os
 
@@ -74,8 +75,8 @@ class BatchNorm(nn.BatchNorm):
     ``nn.BatchNormReLU`` does not serve: under ``npx.set_np()`` mxnet 1.9.1 leaves its ReLU out without a word.
     Pictures in bfloat16 (precision.py) are normalized with statistics and parameters in float32. With
     ``use_global_stats`` (frozen) it is two operators, as the one has no gradient then. Where X does not come from a
-    convolution, set ``fuses`` to False: if X lies in the plain layout and the gradient comes back in oneDNN's blocked one,
-    the one operator's gradients of X and gamma are wrong, without a word (mxnet 1.9.1).
+    convolution, set ``fuses`` to False: if X lies in the plain layout and the gradient comes back in oneDNN's blocked
+    one, the one operator's gradients of X and gamma are wrong, without a word (mxnet 1.9.1).
     """
 
     precision, fuses = "float32", True
@@ -116,7 +117,8 @@ def subsample(F, X, stride):
 
 
 def between_zeros(F, X, Y, pad):
-    """X (N, C, H, W) between channels of zeros, (N, before + C + after, H, W): Y's shape, of whose values nothing passes.
+    """X (N, C, H, W) between channels of zeros, (N, before + C + after, H, W): Y's shape,
+    of whose values nothing passes.
 
     oneDNN's Concat, for channels in multiples of 16 alone: where a border between zeros and X falls inside the 16 that
     oneDNN keeps side by side, its backward pass ends the process (mxnet 1.9.1, a floating point exception).
@@ -183,12 +185,13 @@ class _Block(nn.HybridBlock):
 class Residual(_Block):
     """Two 3x3 convolutions beside a shortcut: (N, C, H, W) to (N, num_channels, ceil(H / strides), ceil(W / strides)).
 
-    With ``use_1x1conv`` the shortcut is the projection ``conv3``; otherwise it is the input itself, which then must have
-    ``num_channels`` channels, with ``strides=1``. In place of ``use_1x1conv``, ``shortcut`` is one of the paper's options:
-    "A" subsampling and zero padding, "B" a projection where the shape changes, "C" always one, "none" no sum at all; they
-    need ``in_channels`` (``num_channels`` if None) to know. The keywords tell the published families apart: which of the
-    two convolutions carries a bias and which the stride, whether the projection has a bias and a batch norm (``bn3``).
-    The defaults are article 001's. Source: article 001; He et al., figure 5 left, and options A to C of section 4.1.
+    With ``use_1x1conv`` the shortcut is the projection ``conv3``; otherwise it is the input itself, which then must
+    have ``num_channels`` channels, with ``strides=1``. In place of ``use_1x1conv``, ``shortcut`` is one of the paper's
+    options: "A" subsampling and zero padding, "B" a projection where the shape changes, "C" always one, "none" no sum
+    at all; they need ``in_channels`` (``num_channels`` if None) to know. The keywords tell the published families
+    apart: which of the two convolutions carries a bias and which the stride, whether the projection has a bias and a
+    batch norm (``bn3``). The defaults are article 001's. Source: article 001; He et al., figure 5 left, and options A
+    to C of section 4.1.
     """
 
     expansion = 1
@@ -212,7 +215,8 @@ class Residual(_Block):
         X = self._take(F, X)
         Y = self.bn1(self.conv1(X))  # with its ReLU
         Y = self.bn2(self.conv2(Y))
-        return self._join(F, Y, self._beside(F, X, Y, self.conv3, self.bn3))  # (N, num_channels, H / strides, W / strides)
+        # (N, num_channels, H / strides, W / strides)
+        return self._join(F, Y, self._beside(F, X, Y, self.conv3, self.bn3))
 
 
 class Bottleneck(_Block):
@@ -220,9 +224,9 @@ class Bottleneck(_Block):
 
     The first two convolutions have a quarter of ``num_channels`` (a multiple of 4) channels. With ``use_1x1conv`` the
     shortcut is the projection ``conv4``, with ``bn4`` behind it where ``shortcut_bn`` says so; ``shortcut`` and
-    ``in_channels`` as in :class:`Residual`. ``stride_at`` is the convolution that halves the picture: 0 in the paper, Keras
-    and MXNet's zoo, 1 in torchvision. Without ``last_bn`` the last convolution goes into the sum as it is, and without
-    ``bn_scale`` the batch norms have no gamma (both as in article 003). Source: He et al., figure 5 right.
+    ``in_channels`` as in :class:`Residual`. ``stride_at`` is the convolution that halves the picture: 0 in the paper,
+    Keras and MXNet's zoo, 1 in torchvision. Without ``last_bn`` the last convolution goes into the sum as it is, and
+    without ``bn_scale`` the batch norms have no gamma (both as in article 003). Source: He et al., figure 5 right.
     """
 
     expansion = 4
@@ -254,7 +258,8 @@ class Bottleneck(_Block):
         Y = self.bn2(self.conv2(Y))
         Y = self.conv3(Y)  # (N, num_channels, ...)
         Y = Y if self.bn3 is None else self.bn3(Y)
-        return self._join(F, Y, self._beside(F, X, Y, self.conv4, self.bn4))  # (N, num_channels, H / strides, W / strides)
+        # (N, num_channels, H / strides, W / strides)
+        return self._join(F, Y, self._beside(F, X, Y, self.conv4, self.bn4))
 
 
 def resnet_block(num_channels, num_residuals, first_block=False, block=Residual, **options):
@@ -276,7 +281,8 @@ def resnet_block(num_channels, num_residuals, first_block=False, block=Residual,
 
 
 def blocks_by_name(net):
-    """{name: block} of ``net`` and all below it; a name is the beginning of the block's parameters' own ("4.0.conv1")."""
+    """{name: block} of ``net`` and all below it; a name is the beginning of the
+    block's parameters' own ("4.0.conv1")."""
     found = {}
 
     def walk(block, path):

@@ -2,9 +2,10 @@
 
     blk = gr.ResidualV2(16, strides=2, shortcut="B", in_channels=8)
 
-X + F(X) with F = conv2(relu(bn2(conv1(relu(bn1(X)))))), so that what is added travels unchanged from block to block (He et
-al., arXiv 1603.05027, figure 4 e). A projection takes relu(bn1(X)) and has no batch norm of its own, as in MXNet's zoo and
-gluoncv (``resnet18_v2`` to ``resnet152_v2``, whose outputs these give with their parameters); zero padding takes X.
+X + F(X) with F = conv2(relu(bn2(conv1(relu(bn1(X)))))), so that what is added travels unchanged from block to block (He
+et al., arXiv 1603.05027, figure 4 e). A projection takes relu(bn1(X)) and has no batch norm of its own, as in MXNet's
+zoo and gluoncv (``resnet18_v2`` to ``resnet152_v2``, whose outputs these give with their parameters); zero padding
+takes X.
 """
 from .blocks import BatchNorm, Bottleneck, Residual
 
@@ -13,8 +14,8 @@ class InputNorm(BatchNorm):
     """The batch norm in front of v2's networks: over the pictures (N, C, H, W) themselves, without gamma and beta.
 
     In MXNet's zoo its running statistics stay 0 and 1 for ever, so that training and prediction see different pictures:
-    mxnet moves them in the backward pass, which ends before it, as nothing there has a gradient. Here gamma, fixed at 1,
-    asks for one (which is always 0).
+    mxnet moves them in the backward pass, which ends before it, as nothing there has a gradient. Here gamma, fixed at
+    1, asks for one (which is always 0).
     """
 
     def __init__(self, **kwargs):
@@ -45,7 +46,8 @@ class ResidualV2(Residual):
 
 
 class BottleneckV2(Bottleneck):
-    """1x1, 3x3 and 1x1 convolutions, pre-activated; as :class:`ResidualV2`. The 3x3 has the stride, as in MXNet's zoo."""
+    """1x1, 3x3 and 1x1 convolutions, pre-activated; as :class:`ResidualV2`. The 3x3 has the stride,
+    as in MXNet's zoo."""
 
     preactivation = True
 

@@ -50,7 +50,8 @@ def _missing(what, places):
 def _prepared(path):
     if path.exists():
         if not (path / MARK).is_file():
-            raise ConfigError(f"{path}: a folder that no chapter made; expected none: move it, or work in another folder")
+            raise ConfigError(f"{path}: a folder that no chapter made; expected none: move it, or work in another "
+                              f"folder")
         shutil.rmtree(path)
     path.mkdir()
     (path / MARK).touch()
@@ -104,8 +105,8 @@ def photographs():
 
 
 def picture(name):
-    """Path of a single photograph such as ``tiger_cat_256.png``: in ``images`` of GLUON_RESNET_REAL_DATA, in the working
-    folder or in the checkout. Without it a drawn picture of 256x256 in tiny mode, DataError otherwise."""
+    """Path of a single photograph such as ``tiger_cat_256.png``: in ``images`` of GLUON_RESNET_REAL_DATA, in the
+    working folder or in the checkout. Without it a drawn picture of 256x256 in tiny mode, DataError otherwise."""
     found, places = _find(name, None, "images")
     if found:
         return found
@@ -121,9 +122,9 @@ def picture(name):
 def trained(name):
     """Path of ImageNet-trained weights with torchvision's names, ``name`` such as ``resnet50``, as ``.safetensors``.
 
-    Looked for in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder and in
-    the checkout. Without them random numbers of that network's shapes in tiny mode, DataError otherwise; ModelError where
-    torchvision has no such network.
+    Looked for in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder and
+    in the checkout. Without them random numbers of that network's shapes in tiny mode, DataError otherwise; ModelError
+    where torchvision has no such network.
     """
     from .specs import parse_model
 

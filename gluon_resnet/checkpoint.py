@@ -40,7 +40,8 @@ def set_random_states(states):
 
 @contextmanager
 def borrowed(batches):
-    """Context that gives an iterator over ``batches``, closed at its end; what it has drawn from the generators is undone."""
+    """Context that gives an iterator over ``batches``, closed at its end;
+    what it has drawn from the generators is undone."""
     states, iterator = random_states(), iter(batches)
     try:
         yield iterator
@@ -89,7 +90,8 @@ def restore_optimizer(trainer, names, arrays, counts):
 def save(folder, training, position):
     """Write the checkpoint of ``training`` (train.py) at ``position``, a dict of JSON values, whole or not at all."""
     names = training.names
-    arrays = {f"parameter/{name}": param.data().asnumpy() for name, param in training.net._collect_params_with_prefix().items()}
+    arrays = {f"parameter/{name}": param.data().asnumpy()
+              for name, param in training.net._collect_params_with_prefix().items()}
     states, counts = optimizer_arrays(training.trainer, names)
     arrays.update(states)
     if training.average:
@@ -110,7 +112,8 @@ def read(folder):
             arrays = {name: file[name] for name in file.files}
         note = json.loads(arrays.pop("note").tobytes().decode())
     except FileNotFoundError:
-        raise RunError(f"{path}: no such file: the run is finished, or was stopped before its first checkpoint") from None
+        raise RunError(f"{path}: no such file: the run is finished, or was stopped before its first "
+                       f"checkpoint") from None
     except Exception as error:  # a damaged archive may raise anything
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
     if note.get("version") != VERSION:
@@ -119,7 +122,8 @@ def read(folder):
 
 
 def restore(training, arrays, note):
-    """Put a checkpoint that :func:`read` gave into ``training``; the generators are set by the loop, where it is time."""
+    """Put a checkpoint that :func:`read` gave into ``training``; the generators are set by the loop,
+    where it is time."""
     import mxnet as mx
 
     params = training.net._collect_params_with_prefix()
@@ -138,15 +142,17 @@ def restore(training, arrays, note):
 
 
 class Keeper:
-    """What :func:`gluon_resnet.train.fit` asks about checkpoints: when to save, what to take up, whether it gets better.
+    """What :func:`gluon_resnet.train.fit` asks about checkpoints: when to save, what to take up,
+    whether it gets better.
 
-    Without a ``folder`` nothing is saved. There a checkpoint is written after every epoch, when training is stopped, and
-    every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume`` is what
-    :func:`read` gave; ``on_save`` is called before each checkpoint.
+    Without a ``folder`` nothing is saved. There a checkpoint is written after every epoch, when training is stopped,
+    and every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume``
+    is what :func:`read` gave; ``on_save`` is called before each checkpoint.
     """
 
     def __init__(self, folder=None, seconds=300, keep_best=False, resume=None, on_save=lambda: None):
-        self.folder, self.seconds, self.keep_best, self.resume, self.on_save = folder, seconds, keep_best, resume, on_save
+        self.folder, self.seconds, self.keep_best = folder, seconds, keep_best
+        self.resume, self.on_save = resume, on_save
         self.best, self.stale, self.saved = -1.0, 0, perf_counter()
 
     def begin(self, training, result):
@@ -164,7 +170,8 @@ class Keeper:
         return note["at"]["epoch"]
 
     def open_epoch(self, batches):
-        """(the batches still to come of this epoch, its sums so far or None), the random generators being where they were."""
+        """(the batches still to come of this epoch, its sums so far or None),
+        the random generators being where they were."""
         if self.resume is None:
             self.start = random_states()
             return batches, None

@@ -19,19 +19,22 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="gluon-resnet")
 def cli():
-    """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights in and out, and a look at this machine."""
+    """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights in and out,
+    and a look at this machine."""
 
 
 for _command in (networks.shapes, networks.summary, networks.reconcile, networks.table1, networks.draw, training.data,
-                 training.train, weights.predict, weights.microscope, weights.export, records.records, evaluation.evaluate,
-                 evaluation.runs, experiments.run, experiments.results, experiments.reproduce, machine.doctor, machine.bench):
+                 training.train, weights.predict, weights.microscope, weights.export, records.records,
+                 evaluation.evaluate, evaluation.runs, experiments.run, experiments.results, experiments.reproduce,
+                 machine.doctor, machine.bench):
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
 training.data.add_command(pictures.data_show)
 
 
 def main(args=None):
-    """Entry point of ``gluon-resnet``: exit 0, 1 (doctor found a problem), 2 (one line on standard error), 130 (Ctrl-C)."""
+    """Entry point of ``gluon-resnet``: exit 0, 1 (doctor found a problem), 2 (one line on standard error),
+    130 (Ctrl-C)."""
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:

@@ -1,9 +1,10 @@
-"""Settings from a file and from the command line into a config: defaults, then a TOML or YAML file, then single settings.
+"""Settings from a file and from the command line into a config: defaults, then a TOML or YAML file,
+then single settings.
 
     gluon-resnet train fashion-mnist --config run.toml --set momentum=0.9 --set step_epochs=[5,8]
 
-Checked by dacite against the fields of the dataclass: an unknown name is told with the nearest known one, a value of the
-wrong type with the type. A file is flat: one line a field.
+Checked by dacite against the fields of the dataclass: an unknown name is told with the nearest known one, a value of
+the wrong type with the type. A file is flat: one line a field.
 """
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -58,7 +59,8 @@ def _number(value):
 
 
 def make(kind, values, where="config"):
-    """An object of the dataclass ``kind`` from {field: value}; ConfigError names ``where``, the field and what is expected."""
+    """An object of the dataclass ``kind`` from {field: value}; ConfigError names ``where``,
+    the field and what is expected."""
     known = {one.name: one for one in fields(kind)}
     for name in values:
         if name not in known:
@@ -69,7 +71,8 @@ def make(kind, values, where="config"):
     try:
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:
-        raise ConfigError(f"{where}: {error.field_path} is {error.value!r}: expected {_type_name(error.field_type)}") from None
+        raise ConfigError(f"{where}: {error.field_path} is {error.value!r}: expected "
+                          f"{_type_name(error.field_type)}") from None
     except (ValueError, TypeError):
         wrong = next(name for name, value in values.items() if not _takes(known[name], value, config, kind))
         raise ConfigError(f"{where}: {wrong} is {values[wrong]!r}: expected {_type_name(known[wrong].type)}") from None
@@ -89,7 +92,8 @@ def _type_name(kind):
 
 
 def load(kind, given, path=None, settings=()):
-    """The config of class ``kind``: its defaults, the file at ``path``, ``given`` {field: value} and "field=value" texts.
+    """The config of class ``kind``: its defaults, the file at ``path``,
+    ``given`` {field: value} and "field=value" texts.
 
     Later ones win. Raises ConfigError for what does not fit, naming where it stands.
     """
@@ -109,6 +113,7 @@ def differences(config):
         default = one.default if one.default is not MISSING else one.default_factory()
         value = getattr(config, one.name)
         if value != default:
-            text = str(list(value)) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+            text = str(list(value) if isinstance(value, tuple) else value)
+            text = text.lower() if isinstance(value, bool) else text
             found.append(f"{one.name}={text}")
     return found

@@ -109,7 +109,8 @@ def check_processor():
                                  f"{cpu['physical']} physical cores, {cpu['logical']} logical processors allowed")
     reason = winograd.unsuitable()
     yield Check("convolutions", "note" if reason else "ok",
-                f"the direct algorithm ({reason})" if reason else "Winograd's algorithm in training, where oneDNN finds it faster")
+                f"the direct algorithm ({reason})" if reason
+                else "Winograd's algorithm in training, where oneDNN finds it faster")
 
 
 def library_fix(name):
@@ -183,7 +184,8 @@ def check_import():
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=120, cwd=str(ROOT))
     except subprocess.TimeoutExpired:
-        return Check("import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'")
+        return Check("import mxnet", "problem", "no answer within 120 s",
+                     f"{sys.executable} -X faulthandler -c 'import mxnet'")
     if done.returncode == 0:
         return Check("import mxnet", "ok", f"loads and computes: {done.stdout.strip()}")
     build = env.mxnet_build()[0]
@@ -201,8 +203,8 @@ def examine():
 
 def as_dict(checks):
     """The checks as one dict for JSON, with the machine's report."""
-    return {"problems": sum(check.status == "problem" for check in checks), "checks": [asdict(check) for check in checks],
-            "system": system.report()}
+    return {"problems": sum(check.status == "problem" for check in checks),
+            "checks": [asdict(check) for check in checks], "system": system.report()}
 
 
 def as_text(checks):

@@ -4,7 +4,8 @@
     engine.logits(X)                                      # X (N, C, H, W) float32 -> (N, num_classes)
     engine.activations(X)                                 # {layer name: array}, in the order they run
 
-Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as one.
+Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU,
+as Gluon runs the two as one.
 """
 from .errors import BackendError, ModelError
 from .layout import input_channels, layout
@@ -74,7 +75,8 @@ class GluonEngine:
         return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
     def gradients(self, X, y):
-        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,), batch norm as in inference.
+        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,),
+        batch norm as in inference.
 
         In float64, where no ReLU is so near its edge that rounding decides. Through ``use_global_stats``: what
         ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not the gradient.

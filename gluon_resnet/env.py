@@ -17,11 +17,12 @@ from pathlib import Path
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
-#: mxnet keeps this many scratch buffers for its operators by turns, four by default. Here one operator computes at a time, so
-#: that three of them are memory for nothing: 0.45 GiB with ResNet-18 at 96x96 and batch size 256.
+#: mxnet keeps this many scratch buffers for its operators by turns, four by default. Here one operator computes at a
+#: time, so that three of them are memory for nothing: 0.45 GiB with ResNet-18 at 96x96 and batch size 256.
 MXNET_VARIABLES = {"MXNET_CPU_TEMP_COPY": "1"}
 
-#: Holds what prepare() set ("NAME=value;..."), so that a process started from here does not take it for the user's wish.
+#: Holds what prepare() set ("NAME=value;..."), so that a process started from
+#: here does not take it for the user's wish.
 SET_BY_US = "GLUON_RESNET_SET"
 
 #: Shared libraries of the nvidia-*-cu11 wheels in the order in which they need each other: (file name, PyPI package).
@@ -145,8 +146,8 @@ def thread_plan(environ=None, root="/"):
                           f"the control group grants {quota:g} of {cores} physical cores")
     placed = [name for name in OPENMP_VARIABLES[1:] if environ.get(name)]
     if placed:
-        return ThreadPlan(cores, _binds(environ), f"physical cores this process may use; {placed[0]} is set by the user",
-                          set_by_user=True)
+        return ThreadPlan(cores, _binds(environ),
+                          f"physical cores this process may use; {placed[0]} is set by the user", set_by_user=True)
     return ThreadPlan(cores, True, "physical cores this process may use")
 
 
@@ -186,7 +187,8 @@ def open_cuda_libraries():
 
 
 def restore_removed_names():
-    """Put back what newer Pythons and NumPys took from mxnet: ``distutils`` (3.12) and ``np.bool`` and its like (1.24)."""
+    """Put back what newer Pythons and NumPys took from mxnet:
+    ``distutils`` (3.12) and ``np.bool`` and its like (1.24)."""
     if sys.version_info >= (3, 12):
         import setuptools  # noqa: F401  brings distutils back
 
@@ -201,9 +203,9 @@ def restore_removed_names():
 class _ReleaseAfterMxnet:
     """An import hook that gives the importing thread its processors back once mxnet has been loaded.
 
-    GNU OpenMP, told to bind, binds the thread that loads it to the first core at once, and every thread and process which
-    that one starts inherits it: a notebook's subprocesses would share one core. mxnet computes in threads of its own,
-    which stay bound.
+    GNU OpenMP, told to bind, binds the thread that loads it to the first core at once, and every thread and process
+    which that one starts inherits it: a notebook's subprocesses would share one core. mxnet computes in threads of its
+    own, which stay bound.
     """
 
     def __init__(self, cpus):
@@ -296,4 +298,5 @@ def threads_report():
     """The thread plan as a dict for a report: threads, bind, reason and the OpenMP variables in force."""
     prepared = prepare()
     return {**asdict(prepared.plan), "too_late": prepared.too_late,
-            "variables": {name: os.environ[name] for name in (*OPENMP_VARIABLES, *MXNET_VARIABLES) if name in os.environ}}
+            "variables": {name: os.environ[name] for name in (*OPENMP_VARIABLES, *MXNET_VARIABLES)
+                          if name in os.environ}}

@@ -10,7 +10,8 @@ def did_you_mean(name, known, cutoff=0.4):
 
 
 class GluonResNetError(Exception):
-    """Base of every error in this suite whose message is meant for the user: what, where, expected, found, what to do."""
+    """Base of every error in this suite whose message is meant for the user: what, where, expected, found,
+    what to do."""
 
 
 class ModelError(GluonResNetError, ValueError):

@@ -143,11 +143,12 @@ def read(path):
         found = Evaluation(summary, classes, confusion, pairs, pd.DataFrame(content["calibration"]), predictions)
         _check_numbers(found)
     except OSError as error:
-        raise RunError(f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet evaluate "
-                       f"--save; {again}") from None
+        raise RunError(f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet "
+                       f"evaluate --save; {again}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: not an evaluation that can be read ({type(error).__name__}: {error}): expected "
-                       f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; {again}") from None
+                       f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; "
+                       f"{again}") from None
     return found, about
 
 

@@ -78,7 +78,8 @@ DEFAULT_FAMILY = "d2l"
 
 
 def family_depths(family):
-    """The depths that ``family`` has: those of Table 1, of article 003's dictionary, or of the paper's CIFAR networks."""
+    """The depths that ``family`` has: those of Table 1, of article 003's dictionary,
+    or of the paper's CIFAR networks."""
     if family == CIFAR:
         return CIFAR_DEPTHS
     if family in OWN_DEPTHS:

@@ -1,4 +1,5 @@
-"""The records of a run thinned out to a table: some points an epoch, and the end of each epoch with its test accuracy."""
+"""The records of a run thinned out to a table: some points an epoch,
+and the end of each epoch with its test accuracy."""
 import pandas as pd
 
 COLUMNS = ["epoch", "batch", "position", "examples", "loss", "train_acc", "test_acc", "seconds", "wait_seconds",

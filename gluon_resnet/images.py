@@ -2,9 +2,10 @@
 
     X = prepare(read_image("cat.png"), PREPARATIONS["torchvision"])     # (3, 224, 224) float32
 
-Decoded by Pillow, resized by OpenCV. A network only recognises what is prepared as it was in its training, so every family
-has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over ImageNet, those
-of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers from 0 to 1.
+Decoded by Pillow, resized by OpenCV. A network only recognises what is prepared as it was in its training, so every
+family has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over
+ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers
+from 0 to 1.
 """
 import io
 import struct
@@ -116,7 +117,8 @@ def _decode(file, name):
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        reason = "not a picture in one of these formats" if "cannot identify" in str(error) else f"cannot be decoded ({error})"
+        strange = "cannot identify" in str(error)
+        reason = "not a picture in one of these formats" if strange else f"cannot be decoded ({error})"
         raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
 
 
@@ -139,7 +141,8 @@ def view(image, preparation):
 
 
 def normalize(seen, preparation, in_channels=3):
-    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop), grey where it takes one channel."""
+    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop),
+    grey where it takes one channel."""
     if in_channels == 1:
         seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
     elif preparation.bgr:

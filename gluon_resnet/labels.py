@@ -28,7 +28,8 @@ def read_labels(path, num_classes):
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     labels = [line.strip() for line in text.rstrip().split("\n")]
     if len(labels) != num_classes:
-        raise DataError(f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has classes")
+        raise DataError(f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has "
+                        f"classes")
     if "" in labels:
         raise DataError(f"{path}: line {labels.index('') + 1} is empty: expected a label")
     return labels

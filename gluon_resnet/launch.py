@@ -10,7 +10,8 @@ from .errors import DivergedError, RunError
 from .recipe import Recipe
 
 #: fields with an option of their own on the command line
-OPTIONS = ("model", "resize", "batch_size", "lr", "epochs", "precision", "limit", "data", "verify", "seed", "weights", "new_head")
+OPTIONS = ("model", "resize", "batch_size", "lr", "epochs", "precision", "limit", "data", "verify", "seed", "weights",
+           "new_head")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class RunConfig(Recipe):
 
 @dataclass(frozen=True)
 class FashionMnistConfig(RunConfig):
-    """A training run on Fashion-MNIST. The defaults are article 001's, but for ``norm_batches`` (0: tested as there, too).
+    """A training run on Fashion-MNIST. The defaults are article 001's,
+    but for ``norm_batches`` (0: tested as there, too).
 
     What a recipe has (recipe.py) comes in addition.
     """
@@ -64,7 +66,8 @@ def _batches(config):
     from .data.fashion_mnist import load_arrays, make_batches
 
     train, test, where = load_arrays(config.data, config.verify)
-    return (*make_batches(train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift),
+    return (*make_batches(train, test, config.batch_size, config.resize, config.limit, flip=config.flip,
+                          shift=config.shift),
             len(train[0]), where)
 
 
@@ -103,7 +106,8 @@ class Job:
 
 
 def fashion_mnist_job(config):
-    """The :class:`Job` of a config: network named, arrays found, batches made ready; raises as :func:`train_fashion_mnist`."""
+    """The :class:`Job` of a config: network named, arrays found, batches made ready;
+    raises as :func:`train_fashion_mnist`."""
     from mxnet import npx
 
     from .data.fashion_mnist import LABELS
@@ -114,16 +118,17 @@ def fashion_mnist_job(config):
     spec, params = network(config, len(LABELS), in_channels=1)
     train_iter, test_iter, total, where = _batches(config)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])
-    return Job(spec, params, train_iter, test_iter, (1, 1, *size), _title(config, spec, train_iter, total, size, try_gpu()),
-               f"{spec.name}-fashion-mnist", (f"data: {where}",), {"data": where})
+    title = _title(config, spec, train_iter, total, size, try_gpu())
+    return Job(spec, params, train_iter, test_iter, (1, 1, *size), title, f"{spec.name}-fashion-mnist",
+               (f"data: {where}",), {"data": where})
 
 
 def train_fashion_mnist(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
 
-    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options are
-    :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is written; after
-    DivergedError and Ctrl-C the folder holds what there is.
+    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options
+    are :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is
+    written; after DivergedError and Ctrl-C the folder holds what there is.
     """
     return execute(config, fashion_mnist_job(config), out, say, **options)
 
@@ -140,7 +145,8 @@ def written_config(kind, folder):
     """The config of class ``kind`` in a RunFolder's config.json. Raises RunError where there is none, ConfigError where
     it is not of ``kind``.
 
-    What a run of an older version does not name was not there yet: it is as in a plain :class:`Recipe`, whatever ``kind`` has by now.
+    What a run of an older version does not name was not there yet: it is as in a plain :class:`Recipe`,
+    whatever ``kind`` has by now.
     """
     where = folder.path / "config.json"
     try:
@@ -163,8 +169,9 @@ def resume(kind, train, path, say=print, **options):
 def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):
     """Train a job's network into a run folder: (Result, run folder).
 
-    ``make_listener`` is called with the number of epochs. ``resumed`` is a RunFolder reopened, whose checkpoint is taken
-    up. With ``find_lr``, the path of a picture, nothing is trained: learning rates are tried out and (None, None) returned.
+    ``make_listener`` is called with the number of epochs. ``resumed`` is a RunFolder reopened, whose checkpoint is
+    taken up. With ``find_lr``, the path of a picture, nothing is trained: learning rates are tried out and (None, None)
+    returned.
     """
     from . import models, runs, shapes
     from .devices import try_gpu
@@ -185,7 +192,8 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
                                         "network": asdict(job.spec), **job.record})
     if "class_names" in job.record:
         folder.write("labels.txt", "\n".join(job.record["class_names"]) + "\n")
-    for line in (job.title, *job.notes, *_how_tested(config), f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
+    for line in (job.title, *job.notes, *_how_tested(config),
+                 f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
         say(line)
     return _train(config, folder, net, job, device, say, make_listener, checkpoint)
 
@@ -195,10 +203,11 @@ def _how_tested(config):
     if not config.norm_batches:
         return []
     if config.renewing:
-        return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
-                f"(--set norm_batches=0: as the textbook tests)"]
+        return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before "
+                f"each (--set norm_batches=0: as the textbook tests)"]
     return [f"tests: norm_batches={config.norm_batches} is without effect, "
-            + ("ema averages batch norm's statistics, too" if config.ema else "freeze_norm keeps batch norm's statistics")]
+            + ("ema averages batch norm's statistics, too" if config.ema
+               else "freeze_norm keeps batch norm's statistics")]
 
 
 def _find_rate(config, net, job, device, picture, say):

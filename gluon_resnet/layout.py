@@ -5,9 +5,9 @@
     Conv(name='4.0.conv4', in_channels=64, out_channels=256, kernel=1, stride=1, padding=0, bias=False)
 
 Names are those of the Gluon network's own parameters (``net.save_parameters``): the children of the network by number
-(:func:`children` lists them), the blocks of a stage by number, the layers of a block by attribute. models.py builds from the
-same list; the by-hand network, the weight files of other libraries, the ONNX export and the reconciler all read this one
-description; a test holds it against the networks that models.py builds.
+(:func:`children` lists them), the blocks of a stage by number, the layers of a block by attribute. models.py builds
+from the same list; the by-hand network, the weight files of other libraries, the ONNX export and the reconciler all
+read this one description; a test holds it against the networks that models.py builds.
 """
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
@@ -20,7 +20,8 @@ KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution, (N, in_channels, H, W) to (N, out_channels, ...), weight (out_channels, in_channels, kernel, kernel)."""
+    """A convolution, (N, in_channels, H, W) to (N, out_channels, ...),
+    weight (out_channels, in_channels, kernel, kernel)."""
 
     name: str
     in_channels: int
@@ -47,7 +48,8 @@ class Conv:
 class Norm:
     """A batch norm over ``channels``, with scale (gamma), shift (beta) and running statistics.
 
-    Without ``scale`` gamma is fixed at 1, without ``shift`` beta is fixed at 0: in the file all the same, never trained.
+    Without ``scale`` gamma is fixed at 1, without ``shift`` beta is fixed at 0: in the file all the same,
+    never trained.
     """
 
     name: str
@@ -63,8 +65,10 @@ class Norm:
 
     @property
     def fixed(self):
-        """Names of the parameters that are neither trained nor running statistics: gamma is 1 whatever the file says, beta 0."""
-        return tuple(f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift)) if not learned)
+        """Names of the parameters that are neither trained nor running statistics:
+        gamma is 1 whatever the file says, beta 0."""
+        return tuple(f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift))
+                     if not learned)
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,9 @@ class Block:
     """A residual block: its convolutions, each with its batch norm or None, and what stands beside them.
 
     The shortcut is a projection (``shortcut``: convolution, batch norm or None), option A's (``pad``), or X itself
-    where both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's batch
-    norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come in front of their convolution,
-    nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
+    where both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's
+    batch norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come in front of their
+    convolution, nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
     """
 
     name: str
@@ -128,7 +132,8 @@ def children(spec):
 
 
 def places(spec):
-    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"}; see :func:`children`."""
+    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"};
+    see :func:`children`."""
     return {kind: str(place) for place, kind in enumerate(children(spec))}
 
 
@@ -188,7 +193,8 @@ def plan_shortcut(shortcut, in_channels, out_channels, stride):
         return "project", None
     if shortcut == "A" and changes:
         if out_channels < in_channels:
-            raise ShapeError(f"shortcut A: zeros cannot take {in_channels} channels to {out_channels}: expected no fewer")
+            raise ShapeError(f"shortcut A: zeros cannot take {in_channels} channels to {out_channels}: expected no "
+                             f"fewer")
         before = (out_channels - in_channels) // 2
         return "pad", Pad(stride, before, out_channels - in_channels - before)
     if shortcut not in SHORTCUTS:
@@ -223,7 +229,8 @@ def _block(spec, name, in_channels, out_channels, stride):
 def layout(spec, in_channels=3):
     """The :class:`Layout` of ``spec`` for pictures of ``in_channels`` channels."""
     at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
-    stem = (Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, spec.stem_bias),
+    stem = (Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2,
+                 spec.stem_bias),
             Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None)
     stages = tuple(tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
                    for s, blocks in enumerate(block_plan(spec), 1))

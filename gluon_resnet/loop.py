@@ -69,8 +69,8 @@ def _forward(net, X):
     except TypeError as error:
         if "legacy operator" not in str(error):
             raise
-        raise ModelError(f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l puts "
-                         f"in force: call npx.reset_np(), then build the network and its batches anew") from None
+        raise ModelError(f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l "
+                         f"puts in force: call npx.reset_np(), then build the network and its batches anew") from None
 
 
 class Training:
@@ -115,8 +115,8 @@ class Training:
     def rate(self, epoch, batch):
         """The learning rate of ``batch`` (from 0) of ``epoch`` (from 1)."""
         r = self.recipe
-        return rate(r.schedule, r.lr, epoch - 1 + batch / self.num_batches, self.num_epochs, r.warmup_epochs, r.step_epochs,
-                    r.step_factor, r.power)
+        return rate(r.schedule, r.lr, epoch - 1 + batch / self.num_batches, self.num_epochs, r.warmup_epochs,
+                    r.step_epochs, r.step_factor, r.power)
 
     def prepare(self, X):
         """Have what depends on the size of pictures chosen, once, by a batch like X."""
@@ -163,7 +163,8 @@ class Training:
 
 
 def train_epoch(training, batches, sums, tell, stop, pause):
-    """The rest of one pass over ``batches``; returns the Record it ends with, or None where it was stopped before a batch.
+    """The rest of one pass over ``batches``; returns the Record it ends with,
+    or None where it was stopped before a batch.
 
     ``pause(sums)`` is called between batches, with nothing pending where it says that it wants to (``pause.due()``).
     """

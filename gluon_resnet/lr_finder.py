@@ -38,7 +38,8 @@ def smooth(losses, decay=0.9):
 
 
 def suggest(rates, smoothed):
-    """The rate at which ``smoothed`` (N,) falls fastest over the logarithm of ``rates`` (N,), before its least value."""
+    """The rate at which ``smoothed`` (N,) falls fastest over the logarithm of ``rates`` (N,),
+    before its least value."""
     least = int(numpy.argmin(smoothed))
     if least < 2:
         raise ConfigError(f"the loss does not fall from lr {rates[0]:.1e} on: start lower, or look at the data")
@@ -46,8 +47,10 @@ def suggest(rates, smoothed):
     return float(rates[int(numpy.argmin(slope))])
 
 
-def find_lr(net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True, tell=lambda step, steps: None):
-    """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high`` by one factor: a :class:`Found`.
+def find_lr(net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True,
+            tell=lambda step, steps: None):
+    """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high`` by one factor:
+    a :class:`Found`.
 
     The network's parameters are those of the experiment afterwards: train from fresh ones. ``recipe`` says with what
     optimizer; its schedule does not count. Raises ConfigError where the loss does not fall at all.

@@ -2,9 +2,9 @@
 
     gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon --b byhand
 
-A difference is given as the largest absolute one of a layer, and relative to the layer's largest value in engine a. Layers
-come in the order they run, so the first one past the tolerance is where to look; those behind it only carry it on.
-``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
+A difference is given as the largest absolute one of a layer, and relative to the layer's largest value in engine a.
+Layers come in the order they run, so the first one past the tolerance is where to look; those behind it only carry it
+on. ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
 """
 from dataclasses import dataclass
 from typing import Optional
@@ -22,7 +22,8 @@ COLUMNS = ["layer", "kind", "shape", "largest", "absolute", "relative", "past"]
 
 @dataclass(frozen=True)
 class Found:
-    """What the microscope saw: a row a layer, the first layer past the tolerance or None, all activations of both engines."""
+    """What the microscope saw: a row a layer, the first layer past the tolerance or None,
+    all activations of both engines."""
 
     table: pd.DataFrame
     tolerance: float
@@ -43,8 +44,8 @@ def look(a, b, X, tolerance=1e-4, gradients=False, y=None):
     """Send X (N, C, H, W) through the engines a and b: a :class:`Found` with activations and, if asked, gradients.
 
     Gradients are those of the mean cross-entropy with respect to every parameter, against the labels y (N,), by default
-    the classes engine a predicts, computed in float64. They come in the order of the backward pass: last layer first. Raises ConfigError where
-    an engine has no gradients.
+    the classes engine a predicts, computed in float64. They come in the order of the backward pass: last layer first.
+    Raises ConfigError where an engine has no gradients.
     """
     if gradients and not (hasattr(a, "gradients") and hasattr(b, "gradients")):
         raise ConfigError("gradients: ONNX Runtime has none: take two of gluon and byhand")
@@ -74,8 +75,8 @@ def plant(spec, params, layer):
     plan = layout(spec, input_channels(spec, params))
     known = [one.name for one in plan.layers()]
     if layer not in known:
-        raise ModelError(f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} ... "
-                         f"{known[-1]}")
+        raise ModelError(f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} "
+                         f"... {known[-1]}")
     name = f"{layer}.weight" if f"{layer}.weight" in params else f"{layer}.gamma"
     factor = PLANTED
     if name in plan.fixed():
@@ -92,7 +93,8 @@ def shows_first(spec, layer):
 
 
 def as_text(found, every=False):
-    """The table as lines; only each stage's blocks and the layers past the tolerance unless ``every`` layer is wanted."""
+    """The table as lines; only each stage's blocks and the layers past the
+    tolerance unless ``every`` layer is wanted."""
     from tabulate import tabulate
 
     table = found.table
@@ -100,26 +102,31 @@ def as_text(found, every=False):
     rows = []
     for row in table.itertuples(index=False):
         is_first = row.layer == marks[row.kind]
-        if every or is_first or row.kind == "gradient" and row.past or row.kind == "activation" and row.layer.count(".") < 2:
-            rows.append((row.layer, row.kind, "x".join(map(str, row.shape)), f"{row.largest:.3g}", f"{row.absolute:.2e}",
-                         f"{row.relative:.2e}", f"<- first past {found.tolerance:g}" if is_first else "past" if row.past else ""))
-    lines = [tabulate(rows, headers=["layer", "", "shape", "largest", "absolute", "relative", ""], disable_numparse=True,
-                      colalign=("left", "left", "left", "right", "right", "right", "left"))]
+        shown = row.past if row.kind == "gradient" else row.kind == "activation" and row.layer.count(".") < 2
+        if every or is_first or shown:
+            rows.append((row.layer, row.kind, "x".join(map(str, row.shape)), f"{row.largest:.3g}",
+                         f"{row.absolute:.2e}", f"{row.relative:.2e}", f"<- first past {found.tolerance:g}" if is_first
+                         else "past" if row.past else ""))
+    lines = [tabulate(rows, headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
+                      disable_numparse=True, colalign=("left", "left", "left", "right", "right", "right", "left"))]
     if not every:
         lines.append(f"{len(rows)} of {len(table)} rows; --every shows all")
     for kind, first in marks.items():
         part = table[table["kind"] == kind]
         if len(part):
             worst = part.loc[part["relative"].idxmax()]
-            lines.append(f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at {worst['layer']}; "
-                         + (f"{first} is the first past {found.tolerance:g}" if first else f"none past {found.tolerance:g}"))
+            lines.append(f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at "
+                         f"{worst['layer']}; "
+                         + (f"{first} is the first past {found.tolerance:g}" if first
+                            else f"none past {found.tolerance:g}"))
     return "\n".join(lines)
 
 
 def draw(found, names, layer=None, num_maps=6):
     """Differences over depth as a Figure, with the first maps of ``layer`` in both engines and their difference below.
 
-    ``names`` are what to call the engines. Raises ModelError where ``layer`` is none of the watched ones or has no maps.
+    ``names`` are what to call the engines. Raises ModelError where ``layer`` is
+    none of the watched ones or has no maps.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -141,8 +148,10 @@ def _draw_depth(axes, found, kind):
     table = found.table[found.table["kind"] == kind].reset_index(drop=True)
     floor = 1e-9
     axes.semilogy(table["relative"].clip(lower=floor), ".-", color="tab:blue", label="relative", linewidth=0.8)
-    axes.semilogy(table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5, markersize=3)
-    axes.axhline(found.tolerance, color="tab:red", linestyle="--", linewidth=0.8, label=f"tolerance {found.tolerance:g}")
+    axes.semilogy(table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5,
+                  markersize=3)
+    axes.axhline(found.tolerance, color="tab:red", linestyle="--", linewidth=0.8,
+                 label=f"tolerance {found.tolerance:g}")
     first = found.first if kind == "activation" else found.first_gradient
     if first is not None:
         at = int(table.index[table["layer"] == first][0])

@@ -27,7 +27,8 @@ def _stage(spec, shapes):
         options.update(last_bn=spec.last_bn, bn_scale=spec.block_bn_scale)
     stage = nn.HybridSequential()
     for in_channels, num_channels, stride in shapes:
-        stage.add(BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels, **options))
+        stage.add(BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels,
+                                                         **options))
     return stage
 
 
@@ -97,9 +98,9 @@ def resnet152(family=DEFAULT_FAMILY, num_classes=None):
 def cifar_resnet(depth, num_classes=10, shortcut="A"):
     """The paper's network for small pictures, of ``depth`` = 6n + 2 layers (20, 32, 44, 56, 110, ...), not initialized.
 
-    (N, C, H, W) float32, C of 1 or 3, to (N, num_classes): a 3x3 stem of 16 channels, n basic blocks each of 16, 32 and 64
-    channels at H, H / 2 and H / 4. ``shortcut`` is "A" (the paper's), "B", "C" or "none" (plain). With "B" it has the
-    parameters of gluoncv's ``cifar_resnet*_v1`` (272,474 for 20, against 269,722), which leaves out the ReLU behind the stem.
-    Source: He et al., section 4.2.
+    (N, C, H, W) float32, C of 1 or 3, to (N, num_classes): a 3x3 stem of 16 channels, n basic blocks each of 16, 32 and
+    64 channels at H, H / 2 and H / 4. ``shortcut`` is "A" (the paper's), "B", "C" or "none" (plain). With "B" it has
+    the parameters of gluoncv's ``cifar_resnet*_v1`` (272,474 for 20, against 269,722), which leaves out the ReLU behind
+    the stem. Source: He et al., section 4.2.
     """
     return build(get_spec(depth, CIFAR, num_classes, shortcut))

@@ -3,10 +3,11 @@
     gluon-resnet train fashion-mnist                          # from 20 batches
     gluon-resnet train fashion-mnist --set norm_batches=0     # tested as the textbook tests
 
-In training each batch moves the running statistics by a tenth, and the parameters move on meanwhile, fast where the rate is
-high: what is tested is not quite the network that was trained, and test accuracies jump from epoch to epoch (d2l-en #2108).
-Here some batches pass through with the parameters held still, so that the statistics fit them. Source: Wu and Johnson,
-arXiv 2105.07576, section 3. mxnet takes the statistics in while it computes gradients, which are left unused.
+In training each batch moves the running statistics by a tenth, and the parameters move on meanwhile, fast where the
+rate is high: what is tested is not quite the network that was trained, and test accuracies jump from epoch to epoch
+(d2l-en #2108). Here some batches pass through with the parameters held still, so that the statistics fit them. Source:
+Wu and Johnson, arXiv 2105.07576, section 3. mxnet takes the statistics in while it computes gradients, which are left
+unused.
 """
 from contextlib import contextmanager
 from itertools import islice

@@ -7,11 +7,11 @@
     [('Conv', '0'), ('BatchNormalization', '1'), ('Relu', '2'), ('MaxPool', '3')]
 
 A node and the value it computes bear the name of the layer: of ResNet-18 "0" to "3" the stem, "4.0.conv1", "4.0.bn1"
-and "4.0.relu1" the inside of a block, "4.0.sum" its sum, "4.0" what it returns, "8" the pooling; the last node, here the
-classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max pooling with a window of 1x1, and
-"4.0.padded". So the value behind any layer can be asked for: add its name to ``model.graph.output``. Parameters
-are initializers under the layout's names, and no graph inputs, as which mxnet's own converter lists every one.
-Source of the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
+and "4.0.relu1" the inside of a block, "4.0.sum" its sum, "4.0" what it returns, "8" the pooling; the last node, here
+the classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max pooling with a window of 1x1, and
+"4.0.padded". So the value behind any layer can be asked for: add its name to ``model.graph.output``. Parameters are
+initializers under the layout's names, and no graph inputs, as which mxnet's own converter lists every one. Source of
+the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 """
 import numpy
 from onnx import TensorProto, helper, numpy_helper

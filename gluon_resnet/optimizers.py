@@ -1,11 +1,12 @@
-"""Optimizers as MXNet has them, with what is usual around them: no weight decay on norms and biases, a rate for the head.
+"""Optimizers as MXNet has them, with what is usual around them: no weight decay on norms and biases,
+a rate for the head.
 
     trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
 
 "sgd" (with momentum), "adam" and "lamb" are MXNet's own; "nag" is, but for weight decay, which it takes by itself;
-"adamw" is MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is theirs:
-added to the gradient, and to the layer's update.
-Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB, arXiv 1904.00962.
+"adamw" is MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is
+theirs: added to the gradient, and to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB,
+arXiv 1904.00962.
 """
 import math
 
@@ -21,7 +22,8 @@ UNDECAYED = ("gamma", "beta", "bias")
 
 @mx.optimizer.register
 class GluonResNetAdamW(mx.optimizer.Optimizer):
-    """w -= lr * (c m / (sqrt(v) + epsilon) + wd w), with c = sqrt(1 - beta2^t) / (1 - beta1^t): decay apart from the gradient."""
+    """w -= lr * (c m / (sqrt(v) + epsilon) + wd w), with c = sqrt(1 - beta2^t) / (1 - beta1^t):
+    decay apart from the gradient."""
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -36,17 +38,19 @@ class GluonResNetAdamW(mx.optimizer.Optimizer):
         correction = math.sqrt(1 - self.beta2 ** t) / (1 - self.beta1 ** t)
         mean, var = state
         weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
-        mx.nd.contrib.adamw_update(weight, grad, mean, var, rescale_grad=mx.nd.array([self.rescale_grad], weight.context),
-                                   lr=correction, eta=self._get_lr(index), wd=self._get_wd(index), beta1=self.beta1,
-                                   beta2=self.beta2, epsilon=self.epsilon, out=weight)
+        mx.nd.contrib.adamw_update(weight, grad, mean, var,
+                                   rescale_grad=mx.nd.array([self.rescale_grad], weight.context), lr=correction,
+                                   eta=self._get_lr(index), wd=self._get_wd(index), beta1=self.beta1, beta2=self.beta2,
+                                   epsilon=self.epsilon, out=weight)
 
 
 @mx.optimizer.register
 class GluonResNetNAG(mx.optimizer.Optimizer):
     """g += wd w; m = momentum m + g; w -= lr (g + momentum m): Nesterov's momentum with the decay in the gradient.
 
-    MXNet 1.9.1's operator decays by the weight it has just written, unless that weight lies in oneDNN's memory layout just
-    then, which testing between epochs may leave behind: the same run came out differently. Without decay it is exact.
+    MXNet 1.9.1's operator decays by the weight it has just written, unless that weight lies in oneDNN's memory layout
+    just then, which testing between epochs may leave behind: the same run came out differently. Without decay it is
+    exact.
     """
 
     def __init__(self, learning_rate=0.1, momentum=0.0, **kwargs):
@@ -60,8 +64,8 @@ class GluonResNetNAG(mx.optimizer.Optimizer):
         self._update_count(index)
         weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
         decayed = self.rescale_grad * grad + self._get_wd(index) * weight
-        mx.nd.nag_mom_update(weight, decayed, state, lr=self._get_lr(index), wd=0.0, momentum=self.momentum, rescale_grad=1.0,
-                             out=weight)
+        mx.nd.nag_mom_update(weight, decayed, state, lr=self._get_lr(index), wd=0.0, momentum=self.momentum,
+                             rescale_grad=1.0, out=weight)
 
 
 OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in small letters
@@ -75,7 +79,8 @@ def _settings(recipe):
 
 
 def prepare_parameters(net, recipe):
-    """Set what each parameter has of its own: weight decay, rate of the head, and what is frozen, as the recipe says."""
+    """Set what each parameter has of its own: weight decay, rate of the head, and what is frozen,
+    as the recipe says."""
     from .layout import layout
 
     params = net._collect_params_with_prefix()
@@ -97,9 +102,11 @@ def prepare_parameters(net, recipe):
 
 
 def frozen_prefixes(plan, count):
-    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin; ConfigError for more than there are."""
+    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin;
+    ConfigError for more than there are."""
     if not 0 <= count <= len(plan.stages) + 1:
-        raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage")
+        raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by "
+                          f"stage")
     kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
     return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 

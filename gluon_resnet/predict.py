@@ -27,8 +27,8 @@ def look(paths, preparation, in_channels=3):
 def predict(engine, X, labels, names, top=5):
     """The ``top`` classes of every picture: a table with the columns image, rank, label, class, probability.
 
-    ``engine`` is one of engines.py, X (N, C, H, W) its input, ``names`` what to call the N pictures. Raises ConfigError for
-    a ``top`` outside 1 to the number of labels.
+    ``engine`` is one of engines.py, X (N, C, H, W) its input, ``names`` what to call the N pictures. Raises ConfigError
+    for a ``top`` outside 1 to the number of labels.
     """
     if not 1 <= top <= len(labels):
         raise ConfigError(f"top is {top}: expected 1 to {len(labels)}, the number of classes")

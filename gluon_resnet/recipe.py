@@ -1,6 +1,7 @@
 """How a network is trained beyond article 001's plain SGD: one field for each thing, every one off by default.
 
-    gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2))
+    recipe = Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2)
+    gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=recipe)
     gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
 """
 import math
@@ -42,13 +43,15 @@ class Recipe:
     # training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
     # effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
     norm_batches: int = 0
-    winograd: bool = True  # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
+    # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
+    winograd: bool = True
     seed: int = 0
 
     def check(self):
         """Raise ConfigError for a value outside its range."""
         ranges = {"momentum": (0, 1), "label_smoothing": (0, 1), "ema": (0, 1), "weight_decay": (0, math.inf),
-                  "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf), "clip": (0, math.inf),
+                  "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf),
+                  "clip": (0, math.inf),
                   "patience": (0, math.inf), "freeze_stages": (0, math.inf), "head_lr": (0, math.inf),
                   "norm_batches": (0, math.inf)}
         for name, (low, high) in ranges.items():
@@ -69,7 +72,8 @@ class Recipe:
 
     @property
     def renewing(self):
-        """Training batches that batch norm's statistics are taken from before each test, 0 where they stay as they are."""
+        """Training batches that batch norm's statistics are taken from before each test,
+        0 where they stay as they are."""
         return 0 if self.ema or self.freeze_norm else self.norm_batches
 
     @property
@@ -79,7 +83,8 @@ class Recipe:
 
 
 def soft_labels(y, num_classes, smoothing=0.0):
-    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class, and smoothing spread over all of them.
+    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class,
+    and smoothing spread over all of them.
 
     Source: Szegedy et al., arXiv 1512.00567, section 7.
     """
@@ -91,9 +96,9 @@ def soft_labels(y, num_classes, smoothing=0.0):
 def draw_mix(recipe, count, height, width, random=numpy.random):
     """What a batch of ``count`` pictures is mixed by, drawn from ``random``, or None: (partners, share, box).
 
-    Picture i becomes ``share`` of itself and the rest of picture ``partners[i]``: all over (box None, mixup), or with the
-    rectangle ``box`` = (top, bottom, left, right) of the partner pasted in (cutmix; the share is then what is left).
-    Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
+    Picture i becomes ``share`` of itself and the rest of picture ``partners[i]``: all over (box None, mixup), or with
+    the rectangle ``box`` = (top, bottom, left, right) of the partner pasted in (cutmix; the share is then what is
+    left). Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
     """
     kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
     if not kinds:

@@ -36,8 +36,8 @@ def _picture(path):
     except (UnidentifiedImageError, SyntaxError) as error:  # PIL's complaint about a broken PNG
         raise RunError(f"{path}: damaged ({error}): expected a PNG picture; make the evaluation again") from None
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror or error}): expected a PNG picture; make the evaluation "
-                       f"again") from None
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}): expected a PNG picture; make the "
+                       f"evaluation again") from None
     return {"src": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
 
 
@@ -47,7 +47,8 @@ def _check_belongs(run, about, folder):
     if about["network"] != network:
         raise RunError(f"{folder}: an evaluation of {about['network']}: expected one of {network}, the network of "
                        f"{run.path}")
-    inside = Path(folder).resolve().parent == run.path.resolve()  # a run folder may have been moved with all that is in it
+    # a run folder may have been moved with all that is in it
+    inside = Path(folder).resolve().parent == run.path.resolve()
     if not inside and Path(about["run"]).resolve().name != run.path.resolve().name:
         raise RunError(f"{folder}: an evaluation of the run {about['run']}: expected one of {run.path}; make one with "
                        f"gluon-resnet evaluate {run.path} --save DIR")
@@ -83,7 +84,8 @@ def _rows(table, forms):
 
 
 def evaluation_part(run, folder=None):
-    """What the template shows of the evaluation in ``folder``, by default the run's own; where there is none, the commands.
+    """What the template shows of the evaluation in ``folder``, by default the run's own; where there is none,
+    the commands.
 
     Raises RunError where it is damaged or of another run.
     """
@@ -97,8 +99,8 @@ def evaluation_part(run, folder=None):
     _check_belongs(run, about, folder)
     worst = found.top_losses(evaluation_files.SHOWN)
     small = len(found.confusion) <= MOST_CELLS
-    return {"found": True, "about": about, "figures": _figures(found.summary), "older": _is_older(run, folder), **commands,
-            "classes": _rows(found.classes, ("{}", *["{:.3f}"] * 3, "{:,.0f}")),
+    return {"found": True, "about": about, "figures": _figures(found.summary), "older": _is_older(run, folder),
+            **commands, "classes": _rows(found.classes, ("{}", *["{:.3f}"] * 3, "{:,.0f}")),
             "names": list(found.confusion.index), "confusion": _confusion(found.confusion) if small else None,
             "confusion_picture": None if small else _picture(folder / "confusion.png"),
             "pairs": _rows(found.pairs, ("{}", "{}", "{:,.0f}", "{:.3f}")),

@@ -20,7 +20,8 @@ FIGURES = (
     ("train_acc", "training accuracy", "over the last epoch", "{:.3f}"),
     ("test_acc", "test accuracy", "after the last epoch", "{:.3f}"),
     ("best_test_acc", "best test accuracy", "of all epochs", "{:.3f}"),
-    ("examples_per_sec", "examples a second", "the book's clock: stands still while the loop waits for data", "{:,.1f}"),
+    ("examples_per_sec", "examples a second", "the book's clock: stands still while the loop waits for data",
+     "{:,.1f}"),
     ("examples_per_sec_end_to_end", "examples a second, end to end", "waiting for data included, testing left out",
      "{:,.1f}"),
 )
@@ -49,8 +50,8 @@ def network_name(run, spec):
     try:
         return spec.name
     except (KeyError, TypeError) as error:
-        raise RunError(f"{run.path / 'config.json'}: no network that this version knows ({error}); read the run with the "
-                       f"version that made it") from None
+        raise RunError(f"{run.path / 'config.json'}: no network that this version knows ({error}); read the run with "
+                       f"the version that made it") from None
 
 
 def about(run, spec):
@@ -74,8 +75,8 @@ def state(run):
     if run.status == "stopped":
         note = "It was stopped by Ctrl-C, and goes on with this command:"
         return {"status": "stopped", "note": note, "command": resume}
-    note = ("It was under way when this page was written, or was ended from outside: what stands here is what it had so "
-            "far.")
+    note = ("It was under way when this page was written, or was ended from outside: what stands here is what it had "
+            "so far.")
     if run.status == "unfinished":
         return {"status": "unfinished", "note": note, "command": None}
     return {"status": "unfinished", "note": f"{note} It goes on with this command:", "command": resume}
@@ -176,7 +177,8 @@ def _times(shape):
 
 
 def epochs(history):
-    """Rows (epoch, training loss, training accuracy, test accuracy, seconds, of them waiting, testing, examples a second).
+    """Rows (epoch, training loss, training accuracy, test accuracy, seconds, of them waiting, testing,
+    examples a second).
 
     ``history`` is that of :func:`numeric_history`; a last epoch that is not over has a row, too.
     """
@@ -192,7 +194,8 @@ def epochs(history):
 
 
 def experiment(run):
-    """{"name", "arm", "seed", "claim", "source", "verdict", "command"} where the run is an arm of an experiment, or None.
+    """{"name", "arm", "seed", "claim", "source", "verdict", "command"} where the run is an arm of an experiment,
+    or None.
 
     The experiment's results lie beside its runs; before the last run is done there are none.
     """

@@ -53,7 +53,8 @@ def check_picture_path(path):
 
 
 def save_figure(figure, path, dpi=110):
-    """``figure`` as a picture at ``path`` (.png, .svg, .pdf), whole or not at all; RunError where it cannot be written."""
+    """``figure`` as a picture at ``path`` (.png, .svg, .pdf), whole or not at all;
+    RunError where it cannot be written."""
     check_picture_path(path)
     with writing(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
@@ -88,7 +89,8 @@ class RunFolder:
         except RunError:
             raise
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with --out") from None
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with "
+                           f"--out") from None
 
     @classmethod
     def reopen(cls, path):

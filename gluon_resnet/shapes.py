@@ -107,8 +107,8 @@ class watched:
 
     def __enter__(self):
         seen = []
-        self.handles = [layer.register_forward_hook(lambda block, inputs, output: seen.append((block, inputs[0], output)))
-                        for layer in self.layers]
+        self.handles = [layer.register_forward_hook(
+            lambda block, inputs, output: seen.append((block, inputs[0], output))) for layer in self.layers]
         self.active = []
 
         def pause(block):
@@ -148,8 +148,8 @@ def summary(net, X, depth=None):
     """One row a layer, in running order: layer, type, output_shape, parameters, multiply_adds, output_bytes.
 
     ``parameters`` are the trainable ones; ``output_bytes`` is the size of the layer's output, in a row that stands for
-    several layers (``depth`` levels of blocks, all if None) the sum over them. The rows sum to the totals of the network.
-    X is an array (N, C, H, W) or its shape, whose N pictures ``multiply_adds`` and ``output_bytes`` count.
+    several layers (``depth`` levels of blocks, all if None) the sum over them. The rows sum to the totals of the
+    network. X is an array (N, C, H, W) or its shape, whose N pictures ``multiply_adds`` and ``output_bytes`` count.
     """
     X = _as_input(net, X)
     leaves = list(_leaves(net))
@@ -166,11 +166,13 @@ def summary(net, X, depth=None):
         key = path if depth is None else path[:max(1, depth)]
         block = blocks[key]
         row = rows.setdefault(key, {
-            "layer": ".".join((net._children[key[0]].name, *key[1:])) if key else net.name, "type": type(block).__name__,
+            "layer": ".".join((net._children[key[0]].name, *key[1:])) if key else net.name,
+            "type": type(block).__name__,
             "output_shape": tuple(outputs[id(block)].shape), "parameters": 0, "multiply_adds": 0, "output_bytes": 0})
         Y = outputs[id(layer)]
         for param in layer.params.values():
-            fixed = getattr(layer, "_kwargs", {}).get("fix_gamma") and param is layer.gamma  # v2's asks for a gradient of 0
+            # v2's asks for a gradient of 0
+            fixed = getattr(layer, "_kwargs", {}).get("fix_gamma") and param is layer.gamma
             if param.grad_req != "null" and not fixed and id(param) not in counted:
                 counted.add(id(param))
                 row["parameters"] += _size(param.shape)

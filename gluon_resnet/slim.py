@@ -7,14 +7,15 @@ The article's text shows two networks: a ``bottleneck(input, depth)`` that subsa
 ``inference`` that passes a stride to the last unit of a stage, as TensorFlow's slim does. Decided here, and why:
 
 - the last unit of a stage halves the picture, the last stage keeps it: ``inference`` is what the article runs;
-- its stride is that of the 3x3 convolution, and of the shortcut's 1x1 max pooling: slim's own unit, which the signature
-  ``bottleneck(data, depth, stride, is_train)`` of ``inference`` follows. Where the channels change, zeros go on both sides;
-- convolutions of stride 2 are padded alike on both sides (the article's ``conv2d_same``; TensorFlow's "SAME" is not), and
-  slim's max pooling is "VALID": 224, 112, 55, 28, 14, 7, 7;
+- its stride is that of the 3x3 convolution, and of the shortcut's 1x1 max pooling: slim's own unit, which the
+  signature ``bottleneck(data, depth, stride, is_train)`` of ``inference`` follows. Where the channels change, zeros go
+  on both sides;
+- convolutions of stride 2 are padded alike on both sides (the article's ``conv2d_same``; TensorFlow's "SAME" is not),
+  and slim's max pooling is "VALID": 224, 112, 55, 28, 14, 7, 7;
 - the first two convolutions of a unit have a batch norm and a ReLU and no bias, the last has a bias and neither (the
   article sets its ``activation_fn`` and ``normalizer_fn`` to None, so the others' are not None); so does the stem;
-- those batch norms have no gamma and eps 1e-3, the defaults of ``slim.batch_norm``, as the article sets neither; the final
-  one (``tf.layers.batch_normalization``) has a gamma;
+- those batch norms have no gamma and eps 1e-3, the defaults of ``slim.batch_norm``, as the article sets neither; the
+  final one (``tf.layers.batch_normalization``) has a gamma;
 - the head is a 1x1 convolution on the pooled features, or the article's ``cnn_to_fc`` on them (heads.py).
 """
 from dataclasses import replace
@@ -86,7 +87,8 @@ def _spec(widths, sizes, num_classes, family):
 
 
 def slim_resnet(demo, num_classes=1000, head="conv", layer=None):
-    """Article 003's network, not initialized: (N, C, H, W) float32 to (N, num_classes); arguments of :func:`slim_spec`."""
+    """Article 003's network, not initialized: (N, C, H, W) float32 to (N, num_classes);
+    arguments of :func:`slim_spec`."""
     from .models import build
 
     return build(slim_spec(demo, num_classes, head, layer))

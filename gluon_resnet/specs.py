@@ -1,13 +1,14 @@
-"""Every network of the suite as a row of data: the published ways to write ResNet-18 to ResNet-152, and CIFAR's networks.
+"""Every network of the suite as a row of data: the published ways to write ResNet-18 to ResNet-152,
+and CIFAR's networks.
 
     >>> parse_model("resnet50@keras").conv_bias
     (True, True, True)
     >>> parse_model("cifar_resnet56").shortcut
     'A'
 
-"ResNet-50" is not one network: the families differ in where the stride sits, which convolutions carry a bias, the shortcut,
-the batch norm's epsilon, the padding of the first pooling and more. Their rows are in families.py; article 003's dictionary
-becomes a spec in slim.py.
+"ResNet-50" is not one network: the families differ in where the stride sits, which convolutions carry a bias, the
+shortcut, the batch norm's epsilon, the padding of the first pooling and more. Their rows are in families.py; article
+003's dictionary becomes a spec in slim.py.
 """
 import re
 from dataclasses import dataclass, replace
@@ -37,8 +38,8 @@ class ResNetSpec:
     bn_eps: float = 1e-5
     pool_padding: int = 1  # of the 3x3, stride 2 max pooling behind the stem
     stem_channels: int = 64
-    # "A": subsampling and zero padding, no parameters; "B": a projection where the shape changes; "C": one in every block;
-    # "none": a plain network, nothing is added
+    # "A": subsampling and zero padding, no parameters; "B": a projection where the shape changes; "C": one in every
+    # block; "none": a plain network, nothing is added
     shortcut: str = "B"
     preactivation: bool = False  # batch norm and ReLU in front of each convolution, none behind the sum
     downsample: str = "first"  # "last": the last block of each stage but the last stage's halves the picture
@@ -87,7 +88,8 @@ def _models():
 
 
 def model_names():
-    """The names of all networks with their families' own shortcuts; ``:A``, ``:B``, ``:C`` or ``:none`` may follow each.
+    """The names of all networks with their families' own shortcuts; ``:A``, ``:B``,
+    ``:C`` or ``:none`` may follow each.
 
     Plain networks exist in every family (``plain34@torchvision``); those of the default family stand for them here.
     """
@@ -104,8 +106,8 @@ def _unknown(kind, found, known):
 def _unknown_depth(depth, family):
     if family == CIFAR:
         nearest = 6 * max(1, round((depth - 2) / 6)) + 2 if isinstance(depth, int) else 20
-        return ModelError(f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{nearest}? CIFAR's networks have "
-                          f"6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ...")
+        return ModelError(f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{nearest}? CIFAR's networks "
+                          f"have 6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ...")
     known = [f"resnet{own}" for own in family_depths(family)]
     if depth in DEPTHS:
         return ModelError(f"unknown model 'resnet{depth}@{family}': the family {family} has {', '.join(known)}")
@@ -150,8 +152,8 @@ def parse_model(name, num_classes=None):
     """The spec behind a name: MODEL[@FAMILY][:SHORTCUT], in upper or lower case.
 
     MODEL is resnet18, 34, 50, 101, 152 or plain18 to 152 (without shortcuts), of the family d2l if none is given, or
-    cifar_resnet20, 32, 44, 56, 110 (any 6n + 2) or cifar_plain20 and so on. SHORTCUT is A, B, C or none, in place of the
-    family's own. ModelError names the nearest that there is.
+    cifar_resnet20, 32, 44, 56, 110 (any 6n + 2) or cifar_plain20 and so on. SHORTCUT is A, B, C or none, in place of
+    the family's own. ModelError names the nearest that there is.
     """
     rest, colon, shortcut = name.strip().lower().partition(":")
     model, at, family = rest.partition("@")
@@ -163,11 +165,11 @@ def parse_model(name, num_classes=None):
     else:
         raise _unknown("model", model, list(_models()))
     if at and (family == CIFAR) != (own_family == CIFAR):
-        raise ModelError(f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are cifar_resnet20, "
-                         f"cifar_plain20 and so on without @")
+        raise ModelError(f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
+                         f"cifar_resnet20, cifar_plain20 and so on without @")
     if plain and colon and shortcut != "none":
-        raise ModelError(f"'{name.strip()}': a plain network has no shortcuts; write {rest} alone, or resnet instead of "
-                         f"plain")
+        raise ModelError(f"'{name.strip()}': a plain network has no shortcuts; write {rest} alone, or resnet instead "
+                         f"of plain")
     if not at:
         family = own_family or DEFAULT_FAMILY
     return get_spec(depth, family, num_classes, "none" if plain else shortcut if colon else None)

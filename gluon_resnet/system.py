@@ -65,7 +65,8 @@ def git_commit():
     if not (folder.parent / ".git").exists():
         return None
     try:
-        done = subprocess.run(["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        done = subprocess.run(["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12",
+                               "--exclude=*"],
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,11 +1,12 @@
-"""Table 1 of He et al. and the sizes of their Table 6, made from the specs: stages, blocks, multiply-adds, ours and theirs.
+"""Table 1 of He et al. and the sizes of their Table 6, made from the specs: stages, blocks, multiply-adds,
+ours and theirs.
 
     gluon-resnet table1
     gluon-resnet table1 --cifar --format csv
 
-Everything is counted on the layouts (by reconcile.py: convolutions and the classifier, one picture) but for the figures in
-PAPER and PAPER_CIFAR, which are the paper's own (arXiv 1512.03385). The paper prints one decimal, some of them cut off
-(3.664 as 3.6, 3.858 as 3.8), some of them rounded (7.570 as 7.6).
+Everything is counted on the layouts (by reconcile.py: convolutions and the classifier, one picture) but for the figures
+in PAPER and PAPER_CIFAR, which are the paper's own (arXiv 1512.03385). The paper prints one decimal, some of them cut
+off (3.664 as 3.6, 3.858 as 3.8), some of them rounded (7.570 as 7.6).
 """
 import pandas as pd
 from tabulate import tabulate
@@ -77,8 +78,8 @@ def table1(size=224):
 
 
 def cifar_table():
-    """The CIFAR networks: columns model, blocks (by stage), parameters (A), parameters_B, multiply_adds for 3x32x32, and
-    the paper's millions of parameters and test errors (%) as printed.
+    """The CIFAR networks: columns model, blocks (by stage), parameters (A), parameters_B, multiply_adds for 3x32x32,
+    and the paper's millions of parameters and test errors (%) as printed.
     """
     columns = ["model", "blocks", "parameters", "parameters_B", "multiply_adds", "paper_parameters_1e6", "paper_error"]
     rows = []

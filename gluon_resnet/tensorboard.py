@@ -7,7 +7,8 @@ Written by tensorboardX, which needs neither TensorFlow nor PyTorch. Steps count
 
 
 class Events:
-    """Records (progress.py) as scalars in ``folder``: loss, train_acc and examples_per_sec by batch, test_acc by epoch."""
+    """Records (progress.py) as scalars in ``folder``: loss, train_acc and examples_per_sec by batch,
+    test_acc by epoch."""
 
     def __init__(self, folder):
         from tensorboardX import SummaryWriter

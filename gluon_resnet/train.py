@@ -78,17 +78,18 @@ def _open_epoch(training, train_iter, epoch, keeper):
     return sums, batches
 
 
-def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None, initialize=True,
-        recipe=None, keeper=None):
+def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None,
+        initialize=True, recipe=None, keeper=None):
     """Train ``net`` on softmax cross-entropy, by SGD from Xavier's initial values, and return the :class:`Result`.
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
     with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
-    true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or, for
-    any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. ``recipe``
-    (recipe.py) says what else there is beside ``lr``; ``keeper`` (checkpoint.py) keeps checkpoints and takes up old ones.
-    With averaged parameters in the recipe, these are what the network ends with. Raises ConfigError, DivergedError when the
-    loss stops being a finite number, and ModelError for a network that cannot take the arrays in force.
+    true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or,
+    for any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. ``recipe``
+    (recipe.py) says what else there is beside ``lr``; ``keeper`` (checkpoint.py) keeps checkpoints and takes up old
+    ones. With averaged parameters in the recipe, these are what the network ends with. Raises ConfigError,
+    DivergedError when the loss stops being a finite number, and ModelError for a network that cannot take the arrays in
+    force.
     """
     check_settings(num_epochs, lr)
     recipe = replace(recipe or Recipe(), lr=lr)

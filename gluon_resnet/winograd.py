@@ -3,17 +3,19 @@
     gluon-resnet train fashion-mnist                          # with them, where they are to be had
     gluon-resnet train fashion-mnist --set winograd=false     # without
 
-The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36 multiplications
-where the direct way takes 144), forward and backward. mxnet always asks for the direct way (apache/mxnet #12990), with no
-setting to change that: a constant in the code. oneDNN's own ``convolution_auto`` decides by shape. Inside :class:`convolutions`
-the six functions through which oneDNN is told the algorithm take it for ``auto``, by the few bytes in SITES, written into
-this process's memory and nowhere else, and only after they were found to be exactly what is expected; outside, they stand
-as they were. What mxnet has set up for shapes in use before is dropped at both ends, so that each training has its own choice.
+The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36
+multiplications where the direct way takes 144), forward and backward. mxnet always asks for the direct way
+(apache/mxnet #12990), with no setting to change that: a constant in the code. oneDNN's own ``convolution_auto`` decides
+by shape. Inside :class:`convolutions` the six functions through which oneDNN is told the algorithm take it for
+``auto``, by the few bytes in SITES, written into this process's memory and nowhere else, and only after they were found
+to be exactly what is expected; outside, they stand as they were. What mxnet has set up for shapes in use before is
+dropped at both ends, so that each training has its own choice.
 
-"By shape" is by batch size alone: oneDNN takes Winograd's 4x4 tiles for planes of 1x1, too, where the direct way skips the
-padding and is twelve times faster. :func:`suits` looks at a network's planes first.
+"By shape" is by batch size alone: oneDNN takes Winograd's 4x4 tiles for planes of 1x1, too, where the direct way skips
+the padding and is twelve times faster. :func:`suits` looks at a network's planes first.
 
-Results are float32 and the same from run to run, but rounded elsewhere than the direct way's: see the tests for how far.
+Results are float32 and the same from run to run, but rounded elsewhere than the direct way's:
+see the tests for how far.
 """
 import importlib.util
 import json
@@ -29,13 +31,15 @@ from .elf import build_id
 #: oneDNN's constant for "take the fastest"
 AUTO = 3
 
-#: least height and width of a plane for which Winograd's tiles are no waste. Measured, milliseconds of a training step's
-#: three passes through one convolution, batch size 256, direct and Winograd: 512 channels of 1x1 14 and 71, 256 of 2x2 14
-#: and 22, 512 of 3x3 99 and 72, 128 of 4x4 11 and 5, 64 of 7x7 9 and 6 (Intel Xeon, model 167, 2 cores, 2026-11-25).
+#: least height and width of a plane for which Winograd's tiles are no waste. Measured, milliseconds of a training
+#: step's three passes through one convolution, batch size 256, direct and Winograd: 512 channels of 1x1 14 and 71, 256
+#: of 2x2 14 and 22, 512 of 3x3 99 and 72, 128 of 4x4 11 and 5, 64 of 7x7 9 and 6 (Intel Xeon, model 167, 2 cores,
+#: 2026-11-25).
 SMALLEST_PLANE = 3
 
-#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original subtracts 1 from the
-#: algorithm asked for and goes on if the rest is at most 2 (a check); the replacement loads AUTO instead and goes on.
+#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original subtracts 1
+#: from the algorithm asked for and goes on if the rest is at most 2 (a check); the replacement loads AUTO instead and
+#: goes on.
 SITES = {
     "472988f6268780302be9ee15d6c53d9a07b534f5": (  # mxnet 1.9.1, manylinux2014 x86-64
         (0x621FF0E, "8d42ff 83f802 77be", "ba03000000 909090"),  # forward: algorithm in edx
@@ -55,7 +59,8 @@ def _library():
 
 
 def unsuitable():
-    """Why this machine and its mxnet cannot have Winograd's convolutions, in a few words, or None; mxnet is not loaded."""
+    """Why this machine and its mxnet cannot have Winograd's convolutions, in a few words, or None;
+    mxnet is not loaded."""
     if not sys.platform.startswith("linux"):
         return "known for Linux only"
     if "avx512f" not in system.cpu()["instruction_sets"]:
@@ -107,8 +112,8 @@ def problem():
 
 
 def suits(net, X):
-    """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W): a hybrid network that has 3x3
-    convolutions of stride 1, all of whose outputs are at least SMALLEST_PLANE high and wide. Computes nothing.
+    """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W): a hybrid network that has
+    3x3 convolutions of stride 1, all of whose outputs are at least SMALLEST_PLANE high and wide. Computes nothing.
 
     One such layer below that costs more than the others save, and the choice is the process's, not a layer's.
     """
@@ -142,10 +147,11 @@ def _write(which):
 
 
 def _forget():
-    """Have mxnet drop the convolutions it has set up: they belong to its threads, which it ends and starts anew around a
-    fork of the process (src/initialize.cc, pthread_atfork). The child ends at once."""
+    """Have mxnet drop the convolutions it has set up: they belong to its threads, which it ends and starts anew around
+    a fork of the process (src/initialize.cc, pthread_atfork). The child ends at once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: a child of many threads that goes on may hang
+        # Python 3.12: a child of many threads that goes on may hang
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         os._exit(0)
@@ -158,7 +164,8 @@ _open = 0
 @contextmanager
 def convolutions(wanted=True, device=None):
     """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up: gives True, or
-    False where they stay as they are: not ``wanted``, ``device`` not a CPU, or for the reason that :func:`problem` gives.
+    False where they stay as they are: not ``wanted``, ``device`` not a CPU,
+    or for the reason that :func:`problem` gives.
     """
     global _open
     if not wanted or (device is not None and device.device_type != "cpu") or problem():

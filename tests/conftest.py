@@ -32,7 +32,8 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def mxnet_as_found():
-    """What a test has begun in mxnet's threads ends in that test, and so does ``npx.set_np()``: neither is another's."""
+    """What a test has begun in mxnet's threads ends in that test, and so does ``npx.set_np()``:
+    neither is another's."""
     yield
     try:
         mx.nd.waitall()
@@ -43,7 +44,8 @@ def mxnet_as_found():
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
-    """Networks hang together in circles and stay until Python looks: what a file's tests have built goes behind the last."""
+    """Networks hang together in circles and stay until Python looks:
+    what a file's tests have built goes behind the last."""
     yield
     gc.collect()
     if sys.platform == "linux":

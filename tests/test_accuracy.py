@@ -1,7 +1,7 @@
 """The accuracies that `gluon-resnet train fashion-mnist` should reach on all of Fashion-MNIST. Minutes: make test-slow.
 
-Tested as the textbook tests, with batch norm's statistics as training has left them (norm_batches 0), seed 0 ended one epoch
-at 96x96 at 0.810 on one machine and at 0.794 on another, and two epochs at 28x28 between 0.829 and 0.874.
+Tested as the textbook tests, with batch norm's statistics as training has left them (norm_batches 0), seed 0 ended one
+epoch at 96x96 at 0.810 on one machine and at 0.794 on another, and two epochs at 28x28 between 0.829 and 0.874.
 """
 import pytest
 

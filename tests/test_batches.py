@@ -17,8 +17,8 @@ LABELS = numpy.arange(50) % 10
 
 def test_pixels_equal_mxnets_to_tensor():
     X, _ = next(iter(gr.ArrayBatches(IMAGES, LABELS, 50)))
-    expected = numpy.stack([mx.gluon.data.vision.transforms.ToTensor()(mx.nd.array(image[:, :, None], dtype="uint8")).asnumpy()
-                            for image in IMAGES])
+    to_tensor = mx.gluon.data.vision.transforms.ToTensor()
+    expected = numpy.stack([to_tensor(mx.nd.array(image[:, :, None], dtype="uint8")).asnumpy() for image in IMAGES])
     assert X.shape == (50, 1, 28, 28) and abs(X.asnumpy() - expected).max() < 1e-7
 
 

@@ -11,8 +11,8 @@ from gluon_resnet.errors import BackendError, ConfigError
 
 
 def measurement(rate, threads=1):
-    return {"examples": 100, "seconds": 100 / rate, "examples_per_sec": rate, "version": "mxnet 1.9.1", "threads": threads,
-            "peak_memory_bytes": 2**30}
+    return {"examples": 100, "seconds": 100 / rate, "examples_per_sec": rate, "version": "mxnet 1.9.1",
+            "threads": threads, "peak_memory_bytes": 2**30}
 
 
 def test_medians_and_ratio():
@@ -54,5 +54,6 @@ def test_the_timer_leaves_the_first_two_batches_out(monkeypatch):
             "common.time.perf_counter = lambda: now[0]\n"
             "timed = common.Timed([([0], [0] * 10)] * 5, lambda: None)\n"
             "for _ in timed:\n    now[0] += 2\nprint(timed.examples, timed.seconds)")
-    done = subprocess.run([sys.executable, "-c", code, str(benchmark.WORKERS)], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(benchmark.WORKERS)], stdout=subprocess.PIPE, text=True,
+                          check=True)
     assert done.stdout.split() == ["30", "6.0"]

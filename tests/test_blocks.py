@@ -27,7 +27,8 @@ def test_bottleneck_shapes(both_modes, stride_at):
     blk.initialize()
     assert blk(random_array(2, 8, 10, 10)).shape == (2, 32, 5, 5)
     assert blk.conv1.weight.shape == (8, 8, 1, 1) and blk.conv2.weight.shape == (8, 8, 3, 3)
-    assert [conv._kwargs["stride"] for conv in (blk.conv1, blk.conv2)] == ([(2, 2), (1, 1)], [(1, 1), (2, 2)])[stride_at]
+    strides = [conv._kwargs["stride"] for conv in (blk.conv1, blk.conv2)]
+    assert strides == ([(2, 2), (1, 1)], [(1, 1), (2, 2)])[stride_at]
 
 
 def test_bottleneck_wants_a_multiple_of_four():
@@ -95,7 +96,8 @@ def test_batchnorm_with_relu_by_hand(both_modes, training, hybridize):
         Y = bn(array(X))
         mean, var = numpy.zeros(3), numpy.ones(3)
     shape = (1, 3, 1, 1)
-    expected = (X - mean.reshape(shape)) / numpy.sqrt(var.reshape(shape) + 1e-3) * gamma.reshape(shape) + beta.reshape(shape)
+    expected = (X - mean.reshape(shape)) / numpy.sqrt(var.reshape(shape)
+                                                      + 1e-3) * gamma.reshape(shape) + beta.reshape(shape)
     assert (expected < -0.1).any()  # there is something for the ReLU to do
     assert relative_error(Y.asnumpy(), numpy.maximum(expected, 0)) < 1e-5
 

@@ -1,4 +1,5 @@
-"""The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links. No whole chapter."""
+"""The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links.
+No whole chapter."""
 import base64
 import hashlib
 import io
@@ -82,7 +83,8 @@ def test_chapter_is_read(tmp_path):
     (cell("a", "1", ":tags: [hide]\n"), "cell a is tagged hide: expected parameters"),
     (PARAMETERS + PARAMETERS.replace("numbers", "more"), "cells numbers, more are tagged parameters"),
     (cell("a", "num_epochs = 3"), "tiny values but no cell is tagged parameters"),
-    (PARAMETERS.replace("limit", "most"), "tiny sets limit, which cell numbers does not assign; it assigns most, num_epochs"),
+    (PARAMETERS.replace("limit", "most"),
+     "tiny sets limit, which cell numbers does not assign; it assigns most, num_epochs"),
 ])
 def test_form_is_checked(tmp_path, text, problem):
     with pytest.raises(ChapterError, match=problem) as caught:
@@ -100,7 +102,8 @@ def test_hash_is_of_names_and_sources(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + PARAMETERS + CURVES))
     content = [["numbers", "num_epochs = 10\nlimit = None"], ["curves", "plot()"]]
     assert chapter.hash == hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    prose = read_chapter(write(tmp_path, HEADER.replace("Prose", "Other prose") + PARAMETERS + CURVES.replace("up", "down")))
+    prose = read_chapter(write(tmp_path, HEADER.replace("Prose", "Other prose") + PARAMETERS
+                               + CURVES.replace("up", "down")))
     code = read_chapter(write(tmp_path, HEADER + PARAMETERS + CURVES.replace("plot()", "plot(1)")))
     assert prose.hash == chapter.hash != code.hash
 
@@ -111,7 +114,8 @@ def test_tiny_values_stand_behind_the_parameters(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + cell("setup", "1") + PARAMETERS + CURVES))
     names = [each.metadata.get("name") for each in run.with_tiny_values(chapter, "tiny").cells]
     assert names[names.index("numbers") + 1] == "tiny_values"
-    injected = next(each for each in run.with_tiny_values(chapter, "tiny").cells if each.metadata.get("name") == "tiny_values")
+    injected = next(each for each in run.with_tiny_values(chapter, "tiny").cells if each.metadata.get("name")
+                    == "tiny_values")
     values = {}
     exec(injected.source, values)
     assert (values["num_epochs"], values["limit"]) == (1, 512)
@@ -297,7 +301,8 @@ def test_figure_is_chinese_for_a_moment(tmp_path):
 
     def texts():
         figure.canvas.draw()
-        return [axes.get_xlabel(), legend.get_texts()[0].get_text(), *(label.get_text() for label in axes.get_xticklabels())]
+        return [axes.get_xlabel(), legend.get_texts()[0].get_text(),
+                *(label.get_text() for label in axes.get_xticklabels())]
 
     with kernel.in_chinese(figure, translate) as any_text:
         assert any_text and texts() == ["轮次", "损失", "衬衫", "bag"]
@@ -342,12 +347,14 @@ def woven(tmp_path, chinese, outputs=()):
 def test_weaving(tmp_path):
     svg = {"image/svg+xml": "<svg>block</svg>", "image/svg+xml+zh": "<svg>块</svg>"}
     outputs = [picture(**{"image/png+zh": png(31)}), nbformat.v4.new_output("display_data", data=svg),
-               nbformat.v4.new_output("stream", text="loss 0.1\n"), nbformat.v4.new_output("stream", text=tidy.LEFT_OUT)]
+               nbformat.v4.new_output("stream", text="loss 0.1\n"),
+               nbformat.v4.new_output("stream", text=tidy.LEFT_OUT)]
     notebook = woven(tmp_path, "---\ntitle: x\n---\n" + CHINESE, outputs)
     assert [each.source for each in notebook.cells] == ["# 残差\n\n第一段,\n第二行。", "num_epochs = 10\nlimit = None",
                                                         "## 曲线", "plot()"]
     curves = notebook.cells[-1]
-    assert curves.outputs[0].data["image/png"] == png(31) and curves.outputs[1].data == {"image/svg+xml": "<svg>块</svg>"}
+    assert curves.outputs[0].data["image/png"] == png(31)
+    assert curves.outputs[1].data == {"image/svg+xml": "<svg>块</svg>"}
     assert curves.outputs[2].text == "loss 0.1\n" and curves.outputs[3].text == weave.LEFT_OUT_IN_CHINESE
     assert curves.metadata["mystnb"]["image"]["alt"] == "一条线"
     nbformat.validate(notebook)
@@ -359,11 +366,14 @@ def test_picture_without_a_chinese_one_stays(tmp_path):
 
 @pytest.mark.parametrize("change, problem", [
     (("% cell: curves\n", ""), "zh/02-blocks.md: cells of the English chapter are not in: curves"),
-    (("cell: curves", "cell: curve"), "zh/02-blocks.md:10: the English chapter has no cell curve; expected here: curves"),
+    (("cell: curves", "cell: curve"),
+     "zh/02-blocks.md:10: the English chapter has no cell curve; expected here: curves"),
     (("% cell: numbers\n", ""), "zh/02-blocks.md:9: cell curves is too early: cell numbers comes before it"),
-    (("cell: curves", "cell: numbers"), "zh/02-blocks.md:10: cell numbers is too late or in twice; expected here: curves"),
+    (("cell: curves", "cell: numbers"),
+     "zh/02-blocks.md:10: cell numbers is too late or in twice; expected here: curves"),
     (("% cell: curves", "% cell:"), "has no cell without a name"),
-    (("% cell: curves", "```{code-cell} ipython3\n:name: curves\n1\n```"), "zh/02-blocks.md:10: a code cell: expected a line"),
+    (("% cell: curves", "```{code-cell} ipython3\n:name: curves\n1\n```"),
+     "zh/02-blocks.md:10: a code cell: expected a line"),
 ])
 def test_weaving_errors(tmp_path, change, problem):
     with pytest.raises(ChapterError, match=re.escape(problem)) as caught:
@@ -379,7 +389,8 @@ def test_chinese_lines_are_joined():
 
 # Pages ----------------------------------------------------------------------------------------------------------------
 
-EXECUTED = {"date": "2026-11-24T11:21:20+00:00", "machine": {"cpu": {"model": "AMD EPYC", "physical": 2}}, "seconds": 122.4,
+EXECUTED = {"date": "2026-11-24T11:21:20+00:00", "machine": {"cpu": {"model": "AMD EPYC", "physical": 2}},
+            "seconds": 122.4,
             "versions": {"python": "3.11.7", "mxnet": "1.9.1"}, "commit": "c8f91f7c4740", "mode": "full", "code": "x"}
 
 
@@ -462,7 +473,8 @@ def test_links(tmp_path):
 
 def test_chapters_keep_to_the_form():
     chapters = [read_chapter(path) for path in english_chapters()]
-    assert chapters and [chapter.name[:2] for chapter in chapters] == [f"{number:02}" for number in range(1, len(chapters) + 1)]
+    assert chapters and [chapter.name[:2] for chapter in chapters] == [f"{number:02}"
+                                                                       for number in range(1, len(chapters) + 1)]
     for chapter in chapters:
         assert chapter.code_cells[0].metadata["name"] == "setup"
 
@@ -492,7 +504,8 @@ def test_chinese_chapters_have_all_cells():
 
 
 def test_every_citation_is_in_the_list():
-    known = set(re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), re.MULTILINE))
+    known = set(re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"),
+                           re.MULTILINE))
     for path in english_chapters() + weave.chinese_chapters():
         for found in pages.CITATION.finditer(path.read_text(encoding="utf-8")):
             assert {key.strip() for key in found.group(2).split(",")} <= known, (path.name, found.group())

@@ -8,8 +8,8 @@ from tests.conftest import ROOT
 
 
 def browser_sh(**environ):
-    return subprocess.run(["sh", str(ROOT / "scripts" / "browser.sh"), "no-environment"], stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.PIPE, env={**os.environ, **environ})
+    return subprocess.run(["sh", str(ROOT / "scripts" / "browser.sh"), "no-environment"], stdout=subprocess.PIPE,
+                          text=True, stderr=subprocess.PIPE, env={**os.environ, **environ})
 
 
 def test_a_missing_chromium_is_one_line():
@@ -22,5 +22,5 @@ def test_a_missing_chromium_is_one_line():
 def test_the_browser_s_tests_are_collected_by_make_browser_alone():
     options = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     assert options["testpaths"] == ["tests"]
-    assert sorted(path.name for path in (ROOT / "book" / "browser").glob("test_*.py")) == ["test_checks.py", "test_pages.py",
-                                                                                                "test_report.py"]
+    names = sorted(path.name for path in (ROOT / "book" / "browser").glob("test_*.py"))
+    assert names == ["test_checks.py", "test_pages.py", "test_report.py"]

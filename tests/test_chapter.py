@@ -90,7 +90,8 @@ def test_picture(tmp_path, monkeypatch, capsys):
 
 def test_random_weights_load_as_torchvisions(capsys):
     path = chapter.trained("resnet18")
-    assert capsys.readouterr().out == "resnet18.safetensors is not here: random weights stand in for the trained ones.\n"
+    said = capsys.readouterr().out
+    assert said == "resnet18.safetensors is not here: random weights stand in for the trained ones.\n"
     found = weights.identify_weights(path)
     assert found.spec.name == "resnet18@torchvision" and found.in_channels == 3
     _, params = weights.read_network(path, "resnet18@torchvision")

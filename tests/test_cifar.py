@@ -17,7 +17,8 @@ PAPER = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
 def _by_hand(depth, channels=3, classes=10):
     """Weights and batch norms of 1 + 6n convolutions and the classifier."""
     n = (depth - 2) // 6
-    convs = [(channels, 16)] + [(16, 16)] * 2 * n + [(16, 32)] + [(32, 32)] * (2 * n - 1) + [(32, 64)] + [(64, 64)] * (2 * n - 1)
+    convs = [(channels, 16), *[(16, 16)] * 2 * n, (16, 32), *[(32, 32)] * (2 * n - 1), (32, 64),
+             *[(64, 64)] * (2 * n - 1)]
     return sum(9 * a * b + 2 * b for a, b in convs) + 64 * classes + classes
 
 
@@ -41,7 +42,8 @@ def test_projections_are_what_gluoncv_has_more():
 
 def test_multiply_adds_by_hand():
     n = 3
-    stages = (2 * n * 16 * 16 * 32 * 32, (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16, (32 * 64 + (2 * n - 1) * 64 * 64) * 8 * 8)
+    stages = (2 * n * 16 * 16 * 32 * 32, (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16, (32 * 64 + (2 * n - 1) * 64 * 64)
+              * 8 * 8)
     expected = 9 * (3 * 16 * 32 * 32 + sum(stages)) + 640
     assert network(get_spec(20, "cifar"), 3, (32, 32)).total("multiply_adds") == expected
     table = gr.summary(gr.cifar_resnet(20), (1, 3, 32, 32))
@@ -68,7 +70,8 @@ def test_forward_equals_gluoncvs_but_for_the_stems_relu(depth):
     for name, param in theirs.items():
         stage, _, rest = name[len("features."):].partition(".")
         place = "7" if name.startswith("output") else stage if int(stage) < 2 else str(int(stage) + 1)
-        rest = rest.replace("body.0", "conv1").replace("body.1", "bn1").replace("body.3", "conv2").replace("body.4", "bn2")
+        rest = rest.replace("body.0", "conv1").replace("body.1", "bn1")
+        rest = rest.replace("body.3", "conv2").replace("body.4", "bn2")
         rest = rest.replace("downsample.0", "conv3").replace("downsample.1", "bn3")
         mine.pop(f"{place}.{rest or name.rpartition('.')[2]}").set_data(param.data())
     assert not mine

@@ -41,7 +41,8 @@ def call(*words):
 
 @pytest.mark.parametrize("engine", ["gluon", "byhand", "onnx"])
 def test_predict_prints_a_table_and_draws(files, tmp_path, capsys, engine):
-    assert call("predict", files / "a.png", files / "b.jpg", "--model", "resnet18", "--weights", files / "net.safetensors",
+    assert call("predict", files / "a.png", files / "b.jpg", "--model", "resnet18", "--weights",
+                files / "net.safetensors",
                 "--labels", files / "labels.txt", "--size", 64, "--engine", engine, "--save", tmp_path / "p.png") == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines[2:10]]
@@ -53,7 +54,8 @@ def test_predict_prints_a_table_and_draws(files, tmp_path, capsys, engine):
 
 
 def test_the_microscopes_exit_status_says_whether_they_differ(files, tmp_path, capsys):
-    common = ("microscope", files / "a.png", "--model", "resnet18", "--weights", files / "net.safetensors", "--size", 64)
+    common = ("microscope", files / "a.png", "--model", "resnet18", "--weights", files / "net.safetensors", "--size",
+              64)
     assert call(*common, "--b", "onnx", "--every") == 0
     assert "none past 0.0001" in capsys.readouterr().out
     assert call(*common, "--tolerance", "1e-12") == 1
@@ -69,7 +71,8 @@ def test_export_leaves_a_file_that_a_runtime_runs(files, tmp_path, capsys):
     assert "opset 13" in capsys.readouterr().out
     X = numpy.random.RandomState(0).randn(3, 3, 48, 48).astype("float32")
     assert onnxruntime.InferenceSession(str(tmp_path / "net.onnx")).run(None, {"input": X})[0].shape == (3, 4)
-    assert call("export", "resnet18", "--weights", files / "net.safetensors", "--out", tmp_path / "again.safetensors") == 0
+    assert call("export", "resnet18", "--weights", files / "net.safetensors", "--out",
+                tmp_path / "again.safetensors") == 0
     assert call("reconcile", "--weights", tmp_path / "again.safetensors") == 0
     assert "resnet18@torchvision, 3 channel(s) in, 4 classes" in capsys.readouterr().out
 
@@ -92,13 +95,17 @@ def test_shapes_and_summary_take_the_network_from_the_weights(files, capsys):
 
 
 @pytest.mark.parametrize("words, expected", [
-    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18@keras"), "take the model resnet18@torchvision"),
+    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18@keras"),
+     "take the model resnet18@torchvision"),
     (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet34"), "holds resnet18@torchvision"),
-    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--labels", "short.txt"), "1 labels: expected 4"),
+    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--labels", "short.txt"),
+     "1 labels: expected 4"),
     (("predict", "labels.txt", "--weights", "net.safetensors", "--model", "resnet18"), "not a picture"),
     (("predict", "a.png", "--weights", "a.png"), "not a weight file"),
-    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--plant", "4.9.conv1"), "no layer '4.9.conv1'"),
-    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--b", "onnx", "--gradients"), "has none"),
+    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--plant", "4.9.conv1"),
+     "no layer '4.9.conv1'"),
+    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--b", "onnx", "--gradients"),
+     "has none"),
     (("export", "resnet18", "--weights", "net.safetensors", "--out", "net.pt"), "unknown suffix '.pt'"),
     (("export", "resnet18", "--out", "net.onnx"), "--weights FILE is needed"),
     (("reconcile", "resnet50"), "1 networks: expected two"),

@@ -20,8 +20,8 @@ def library(folder, name, needs=(), runpath=None):
     source = folder / "empty.c"
     source.write_text("int nothing;\n")
     links = [str(folder / need) for need in needs]
-    subprocess.run(["gcc", "-shared", "-o", str(folder / name), f"-Wl,-soname,{name}", str(source), "-Wl,--no-as-needed",
-                    *links, *([f"-Wl,-rpath,{runpath}"] if runpath else [])], check=True)
+    subprocess.run(["gcc", "-shared", "-o", str(folder / name), f"-Wl,-soname,{name}", str(source),
+                    "-Wl,--no-as-needed", *links, *([f"-Wl,-rpath,{runpath}"] if runpath else [])], check=True)
     return folder / name
 
 
@@ -53,7 +53,8 @@ def test_what_the_file_needs_is_what_readelf_says():
     path = Path(doctor.util.find_spec("mxnet").origin).parent / "libmxnet.so"
     if not shutil.which("readelf"):
         pytest.skip("needs readelf")
-    lines = subprocess.run(["readelf", "-d", str(path)], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(["readelf", "-d", str(path)], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.splitlines()
     assert elf.read_dynamic(path)[0] == [line.split("[")[1].rstrip("]") for line in lines if "(NEEDED)" in line]
 
 
@@ -107,7 +108,8 @@ def test_no_mxnet_and_two_of_them(monkeypatch, build, other, words):
     assert check.name == "mxnet" and check.status == "problem" and words in check.found and "pip" in check.fix
 
 
-@pytest.mark.parametrize("version, status", [((3, 7, 9), "problem"), ((3, 8, 0), "ok"), ((3, 13, 1), "ok"), ((3, 14, 0), "problem")])
+@pytest.mark.parametrize("version, status", [((3, 7, 9), "problem"), ((3, 8, 0), "ok"), ((3, 13, 1), "ok"),
+                                             ((3, 14, 0), "problem")])
 def test_python(monkeypatch, version, status):
     monkeypatch.setattr(sys, "version_info", version)
     assert doctor.check_python().status == status

@@ -40,7 +40,8 @@ def plan(root, **environ):
 
 def test_hyperthreads_count_once(tmp_path, allowed):
     allowed(range(8))
-    assert plan(machine(tmp_path, 4, threads_per_core=2)) == env.ThreadPlan(4, True, "physical cores this process may use")
+    found = plan(machine(tmp_path, 4, threads_per_core=2))
+    assert found == env.ThreadPlan(4, True, "physical cores this process may use")
 
 
 def test_affinity_is_respected(tmp_path, allowed):
@@ -99,7 +100,8 @@ def test_what_the_user_set_stays(tmp_path, allowed):
 
 def python(code, **environ):
     """Run ``code`` in a fresh Python without our own OpenMP variables; gives the finished process."""
-    clean = {name: value for name, value in os.environ.items() if name not in (*env.OPENMP_VARIABLES, *env.MXNET_VARIABLES, env.SET_BY_US)}
+    ours = (*env.OPENMP_VARIABLES, *env.MXNET_VARIABLES, env.SET_BY_US)
+    clean = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run([sys.executable, "-W", "always", "-c", code], env={**clean, **environ}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
 
@@ -132,7 +134,9 @@ BY_HAND = ("import numpy\ntry:\n    import setuptools\nexcept ImportError:\n    
 
 
 def test_mxnet_first_warns_once():
-    process = python(BY_HAND + "import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n" + SHOW)
+    process = python(BY_HAND
+                     + "import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n"
+                     + SHOW)
     warnings = [line for line in process.stderr.splitlines() if "mxnet was imported before gluon_resnet" in line]
     assert len(warnings) == 1 and "put 'import gluon_resnet' above 'import mxnet'" in warnings[0]
     assert process.stdout.strip() == "[None, None, None]"
@@ -154,8 +158,8 @@ def test_cuda_libraries_are_opened_in_order(tmp_path, monkeypatch):
     opened = []
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: opened.append((path, mode)))
-    for package, name in (("cudnn", "libcudnn.so.8"), ("cuda_runtime", "libcudart.so.11.0"), ("cublas", "libcublas.so.11"),
-                          ("cublas", "libcublasLt.so.11")):
+    for package, name in (("cudnn", "libcudnn.so.8"), ("cuda_runtime", "libcudart.so.11.0"),
+                          ("cublas", "libcublas.so.11"), ("cublas", "libcublasLt.so.11")):
         folder = tmp_path / "nvidia" / package / "lib"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()

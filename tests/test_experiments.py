@@ -1,4 +1,5 @@
-"""Experiments from end to end: sweeps of real runs on small pictures, stopped, resumed, fitted to a budget, published."""
+"""Experiments from end to end: sweeps of real runs on small pictures, stopped, resumed,
+fitted to a budget, published."""
 import json
 import os
 import shlex
@@ -36,7 +37,8 @@ ONE, TWO = {"slow": {}}, {"slow": {}, "fast": {"lr": 0.1}}
 
 @pytest.fixture
 def mine(tmp_path, np_mode, monkeypatch):
-    """A function that writes an experiment file of some arms and loads it; the working directory is a folder of its own."""
+    """A function that writes an experiment file of some arms and loads it;
+    the working directory is a folder of its own."""
     monkeypatch.chdir(tmp_path)
     data = write_idx_folder(tmp_path / "small", small_arrays(60, 20))
 
@@ -120,10 +122,12 @@ def test_the_command_line_from_end_to_end(mine, tmp_path, run_cli):
     result, found = json.loads((run / "result.json").read_text()), json.loads((folder / "mine.json").read_text())
     seed = found["arms"]["slow"]["0"]
     assert seed["test_acc"] == pytest.approx(result["test_acc"], rel=1e-5) and seed["status"] == "finished"
-    assert [epoch["epoch"] for epoch in seed["history"]] == [1, 2] and seed["history"][-1]["test_acc"] == seed["test_acc"]
+    assert [epoch["epoch"] for epoch in seed["history"]] == [1, 2]
+    assert seed["history"][-1]["test_acc"] == seed["test_acc"]
     assert found["seeds"] == [0] and found["config"]["slow"]["momentum"] == 0.9 and found["budget"] is None
     assert found["command"] == f"gluon-resnet run {made.path} --seeds 1 --save-results"
-    assert found["machine"]["cpu"]["model"] and mx.__version__ in found["machine"]["versions"].values() and found["commits"]
+    assert found["machine"]["cpu"]["model"] and found["commits"]
+    assert mx.__version__ in found["machine"]["versions"].values()
     assert found["checks"][0]["value"] == pytest.approx(result["train_acc"], rel=1e-5)
     curves = pd.read_csv(folder / "mine.csv")
     assert set(curves["arm"]) == {"slow"} and list(curves[curves["test_acc"].notna()]["epoch"]) == [1, 2]
@@ -189,7 +193,8 @@ def test_folders_with_something_else_in_them_are_left_alone(mine, tmp_path):
         conduct.conduct(other, Request(seeds=2), quiet)
     assert not (folder / "slow-seed1").exists()  # looked at before anything is trained
     (folder / "slow-seed1").mkdir()
-    assert sweep.state(sweep.make_units(conduct.with_sources(made), 2, folder)[1]) == sweep.NEW  # an empty one is no obstacle
+    # an empty one is no obstacle
+    assert sweep.state(sweep.make_units(conduct.with_sources(made), 2, folder)[1]) == sweep.NEW
     (folder / "slow-seed2").mkdir()
     (folder / "slow-seed2" / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match="slow-seed2: not a run folder"):
@@ -240,7 +245,8 @@ def test_a_budget_changes_epochs_and_data_says_so_and_keeps_to_it(mine, measured
     content = conduct.conduct(made, Request(budget="36s", seeds=1), lines.append)
     assert [line for line in lines if line.startswith("budget")][-1].startswith(
         "budget 36s: epochs 2 -> 1, limit 48 -> 32; predicted 35 s for 2 runs")
-    assert content["budget"]["changed"]["fast"] == {"epochs": [2, 1], "limit": [48, 32]} and content["budget"]["took_seconds"] > 0
+    assert content["budget"]["changed"]["fast"] == {"epochs": [2, 1], "limit": [48, 32]}
+    assert content["budget"]["took_seconds"] > 0
     assert content["config"]["slow"]["epochs"] == 1 and content["arms"]["slow"]["0"]["examples"] == 32
     folder = tmp_path / "runs" / "experiments" / "mine-36s"
     assert (folder / "mine-36s.json").exists() and measured == [(0.05, 1), (0.1, 1)]
@@ -342,22 +348,24 @@ def test_an_experiment_that_costs_networks(tmp_path, monkeypatch):
 
     def compare(models, shape, batch_size, steps, rounds, say):
         asked.append((models, shape, batch_size, steps, rounds))
-        return {model: {way: [dict(parameters=10, multiply_adds=int(1e9) * i, median_seconds=0.1 * i, peak_memory_bytes=2**20,
-                                   others_cores=None, threads=2, winograd=False)] * rounds for way in cost.WAYS}
+        return {model: {way: [dict(parameters=10, multiply_adds=int(1e9) * i, median_seconds=0.1 * i,
+                                   peak_memory_bytes=2**20, others_cores=None, threads=2, winograd=False)] * rounds
+                        for way in cost.WAYS}
                 for i, model in enumerate(models, start=1)}
 
     monkeypatch.setattr(cost, "compare", compare)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "dear.py"
     path.write_text('CONFIG = {"kind": "cost", "shared": {"shape": [1, 28, 28]}, "arms": {"resnet18": {}, "deep": '
-                    '{"model": "resnet34"}}}\nCLAIM = {"statement": "s", "source": "t", "checks": [{"metric": "train_ms", '
-                    '"arm": "deep", "over": "resnet18", "low": 2, "high": 2}]}')
+                    '{"model": "resnet34"}}}\nCLAIM = {"statement": "s", "source": "t", "checks": [{"metric": '
+                    '"train_ms", "arm": "deep", "over": "resnet18", "low": 2, "high": 2}]}')
     made = experiment.load(path)
     content = conduct.conduct(made, Request(save_results=True), quiet)
     assert asked == [(["resnet18", "resnet34"], (1, 28, 28), 32, 5, 3)] and content["verdict"] == "pass"
     assert table.cost_table(content).to_dict("records")[1] == {
         "network": "deep", "parameters": "10", "multiply-adds (G)": "2.000", "train (ms)": "6.25 (6.25-6.25)",
-        "train peak (MiB)": "1", "predict (ms)": "6.25 (6.25-6.25)", "predict peak (MiB)": "1", "others (cores)": "", "rounds": 3}
+        "train peak (MiB)": "1", "predict (ms)": "6.25 (6.25-6.25)", "predict peak (MiB)": "1", "others (cores)": "",
+        "rounds": 3}
     assert "| deep " in table.markdown([content]) and "seeds" not in table.markdown([content])
     assert sorted(file.name for file in (tmp_path / "results").iterdir()) == ["dear.csv", "dear.json", "dear.png"]
     with pytest.raises(ConfigError, match="--budget: dear measures networks"):

@@ -21,7 +21,7 @@ def test_arrays_come_back_as_they_were_written(small_folder):
 def test_the_iterators_are_d2ls(small_folder, np_mode):
     train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=32, data_dir=small_folder, verify=False)
     shapes = [(X.shape, str(X.dtype), y.shape, str(y.dtype)) for X, y in train_iter]
-    assert shapes == [((256, 1, 32, 32), "float32", (256,), "int32")] * 2 + [((128, 1, 32, 32), "float32", (128,), "int32")]
+    assert shapes == [((count, 1, 32, 32), "float32", (count,), "int32") for count in (256, 256, 128)]
     assert len(train_iter) == 3 and len(test_iter) == 1
     X, y = next(iter(test_iter))
     assert isinstance(X, np_mode.ndarray) and 0 <= float(X.min()) and float(X.max()) <= 1
@@ -39,7 +39,8 @@ GOOD = idx(numpy.zeros((5, 28, 28)))
 
 @pytest.mark.parametrize("content, words", [
     (b"", "not an idx file.*found nothing"), (b"PK\x03\x04", "not an idx file.*504b0304"),
-    (b"\x00\x00\x0d\x03" + GOOD[4:], "not an idx file"), (GOOD[:10], "truncated idx header: expected 16 bytes, found 10"),
+    (b"\x00\x00\x0d\x03" + GOOD[4:], "not an idx file"),
+    (GOOD[:10], "truncated idx header: expected 16 bytes, found 10"),
     (GOOD[:-1], r"truncated idx file: shape \(5, 28, 28\) needs 3,936 bytes, found 3,935"),
     (GOOD + b"x", "too long idx file")])
 def test_idx_bytes_that_are_wrong(content, words):
@@ -68,9 +69,11 @@ def test_parts_that_do_not_fit(small_folder, name, change, words):
 
 @pytest.mark.parametrize("prepare, words", [
     (lambda folder: "/nowhere/at/all", "/nowhere/at/all: no such folder"),
-    (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(), "t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz) is missing"),
+    (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(),
+     "t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz) is missing"),
     (lambda folder: None, "train-images-idx3-ubyte: 501,776 bytes where 47,040,016 were expected"),
-    (lambda folder: damaged(folder, "train-images-idx3-ubyte", lambda content: content + bytes(47_040_016 - len(content))),
+    (lambda folder: damaged(folder, "train-images-idx3-ubyte", lambda content: content
+                            + bytes(47_040_016 - len(content))),
      "wrong SHA-256 of the decompressed bytes: expected c59f468a"),
 ])
 def test_the_command_line_says_what_is_wrong(run_cli, small_folder, prepare, words):
@@ -84,7 +87,8 @@ def test_the_command_line_says_what_is_wrong(run_cli, small_folder, prepare, wor
 def test_a_damaged_gzip(run_cli, tmp_path):
     folder = write_idx_folder(tmp_path / "zipped", small_arrays(), gzipped=True)
     damaged(folder, "train-images-idx3-ubyte.gz", lambda content: content[:-100])
-    assert "train-images-idx3-ubyte.gz: damaged gzip file" in one_line_error(run_cli("data", "fashion-mnist", "--data", folder))
+    process = run_cli("data", "fashion-mnist", "--data", folder)
+    assert "train-images-idx3-ubyte.gz: damaged gzip file" in one_line_error(process)
 
 
 @pytest.fixture
@@ -106,4 +110,5 @@ def test_the_full_data(full_data):
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(run_cli, small_folder):
     (small_folder / "train-images-idx3-ubyte").chmod(0)
-    assert "cannot be read: Permission denied" in one_line_error(run_cli("data", "fashion-mnist", "--data", small_folder))
+    process = run_cli("data", "fashion-mnist", "--data", small_folder)
+    assert "cannot be read: Permission denied" in one_line_error(process)

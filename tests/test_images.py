@@ -60,7 +60,8 @@ def test_palettes_and_alpha_lie_over_white(tmp_path):
     assert read_image(tmp_path / "la.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
-@pytest.mark.parametrize("orientation, turn", [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]), (6, lambda a: numpy.rot90(a, -1)),
+@pytest.mark.parametrize("orientation, turn", [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]),
+                                               (6, lambda a: numpy.rot90(a, -1)),
                                                (8, numpy.rot90), (2, lambda a: a[:, ::-1])])
 def test_exif_turns_the_picture_upright(tmp_path, orientation, turn):
     exif = Image.Exif()
@@ -76,12 +77,14 @@ def test_the_first_frame_of_an_animation(tmp_path):
 
 
 def test_damaged_and_foreign_files(tmp_path):
-    Image.fromarray(numpy.random.RandomState(0).randint(0, 255, (64, 64, 3), dtype=numpy.uint8)).save(tmp_path / "whole.jpg")
+    Image.fromarray(numpy.random.RandomState(0).randint(0, 255, (64, 64, 3),
+                                                        dtype=numpy.uint8)).save(tmp_path / "whole.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     (tmp_path / "text.png").write_text("no picture")
     Image.new("RGB", (2, 2)).save(tmp_path / "other.tiff")
     (tmp_path / "empty.gif").write_bytes(b"")
-    for name, match in (("cut.jpg", "cannot be decoded"), ("text.png", "not a picture"), ("other.tiff", "not a picture"),
+    for name, match in (("cut.jpg", "cannot be decoded"), ("text.png", "not a picture"),
+                        ("other.tiff", "not a picture"),
                         ("empty.gif", "not a picture"), ("missing.png", "no such file"), (".", "directory")):
         with pytest.raises(DataError, match=match) as refusal:
             read_image(tmp_path / name)
@@ -89,10 +92,12 @@ def test_damaged_and_foreign_files(tmp_path):
 
 
 def test_the_view_is_the_middle_of_the_picture_with_its_shorter_side_at_256():
-    ramp = numpy.broadcast_to(numpy.arange(512, dtype=numpy.float64)[None, :, None] / 2, (300, 512, 3)).astype(numpy.uint8)
+    ramp = numpy.broadcast_to(numpy.arange(512, dtype=numpy.float64)[None, :, None] / 2,
+                              (300, 512, 3)).astype(numpy.uint8)
     seen = view(ramp, PREPARATIONS["torchvision"])
     assert seen.shape == (224, 224, 3)
-    # the shorter side goes from 300 to 256, the longer one from 512 to 437; 224 of those, from (437 - 224) // 2 = 106 on
+    # the shorter side goes from 300 to 256, the longer one from 512 to 437; 224 of those,
+    # from (437 - 224) // 2 = 106 on
     expected = (numpy.arange(224) + 106 + 0.5) * 512 / 437 / 2
     assert abs(seen[100, :, 0] - expected).max() < 1.5
     assert view(ramp, PREPARATIONS["keras"]).shape == (224, 224, 3)
@@ -110,7 +115,8 @@ def test_inputs_by_hand():
     seen = numpy.full((2, 2, 3), (255, 0, 51), numpy.uint8)
     assert normalize(seen, PREPARATIONS["torchvision"])[:, 0, 0] == pytest.approx(
         [(1 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225], rel=1e-6)
-    assert normalize(seen, PREPARATIONS["keras"])[:, 0, 0] == pytest.approx([51 - 103.939, -116.779, 255 - 123.68], rel=1e-6)
+    assert normalize(seen, PREPARATIONS["keras"])[:, 0, 0] == pytest.approx(
+        [51 - 103.939, -116.779, 255 - 123.68], rel=1e-6)
     grey = normalize(seen, PREPARATIONS["d2l"], in_channels=1)
     assert grey.shape == (1, 2, 2) and grey.dtype == numpy.float32
     assert grey[0, 0, 0] == pytest.approx((0.299 * 255 + 0.114 * 51) / 255, abs=2e-3)  # ITU-R BT.601

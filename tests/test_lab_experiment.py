@@ -38,7 +38,8 @@ def test_a_file_states_what_differs_and_the_rest_is_the_run_configs_own(tmp_path
     (CONFIG.replace("arms", "arm") + CLAIM, "unknown setting 'arm': did you mean arms?"),
     (CONFIG.replace("kind", "seeds") + CLAIM, "CONFIG: seeds is 'fashion-mnist': expected a whole number"),
     (CONFIG.replace('"kind": "fashion-mnist", ', "") + CLAIM, "CONFIG: kind is ''"),
-    (CONFIG.replace("fashion-mnist", "mnist") + CLAIM, "kind is 'mnist': expected one of fashion-mnist, pictures, cost"),
+    (CONFIG.replace("fashion-mnist", "mnist") + CLAIM,
+     "kind is 'mnist': expected one of fashion-mnist, pictures, cost"),
     (CONFIG.replace('"lr"', '"learning_rate"') + CLAIM, "CONFIG: arm two: unknown setting 'learning_rate'"),
     (CONFIG.replace("0.1", '"fast"') + CLAIM, "arm two: lr is 'fast': expected a number"),
     (CONFIG.replace("0.1", "-0.1") + CLAIM, "arm two: lr is -0.1: expected a learning rate above 0"),
@@ -111,7 +112,8 @@ def test_a_check_compares_means_over_seeds_and_the_worst_verdict_counts():
     assert claims.judge(checks[:4], arms)[0] == "near" and claims.judge(checks[:3], arms)[0] == "pass"
 
 
-@pytest.mark.parametrize("text, seconds", [("90s", 90), ("20m", 1200), ("1h", 3600), ("1h30m", 5400), ("0.5m", 30), ("1 H", 3600)])
+@pytest.mark.parametrize("text, seconds", [("90s", 90), ("20m", 1200), ("1h", 3600), ("1h30m", 5400), ("0.5m", 30),
+                                           ("1 H", 3600)])
 def test_a_budget_is_a_time(text, seconds):
     assert budget.parse(text) == seconds
 
@@ -214,22 +216,22 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule():
 
 def seed(last, best, **others):
     return {"status": "finished", "epochs": 2, "loss": 0.25, "train_acc": 0.95, "test_acc": last, "best_test_acc": best,
-            "examples": 1000, "train_seconds": 50.0, "wait_seconds": 1.0, "test_seconds": 13.0, "examples_per_sec": 20.4,
-            "examples_per_sec_end_to_end": 20.0, "device": "cpu(0)", "history": [], **others}
+            "examples": 1000, "train_seconds": 50.0, "wait_seconds": 1.0, "test_seconds": 13.0,
+            "examples_per_sec": 20.4, "examples_per_sec_end_to_end": 20.0, "device": "cpu(0)", "history": [], **others}
 
 
 def content(**others):
     """A results file by hand: one arm of three seeds, the mean 0.9 is inside its band."""
     arms = {"resnet18": {"0": seed(0.88, 0.91), "1": seed(0.90, 0.90), "2": seed(0.92, 0.93)}}
-    check = {"metric": "test_acc", "arm": "resnet18", "minus": None, "over": None, "low": 0.865, "high": 0.925, "near": None,
-             "value": 0.9, "verdict": "pass"}
+    check = {"metric": "test_acc", "arm": "resnet18", "minus": None, "over": None, "low": 0.865, "high": 0.925,
+             "near": None, "value": 0.9, "verdict": "pass"}
     return {"format": results.FORMAT, "name": "small", "kind": "fashion-mnist",
             "claim": {"statement": "it | works", "source": "nobody"}, "verdict": "pass", "checks": [check],
             "config": {"resnet18": {}}, "budget": None, "arms": arms,
-            "machine": {"cpu": {"model": "A CPU", "physical": 2}, "gpus": [], "threads": {"threads": 2}, "platform": "Linux",
-                        "versions": {"python": "3.11.2", "mxnet": "1.9.1", "numpy": "1.23.5"}},
-            "commits": ["abc"], "seeds": [0, 1, 2], "command": "gluon-resnet run small", "started": "2026-11-22T05:00:00+00:00",
-            "date": "2026-11-22T06:00:00+00:00", **others}
+            "machine": {"cpu": {"model": "A CPU", "physical": 2}, "gpus": [], "threads": {"threads": 2},
+                        "platform": "Linux", "versions": {"python": "3.11.2", "mxnet": "1.9.1", "numpy": "1.23.5"}},
+            "commits": ["abc"], "seeds": [0, 1, 2], "command": "gluon-resnet run small",
+            "started": "2026-11-22T05:00:00+00:00", "date": "2026-11-22T06:00:00+00:00", **others}
 
 
 def test_the_table_by_arm_by_hand():
@@ -237,12 +239,14 @@ def test_the_table_by_arm_by_hand():
     assert row == {"arm": "resnet18", "n": 3, "last": "0.880 0.900 0.920", "mean": "0.900", "min-max": "0.880-0.920",
                    "sd": "0.0200", "best": "0.930", "train acc": "0.950", "loss": "0.250", "ex/s": "20.4",
                    "end to end": "20.0", "time a run": "1 min 3 s"}
-    assert table.claim_lines(content())[2:] == ["  test_acc of resnet18: 0.9, claimed 0.865 to 0.925: pass", "verdict: pass"]
+    assert table.claim_lines(content())[2:] == ["  test_acc of resnet18: 0.9, claimed 0.865 to 0.925: pass",
+                                                "verdict: pass"]
 
 
 def test_a_seed_that_diverged_is_shown_as_such():
     none = dict(loss=None, train_acc=None, test_acc=None, best_test_acc=None, status="diverged")
-    (row,) = table.arms_table(content(arms={"resnet18": {"0": seed(0.9, 0.9), "1": seed(0, 0, **none)}})).to_dict("records")
+    (row,) = table.arms_table(content(arms={"resnet18": {"0": seed(0.9, 0.9),
+                                                         "1": seed(0, 0, **none)}})).to_dict("records")
     assert row["last"] == "0.900 diverged" and row["mean"] == "" and row["best"] == "0.900"
 
 
@@ -265,16 +269,20 @@ def test_the_markdown_table_from_results_files(tmp_path, run_cli):
     assert [cell.strip() for cell in lines[5].replace("\\|", "/").strip("|").split("|")] == [
         "small", "it / works", "test_acc of resnet18", "0.865 to 0.925", "0.9", "3", "pass"]
     assert [cell.strip() for cell in lines[6].replace("\\|", "/").strip("|").split("|")] == [
-        "worse (budget 20m: epochs 10 -> 3)", "it / works", "test_acc of resnet18", "0.865 to 0.925", "0.5", "3", "miss"]
+        "worse (budget 20m: epochs 10 -> 3)", "it / works", "test_acc of resnet18", "0.865 to 0.925", "0.5", "3",
+        "miss"]
     (origin,) = [line for line in lines if line.startswith("**small**")]
-    for word in ("A CPU, 2 cores, 2 threads", "mxnet 1.9.1", "seeds 0, 1, 2", "commit abc", "2026-11-22", "`gluon-resnet run small`"):
+    for word in ("A CPU, 2 cores, 2 threads", "mxnet 1.9.1", "seeds 0, 1, 2", "commit abc", "2026-11-22",
+                 "`gluon-resnet run small`"):
         assert word in origin
     assert run_cli("results", "--folder", folder).stdout.strip() in text
 
 
 @pytest.mark.parametrize("text, words", [
-    (json.dumps(content(format=99)), "version 99 of the results file: expected 1"), ("{", "damaged"), ("[]", "not a results file"),
-    ("{}", "not a results file"), (json.dumps({"format": 1, "name": "x"}), "damaged: no kind"), (b"\xff\xfe", "damaged"),
+    (json.dumps(content(format=99)), "version 99 of the results file: expected 1"), ("{", "damaged"),
+    ("[]", "not a results file"),
+    ("{}", "not a results file"), (json.dumps({"format": 1, "name": "x"}), "damaged: no kind"),
+    (b"\xff\xfe", "damaged"),
 ])
 def test_a_bad_results_file_is_one_line(tmp_path, text, words):
     path = tmp_path / "x.json"
@@ -299,7 +307,8 @@ def test_every_published_row_is_listed_and_those_without_data_say_so(run_cli):
     process = run_cli("reproduce")
     assert process.returncode == 0 and "d2l-resnet18-fashion-mnist" in process.stdout
     rows = {entry.name: entry for entry in published.ENTRIES}
-    assert sorted(entry.test_acc for entry in rows.values() if entry.experiment) == [0.865, 0.893, 0.894, 0.907, 0.922, 0.925]
+    accuracies = sorted(entry.test_acc for entry in rows.values() if entry.experiment)
+    assert accuracies == [0.865, 0.893, 0.894, 0.907, 0.922, 0.925]
     assert rows["he2015-cifar10-resnet110"].test_acc == 0.9357 and rows["he2015-imagenet-resnet-34"].test_acc == 0.7497
     line = one_line_error(run_cli("reproduce", "he2015-cifar10-resnet20"))
     assert "0.9125" in line and "CIFAR-10 is not to be had here" in line
@@ -314,5 +323,6 @@ def test_a_cited_figure_beside_our_seeds_by_hand():
                                               "min-max": "0.880-0.920", "sd": "0.0200", "best": "0.930"}
     assert rows.loc["examples/sec, the book's clock", "cited"] == "4886.6"
     assert rows.loc["examples/sec end to end", ["cited", "mean"]].to_list() == ["", "20.0"]
-    assert "is within the last epochs of 3 seeds, 0.880 to 0.920; the mean is -0.007" in reproduce.position(entry, content())
+    assert ("is within the last epochs of 3 seeds, 0.880 to 0.920; the mean is -0.007"
+            in reproduce.position(entry, content()))
     assert "is above" in reproduce.position(published.find("d2l-tensorflow-2021"), content())

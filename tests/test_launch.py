@@ -45,7 +45,7 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
 
     result = json.loads((out / "result.json").read_text())
     assert result["status"] == "finished" and result["examples"] == 512
-    assert f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}" == lines[16]
+    assert lines[16] == "loss {loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}".format(**result)
     assert result["peak_memory_bytes"] > 100e6
     history = pd.read_csv(out / "history.csv")
     assert list(history[history["test_acc"].notna()]["epoch"]) == [1, 2]
@@ -67,23 +67,25 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
 
 
 def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
-    process = run_cli("train", "fashion-mnist", "--model", "resnet50@keras", "--resize", 32, "--batch-size", 16, "--limit",
-                      32, "--epochs", 1, "--unverified", "--data", small_folder, "--out", tmp_path / "run")
+    process = run_cli("train", "fashion-mnist", "--model", "resnet50@keras", "--resize", 32, "--batch-size", 16,
+                      "--limit", 32, "--epochs", 1, "--unverified", "--data", small_folder, "--out", tmp_path / "run")
     assert process.returncode == 0, process.stderr
     assert "resnet50@keras on Fashion-MNIST: the first 32 of 640 training pictures at 32x32" in process.stdout
     assert "(1, 2048, 1, 1)" in process.stdout
 
 
 @pytest.mark.parametrize("settings, said", [
-    ((), "tests: batch norm's statistics are taken anew from 20 training batches before each (--set norm_batches=0: as the "
+    ((),
+     "tests: batch norm's statistics are taken anew from 20 training batches before each (--set norm_batches=0: as the "
          "textbook tests)"),
     (("--set", "norm_batches=0"), None),
     (("--set", "norm_batches=3", "--set", "ema=0.9"),
      "tests: norm_batches=3 is without effect, ema averages batch norm's statistics, too"),
-    (("--set", "freeze_norm=true"), "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics")])
+    (("--set", "freeze_norm=true"),
+     "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics")])
 def test_a_run_says_how_it_is_tested(run_cli, small_folder, tmp_path, settings, said):
-    process = run_cli("train", "fashion-mnist", *SMALL[:-3], "--limit", 64, "--unverified", "--epochs", 1, *settings, "--data",
-                      small_folder, "--out", tmp_path / "run")
+    process = run_cli("train", "fashion-mnist", *SMALL[:-3], "--limit", 64, "--unverified", "--epochs", 1, *settings,
+                      "--data", small_folder, "--out", tmp_path / "run")
     assert process.returncode == 0, process.stderr
     assert [line for line in process.stdout.splitlines() if line.startswith("tests:")] == ([said] if said else [])
 
@@ -119,7 +121,8 @@ def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
 
 def test_a_run_that_diverges_ends_in_one_line(run_cli, small_folder, tmp_path):
     out = tmp_path / "run"
-    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "1e30", "--epochs", 1, "--data", small_folder, "--out", out)
+    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "1e30", "--epochs", 1, "--data", small_folder, "--out",
+                      out)
     assert process.returncode == 2 and "Traceback" not in process.stderr
     assert re.search(r"^gluon-resnet: the loss is (nan|inf) at epoch 1.*smaller learning rate.*the run so far is in",
                      process.stderr.splitlines()[-1])
@@ -134,14 +137,15 @@ def test_a_folder_without_a_config_is_not_taken_up(run_cli, tmp_path, content):
 
 
 def test_lr_that_is_no_number_writes_nothing(run_cli, small_folder, tmp_path):
-    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "nan", "--data", small_folder, "--out", tmp_path / "run")
+    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "nan", "--data", small_folder, "--out",
+                      tmp_path / "run")
     assert "lr is nan" in one_line_error(process) and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("args, words", [
     (("--batch-size", "0"), "0 is not in the range x>=1"), (("--epochs", "0"), "not in the range"),
-    (("--lr", "0"), "not in the range"), (("--resize", "0"), "not in the range"), (("--limit", "0"), "not in the range"),
-    (("--model", "resnet17"), "unknown model 'resnet17': did you mean"),
+    (("--lr", "0"), "not in the range"), (("--resize", "0"), "not in the range"),
+    (("--limit", "0"), "not in the range"), (("--model", "resnet17"), "unknown model 'resnet17': did you mean"),
     (("--model", "resnet18@torch"), "unknown family 'torch': did you mean torchvision?"),
     (("--model", "resnet18@keras2016", "--resize", "4"), "cannot take an input of shape (1, 64, 2, 2)"),
     (("--lr", "fast"), "'fast' is not a valid float"), (("--gpu",), "No such option"),
@@ -224,8 +228,8 @@ def test_help_is_instant_and_imports_no_mxnet(run_cli):
 
 
 def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cli, np_mode):
-    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--limit", 128, "--batch-size", 64,
-              "--epochs", 1)
+    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--limit", 128,
+              "--batch-size", 64, "--epochs", 1)
     first = run_cli(*common, "--out", tmp_path / "first")
     assert first.returncode == 0, first.stderr
     again = run_cli(*common, "--lr", 1e-9, "--out", tmp_path / "again", "--weights", tmp_path / "first" / "net.params")
@@ -240,5 +244,6 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cl
     assert abs(one["7.1.conv2.weight"].asnumpy() - three["7.1.conv2.weight"].asnumpy()).max() < 1e-6
     command = json.loads((tmp_path / "head" / "config.json").read_text())["command"]
     assert "--new-head" in command and "--weights" in command
-    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first" / "net.params")
+    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first"
+                    / "net.params")
     assert "holds resnet18@d2l" in one_line_error(wrong) and not (tmp_path / "wrong").exists()

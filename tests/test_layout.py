@@ -10,8 +10,8 @@ from gluon_resnet.specs import model_names, parse_model
 
 
 #: Every row of the table, and rows with another shortcut than their family's own.
-OTHERS = [f"{name}:{shortcut}" for name in ("resnet18", "resnet50@torchvision", "resnet50@slim", "resnet18@v2", "resnet50@v2",
-                                            "cifar_resnet20") for shortcut in ("A", "B", "C", "none")]
+OTHERS = [f"{name}:{shortcut}" for name in ("resnet18", "resnet50@torchvision", "resnet50@slim", "resnet18@v2",
+                                            "resnet50@v2", "cifar_resnet20") for shortcut in ("A", "B", "C", "none")]
 
 
 @pytest.mark.parametrize("name", [*model_names(), *OTHERS, "cifar_resnet8", "plain34@torchvision"])
@@ -27,7 +27,8 @@ def test_names_and_shapes_are_the_networks_own(name):
     assert plan.fixed() == fixed
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50@torchvision", "resnet50@keras2016", "resnet50@slim", "resnet18@v2",
+@pytest.mark.parametrize("name", ["resnet18", "resnet50@torchvision", "resnet50@keras2016", "resnet50@slim",
+                                  "resnet18@v2",
                                   "resnet50@v2", "cifar_resnet20", "cifar_resnet20:B", "resnet50@slim:C"])
 def test_strides_paddings_and_eps_are_the_networks_own(name):
     net = gr.get_model(name)
@@ -52,9 +53,10 @@ def test_places_are_the_networks_children(name):
     net = gr.get_model(name)
     places = layout(net.spec).places
     kinds = {"input_norm": "InputNorm", "stem": "Conv2D", "stem_norm": "BatchNorm", "stem_relu": "Activation",
-             "max_pool": "MaxPool2D", "final_norm": "BatchNorm", "final_relu": "Activation", "average_pool": "GlobalAvgPool2D",
-             "classifier": "Conv2D" if name.endswith("slim") else "Dense", "flatten": "Flatten", "head_relu": "Activation",
-             "dropout": "Dropout"}
+             "max_pool": "MaxPool2D", "final_norm": "BatchNorm", "final_relu": "Activation",
+             "average_pool": "GlobalAvgPool2D",
+             "classifier": "Conv2D" if name.endswith("slim") else "Dense", "flatten": "Flatten",
+             "head_relu": "Activation", "dropout": "Dropout"}
     assert [kinds.get(kind, "HybridSequential") for kind in places] == [type(child).__name__ for child in net]
     assert list(places.values()) == list(net._children)
 
@@ -65,7 +67,8 @@ def test_layers_come_in_the_order_they_run():
         net, plan = gr.get_model(name), layout(parse_model(name))
         layers = blocks_by_name(net)
         gr.layer_shapes(net, (1, 3, 32, 32))
-        projections = {layer.name for stage in plan.stages for block in stage for layer in block.shortcut or () if layer}
+        projections = {layer.name for stage in plan.stages for block in stage for layer in block.shortcut or ()
+                       if layer}
         with watched(net, [layers[layer.name] for layer in plan.layers()]) as seen:
             net(mx.nd.zeros((1, 3, 32, 32)))
         ran = [id(layer) for layer, _, _ in seen]

@@ -29,7 +29,8 @@ def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
     (images, labels), _ = small_arrays(train=640)
     gr.seed_everything(0)
     net = gr.resnet18()
-    found = lr_finder.find_lr(net, gr.ArrayBatches(images, labels, 32, shuffle=True), mx.cpu(), low=1e-4, high=100, steps=40)
+    found = lr_finder.find_lr(net, gr.ArrayBatches(images, labels, 32, shuffle=True), mx.cpu(), low=1e-4, high=100,
+                              steps=40)
     assert 1e-4 < found.suggestion < 10 and found.table["loss"].min() < found.table["loss"].iloc[0]
     assert found.table["lr"].iloc[0] == pytest.approx(1e-4)
     assert numpy.diff(numpy.log(found.table["lr"])) == pytest.approx(numpy.log(1e6) / 39)
@@ -49,12 +50,13 @@ def test_events_are_read_back_by_hand(tmp_path):
         event = Event.FromString(content[12:12 + size])
         content = content[12 + size + 4:]
         found.update({value.tag: (event.step, value.simple_value) for value in event.summary.value})
-    assert found == {"loss": (13, 0.5), "train_acc": (13, 0.75), "examples_per_sec": (13, 64.0), "test_acc": (20, 0.625)}
+    assert found == {"loss": (13, 0.5), "train_acc": (13, 0.75), "examples_per_sec": (13, 64.0),
+                     "test_acc": (20, 0.625)}
 
 
 def test_from_the_command_line(tmp_path, small_folder, run_cli):
-    common = ("train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--data", small_folder, "--unverified",
-              "--batch-size", 64)
+    common = ("train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--data", small_folder,
+              "--unverified", "--batch-size", 64)
     found = run_cli(*common, "--find-lr", tmp_path / "lr.png")
     assert found.returncode == 0, found.stderr
     assert "the loss falls fastest at" in found.stdout and (tmp_path / "lr.png").stat().st_size > 5000

@@ -106,7 +106,8 @@ def test_refusals(case):
 
 def test_the_drawing_has_the_layers_and_the_maps(case, tmp_path):
     spec, params, X, engines = case
-    found = microscope.look(engines["byhand"], make_engine("byhand", spec, microscope.plant(spec, params, "5.1.conv1")), X)
+    found = microscope.look(engines["byhand"], make_engine("byhand", spec, microscope.plant(spec, params, "5.1.conv1")),
+                            X)
     figure = microscope.draw(found, ("x", "y"), "5.1.conv1", num_maps=4)
     figure.savefig(tmp_path / "m.png")
     depth, maps = figure.subfigs
@@ -136,14 +137,14 @@ def test_the_tiger_cats_and_the_samoyeds(tmp_path, engine, run_cli):
     if not real:
         pytest.skip("GLUON_RESNET_REAL_DATA is not set")
     weights = tmp_path / "resnet50.safetensors"
-    subprocess.run([sys.executable, Path(real, "weights/expand_weights.py"), Path(real, "weights/pqf_resnet50_large.npz"),
-                    weights], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, Path(real, "weights/expand_weights.py"),
+                    Path(real, "weights/pqf_resnet50_large.npz"), weights], check=True, stdout=subprocess.DEVNULL)
     expected = {"tiger_cat_256.png": [("tiger cat", 0.389), ("tabby", 0.270), ("lynx", 0.155)],
                 "tiger_cat_1600.jpg": [("tiger cat", 0.346), ("tabby", 0.340), ("Egyptian cat", 0.202)],
                 "samoyed_1546.jpg": [("Samoyed", 0.719), ("Pomeranian", 0.077), ("Eskimo dog", 0.042)],
                 "samoyed_hidden_500.jpg": [("Samoyed", 0.965), ("Great Pyrenees", 0.015), ("Arctic fox", 0.010)]}
-    done = run_cli("predict", *(Path(real, "images", name) for name in expected), "--weights", weights, "--engine", engine,
-                   "--top", 3, "--save", tmp_path / "p.png")
+    done = run_cli("predict", *(Path(real, "images", name) for name in expected), "--weights", weights, "--engine",
+                   engine, "--top", 3, "--save", tmp_path / "p.png")
     assert done.returncode == 0, done.stderr
     rows = [line.rsplit(None, 1) for line in done.stdout.splitlines()[2:14]]
     for line, (label, probability) in zip(rows, sum(expected.values(), [])):

@@ -57,7 +57,8 @@ def test_they_are_the_moving_average_over_the_batches(np_mode):
     for ours, by_hand in zip(found, (mean, var)):
         np.testing.assert_allclose(ours, by_hand, rtol=1e-5)
     assert all((one == two).all() for one, two in zip(statistics(net), found))  # they stay
-    assert (np.random.permutation(5) == np.random.RandomState(3).permutation(5)).all()  # nobody sees that some were drawn
+    # nobody sees that some were drawn
+    assert (np.random.permutation(5) == np.random.RandomState(3).permutation(5)).all()
 
 
 def test_nothing_else_changes_and_a_stop_takes_them_back(np_mode):
@@ -80,11 +81,13 @@ def test_a_training_that_asks_for_it_is_tested_with_them(np_mode):
     for count in (0, 4):
         gr.seed_everything(0)
         nets.append(small_resnet())
-        result = gr.fit(nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU, recipe=Recipe(norm_batches=count))
+        result = gr.fit(nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU,
+                        recipe=Recipe(norm_batches=count))
         losses.append([(record.loss, record.train_acc) for record in result.epochs])
     assert losses[0] == losses[1]
     usual, fresh = (values(net) for net in nets)
-    assert {name for name in usual if (usual[name] != fresh[name]).any()} == {name for name in usual if "running_" in name}
+    differing = {name for name in usual if (usual[name] != fresh[name]).any()}
+    assert differing == {name for name in usual if "running_" in name}
 
 
 def test_gathered_gradients_do_not_see_them(np_mode):
@@ -93,7 +96,8 @@ def test_gathered_gradients_do_not_see_them(np_mode):
     for count in (0, 3):
         gr.seed_everything(0)
         net = small_resnet()
-        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, recipe=Recipe(accumulate=2, norm_batches=count))
+        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU,
+               recipe=Recipe(accumulate=2, norm_batches=count))
         trained.append({name: value for name, value in values(net).items() if "running_" not in name})
     assert all((trained[0][name] == trained[1][name]).all() for name in trained[0])
 
@@ -104,13 +108,15 @@ def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mod
     for count in (0, 3):
         gr.seed_everything(0)
         nets.append(small_resnet())
-        gr.fit(nets[-1], picture_batches(96), picture_batches(32), 1, 0.2, CPU, recipe=Recipe(norm_batches=count, **settings))
+        gr.fit(nets[-1], picture_batches(96), picture_batches(32), 1, 0.2, CPU,
+               recipe=Recipe(norm_batches=count, **settings))
     usual, other = (values(net) for net in nets)
     assert all((usual[name] == other[name]).all() for name in usual)
 
 
 def test_the_commands_default_and_what_turns_it_off():
-    """The command tests with fresh statistics, the recipe behind train_ch6 as the textbook does; averages need nothing else."""
+    """The command tests with fresh statistics, the recipe behind train_ch6 as the textbook does;
+    averages need nothing else."""
     made = launch.FashionMnistConfig()
     assert (made.norm_batches, Recipe().norm_batches) == (20, 0)
     off = replace(made, norm_batches=0)
@@ -120,7 +126,8 @@ def test_the_commands_default_and_what_turns_it_off():
 
 
 def test_a_run_of_a_version_without_it_is_taken_up_without_it(tmp_path):
-    """A run folder whose config does not name norm_batches was tested as the textbook tests, and goes on and is shown so."""
+    """A run folder whose config does not name norm_batches was tested as the textbook tests,
+    and goes on and is shown so."""
     config = asdict(launch.FashionMnistConfig(lr=0.3))
     del config["norm_batches"]
     folder = runs.RunFolder(tmp_path / "run", {"config": config})

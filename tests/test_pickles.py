@@ -22,7 +22,8 @@ BASE = (numpy.arange(24, dtype=numpy.float32) / 8).reshape(2, 3, 4)
 def test_every_type_and_stride_of_a_real_file(kind):
     found = read_torch(FIXTURES / f"torch_{kind}.pth")
     expected = {"plain": BASE, "transposed": BASE.transpose(2, 1, 0), "part": BASE[1, 1:], "half": BASE.astype("f2"),
-                "bfloat16": BASE, "double": BASE.astype("f8"), "long": numpy.arange(-3, 3), "bool": numpy.array([True, False]),
+                "bfloat16": BASE, "double": BASE.astype("f8"), "long": numpy.arange(-3, 3),
+                "bool": numpy.array([True, False]),
                 "scalar": numpy.float32(2.5), "empty": numpy.zeros((0, 3), "f4"), "parameter": BASE + 1}
     assert list(found) == list(expected)
     for name, values in expected.items():
@@ -111,12 +112,13 @@ def tensor_pickle(size, stride, offset=0, count=4):
     def numbers(values):
         return b"(" + b"".join(map(number, values)) + b"t"
     storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + number(count) + b"tQ"
-    return (b"\x80\x02}" + text("w") + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset) + numbers(size)
+    return (b"\x80\x02}" + text("w") + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset)
+            + numbers(size)
             + numbers(stride) + b"\x89}tRs.")
 
 
-@pytest.mark.parametrize("size, stride, offset", [((5,), (1,), 0), ((2,), (3,), 1), ((2, 2), (2, 1), 1), ((10**9,), (0,), 0),
-                                                  ((4,), (-1,), 3)])
+@pytest.mark.parametrize("size, stride, offset", [((5,), (1,), 0), ((2,), (3,), 1), ((2, 2), (2, 1), 1),
+                                                  ((10**9,), (0,), 0), ((4,), (-1,), 3)])
 def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path, size, stride, offset):
     path = tmp_path / "bad.pth"
     stream = io.BytesIO(as_zip(tensor_pickle(size, stride, offset)))
@@ -155,7 +157,8 @@ def test_cut_off_and_flipped_bytes_give_an_error_or_another_number_but_no_crash(
 
 
 def test_what_is_no_dict_of_tensors_is_refused(tmp_path):
-    for value, expected in (([1, 2], "holds a list"), ({"a": 1}, "'a' is a int"), ({}, "no tensor"), ({1: 2}, "1 is a int")):
+    for value, expected in (([1, 2], "holds a list"), ({"a": 1}, "'a' is a int"), ({}, "no tensor"),
+                            ({1: 2}, "1 is a int")):
         (tmp_path / "bad.pth").write_bytes(as_zip(pickle.dumps(value, protocol=2)))
         with pytest.raises(WeightsError, match=expected):
             read_torch(tmp_path / "bad.pth")

@@ -41,12 +41,13 @@ def gradients(net):
             if param.grad_req != "null"}
 
 
-# Schedules --------------------------------------------------------------------------------------------------------------
+# Schedules ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("schedule, epoch, expected", [
-    ("constant", 7, 1), ("cosine", 0, 1), ("cosine", 5, 0.5), ("cosine", 2.5, (1 + math.sqrt(0.5)) / 2), ("cosine", 10, 0),
-    ("poly", 5, 0.25), ("step", 2.99, 1), ("step", 3, 0.1), ("step", 6, 0.01), ("onecycle", 3, 1), ("onecycle", 0, 0.04),
-    ("onecycle", 10, 1e-4), ("onecycle", 1.5, 0.52),
+    ("constant", 7, 1), ("cosine", 0, 1), ("cosine", 5, 0.5), ("cosine", 2.5, (1 + math.sqrt(0.5)) / 2),
+    ("cosine", 10, 0),
+    ("poly", 5, 0.25), ("step", 2.99, 1), ("step", 3, 0.1), ("step", 6, 0.01), ("onecycle", 3, 1),
+    ("onecycle", 0, 0.04), ("onecycle", 10, 1e-4), ("onecycle", 1.5, 0.52),
 ])
 def test_rates_by_hand(schedule, epoch, expected):
     assert schedules.rate(schedule, 2.0, epoch, 10, step_epochs=(3, 6)) == pytest.approx(2 * expected, abs=1e-12)
@@ -57,7 +58,7 @@ def test_warm_up_is_a_straight_line_and_the_schedule_has_the_rest():
     assert rates == pytest.approx([1e-3, 0.25, 0.5, 1, 0.5, 0], abs=1e-12)
 
 
-# Optimizers -------------------------------------------------------------------------------------------------------------
+# Optimizers -----------------------------------------------------------------------------------------------------------
 
 def by_hand(name, w, g, state, t, lr, wd):
     """The next value of w, all in float64; ``state`` is kept between calls. From the papers named in optimizers.py."""
@@ -119,7 +120,7 @@ def test_what_an_optimizer_does_not_have_is_refused():
         Recipe(optimizer="adam", momentum=0.9).check()
 
 
-# Labels and mixtures ----------------------------------------------------------------------------------------------------
+# Labels and mixtures --------------------------------------------------------------------------------------------------
 
 def test_soft_labels_by_hand():
     assert recipe.soft_labels([2, 0], 4, 0.2).tolist() == numpy.float32(
@@ -130,7 +131,8 @@ def test_soft_labels_by_hand():
 def test_mixtures_by_hand(seed):
     X = numpy.random.RandomState(seed).rand(4, 2, 9, 7).astype("float32")
     labels = recipe.soft_labels([0, 1, 2, 1], 3)
-    partners, share, box = drawn = recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(seed))
+    partners, share, box = drawn = recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7,
+                                                   numpy.random.RandomState(seed))
     mixed, mixed_labels = recipe.mix(X, drawn), recipe.mix(labels, drawn)
     assert sorted(partners) == [0, 1, 2, 3] and 0 <= share <= 1
     assert mixed_labels.sum(axis=1) == pytest.approx(1)
@@ -160,7 +162,7 @@ def test_the_loss_of_smoothed_labels_by_hand(both_modes):
     assert training.step(X, y, 1, 0)[0].asnumpy().item() == pytest.approx(expected, rel=1e-5)
 
 
-# Averages, gathered gradients, clipping ---------------------------------------------------------------------------------
+# Averages, gathered gradients, clipping -------------------------------------------------------------------------------
 
 def test_averages_by_hand_and_back(both_modes):
     net = small_net()
@@ -211,7 +213,7 @@ def test_a_clipped_update_has_the_length_asked_for(both_modes):
     assert moved == pytest.approx(2.0 * 1e-3, rel=1e-3)
 
 
-# Freezing and the head --------------------------------------------------------------------------------------------------
+# Freezing and the head ------------------------------------------------------------------------------------------------
 
 def small_resnet():
     """Eight layers: what holds of stopping and going on holds at every depth."""
@@ -266,8 +268,10 @@ def test_the_heads_own_rate(np_mode):
 
 
 def test_refusals():
-    for settings, match in (({"ema": 1.0}, "ema is 1.0"), ({"label_smoothing": -0.1}, "label_smoothing"), ({"accumulate": 0}, "accum"),
-                            ({"schedule": "cosin"}, "schedule is 'cosin'"), ({"momentum": 2}, "momentum is 2"), ({"lr": 0}, "lr is 0")):
+    for settings, match in (({"ema": 1.0}, "ema is 1.0"), ({"label_smoothing": -0.1}, "label_smoothing"),
+                            ({"accumulate": 0}, "accum"),
+                            ({"schedule": "cosin"}, "schedule is 'cosin'"), ({"momentum": 2}, "momentum is 2"),
+                            ({"lr": 0}, "lr is 0")):
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
     with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
@@ -276,7 +280,7 @@ def test_refusals():
         Training(gr.resnet18(), Recipe(freeze_stages=9), 1, CPU)
 
 
-# The end, and going on --------------------------------------------------------------------------------------------------
+# The end, and going on ------------------------------------------------------------------------------------------------
 
 def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
     result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
@@ -332,7 +336,8 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
 def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
-    """Testing between the epochs has oneDNN keep weights in another layout for a while: no update may see the difference."""
+    """Testing between the epochs has oneDNN keep weights in another layout for a while:
+    no update may see the difference."""
     made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in ("sgd", "nag") else 0)
     first, *others = (values(run(None, made)[0]) for _ in range(4))
     assert all((first[name] == other[name]).all() for other in others for name in first)
@@ -349,8 +354,8 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
         if len(seen) == 11:
             raise MemoryError
     with pytest.raises(MemoryError):
-        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, listeners=[die], recipe=Recipe(momentum=0.9),
-               keeper=Keeper(tmp_path, seconds=0))
+        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, listeners=[die],
+               recipe=Recipe(momentum=0.9), keeper=Keeper(tmp_path, seconds=0))
     again, _ = run(tmp_path, Recipe(momentum=0.9), resume=True)
     one, two = (net._collect_params_with_prefix() for net in (whole, again))
     assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)

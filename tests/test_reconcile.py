@@ -39,7 +39,8 @@ PAIRS = [("resnet50@torchvision", "resnet50@keras"), ("resnet50@keras", "resnet5
          ("resnet50@slim_fc", "cifar_resnet20")]
 #: One network of every family, block and shortcut.
 SAMPLE = [*(f"resnet{depth}@{family}" for family in FAMILIES for depth in (18, 50)), "resnet50@slim",
-          "resnet50@slim_fc", "cifar_resnet20", "cifar_resnet32:B", "cifar_resnet20:C", "cifar_plain20", "resnet50@v2:A", "plain18@d2l"]
+          "resnet50@slim_fc", "cifar_resnet20", "cifar_resnet32:B", "cifar_resnet20:C", "cifar_plain20",
+          "resnet50@v2:A", "plain18@d2l"]
 
 
 def specs(a, b):

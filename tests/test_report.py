@@ -1,4 +1,5 @@
-"""A run as one HTML page: its numbers are those of the run folder's files, it needs no other file, and all is escaped."""
+"""A run as one HTML page: its numbers are those of the run folder's files, it needs no other file,
+and all is escaped."""
 import csv
 import fnmatch
 import json
@@ -29,7 +30,8 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """A page read: ``elements`` are (tag, attributes), ``tables`` {caption: rows of cell texts}, ``text`` all of its text."""
+    """A page read: ``elements`` are (tag, attributes), ``tables`` {caption: rows of cell texts},
+    ``text`` all of its text."""
 
     def __init__(self, text):
         super().__init__()
@@ -82,8 +84,10 @@ def trained(tmp_path_factory):
     """A finished run of two epochs on small pictures of ten classes, evaluated into its own folder."""
     folder = tmp_path_factory.mktemp("report")
     data = write_idx_folder(folder / "data", small_arrays(320, 100))
-    config = make(FashionMnistConfig, {**SMALL, "data": str(data), "verify": False, "epochs": 2, "batch_size": 32, "momentum": 0.9})
-    _, made = train_fashion_mnist(config, folder / "run", say=lambda line: None, make_listener=lambda epochs: lambda record: None)
+    config = make(FashionMnistConfig, {**SMALL, "data": str(data), "verify": False, "epochs": 2, "batch_size": 32,
+                                       "momentum": 0.9})
+    _, made = train_fashion_mnist(config, folder / "run", say=lambda line: None,
+                                  make_listener=lambda epochs: lambda record: None)
     mx.npx.reset_np()
     return made.path
 
@@ -113,9 +117,11 @@ def judged(path, class_names, run_path):
     random = numpy.random.RandomState(0)
     y = numpy.arange(3 * len(class_names)) % len(class_names)
     examples = evaluation.Examples(f"data of {class_names[0]}", [f"{class_names[k]}/{i}.png" for i, k in enumerate(y)],
-                                   ["validation"] * len(y), y, None, lambda i: random.randint(0, 255, (32, 32, 3)).astype("uint8"))
+                                   ["validation"] * len(y), y, None,
+                                   lambda i: random.randint(0, 255, (32, 32, 3)).astype("uint8"))
     found = evaluation.judge(examples, random.randn(len(y), len(class_names)).astype("float32"), class_names)
-    network = types.SimpleNamespace(path=run_path, spec=parse_model(SMALL["model"], len(class_names)), class_names=class_names)
+    network = types.SimpleNamespace(path=run_path, spec=parse_model(SMALL["model"], len(class_names)),
+                                    class_names=class_names)
     evaluation_files.save(network, examples, found, path, "validation")
 
 
@@ -137,7 +143,8 @@ def test_results_are_those_of_the_run_folder(evaluated):
     assert f"{result['examples_per_sec']:,.1f}" in found.text
     assert f"{result['examples_per_sec_end_to_end']:,.1f}" in found.text
     whole = dict(found.tables["What result.json holds"][1:])
-    assert set(whole) == set(result) and float(whole["train_seconds"]) == pytest.approx(result["train_seconds"], rel=1e-5)
+    assert set(whole) == set(result)
+    assert float(whole["train_seconds"]) == pytest.approx(result["train_seconds"], rel=1e-5)
     assert "finished" in found.text and "It goes on" not in found.text
 
 
@@ -148,7 +155,8 @@ def test_epochs_are_those_of_the_history(evaluated):
     for one, line in zip(rows, ends):
         names = ("loss", "train_acc", "test_acc", "seconds", "wait_seconds", "test_seconds", "examples_per_sec")
         for text, name in zip(one[1:], names):
-            assert float(text.replace(",", "")) == pytest.approx(float(line[name]), abs=0.051 if "sec" in name else 5.1e-5), name
+            assert float(text.replace(",", "")) == pytest.approx(float(line[name]), abs=0.051 if "sec" in name
+                                                                 else 5.1e-5), name
 
 
 def test_settings_command_and_machine_are_those_written(evaluated):
@@ -201,7 +209,8 @@ def test_the_curves_are_the_history_drawn_to_scale(tmp_path):
     path = make_run(tmp_path / "run", **SMALL)
     text = report.write(path).read_text()
     assert len(re.findall('<svg role="img" aria-label="Training loss from 0.900 to 0.500', text)) == 1
-    accuracies = text[text.index('aria-label="Accuracies: train accuracy from 0.800 to 0.800, test accuracy from 0.600 to 0.750'):]
+    accuracies = text[text.index('aria-label="Accuracies: train accuracy from 0.800 to 0.800, test accuracy from 0.600 '
+                                 'to 0.750'):]
     line = re.search(r'd="M ([\d.]+) ([\d.]+) \s*L ([\d.]+) ([\d.]+) \s*"[^>]*stroke-dasharray', accuracies)
     left, low, right, high = map(float, line.groups())
     ticks = {label: float(y) for y, label in re.findall(r'y="([\d.]+)"[^>]*>(0\.\d+)</text>', accuracies)}
@@ -224,7 +233,8 @@ def test_a_page_needs_no_other_file_and_no_script(evaluated):
 
 
 def check_structure(found):
-    """What a screen reader and a keyboard need: language, one title, headings in order, names, captions, scopes, sizes."""
+    """What a screen reader and a keyboard need: language, one title, headings in order, names, captions,
+    scopes, sizes."""
     assert found.all("html") == [{"lang": "en"}] and len(found.all("h1")) == len(found.all("main")) == 1
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:]))
@@ -252,7 +262,8 @@ def test_structure(evaluated, tmp_path):
 
 def test_contrast_of_the_colours_is_at_least_4_5():
     text = (ROOT / "gluon_resnet" / "templates" / "report.css").read_text()
-    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)]
+    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+               for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)]
     assert len(schemes) == 2 and set(schemes[0]) == set(schemes[1])
 
     def luminance(colour):  # WCAG 2.1, relative luminance
@@ -265,13 +276,14 @@ def test_contrast_of_the_colours_is_at_least_4_5():
         return (high + 0.05) / (low + 0.05)
 
     for colours in schemes:
-        for front, ground in [(front, ground) for front in ("text", "quiet", "accent") for ground in ("page", "surface")]:
+        for front, ground in [(front, ground) for front in ("text", "quiet", "accent")
+                              for ground in ("page", "surface")]:
             assert contrast(colours[front], colours[ground]) >= 4.5, (front, ground)
         for name in ("good", "bad", "open"):
             assert contrast(colours[name], colours[f"{name}-ground"]) >= 4.5, name
-        cell = "#" + "".join(f"{round(0.6 * int(colours['heat'][i:i + 2], 16) + 0.4 * int(colours['surface'][i:i + 2], 16)):02x}"
-                             for i in (1, 3, 5))  # the confusion matrix's strongest
-        assert contrast(colours["text"], cell) >= 4.5
+        heat, surface = ([int(colours[name][i:i + 2], 16) for i in (1, 3, 5)] for name in ("heat", "surface"))
+        strongest = "#" + "".join(f"{round(0.6 * a + 0.4 * b):02x}" for a, b in zip(heat, surface))
+        assert contrast(colours["text"], strongest) >= 4.5  # the confusion matrix's
         for name in ("series-1", "series-2"):
             assert contrast(colours[name], colours["surface"]) >= 3, name
 
@@ -309,7 +321,8 @@ def test_how_a_run_ended_is_said(tmp_path):
     (path / "checkpoint.npz").write_bytes(b"")
     assert f"gluon-resnet train fashion-mnist --resume '{path}'" in page(path).text
     for result, expected in (({"status": "stopped"}, "stopped by Ctrl-C"), ({"ended_early": True}, "patience"),
-                             ({"status": "diverged", "loss": float("nan"), "problem": "loss is nan at batch 3"}, "nan at batch 3")):
+                             ({"status": "diverged", "loss": float("nan"), "problem": "loss is nan at batch 3"},
+                              "nan at batch 3")):
         runs.write_json(path / "result.json", {**RESULT, **result})
         assert expected in page(path).text, result
     runs.write_json(path / "result.json", RESULT)
@@ -332,7 +345,8 @@ def test_a_run_that_has_just_begun(tmp_path):
 
 @pytest.mark.parametrize("loss", ["", "inf"])
 def test_a_run_that_diverged_at_once(tmp_path, loss):
-    path = make_run(tmp_path / "run", result={**RESULT, "status": "diverged", "loss": None, "problem": "loss is nan"}, **SMALL)
+    path = make_run(tmp_path / "run", result={**RESULT, "status": "diverged", "loss": None, "problem": "loss is nan"},
+                    **SMALL)
     lines = (path / "history.csv").read_text().splitlines()
     column = lines[0].split(",").index("loss")
     rows = [[loss if i == column else value for i, value in enumerate(line.split(","))] for line in lines[1:]]
@@ -392,7 +406,8 @@ def damage_stages(path):
     (lambda path: (path / "history.csv").write_text("\n".join(re.sub(r"^1,\d+,", "1,,", line) for line in
                                                               (path / "history.csv").read_text().splitlines())),
      "history.csv: damaged: line 2 has no batch"),
-    (lambda path: change(path / "result.json", loss="small"), "result.json: damaged: loss is 'small': expected a number"),
+    (lambda path: change(path / "result.json", loss="small"),
+     "result.json: damaged: loss is 'small': expected a number"),
     (lambda path: (path / "result.json").write_text("{"), "result.json: damaged"),
     (lambda path: (path / "env.json").unlink(), "env.json: no such file"),
     (damage_network, "config.json: no network that this version knows"),
@@ -401,7 +416,8 @@ def damage_stages(path):
     (lambda path: change(path / "evaluation" / "metrics.json", confusion=[[1]]), "not an evaluation that can be read"),
     (lambda path: change(path / "evaluation" / "metrics.json", loss="x"), "not an evaluation that can be read"),
     (lambda path: (path / "evaluation" / "predictions.csv").unlink(), "predictions.csv: cannot be read (No such file"),
-    (lambda path: (path / "evaluation" / "predictions.csv").write_text("name\n1\n"), "not an evaluation that can be read"),
+    (lambda path: (path / "evaluation" / "predictions.csv").write_text("name\n1\n"),
+     "not an evaluation that can be read"),
     (lambda path: (path / "evaluation" / "top_losses.png").write_bytes(b"\x89PNG\r\n"), "top_losses.png"),
     (lambda path: (path / "evaluation" / "top_losses.png").write_bytes(
         (path / "evaluation" / "top_losses.png").read_bytes()[:3000]), "top_losses.png"),
@@ -416,7 +432,8 @@ def test_what_is_damaged_is_told_in_a_line_and_nothing_is_written(copy, damage, 
 
 
 def test_files_that_cannot_be_written_are_told(copy, tmp_path):
-    for out, expected in ((tmp_path / "page.txt", "written as .html"), (tmp_path / "none" / "page.html", "there is no folder"),
+    for out, expected in ((tmp_path / "page.txt", "written as .html"),
+                          (tmp_path / "none" / "page.html", "there is no folder"),
                           (tmp_path / "folder.html", "a folder")):
         (tmp_path / "folder.html").mkdir(exist_ok=True)
         with pytest.raises(RunError, match=expected):
@@ -439,7 +456,7 @@ def test_from_the_command_line(copy, tmp_path, run_cli):
 def test_evaluating_at_once_gives_what_evaluate_gives(evaluated, trained, tmp_path, run_cli):
     done = run_cli("evaluate", trained, "--save", tmp_path / "evaluation")
     assert done.returncode == 0, done.stderr
-    one, other = (json.loads((path / "metrics.json").read_text()) for path in (tmp_path / "evaluation", evaluated / "evaluation"))
+    one, other = (json.loads((path / "evaluation" / "metrics.json").read_text()) for path in (tmp_path, evaluated))
     assert one.pop("run") != other.pop("run") and one == other
 
 

@@ -144,7 +144,8 @@ def test_arrays_of_another_rank_and_shapes_beyond_memory():
 @pytest.mark.parametrize("args, words", [
     (("shapes", "resnet20"), "unknown model 'resnet20': did you mean cifar_resnet20?"),
     (("shapes", "resnet50@kerras"), "did you mean keras?"),
-    (("shapes", "cifar_resnet21"), "did you mean cifar_resnet20?"), (("summary", "plain18:A"), "a plain network has no shortcuts"),
+    (("shapes", "cifar_resnet21"), "did you mean cifar_resnet20?"),
+    (("summary", "plain18:A"), "a plain network has no shortcuts"),
     (("shapes", "resnet18", "--input", "1,3"), "four positive whole numbers"),
     (("shapes", "resnet18@keras2016", "--input", "1,3,1,1"), "cannot take an input"),
     (("summary", "resnet18", "--depth", "0"), "0 is not in the range"),

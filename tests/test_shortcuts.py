@@ -1,4 +1,5 @@
-"""Options A, B, C and none: zero padding against NumPy and numerical gradients, parameter counts against sums by hand."""
+"""Options A, B, C and none: zero padding against NumPy and numerical gradients,
+parameter counts against sums by hand."""
 import mxnet as mx
 import numpy
 import pytest
@@ -134,11 +135,13 @@ def test_what_each_option_costs_by_hand(depth):
     only_b = sum(a * b + 2 * b for a, b in changed)
     everywhere = sum((w * w + 2 * w) * (size - (block == "bottleneck" or w > 64)) for w, size in zip(widths, sizes))
     found = {option: _parameters(get_spec(depth, "torchvision", shortcut=option)) for option in ("A", "B", "C", "none")}
-    published = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}[depth]  # references.md
+    # references.md
+    published = {18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808}[depth]
     assert found == {"A": published - only_b, "B": published, "C": published + everywhere, "none": published - only_b}
 
 
-@pytest.mark.parametrize("name", ["resnet18:A", "resnet18@torchvision:C", "plain18", "cifar_resnet20", "cifar_resnet20:B",
+@pytest.mark.parametrize("name", ["resnet18:A", "resnet18@torchvision:C", "plain18", "cifar_resnet20",
+                                  "cifar_resnet20:B",
                                   "resnet50@slim", "resnet18@v2", "resnet18@v2:A", "resnet18@v2:none"])
 def test_imperative_and_hybridized_agree_in_training(both_modes, name):
     """Also a guard: mxnet's Concat would end the process in the backward pass of cifar_resnet20's first padding."""
@@ -153,7 +156,8 @@ def test_imperative_and_hybridized_agree_in_training(both_modes, name):
 
 
 def test_where_the_picture_is_halved():
-    assert [[stride for _, _, stride in stage] for stage in block_plan(parse_model("resnet18"))] == [[1, 1]] + [[2, 1]] * 3
+    assert [[stride for _, _, stride in stage]
+            for stage in block_plan(parse_model("resnet18"))] == [[1, 1]] + [[2, 1]] * 3
     assert [[stride for _, _, stride in stage] for stage in block_plan(parse_model("resnet50@slim"))] == [
         [1, 1, 2], [1, 1, 1, 2], [1] * 5 + [2], [1, 1, 1]]
     assert [stage[0] for stage in block_plan(parse_model("cifar_resnet20"))] == [(16, 16, 1), (16, 32, 2), (32, 64, 2)]

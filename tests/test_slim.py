@@ -1,4 +1,5 @@
-"""Article 003's network: its dictionary, its shapes, and its own functions written again in NumPy, channels last as there."""
+"""Article 003's network: its dictionary, its shapes, and its own functions written again in NumPy,
+channels last as there."""
 import mxnet as mx
 import numpy
 import pytest
@@ -40,7 +41,8 @@ def test_the_walk_at_224():
 
 
 def _conv(X, W, bias=None, stride=1):
-    """slim's convolution, conv2d_same where it strides: X (N, H, W, C), W (K, K, C, O), the same zeros on both sides."""
+    """slim's convolution, conv2d_same where it strides: X (N, H, W, C), W (K, K, C, O),
+    the same zeros on both sides."""
     K = W.shape[0]
     X = numpy.pad(X, ((0, 0), (K // 2, K // 2), (K // 2, K // 2), (0, 0)))
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])
@@ -51,7 +53,8 @@ def _conv(X, W, bias=None, stride=1):
 def _max_pool(X, K, stride):
     """slim.max_pool2d: VALID."""
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])
-    return numpy.max([X[:, i:i + H * stride:stride, j:j + V * stride:stride] for i in range(K) for j in range(K)], axis=0)
+    return numpy.max([X[:, i:i + H * stride:stride, j:j + V * stride:stride] for i in range(K) for j in range(K)],
+                     axis=0)
 
 
 def _norm(X, gamma, beta, mean, var):
@@ -148,7 +151,8 @@ def test_the_penalty_adds_its_scale_times_the_weight_to_the_gradient(both_modes)
         gradients.append([param.grad().asnumpy() for param in (weight, other)])
     assert relative_error(gradients[1][0] - gradients[0][0], 0.3 * weight.data().asnumpy()) < 1e-4
     assert (gradients[1][1] == gradients[0][1]).all()
-    assert float(gr.head_penalty(net, 0.3).asnumpy()) == pytest.approx(0.15 * (weight.data().asnumpy() ** 2).sum(), rel=1e-5)
+    expected = 0.15 * (weight.data().asnumpy() ** 2).sum()
+    assert float(gr.head_penalty(net, 0.3).asnumpy()) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ModelError, match="not a network of this suite"):
         gr.head_penalty(mx.gluon.nn.Dense(3), 1)
 
@@ -158,7 +162,8 @@ def test_the_heads_weights_start_as_the_article_says(both_modes):
     net.initialize(mx.init.Xavier())
     net(random_array(1, 3, 32, 32))
     weight = net[9].weight.data().asnumpy()
-    assert abs(weight).max() <= 0.2 and weight.std() == pytest.approx(0.088, abs=0.002)  # of a normal cut off at two sigma
+    # of a normal cut off at two sigma
+    assert abs(weight).max() <= 0.2 and weight.std() == pytest.approx(0.088, abs=0.002)
     assert (net[9].bias.data().asnumpy() == numpy.float32(0.1)).all()
 
 
@@ -167,9 +172,12 @@ def test_the_heads_weights_start_as_the_article_says(both_modes):
     ([], "demo is []: expected a list of stages"), ("layer_50", "demo is 'layer_50': expected a list"),
     ([256, 512], "demo[0] is 256: expected a dictionary of depth and num_class"),
     ([{"depth": 256}], "demo[0] is {'depth': 256}"),
-    ({"layer_50": [{"depth": 256, "num_class": 3}, {"depth": "512", "num_class": 4}]}, "demo['layer_50'][1]: depth is '512'"),
-    ([{"depth": 256, "num_class": 3}, {"depth": 510, "num_class": 3}], "demo[1]: depth is 510: expected a positive multiple"),
-    ([{"depth": 256, "num_class": 0}], "demo[0]: num_class is 0"), ([{"depth": 256, "num_class": True}], "num_class is True"),
+    ({"layer_50": [{"depth": 256, "num_class": 3}, {"depth": "512", "num_class": 4}]},
+     "demo['layer_50'][1]: depth is '512'"),
+    ([{"depth": 256, "num_class": 3}, {"depth": 510, "num_class": 3}],
+     "demo[1]: depth is 510: expected a positive multiple"),
+    ([{"depth": 256, "num_class": 0}], "demo[0]: num_class is 0"),
+    ([{"depth": 256, "num_class": True}], "num_class is True"),
     ([{"depth": 32, "num_class": 1}], "the first depth is 32: expected at least 64"),
     ([{"depth": 256, "num_class": 1}, {"depth": 128, "num_class": 1}], "demo[1]: depth 128 is less than 256")])
 def test_a_wrong_dictionary_is_one_line_that_names_the_entry(demo, words):

@@ -46,7 +46,8 @@ def test_another_size_of_picture():
 
 def test_the_text_shows_both():
     lines = as_text(table1()).splitlines()
-    assert sum("11.282" in line for line in lines) == 1 and any("the paper's" in line and "11.3" in line for line in lines)
+    assert sum("11.282" in line for line in lines) == 1 and any("the paper's" in line and "11.3" in line
+                                                                for line in lines)
     assert any("[ 1x1, 1024 ] x 23" in line for line in lines) and max(map(len, lines)) < 140
 
 
@@ -62,7 +63,8 @@ def test_cifars_parameters_are_table_6s():
 
 def test_the_commands_formats(run_cli):
     rows = list(csv.reader(run_cli("table1", "--format", "csv").stdout.splitlines()))
-    assert rows[0] == ["layer", "output_size", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"] and len(rows) == 11
+    assert rows[0] == ["layer", "output_size", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+    assert len(rows) == 11
     assert rows[7][2:] == ["1814073344", "3663761408", "3857973248", "7570194432", "11282415616"]
     assert rows[-1][2:] == ["1.8", "3.6", "3.8", "7.6", "11.3"]
     content = json.loads(run_cli("table1", "--cifar", "--format", "json").stdout)

@@ -157,8 +157,10 @@ def test_computing_is_not_counted_as_waiting(np_mode):
 
 def test_result_by_hand():
     record = dict(batch=4, num_batches=4, loss=0.5, train_acc=0.8)
-    result = gr.Result("cpu(0)", [gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2, **record),
-                                  gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2, **record)])
+    result = gr.Result("cpu(0)", [gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2,
+                                            **record),
+                                  gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2,
+                                            **record)])
     assert result.lines() == ["loss 0.500, train acc 0.800, test acc 0.700", "12.5 examples/sec on cpu(0)",
                               "10.0 examples/sec end to end, 20.0% of the time waiting for data"]
     summary = result.summary()
@@ -176,7 +178,8 @@ def test_d2ls_own_network_and_loader(np_mode):
     net = nn.Sequential()
     net.add(nn.Conv2D(8, kernel_size=3), d2l.Residual(8), d2l.Residual(16, use_1x1conv=True, strides=2),
             nn.GlobalAvgPool2D(), nn.Dense(10))
-    dataset = gluon.data.ArrayDataset(TRAIN_IMAGES[:128, None].astype("float32") / 255, TRAIN_LABELS[:128].astype("int32"))
+    dataset = gluon.data.ArrayDataset(TRAIN_IMAGES[:128, None].astype("float32") / 255,
+                                      TRAIN_LABELS[:128].astype("int32"))
     loader = gluon.data.DataLoader(dataset, 32, shuffle=True)
     result = gr.fit(net, loader, loader, 1, 0.05, mx.cpu())
     assert result.last.examples == 128
@@ -192,7 +195,8 @@ def test_gluoncvs_own_networks(both_modes):
 def test_gluoncvs_cifar_networks_take_classic_arrays_alone():
     import gluoncv
 
-    result = gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05, mx.cpu())
+    result = gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05,
+                    mx.cpu())
     assert result.last.examples == 128
 
 
@@ -205,7 +209,8 @@ def test_a_network_that_refuses_numpy_arrays_says_what_to_do(np_mode):
 
 def test_stop_keeps_what_there_is(np_mode):
     records = []
-    result = gr.fit(small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append], stop=lambda: len(records) >= 4)
+    result = gr.fit(small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append],
+                    stop=lambda: len(records) >= 4)
     assert result.stopped and result.last.epoch == 1 and 4 < result.last.batch <= 6 and result.last.test_acc is None
     assert "not measured" in result.lines()[0]
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
@@ -225,7 +230,8 @@ def test_the_first_ctrl_c_asks_and_the_second_interrupts():
 
 
 def test_training_that_diverges_says_so(np_mode):
-    with pytest.raises(DivergedError, match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"):
+    with pytest.raises(DivergedError,
+                       match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"):
         gr.fit(gr.resnet18(), *batches(), 1, 1e30, mx.cpu())
 
 
@@ -281,7 +287,8 @@ def test_a_notebook_is_told_from_a_terminal(monkeypatch):
 
     assert not display.in_notebook()
     for shell in (ZMQInteractiveShell(), Colab()):
-        monkeypatch.setitem(display.sys.modules, "IPython", type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
+        monkeypatch.setitem(display.sys.modules, "IPython",
+                            type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
         assert display.in_notebook() and isinstance(display.default_listener(1), display.LivePlot)
 
 

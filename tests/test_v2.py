@@ -70,7 +70,8 @@ def test_gradients_equal_the_zoos(block, depth):
         x = X.copy()
         x.attach_grad()
         Y = there_and_back(blk, x)
-        results.append((Y.asnumpy(), x.grad.asnumpy(), blk.conv1.weight.grad().asnumpy(), blk.bn1.gamma.grad().asnumpy()))
+        results.append((Y.asnumpy(), x.grad.asnumpy(), blk.conv1.weight.grad().asnumpy(),
+                        blk.bn1.gamma.grad().asnumpy()))
     for expected, found in zip(*results):
         assert relative_error(found, expected) < 1e-4
 

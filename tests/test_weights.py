@@ -1,4 +1,5 @@
-"""Weight files against the libraries that wrote them, or names and arrays written down by hand; refusals change nothing."""
+"""Weight files against the libraries that wrote them, or names and arrays written down by hand;
+refusals change nothing."""
 import json
 import struct
 
@@ -37,7 +38,8 @@ def torchvision_resnet18(num_classes=10, seed=0):
                 found.bn(f"{name}.downsample.1", width)
             channels = width
     found["fc.weight"], found["fc.bias"] = found.random.randn(num_classes, 512) * 0.05, found.random.randn(num_classes)
-    return {key: numpy.asarray(values, dtype="int64" if "batches" in key else "float32") for key, values in found.items()}
+    return {key: numpy.asarray(values, dtype="int64" if "batches" in key else "float32")
+            for key, values in found.items()}
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_article_000s_names_letter_by_letter():
     assert table["9.weight"] == ("fc1000/kernel", (1, 0))
 
 
-# Refusals ---------------------------------------------------------------------------------------------------------------
+# Refusals -------------------------------------------------------------------------------------------------------------
 
 def refused(tmp_path, change, model="resnet18@torchvision", match="", **options):
     """Load a changed torchvision file: WeightsError in one line that names it, and a network as it was before."""
@@ -199,13 +201,16 @@ def test_another_shape(tmp_path):
 
 
 def test_another_family_depth_or_input(tmp_path):
-    refused(tmp_path, lambda tensors: None, "resnet18@keras", r"holds resnet18@torchvision .* take the model resnet18@torchvision")
-    refused(tmp_path, lambda tensors: None, "resnet34@torchvision", "holds resnet18@torchvision .* the network is resnet34")
+    refused(tmp_path, lambda tensors: None, "resnet18@keras",
+            r"holds resnet18@torchvision .* take the model resnet18@torchvision")
+    refused(tmp_path, lambda tensors: None, "resnet34@torchvision",
+            "holds resnet18@torchvision .* the network is resnet34")
     refused(tmp_path, lambda tensors: None, channels=1, match="takes 3 channels: expected 1")
 
 
 def test_numbers_that_are_not_finite(tmp_path):
-    refused(tmp_path, lambda tensors: tensors["bn1.bias"].__setitem__(3, numpy.nan), match="bn1.bias holds numbers that are not")
+    refused(tmp_path, lambda tensors: tensors["bn1.bias"].__setitem__(3, numpy.nan),
+            match="bn1.bias holds numbers that are not")
 
 
 def test_a_head_of_another_size_is_replaced_only_when_asked(resnet18_file):
@@ -236,7 +241,8 @@ def test_what_is_no_weight_file(tmp_path):
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff\xe0 a picture")
     (tmp_path / "empty.pth").write_bytes(b"")
     save_file({"a": numpy.zeros(2, "f4")}, tmp_path / "other.safetensors")
-    for name, match in (("cat.jpg", "not a weight file"), ("empty.pth", "empty"), ("other.safetensors", "no ResNet of this suite"),
+    for name, match in (("cat.jpg", "not a weight file"), ("empty.pth", "empty"),
+                        ("other.safetensors", "no ResNet of this suite"),
                         ("missing.h5", "No such file"), (".", "Is a directory")):
         with pytest.raises(WeightsError, match=match):
             gr.identify_weights(tmp_path / name)
@@ -257,4 +263,5 @@ def test_the_command_line_says_it_in_one_line(tmp_path, run_cli, resnet18_file):
     assert "take the model resnet18@torchvision" in one_line_error(
         run_cli("predict", picture, "--model", "resnet18@keras", "--weights", resnet18_file))
     (tmp_path / "cut.safetensors").write_bytes(resnet18_file.read_bytes()[:5000])
-    assert "damaged or cut off" in one_line_error(run_cli("predict", picture, "--weights", tmp_path / "cut.safetensors"))
+    assert "damaged or cut off" in one_line_error(run_cli("predict", picture, "--weights",
+                                                          tmp_path / "cut.safetensors"))

@@ -49,7 +49,8 @@ class KerasResNet50:
         return Y + self.weights[f"{name}/bias"]
 
     def norm(self, X, name):
-        gamma, beta, mean, var = (self.weights[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance"))
+        gamma, beta, mean, var = (self.weights[f"{name}/{part}"]
+                                  for part in ("gamma", "beta", "moving_mean", "moving_variance"))
         return (X - mean) / numpy.sqrt(var + 1.001e-5) * gamma + beta
 
     def block(self, X, name, stride, projects):
@@ -74,7 +75,8 @@ def keras_weights(classes=5):
     def conv(name, size, into, out):
         found[f"{name}_conv/kernel"] = random.randn(size, size, into, out) * numpy.sqrt(1 / (size * size * into))
         found[f"{name}_conv/bias"] = random.randn(out) * 0.1
-        for part, low, high in (("gamma", 0.7, 1.3), ("beta", -0.1, 0.1), ("moving_mean", -0.1, 0.1), ("moving_variance", 0.7, 1.3)):
+        for part, low, high in (("gamma", 0.7, 1.3), ("beta", -0.1, 0.1), ("moving_mean", -0.1, 0.1),
+                                ("moving_variance", 0.7, 1.3)):
             found[f"{name}_bn/{part}"] = random.uniform(low, high, out)
     conv("conv1", 7, 3, 64)
     into = 64
@@ -108,7 +110,8 @@ def test_kerass_file_gives_the_logits_of_its_definition(tmp_path):
     weights = keras_weights()
     write_h5(tmp_path / "keras.h5", weights)
     X = numpy.random.RandomState(1).randn(2, 3, 64, 64).astype("float32")
-    expected = KerasResNet50({key: values.astype("float64") for key, values in weights.items()})(X.transpose(0, 2, 3, 1))
+    expected = KerasResNet50({key: values.astype("float64")
+                              for key, values in weights.items()})(X.transpose(0, 2, 3, 1))
     found = gr.identify_weights(tmp_path / "keras.h5")
     assert (found.spec.name, found.spec.num_classes) == ("resnet50@keras", 5)
     net = gr.build(found.spec)

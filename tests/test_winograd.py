@@ -28,7 +28,8 @@ needs_winograd = pytest.mark.skipif(winograd.problem() is not None, reason=f"no 
 
 
 def by_hand(X, W, G):
-    """Output, gradient to the pictures and gradient to the weights of a 3x3 convolution, summed tap by tap in float64."""
+    """Output, gradient to the pictures and gradient to the weights of a 3x3 convolution,
+    summed tap by tap in float64."""
     X, W, G = (value.astype("float64") for value in (X, W, G))
     size = X.shape[-1]
     padded, padded_G = (np.pad(value, ((0, 0), (0, 0), (1, 1), (1, 1))) for value in (X, G))

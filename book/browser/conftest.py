@@ -10,7 +10,8 @@ from .visit import VIEWS, View, chromium, look, open_page, window
 BUILD = Path(__file__).resolve().parents[1] / "_build"
 #: site -> (its folder, what makes it)
 SITES = {"book": (Path(os.environ.get("GLUON_RESNET_BOOK", BUILD / "html")), "make book"),
-         "reports": (Path(os.environ.get("GLUON_RESNET_REPORTS", BUILD / "reports")), "python -m book.browser.make_reports")}
+         "reports": (Path(os.environ.get("GLUON_RESNET_REPORTS", BUILD / "reports")),
+                     "python -m book.browser.make_reports")}
 NO_PAGES = ("_static", "_sources", "_images", "_downloads")
 
 

@@ -36,11 +36,13 @@ def search(page, words):
     page.wait_for_url("**/search.html?q=*")
     page.wait_for_selector("#search-results ul.search li a")
     page.wait_for_function("!document.querySelector('#search-progress')?.innerText.includes('...')")
-    return page.locator("#search-results ul.search li a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+    found = page.locator("#search-results ul.search li a")
+    return found.evaluate_all("links => links.map((link) => link.getAttribute('href'))")
 
 
 def test_search_finds_bottleneck_in_the_chapters(opened):
-    """Typed into any page's search field, answered without any other host, and the answer leads to a page that has it."""
+    """Typed into any page's search field, answered without any other host,
+    and the answer leads to a page that has it."""
     page = opened("book", "index.html")
     found = search(page, "bottleneck")
     in_chapters = [href for href in found if CHAPTER.match(href.split("/")[-1])]
@@ -92,7 +94,8 @@ def test_focus_can_be_seen(opened, width, scheme):
 
 
 def test_the_narrow_navigation_opens_and_closes_by_keyboard(opened):
-    """A telephone's width: a switch that Tab reaches and a key opens; Tab goes on to the search field; Escape closes."""
+    """A telephone's width: a switch that Tab reaches and a key opens; Tab goes on to the search field;
+    Escape closes."""
     page = opened("book", chapters()[0], 375)
     field = page.locator("input.sidebar-search")
 

@@ -51,8 +51,9 @@ def test_curves_follow_the_colour_scheme(opened):
     colours = []
     for scheme in ("light", "dark"):
         page = opened("reports", "fashion.html", scheme=scheme)
-        colours.append(page.evaluate("""() => [document.querySelector("svg text"), document.querySelector("svg clipPath, svg path[clip-path]")]
-            .map((one) => getComputedStyle(one)).map((style) => [style.fill, style.stroke].join())"""))
+        colours.append(page.evaluate("""() => ["svg text", "svg clipPath, svg path[clip-path]"]
+            .map((selector) => getComputedStyle(document.querySelector(selector)))
+            .map((style) => [style.fill, style.stroke].join())"""))
     assert colours[0][0] != colours[1][0] and colours[0][1] != colours[1][1]
 
 

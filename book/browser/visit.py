@@ -15,7 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 IN_PAGE = f"window.inPage = {(Path(__file__).parent / 'in_page.js').read_text(encoding='utf-8')}; undefined"
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}, "resultTypes": ["violations"]}
+AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]},
+       "resultTypes": ["violations"]}
 HEIGHT = 900
 CHROMIUM = "chromium, which is not installed: run 'apt-get install chromium' as root"
 

@@ -1,7 +1,7 @@
 """Train the book's ResNet-18 (nn.Block) with d2l's own train_ch6, as both come; prints one JSON line.
 
-mxnet is imported before gluon_resnet, so that threads stay at mxnet's default. Two things are made easier for d2l than in
-the book: the batches lie ready in memory, and its Animator, which outside a notebook shows nothing, does not draw.
+mxnet is imported before gluon_resnet, so that threads stay at mxnet's default. Two things are made easier for d2l than
+in the book: the batches lie ready in memory, and its Animator, which outside a notebook shows nothing, does not draw.
 """
 import contextlib
 import io

@@ -31,7 +31,8 @@ def _report(found):
 
 
 def _judged(run, data=None, part=None, best=False, cams=()):
-    """(network, examples, Evaluation) of the run folder ``run``; pictures ``cams`` that are not there are refused first."""
+    """(network, examples, Evaluation) of the run folder ``run``;
+    pictures ``cams`` that are not there are refused first."""
     from mxnet import npx
     from tqdm import tqdm
 
@@ -149,7 +150,8 @@ def compare(folders, save, form):
 @runs.command("report")
 @click.argument("run", metavar="RUN")
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
-@click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]")
+@click.option("--evaluation", metavar="DIR",
+              help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
 def report_run(run, out, evaluation, now):
     """One run as one HTML file that needs no other: settings, command, machine, result, curves, layers, epochs; and the

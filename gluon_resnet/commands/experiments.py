@@ -49,7 +49,8 @@ def _conduct(experiment, request, conduct):
 @click.command()
 @click.argument("file", metavar="FILE|NAME")
 @_options
-@click.option("--weights", metavar="FILE|DIR", help="Trained weights, or their folder, where the experiment starts from some.")
+@click.option("--weights", metavar="FILE|DIR",
+              help="Trained weights, or their folder, where the experiment starts from some.")
 def run(file, **chosen):
     """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
 

@@ -65,10 +65,12 @@ def bench_inference(rounds, repeats, torch_python, out):
 @bench.command("pictures")
 @click.argument("folder", metavar="DIR")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each reader.")
-@click.option("--passes", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the pictures in a run.")
+@click.option("--passes", type=click.IntRange(min=1), default=10, show_default=True,
+              help="Passes over the pictures in a run.")
 @_bench_out("pictures")
 def bench_pictures(folder, rounds, passes, out):
-    """Pictures a second from a folder and a record file to batches of 224x224, against Pillow, MXNet and bare decoding."""
+    """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,
+    MXNet and bare decoding."""
     from ..bench_pictures import pictures
 
     click.echo(pictures(folder, rounds, passes, out=out, say=click.echo))

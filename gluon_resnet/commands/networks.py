@@ -38,8 +38,9 @@ def shapes(model, shape, classes, weights):
 
     MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras, @keras2016 or @v2
     (pre-activation) behind it, from 50 on @slim or @slim_fc (article 003); plain18 to plain152 without shortcuts;
-    cifar_resnet20, 32, 44, 56, 110 or any 6n + 2; cifar_plain20 and so on. At the end, :A (zero padding), :B (projection
-    where the shape changes), :C (projection everywhere) or :none replaces the shortcut: resnet34@torchvision:A.
+    cifar_resnet20, 32, 44, 56, 110 or any 6n + 2; cifar_plain20 and so on. At the end, :A (zero padding), :B
+    (projection where the shape changes), :C (projection everywhere) or :none replaces the shortcut:
+    resnet34@torchvision:A.
     """
     from .. import shapes as layers
 
@@ -56,7 +57,8 @@ def shapes(model, shape, classes, weights):
 def summary(model, shape, classes, depth, style, weights):
     """Output shape, parameters, multiply-adds and output bytes of every layer of MODEL.
 
-    MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision, plain34 or cifar_resnet56:B.
+    MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision,
+    plain34 or cifar_resnet56:B.
     """
     from .. import shapes as layers
 
@@ -107,7 +109,10 @@ def reconcile(models, weights, shape, style, full, save):
         raise click.UsageError(f"{len(models)} networks: expected two, or --weights FILE alone")
     _, channels, *size = layers.parse_shape(f"1,{shape}")
     comparison = compare(*(parse_model(name) for name in models), channels, tuple(size))
-    click.echo(comparison.table.to_csv(index=False), nl=False) if style == "csv" else click.echo(as_text(comparison, full))
+    if style == "csv":
+        click.echo(comparison.table.to_csv(index=False), nl=False)
+    else:
+        click.echo(as_text(comparison, full))
     if save:
         from ..reconcile_plot import draw
 

@@ -11,8 +11,8 @@ input_size = click.option("--size", type=click.IntRange(min=32), help="Side of t
 classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
                        help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]")
 weights = click.option("--weights", metavar="FILE",
-                       help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the "
-                            "file's.")
+                       help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes "
+                            "the file's.")
 precision = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
                          show_default=True, help="bfloat16: faster on a CPU with AVX512-BF16; float16: for GPUs.")
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
@@ -24,16 +24,20 @@ data_folder = click.option("--data", "data_dir", metavar="DIR",
 def needed(weights):
     """The file of weights; a usage error where none was given."""
     if not weights:
-        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: a network without training knows no classes")
+        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: a network without training knows no "
+                               "classes")
     return weights
 
 
-config_file = click.option("--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line.")
-settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often.")
+config_file = click.option("--config", "config_path", metavar="FILE",
+                           help="Settings from a .toml or .yaml file, a field a line.")
+settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE",
+                        help="One setting; may be given often.")
 resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
 out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
-find_lr = click.option("--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses.")
+find_lr = click.option("--find-lr", metavar="P.png",
+                       help="Try learning rates out instead of training, and draw the losses.")
 
 
 def run(command):
@@ -53,7 +57,8 @@ def picture(path):
 
 
 def given(context):
-    """Names of the options that were typed, not left at their defaults; --config, --set, --out, --find-lr and --resume apart."""
+    """Names of the options that were typed, not left at their defaults; --config, --set, --out,
+    --find-lr and --resume apart."""
     typed = {name for name in context.params
              if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE}
     return typed - {"config_path", "settings", "out", "resume", "find_lr"}

@@ -89,7 +89,8 @@ def train_fashion_mnist(context, **chosen):
 @click.option("--image-size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the pictures.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True, help="Learning rate.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True,
+              help="Learning rate.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--strict", is_flag=True, help="Stop where a picture cannot be used or is suspect.")
 @options.run

@@ -11,8 +11,10 @@ from . import options
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @options.model_option
 @options.weights
-@click.option("--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size.")
-@click.option("--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]")
+@click.option("--run", metavar="RUN",
+              help="The network of a run folder, instead of --model, --weights, --labels, --size.")
+@click.option("--labels", metavar="FILE",
+              help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]")
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each picture.")
 @options.input_size
@@ -56,7 +58,8 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
 
 
 def _engine_option(letter, default):
-    return click.option(f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True, help=f"Engine {letter}.")
+    return click.option(f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True,
+                        help=f"Engine {letter}.")
 
 
 @click.command()
@@ -111,7 +114,8 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 @options.weights
 @click.option("--out", required=True, metavar="FILE", help="F.onnx or F.safetensors (torchvision's names).")
 def export(model, weights, out):
-    """Write MODEL with trained weights for other programs; an ONNX file is checked in ONNX Runtime before it appears."""
+    """Write MODEL with trained weights for other programs; an ONNX file is
+    checked in ONNX Runtime before it appears."""
     from .. import models
     from ..export import export as write
     from ..weights import read_network, set_parameters
@@ -120,6 +124,7 @@ def export(model, weights, out):
     net = models.build(spec)
     set_parameters(net, params)
     done = write(net, out)
-    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by {done.difference:.1e} of the largest"
+    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by {done.difference:.1e} of "
+               f"the largest"
                if done.opset else "torchvision's names, read back bit by bit")
     click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")

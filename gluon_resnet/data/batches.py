@@ -62,7 +62,8 @@ def prefetch(make_items, ahead=AHEAD):
 
 
 def moved(images, shifts):
-    """Pictures (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2), black where it was."""
+    """Pictures (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2),
+    black where it was."""
     count, height, width = images.shape[:3]
     reach = int(numpy.abs(shifts).max()) if len(shifts) else 0
     margins = ((0, 0), (reach, reach), (reach, reach)) + ((0, 0),) * (images.ndim - 3)
@@ -77,9 +78,9 @@ class ArrayBatches:
     ``images`` uint8 (N, H, W) or (N, H, W, 3), ``labels`` integers (N,). X is float32 (batch_size, C, h, w) between 0
     and 1, y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd otherwise, on the CPU; the
     last batch holds what is left. ``resize``: a side, or (height, width). With ``shuffle`` every pass has an order of
-    its own, drawn from NumPy's global generator, so that ``numpy.random.seed`` decides it; so with ``flip``, which swaps
-    left and right of every other picture at random, and ``shift``, by up to how many pixels each is moved up or down and
-    left or right, black coming in. Raises ConfigError.
+    its own, drawn from NumPy's global generator, so that ``numpy.random.seed`` decides it; so with ``flip``, which
+    swaps left and right of every other picture at random, and ``shift``, by up to how many pixels each is moved up or
+    down and left or right, black coming in. Raises ConfigError.
     """
 
     def __init__(self, images, labels, batch_size, resize=None, shuffle=False, flip=False, shift=0):
@@ -93,7 +94,8 @@ class ArrayBatches:
             raise ConfigError(f"resize is {resize!r}: expected a side of at least 1, or (height, width)")
         self.images, self.labels = images, numpy.asarray(labels, dtype=numpy.int32)
         if isinstance(shift, bool) or not isinstance(shift, int) or not 0 <= shift < min(images.shape[1:3]):
-            raise ConfigError(f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the picture's side")
+            raise ConfigError(f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the "
+                              f"picture's side")
         self.batch_size, self.shuffle, self.flip, self.shift = batch_size, shuffle, flip, shift
         self.size = None if size == tuple(images.shape[1:3]) else size
 
@@ -112,7 +114,8 @@ class ArrayBatches:
         return numpy.random.permutation(len(self.images))
 
     def changes(self):
-        """What happens to the pictures of one pass, in its order: is each flipped, (N,), and how far is each moved, (N, 2)."""
+        """What happens to the pictures of one pass, in its order: is each flipped, (N,), and how far is each moved,
+        (N, 2)."""
         count = len(self.images)
         return (numpy.random.rand(count) < 0.5 if self.flip else None,
                 numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None)

@@ -121,7 +121,8 @@ class Load:
         epochs = min(self.epochs, epochs or self.epochs)
         examples = min(self.examples, limit or self.examples)
         steps = examples / self.batch_size
-        return self.runs * self.cost.seconds(epochs, steps + min(steps, self.norm_batches), self.tests / self.batch_size)
+        return self.runs * self.cost.seconds(epochs, steps + min(steps, self.norm_batches),
+                                             self.tests / self.batch_size)
 
 
 def measure(config, runs, most, arms=1):
@@ -142,8 +143,8 @@ def measure(config, runs, most, arms=1):
     watch.began = began
     with tempfile.TemporaryDirectory() as folder, mx.name.NameManager():
         short = replace(config, epochs=2, patience=0, norm_batches=0)  # the passes for batch norm are reckoned as steps
-        result, _ = execute(short, replace(job, train_iter=training, test_iter=testing), Path(folder) / "run", lambda line: None,
-                            make_listener=lambda epochs: watch)
+        result, _ = execute(short, replace(job, train_iter=training, test_iter=testing), Path(folder) / "run",
+                            lambda line: None, make_listener=lambda epochs: watch)
     if result.stopped:
         raise KeyboardInterrupt
     return Load(runs, watch.cost(tests), config.epochs, job.train_iter.num_examples, job.test_iter.num_examples,

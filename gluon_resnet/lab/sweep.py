@@ -86,8 +86,8 @@ def state(unit):
     if (unit.path / "result.json").exists() and read_run(unit.path).status in ("finished", "diverged"):
         return DONE
     if not _begun_here(unit):
-        raise RunError(f"{unit.path}: no checkpoint and no result: the run is under way elsewhere, or was ended; wait, or "
-                       f"remove it to begin anew")
+        raise RunError(f"{unit.path}: no checkpoint and no result: the run is under way elsewhere, or was ended; wait, "
+                       f"or remove it to begin anew")
     return NEW
 
 

@@ -1,4 +1,5 @@
-"""Trained weights of other libraries into our networks: every key used, every shape checked, nothing changed on failure.
+"""Trained weights of other libraries into our networks: every key used, every shape checked,
+nothing changed on failure.
 
     net = gr.get_model("resnet50@torchvision")
     gr.load_weights(net, "resnet50.safetensors")
@@ -36,7 +37,8 @@ class Identified:
 
     @property
     def description(self):
-        """A line for people, such as ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
+        """A line for people, such as ``resnet50@torchvision, 3 channels in, 1,000
+        classes (torchvision names, safetensors)``."""
         assumed = replace(self.spec, shortcut="none") in self.specs[1:]
         return (f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
                 f"({self.naming} names, {self.format})"
@@ -76,7 +78,8 @@ def _count(spec):
 
 
 def _fits(naming, spec, tensors):
-    """The spec with the file's classes and its input channels if keys and shapes are exactly this network's, or None."""
+    """The spec with the file's classes and its input channels if keys and shapes are exactly this network's,
+    or None."""
     if _count(spec) != len(tensors):  # soon said; the rest takes a while for hundreds of specs
         return None
     sizes = _sizes(naming, spec, tensors)
@@ -120,7 +123,8 @@ def _closest(weights, specs):
                 if matched > score:
                     best, score = (naming, spec, table), matched
     if best is None or score <= 0:
-        return f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as {min(weights.tensors, default='none')}, is known"
+        return (f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as "
+                f"{min(weights.tensors, default='none')}, is known")
     naming, spec, table = best
     missing = [key for key, _ in table.values() if key not in weights.tensors]
     if missing:
@@ -133,8 +137,8 @@ def _closest(weights, specs):
     shapes = layout(replace(spec, num_classes=int(classes)), channels).params()
     for ours, (key, axes) in table.items():
         if _ours(weights.tensors[key], axes).shape != shapes[ours]:
-            return (f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: expected "
-                    f"{shapes[ours]}{' before the transpose to our order' if axes else ''}")
+            return (f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: "
+                    f"expected {shapes[ours]}{' before the transpose to our order' if axes else ''}")
     return f"nearest is {spec.name}"
 
 
@@ -189,8 +193,8 @@ def read_network(path, model, num_classes=None, in_channels=None, new_head=False
 
     A name without @family takes the file's family and, without :SHORTCUT, its shortcut; without ``num_classes`` its
     classes. Plain networks and those of option A have the same keys: the name says which it is. With ``new_head`` the
-    classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but for
-    .params files. Raises WeightsError where the file is of another network, input or head.
+    classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but
+    for .params files. Raises WeightsError where the file is of another network, input or head.
     """
     asked, open_to = parse_model(model, num_classes), _asked(model)
     weights = read(path)
@@ -226,13 +230,13 @@ def _parameters(weights, found, spec, in_channels, new_head):
     path = weights.path
     same = [fit for fit in found.specs if _same(fit, spec)]
     if not same:
-        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take the model "
-                           f"{found.spec.name}")
+        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take "
+                           f"the model {found.spec.name}")
     if in_channels is not None and in_channels != found.in_channels:
         raise WeightsError(f"{path}: its first convolution takes {found.in_channels} channels: expected {in_channels}")
     if same[0].num_classes != spec.num_classes and not new_head:
-        raise WeightsError(f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: ask for a "
-                           f"fresh head (--new-head) or take {same[0].num_classes:,} classes")
+        raise WeightsError(f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
+                           f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes")
     plan = layout(same[0], found.in_channels)
     table = names(found.naming, plan)
     if new_head:
@@ -244,12 +248,14 @@ def load_weights(net, path, new_head=False):
     """Fill ``net``, a network of this suite, from a weight file; ``new_head`` leaves its classifier as it is.
 
     Read are .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
-    Keras' .h5 and .weights.h5, gluoncv's, the model zoo's and our own .params. A network not initialized yet becomes so. Returns the names of the parameters set. Raises
-    WeightsError, with ``net`` as it was, where the file is damaged or not of this network.
+    Keras' .h5 and .weights.h5, gluoncv's, the model zoo's and our own .params. A network not initialized yet becomes
+    so. Returns the names of the parameters set. Raises WeightsError, with ``net`` as it was, where the file is damaged
+    or not of this network.
     """
     spec = getattr(net, "spec", None)
     if spec is None:
-        raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters")
+        raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own "
+                         f"load_parameters")
     params = net._collect_params_with_prefix()
     known = params[_stem(spec)].shape
     arrays = read_parameters(path, spec, known[1] if known is not None and known[1] > 0 else None, new_head)
@@ -268,4 +274,5 @@ def set_parameters(net, arrays):
     if any(param._data is None for param in params.values()):
         layer_shapes(net, (1, input_channels(net.spec, arrays), 32, 32))  # initializes, and settles every shape
     for name, values in arrays.items():
-        params[name].set_data(array(values, dtype=params[name].dtype))  # not NumPy's own: mxnet cannot copy that into oneDNN's layout
+        # not NumPy's own: mxnet cannot copy that into oneDNN's layout
+        params[name].set_data(array(values, dtype=params[name].dtype))

@@ -20,7 +20,8 @@ SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """The arrays of one file by the names it gives them, the format ("safetensors", "torch", "keras", "mxnet") and notes."""
+    """The arrays of one file by the names it gives them, the format
+    ("safetensors", "torch", "keras", "mxnet") and notes."""
 
     path: str
     format: str
@@ -37,8 +38,8 @@ def _safetensors(path):
         entries = safetensors.deserialize(Path(path).read_bytes())
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{path}: damaged or cut off: {error}; copy the file again") from None
-    kinds = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-             "U8": "u1", "BOOL": "?"}
+    kinds = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+             "I8": "i1", "U8": "u1", "BOOL": "?"}
     tensors = {}
     for name, entry in entries:
         if entry["dtype"] not in kinds:
@@ -91,8 +92,8 @@ def _reader(path, start):
     suffix = Path(path).suffix
     known = (".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".params")
     damaged = f", or a damaged {suffix}" if suffix in known else ""
-    raise WeightsError(f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, .pth, .bin, "
-                       f".h5, .weights.h5 or .params")
+    raise WeightsError(f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, "
+                       f".pth, .bin, .h5, .weights.h5 or .params")
 
 
 def _without_export_prefix(tensors):
@@ -135,6 +136,7 @@ def read(path):
             raise WeightsError(f"{path}: {name} is there twice, once as {key}")
         values = numpy.ascontiguousarray(values, dtype=numpy.float32)
         if not numpy.isfinite(values).all():
-            raise WeightsError(f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged")
+            raise WeightsError(f"{path}: {name} holds numbers that are not finite: the training diverged or the file "
+                               f"is damaged")
         tensors[name] = values
     return WeightFile(path, found.format, _without_export_prefix(tensors), found.notes)

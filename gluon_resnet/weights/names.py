@@ -24,10 +24,10 @@ HWIO, IO = (3, 2, 0, 1), (1, 0)
 class Naming:
     """How one library writes a network down.
 
-    ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm". Outside
-    the stages ``stage`` and ``block`` are None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts the
-    convolutions from 0, and None stands for the shortcut. The classifier has its own name. ``parts`` are the ends of
-    the names of weight, bias, gamma, beta, running mean and variance.
+    ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm".
+    Outside the stages ``stage`` and ``block`` are None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts
+    the convolutions from 0, and None stands for the shortcut. The classifier has its own name. ``parts`` are the ends
+    of the names of weight, bias, gamma, beta, running mean and variance.
     """
 
     families: Tuple[str, ...]  # families that are written so, the likeliest first
@@ -125,7 +125,8 @@ NAMINGS = {
     "mxnet-zoo-exported": Naming(("mxnet",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
     "mxnet-zoo-v2": Naming(("v2",), _zoo_v2, "output", GLUON_PARTS),
     "mxnet-zoo-v2-exported": Naming(("v2",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
-    "gluoncv-v1b-exported": Naming(("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS, counted=True),
+    "gluoncv-v1b-exported": Naming(("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS,
+                                   counted=True),
     "keras": Naming(("keras",), _keras, "predictions", KERAS_PARTS, keras=True),
     # the files that keras.applications itself downloads: their classifier has an older name
     "keras-published": Naming(("keras",), _keras, "probs", KERAS_PARTS, keras=True),
@@ -155,7 +156,8 @@ def _counted(name, made):
 
 
 def _places(layout):
-    """(layer, where it stands as Naming.layer takes it) of all layers but the classifier, in the order they are made."""
+    """(layer, where it stands as Naming.layer takes it) of all layers but the classifier,
+    in the order they are made."""
     def pair(pair, *where):
         for layer, kind in zip(pair, ("conv", "norm")):
             if layer is not None:

@@ -21,7 +21,8 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 #: torch's storage class -> NumPy's type of one element; bfloat16 comes as its 16 bits
-STORAGES = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16", "LongStorage": "i8",
+STORAGES = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16",
+            "LongStorage": "i8",
             "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?"}
 
 #: keys under which training scripts put the parameters beside other things
@@ -73,8 +74,9 @@ class _Unpickler(pickle.Unpickler):
         try:
             return ALLOWED[module, name]
         except KeyError:
-            raise WeightsError(f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers are "
-                               f"read, and nothing was run; save the state_dict alone, as .safetensors at best") from None
+            raise WeightsError(f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers "
+                               f"are read, and nothing was run; save the state_dict alone, as .safetensors at "
+                               f"best") from None
 
     def persistent_load(self, pid):
         kind, storage, key, _, count = pid[:5]
@@ -125,8 +127,8 @@ def _array(tensor, key, data, path, byte_order="<"):
     needed = tensor.offset + 1 + sum((size - 1) * stride for size, stride in zip(tensor.size, tensor.stride))
     total = math.prod(tensor.size)
     if len(data) != count * kind.itemsize or total > count or (total and needed > count):
-        raise WeightsError(f"{path}: {key} of shape {tensor.size} does not fit its storage of {len(data)} bytes: the file "
-                           f"is damaged; copy it again")
+        raise WeightsError(f"{path}: {key} of shape {tensor.size} does not fit its storage of {len(data)} bytes: the "
+                           f"file is damaged; copy it again")
     flat = numpy.frombuffer(data, kind)
     steps = tuple(stride * kind.itemsize for stride in tensor.stride)
     values = numpy.lib.stride_tricks.as_strided(flat[tensor.offset:], tensor.size, steps, writeable=False)
