@@ -5,7 +5,8 @@
 bfloat16 keeps float32's range and 8 of its 24 significant bits, float16 11 of them and a far smaller range. Weights and
 their updates, batch norm's statistics, the stem, the classifier and the loss are float32, and products are summed in
 float32 (oneDNN, cuDNN); activations, the shortcut's sum and their gradients are the shorter numbers between the first
-block and the last. bfloat16 is worth it only where the processor multiplies it natively; both are off unless asked for.
+block and the last. bfloat16 is worth it only where the processor multiplies it natively, and not on all of these
+(README, "Speed"); both are off unless asked for.
 
 With float16, small gradients would become 0: the loss is scaled up before the backward pass and the gradients down
 behind it (Micikevicius et al., arXiv 1710.03740, sections 3.2 and 4). float16 has never been run on a card: what was
