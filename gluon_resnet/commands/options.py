@@ -14,7 +14,8 @@ weights = click.option("--weights", metavar="FILE",
                        help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes "
                             "the file's.")
 precision = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
-                         show_default=True, help="bfloat16: for CPUs with AVX512-BF16, faster on some; float16: for GPUs.")
+                         show_default=True,
+                         help="bfloat16: for CPUs with AVX512-BF16, faster on some; float16: for GPUs.")
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
 data_folder = click.option("--data", "data_dir", metavar="DIR",
