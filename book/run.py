@@ -174,8 +174,8 @@ def as_text(chapter, notebook):
 
 
 def run_chapter(chapter, mode, out=None, drawn=None):
-    """Run one chapter; write ``out`` (in full mode by default the kept result). Returns seconds;
-    raises ChapterError."""
+    """Run one chapter; write ``out`` (in full mode by default the kept result).
+    Returns seconds; raises ChapterError."""
     outcome = execute(chapter, mode, drawn)
     text = as_text(chapter, with_execution(chapter, outcome, mode))
     out = out or (chapter.kept_path if mode == "full" else None)

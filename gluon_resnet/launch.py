@@ -202,12 +202,10 @@ def _how_tested(config):
     """A line on what ``norm_batches`` does in this run, where it is set: tests are then not the textbook's."""
     if not config.norm_batches:
         return []
-    if config.renewing:
-        return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before "
-                f"each (--set norm_batches=0: as the textbook tests)"]
-    return [f"tests: norm_batches={config.norm_batches} is without effect, "
-            + ("ema averages batch norm's statistics, too" if config.ema
-               else "freeze_norm keeps batch norm's statistics")]
+    if config.unrenewed:
+        return [f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
+    return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
+            f"(--set norm_batches=0: as the textbook tests)"]
 
 
 def _find_rate(config, net, job, device, picture, say):

@@ -104,9 +104,9 @@ def as_text(found, every=False):
         is_first = row.layer == marks[row.kind]
         shown = row.past if row.kind == "gradient" else row.kind == "activation" and row.layer.count(".") < 2
         if every or is_first or shown:
+            mark = f"<- first past {found.tolerance:g}" if is_first else "past" if row.past else ""
             rows.append((row.layer, row.kind, "x".join(map(str, row.shape)), f"{row.largest:.3g}",
-                         f"{row.absolute:.2e}", f"{row.relative:.2e}", f"<- first past {found.tolerance:g}" if is_first
-                         else "past" if row.past else ""))
+                         f"{row.absolute:.2e}", f"{row.relative:.2e}", mark))
     lines = [tabulate(rows, headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
                       disable_numparse=True, colalign=("left", "left", "left", "right", "right", "right", "left"))]
     if not every:
@@ -125,8 +125,8 @@ def as_text(found, every=False):
 def draw(found, names, layer=None, num_maps=6):
     """Differences over depth as a Figure, with the first maps of ``layer`` in both engines and their difference below.
 
-    ``names`` are what to call the engines. Raises ModelError where ``layer`` is
-    none of the watched ones or has no maps.
+    ``names`` are what to call the engines. Raises ModelError where ``layer`` is none of the watched ones or has no
+    maps.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -51,9 +51,8 @@ class Recipe:
         """Raise ConfigError for a value outside its range."""
         ranges = {"momentum": (0, 1), "label_smoothing": (0, 1), "ema": (0, 1), "weight_decay": (0, math.inf),
                   "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf),
-                  "clip": (0, math.inf),
-                  "patience": (0, math.inf), "freeze_stages": (0, math.inf), "head_lr": (0, math.inf),
-                  "norm_batches": (0, math.inf)}
+                  "clip": (0, math.inf), "patience": (0, math.inf), "freeze_stages": (0, math.inf),
+                  "head_lr": (0, math.inf), "norm_batches": (0, math.inf)}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value < high:
@@ -71,10 +70,15 @@ class Recipe:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
 
     @property
+    def unrenewed(self):
+        """Why batch norm's statistics are not to be taken anew before tests, "" where nothing speaks against it."""
+        return ("ema averages batch norm's statistics, too" if self.ema
+                else "freeze_norm keeps batch norm's statistics" if self.freeze_norm else "")
+
+    @property
     def renewing(self):
-        """Training batches that batch norm's statistics are taken from before each test,
-        0 where they stay as they are."""
-        return 0 if self.ema or self.freeze_norm else self.norm_batches
+        """Training batches that batch norm's statistics are taken from before each test, 0 where they stay."""
+        return 0 if self.unrenewed else self.norm_batches
 
     @property
     def softens(self):

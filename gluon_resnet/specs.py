@@ -88,8 +88,8 @@ def _models():
 
 
 def model_names():
-    """The names of all networks with their families' own shortcuts; ``:A``, ``:B``,
-    ``:C`` or ``:none`` may follow each.
+    """The names of all networks with their families' own shortcuts;
+    ``:A``, ``:B``, ``:C`` or ``:none`` may follow each.
 
     Plain networks exist in every family (``plain34@torchvision``); those of the default family stand for them here.
     """

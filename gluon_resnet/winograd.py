@@ -164,8 +164,8 @@ _open = 0
 @contextmanager
 def convolutions(wanted=True, device=None):
     """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up: gives True, or
-    False where they stay as they are: not ``wanted``, ``device`` not a CPU,
-    or for the reason that :func:`problem` gives.
+    False where they stay as they are: not ``wanted``, ``device`` not a CPU, or for the reason that :func:`problem`
+    gives.
     """
     global _open
     if not wanted or (device is not None and device.device_type != "cpu") or problem():

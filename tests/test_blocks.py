@@ -96,8 +96,8 @@ def test_batchnorm_with_relu_by_hand(both_modes, training, hybridize):
         Y = bn(array(X))
         mean, var = numpy.zeros(3), numpy.ones(3)
     shape = (1, 3, 1, 1)
-    expected = (X - mean.reshape(shape)) / numpy.sqrt(var.reshape(shape)
-                                                      + 1e-3) * gamma.reshape(shape) + beta.reshape(shape)
+    normed = (X - mean.reshape(shape)) / numpy.sqrt(var.reshape(shape) + 1e-3)
+    expected = normed * gamma.reshape(shape) + beta.reshape(shape)
     assert (expected < -0.1).any()  # there is something for the ReLU to do
     assert relative_error(Y.asnumpy(), numpy.maximum(expected, 0)) < 1e-5
 

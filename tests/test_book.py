@@ -114,8 +114,8 @@ def test_tiny_values_stand_behind_the_parameters(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + cell("setup", "1") + PARAMETERS + CURVES))
     names = [each.metadata.get("name") for each in run.with_tiny_values(chapter, "tiny").cells]
     assert names[names.index("numbers") + 1] == "tiny_values"
-    injected = next(each for each in run.with_tiny_values(chapter, "tiny").cells if each.metadata.get("name")
-                    == "tiny_values")
+    injected = next(each for each in run.with_tiny_values(chapter, "tiny").cells
+                    if each.metadata.get("name") == "tiny_values")
     values = {}
     exec(injected.source, values)
     assert (values["num_epochs"], values["limit"]) == (1, 512)
@@ -390,8 +390,8 @@ def test_chinese_lines_are_joined():
 # Pages ----------------------------------------------------------------------------------------------------------------
 
 EXECUTED = {"date": "2026-11-24T11:21:20+00:00", "machine": {"cpu": {"model": "AMD EPYC", "physical": 2}},
-            "seconds": 122.4,
-            "versions": {"python": "3.11.7", "mxnet": "1.9.1"}, "commit": "c8f91f7c4740", "mode": "full", "code": "x"}
+            "seconds": 122.4, "versions": {"python": "3.11.7", "mxnet": "1.9.1"}, "commit": "c8f91f7c4740",
+            "mode": "full", "code": "x"}
 
 
 def test_page_says_when_and_where(tmp_path):

@@ -42,8 +42,8 @@ def test_projections_are_what_gluoncv_has_more():
 
 def test_multiply_adds_by_hand():
     n = 3
-    stages = (2 * n * 16 * 16 * 32 * 32, (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16, (32 * 64 + (2 * n - 1) * 64 * 64)
-              * 8 * 8)
+    stages = (2 * n * 16 * 16 * 32 * 32, (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16,
+              (32 * 64 + (2 * n - 1) * 64 * 64) * 8 * 8)
     expected = 9 * (3 * 16 * 32 * 32 + sum(stages)) + 640
     assert network(get_spec(20, "cifar"), 3, (32, 32)).total("multiply_adds") == expected
     table = gr.summary(gr.cifar_resnet(20), (1, 3, 32, 32))

@@ -11,8 +11,8 @@ from tests.conftest import one_line_error
 
 
 def test_later_ones_win(tmp_path):
-    (tmp_path / "run.toml").write_text('lr = 0.1\nmomentum = 0.5\nschedule = "cosine"\nstep_epochs = [3, 5.5]\nresize '
-                                       '= 64\n')
+    (tmp_path / "run.toml").write_text('lr = 0.1\nmomentum = 0.5\nschedule = "cosine"\n'
+                                       'step_epochs = [3, 5.5]\nresize = 64\n')
     found = config.load(Kind, {"lr": 0.2, "resize": None}, tmp_path / "run.toml",
                         ["lr=0.3", "ema=1e-1", "decay_all=true"])
     assert (found.lr, found.momentum, found.schedule, found.step_epochs) == (0.3, 0.5, "cosine", (3.0, 5.5))
@@ -49,8 +49,8 @@ def test_settings_that_do_not_fit(text, expected):
 
 
 def test_the_written_command_gives_the_same_config():
-    made = config.load(Kind, {"lr": 0.3, "resize": 64}, None, ["schedule=step", "step_epochs=[2, 4]", "ema=0.9",
-                                                               "freeze_norm=true"])
+    made = config.load(Kind, {"lr": 0.3, "resize": 64}, None,
+                       ["schedule=step", "step_epochs=[2, 4]", "ema=0.9", "freeze_norm=true"])
     words = shlex.split(made.command())
     again = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     assert config.load(Kind, {"lr": 0.3, "resize": 64}, None, again) == made

@@ -72,8 +72,8 @@ def test_parts_that_do_not_fit(small_folder, name, change, words):
     (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(),
      "t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz) is missing"),
     (lambda folder: None, "train-images-idx3-ubyte: 501,776 bytes where 47,040,016 were expected"),
-    (lambda folder: damaged(folder, "train-images-idx3-ubyte", lambda content: content
-                            + bytes(47_040_016 - len(content))),
+    (lambda folder: damaged(folder, "train-images-idx3-ubyte",
+                            lambda content: content + bytes(47_040_016 - len(content))),
      "wrong SHA-256 of the decompressed bytes: expected c59f468a"),
 ])
 def test_the_command_line_says_what_is_wrong(run_cli, small_folder, prepare, words):

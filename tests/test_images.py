@@ -77,8 +77,8 @@ def test_the_first_frame_of_an_animation(tmp_path):
 
 
 def test_damaged_and_foreign_files(tmp_path):
-    Image.fromarray(numpy.random.RandomState(0).randint(0, 255, (64, 64, 3),
-                                                        dtype=numpy.uint8)).save(tmp_path / "whole.jpg")
+    noise = numpy.random.RandomState(0).randint(0, 255, (64, 64, 3), dtype=numpy.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     (tmp_path / "text.png").write_text("no picture")
     Image.new("RGB", (2, 2)).save(tmp_path / "other.tiff")

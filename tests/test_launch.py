@@ -75,16 +75,15 @@ def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
 
 
 @pytest.mark.parametrize("settings, said", [
-    ((),
-     "tests: batch norm's statistics are taken anew from 20 training batches before each (--set norm_batches=0: as the "
-         "textbook tests)"),
+    ((), "tests: batch norm's statistics are taken anew from 20 training batches before each "
+         "(--set norm_batches=0: as the textbook tests)"),
     (("--set", "norm_batches=0"), None),
     (("--set", "norm_batches=3", "--set", "ema=0.9"),
      "tests: norm_batches=3 is without effect, ema averages batch norm's statistics, too"),
     (("--set", "freeze_norm=true"),
      "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics")])
 def test_a_run_says_how_it_is_tested(run_cli, small_folder, tmp_path, settings, said):
-    process = run_cli("train", "fashion-mnist", *SMALL[:-3], "--limit", 64, "--unverified", "--epochs", 1, *settings,
+    process = run_cli("train", "fashion-mnist", "--model", "resnet8@narrow", *SMALL, "--epochs", 1, *settings,
                       "--data", small_folder, "--out", tmp_path / "run")
     assert process.returncode == 0, process.stderr
     assert [line for line in process.stdout.splitlines() if line.startswith("tests:")] == ([said] if said else [])
@@ -244,6 +243,6 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cl
     assert abs(one["7.1.conv2.weight"].asnumpy() - three["7.1.conv2.weight"].asnumpy()).max() < 1e-6
     command = json.loads((tmp_path / "head" / "config.json").read_text())["command"]
     assert "--new-head" in command and "--weights" in command
-    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first"
-                    / "net.params")
+    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong",
+                    "--weights", tmp_path / "first" / "net.params")
     assert "holds resnet18@d2l" in one_line_error(wrong) and not (tmp_path / "wrong").exists()

@@ -60,8 +60,8 @@ def make(out, scratch):
 
     write_idx_files(scratch / "clothes")
     command("train", "fashion-mnist", "--data", scratch / "clothes", "--unverified", "--model", "resnet8@narrow",
-            "--no-resize",
-            "--limit", 512, "--batch-size", 64, "--epochs", 3, "--out", scratch / "fashion", "--set", "momentum=0.9")
+            "--no-resize", "--limit", 512, "--batch-size", 64, "--epochs", 3, "--out", scratch / "fashion",
+            "--set", "momentum=0.9")
     command("runs", "report", scratch / "fashion", "--out", out / "fashion-not-evaluated.html")
     command("runs", "report", scratch / "fashion", "--evaluate", "--out", out / "fashion.html")
 
@@ -75,8 +75,8 @@ def make(out, scratch):
 
 def main():
     """Make the folder anew."""
-    out = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "_build"
-               / "reports").absolute()
+    default = Path(__file__).resolve().parents[1] / "_build" / "reports"
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else default).absolute()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:

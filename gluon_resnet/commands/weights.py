@@ -114,8 +114,8 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 @options.weights
 @click.option("--out", required=True, metavar="FILE", help="F.onnx or F.safetensors (torchvision's names).")
 def export(model, weights, out):
-    """Write MODEL with trained weights for other programs; an ONNX file is
-    checked in ONNX Runtime before it appears."""
+    """Write MODEL with trained weights for other programs;
+    an ONNX file is checked in ONNX Runtime before it appears."""
     from .. import models
     from ..export import export as write
     from ..weights import read_network, set_parameters
@@ -124,7 +124,7 @@ def export(model, weights, out):
     net = models.build(spec)
     set_parameters(net, params)
     done = write(net, out)
-    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by {done.difference:.1e} of "
-               f"the largest"
-               if done.opset else "torchvision's names, read back bit by bit")
+    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
+               f"{done.difference:.1e} of the largest" if done.opset
+               else "torchvision's names, read back bit by bit")
     click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")

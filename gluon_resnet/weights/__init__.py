@@ -37,8 +37,8 @@ class Identified:
 
     @property
     def description(self):
-        """A line for people, such as ``resnet50@torchvision, 3 channels in, 1,000
-        classes (torchvision names, safetensors)``."""
+        """A line for people, such as
+        ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
         assumed = replace(self.spec, shortcut="none") in self.specs[1:]
         return (f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
                 f"({self.naming} names, {self.format})"
