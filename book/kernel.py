@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 
-from gluon_resnet import plots
+from gluon_resnet import figures
 
 from .fonts import chinese_font
 from .pictures import png_size
@@ -125,14 +125,14 @@ class FigurePNG(bytes):
 
 def _remember_figures():
     """plots.as_png gives FigurePNG from now on: the live plot of a training shows such bytes, not a figure."""
-    as_png = plots.as_png
+    as_png = figures.as_png
 
     def remembering(figure, *args, **kwargs):
         png = FigurePNG(as_png(figure, *args, **kwargs))
         png.figure = figure
         return png
 
-    plots.as_png = remembering
+    figures.as_png = remembering
 
 
 def _show_chinese(shell, font):

@@ -18,9 +18,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from gluon_resnet import system
+from gluon_resnet.machine import system
 from gluon_resnet.lab.results import now
-from gluon_resnet.runs import written_whole
+from gluon_resnet.files import written_whole
 
 from . import stand_in
 from .chapters import MAX_BYTES, ROOT, ChapterError, command_line, english_chapters, parameters_cell, read_chapter

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import nbformat
 
-from gluon_resnet.runs import written_whole
+from gluon_resnet.files import written_whole
 
 from .chapters import CHAPTERS, ChapterError, command_line, read_chapter, shown
 from .tidy import LEFT_OUT

@@ -8,7 +8,7 @@ Importing calls ``env.prepare()`` and nothing else; each public name is loaded w
 """
 import importlib
 
-from . import env
+from .machine import env
 from .errors import GluonResNetError
 from .version import VERSION
 
@@ -16,21 +16,21 @@ __version__ = VERSION
 
 #: public name -> module of this package that defines it
 _HOMES = {
-    "Residual": "blocks", "Bottleneck": "blocks", "BatchNorm": "blocks", "resnet_block": "blocks",
-    "resnet18": "models", "resnet34": "models", "resnet50": "models", "resnet101": "models", "resnet152": "models",
-    "build": "models", "get_model": "models", "cifar_resnet": "models",
-    "ResidualV2": "blocks_v2", "BottleneckV2": "blocks_v2", "head_penalty": "heads",
-    "RESNET_DEMO": "slim", "slim_resnet": "slim", "slim_spec": "slim",
-    "ResNetSpec": "specs", "get_spec": "specs", "parse_model": "specs", "model_names": "specs",
-    "layer_shapes": "shapes", "summary": "shapes", "totals": "shapes", "walk_lines": "shapes",
+    "Residual": "networks.blocks", "Bottleneck": "networks.blocks", "BatchNorm": "networks.layers", "resnet_block": "networks.blocks",
+    "resnet18": "networks.models", "resnet34": "networks.models", "resnet50": "networks.models", "resnet101": "networks.models", "resnet152": "networks.models",
+    "build": "networks.models", "get_model": "networks.models", "cifar_resnet": "networks.models",
+    "ResidualV2": "networks.preactivation", "BottleneckV2": "networks.preactivation", "head_penalty": "networks.heads",
+    "RESNET_DEMO": "networks.slim", "slim_resnet": "networks.slim", "slim_spec": "networks.slim",
+    "ResNetSpec": "networks.specs", "get_spec": "networks.specs", "parse_model": "networks.specs", "model_names": "networks.specs",
+    "layer_shapes": "networks.shapes", "summary": "networks.shapes", "totals": "networks.shapes", "walk_lines": "networks.shapes",
     "load_data_fashion_mnist": "data.fashion_mnist", "ArrayBatches": "data.batches",
-    "train_ch6": "train", "fit": "train", "Record": "progress", "Result": "progress",
-    "evaluate_accuracy": "evaluate",
+    "train_ch6": "training.train", "fit": "training.train", "Record": "training.progress", "Result": "training.progress",
+    "evaluate_accuracy": "training.accuracy",
     "try_gpu": "devices", "num_gpus": "devices", "seed_everything": "devices",
-    "set_precision": "precision", "Conv2D": "blocks",
+    "set_precision": "training.precision", "Conv2D": "networks.layers",
     "load_weights": "weights", "identify_weights": "weights",
     "load_data_bird_photos": "data.image_folder", "load_data_image_folder": "data.image_folder",
-    "PictureBatches": "data.pictures", "Augment": "data.augment", "Recipe": "recipe", "find_lr": "lr_finder",
+    "PictureBatches": "data.pictures", "Augment": "data.augment", "Recipe": "training.recipe", "find_lr": "training.lr_finder",
     "draw": "drawing", "draw_block": "drawing",
 }
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy
 
+from .files import CHECKOUT
 from .errors import ConfigError, DataError
-from .runs import written_whole
+from .files import written_whole
 
 #: False where the chapters are run in their tiny mode.
 FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
 
-ROOT = Path(__file__).resolve().parent.parent  # the checkout
 SCRATCH = Path("chapter-files")
 MARK = ".made-by-gluon-resnet"  # in SCRATCH: a folder without it is not ours to empty
 
@@ -37,7 +37,7 @@ def _find(name, variable, inside=""):
     places = [Path(named, name)] if named else []
     if real:
         places.append(Path(real, inside, name))
-    places += [Path(name), ROOT / name]
+    places += [Path(name), CHECKOUT / name]
     return next((place.resolve() for place in places if place.exists()), None), ", ".join(map(str, places))
 
 
@@ -126,7 +126,7 @@ def trained(name):
     in the checkout. Without them random numbers of that network's shapes in tiny mode, DataError otherwise; ModelError
     where torchvision has no such network.
     """
-    from .specs import parse_model
+    from .networks.specs import parse_model
 
     spec = parse_model(f"{name}@torchvision")
     found, places = _find(f"{name}.safetensors", "GLUON_RESNET_WEIGHTS", "weights")
@@ -146,7 +146,7 @@ def _save_random(spec, path):
     from safetensors.numpy import save_file
 
     from .byhand.params import random_params
-    from .layout import layout
+    from .networks.layout import layout
     from .weights.names import names
 
     described = layout(spec, 3)
@@ -160,7 +160,7 @@ def results(name):
 
     DataError where the file is not JSON.
     """
-    path = ROOT / "experiments" / "results" / f"{name}.json"
+    path = CHECKOUT / "experiments" / "results" / f"{name}.json"
     if not path.is_file():
         return None
     try:

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
 
-from . import elf, env, system, winograd
+from .files import CHECKOUT
+from .machine import elf, env, system
+from .training import winograd
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
 
-ROOT = Path(__file__).resolve().parent.parent
 PIP = f"{sys.executable} -m pip"
 PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
 
@@ -33,12 +34,12 @@ class Check:
 
 def requirements_file(build):
     """The requirements file for an mxnet build, in the checkout this package runs from."""
-    return ROOT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
+    return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
 
 
 def install_command(build):
     """The command that installs everything an mxnet build needs, with this Python, from wherever it is typed."""
-    return f"{PIP} install -r {requirements_file(build)} -c {ROOT / 'constraints.txt'}"
+    return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
 
 
 def read_pins(path, environment=None):
@@ -182,7 +183,7 @@ def check_import():
             "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')")
     try:
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=120, cwd=str(ROOT))
+                              timeout=120, cwd=str(CHECKOUT))
     except subprocess.TimeoutExpired:
         return Check("import mxnet", "problem", "no answer within 120 s",
                      f"{sys.executable} -X faulthandler -c 'import mxnet'")

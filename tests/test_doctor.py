@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gluon_resnet import doctor, elf, env
+from gluon_resnet import doctor
+from gluon_resnet.machine import elf, env
 from tests.conftest import ROOT
 
 compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc to make ELF files")

@@ -1,7 +1,7 @@
 """Any ResNet of the table in NumPy alone: predictions, gradients of all parameters, every layer's output on the way.
 
     from gluon_resnet import byhand
-    from gluon_resnet.specs import parse_model
+    from gluon_resnet.networks.specs import parse_model
     net = byhand.ResNet(parse_model("resnet50@torchvision"))
     logits = net.forward(X, watch=lambda name, Y: print(name, Y.shape))     # X (N, 3, H, W)
     loss, gradients = net.loss_and_gradients(X, y)
@@ -13,7 +13,7 @@ equations 1 and 2; article 004 writes the forward half), or X + F(X) where it is
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from ..layout import layout
+from ..networks.layout import layout
 from . import heads, norm, pooling
 from .conv import CONVOLUTIONS
 from .folded import Folded

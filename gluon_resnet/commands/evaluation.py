@@ -36,9 +36,9 @@ def _judged(run, data=None, part=None, best=False, cams=()):
     from mxnet import npx
     from tqdm import tqdm
 
-    from .. import evaluation
-    from ..data.report import printable
-    from ..run_network import network_of_run
+    from ..evaluation import evaluate as evaluation
+    from ..text import printable
+    from ..runs.network import network_of_run
 
     npx.set_np()
     network = network_of_run(run, best)
@@ -71,8 +71,8 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
-    from .. import evaluation_files
-    from ..data.report import printable
+    from ..evaluation import files as evaluation_files
+    from ..text import printable
 
     if save:
         evaluation_files.check_target(save)
@@ -99,7 +99,7 @@ def runs():
 @TABLE
 def list_runs(folders, form):
     """All runs in folders of run folders (by default runs/), as a table; damaged ones are named."""
-    from .. import run_table
+    from ..runs import table as run_table
 
     found, problems = run_table.read_runs(folders or ("runs",))
     for problem in problems:
@@ -115,7 +115,7 @@ def list_runs(folders, form):
 @TABLE
 def show(run, form):
     """One run: settings that are not the default, result, environment, and the command to make it again."""
-    from .. import run_table
+    from ..runs import table as run_table
 
     table = run_table.show_table(run_table.read_run(run))
     if form == "csv":
@@ -132,8 +132,9 @@ def show(run, form):
 @TABLE
 def compare(folders, save, form):
     """Two or more runs side by side: the settings and machines that differ, and the results."""
-    from .. import plots_evaluation, run_table
-    from ..runs import check_picture_path, save_figure
+    from ..evaluation import plots
+    from ..runs import table as run_table
+    from ..figures import check_picture_path, save_figure
 
     if len(folders) < 2:
         raise click.UsageError("two or more run folders are needed")
@@ -143,7 +144,7 @@ def compare(folders, save, form):
     table = run_table.compare_table(found)
     click.echo(table.to_csv(index=False) if form == "csv" else _table(table), nl=form != "csv")
     if save:
-        save_figure(plots_evaluation.draw_runs(run_table.histories(found)), save)
+        save_figure(plots.draw_runs(run_table.histories(found)), save)
         click.echo(f"picture in {save}", err=form == "csv")
 
 
@@ -158,15 +159,16 @@ def report_run(run, out, evaluation, now):
     evaluation, where there is one."""
     if now and evaluation:
         raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")
-    from .. import evaluation_files, report
-    from ..report_evaluation import check_new, default_folder
-    from ..run_table import read_run
+    from ..evaluation import files as evaluation_files
+    from ..report import page
+    from ..report.evaluation import check_new, default_folder
+    from ..runs.table import read_run
 
     if now:  # what would be refused in the end is refused before minutes have gone into an evaluation
         read_run(run)
-        report.check_target(out or report.default_file(run))
+        page.check_target(out or page.default_file(run))
         check_new(run)
         network, examples, found = _judged(run)
         evaluation_files.save(network, examples, found, default_folder(run), examples.part)
         click.echo(f"evaluation in {default_folder(run)}")
-    click.echo(f"report in {report.write(run, out, evaluation)}")
+    click.echo(f"report in {page.write(run, out, evaluation)}")

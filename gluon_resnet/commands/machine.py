@@ -43,9 +43,9 @@ def _bench_out(name):
 @_bench_out("train")
 def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
     """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
-    from .. import benchmark
+    from ..benchmarks import training
 
-    click.echo(benchmark.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
+    click.echo(training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
 
 
 
@@ -57,7 +57,7 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
 @_bench_out("inference")
 def bench_inference(rounds, repeats, torch_python, out):
     """ResNet-50 on one picture of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
-    from ..bench_inference import inference
+    from ..benchmarks.inference import inference
 
     click.echo(inference(rounds, repeats, torch_python, out, say=click.echo))
 
@@ -71,6 +71,6 @@ def bench_inference(rounds, repeats, torch_python, out):
 def bench_pictures(folder, rounds, passes, out):
     """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,
     MXNet and bare decoding."""
-    from ..bench_pictures import pictures
+    from ..benchmarks.pictures import pictures
 
     click.echo(pictures(folder, rounds, passes, out=out, say=click.echo))

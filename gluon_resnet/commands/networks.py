@@ -10,10 +10,10 @@ def _built(model, text, classes, weights):
     """(network, input shape) of the arguments that shapes and summary share."""
     from mxnet import npx
 
-    from .. import models, specs
-    from .. import shapes as layers
+    from ..networks import models, specs
+    from ..networks import shapes as layers
     from ..drawing import usual_input
-    from ..layout import input_channels
+    from ..networks.layout import input_channels
     from ..weights import read_network, set_parameters
 
     spec, params = specs.parse_model(model, classes), None
@@ -42,7 +42,7 @@ def shapes(model, shape, classes, weights):
     (projection where the shape changes), :C (projection everywhere) or :none replaces the shortcut:
     resnet34@torchvision:A.
     """
-    from .. import shapes as layers
+    from ..networks import shapes as layers
 
     click.echo("\n".join(layers.walk_lines(layers.layer_shapes(*_built(model, shape, classes, weights)))))
 
@@ -60,7 +60,7 @@ def summary(model, shape, classes, depth, style, weights):
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision,
     plain34 or cifar_resnet56:B.
     """
-    from .. import shapes as layers
+    from ..networks import shapes as layers
 
     net, shape = _built(model, shape, classes, weights)
     table = layers.summary(net, shape, depth)
@@ -94,9 +94,9 @@ def reconcile(models, weights, shape, style, full, save):
     Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
     gluon-resnet shapes --help.
     """
-    from .. import shapes as layers
-    from ..reconcile import as_text, compare
-    from ..specs import parse_model
+    from ..networks import shapes as layers
+    from ..instruments.reconcile import as_text, compare
+    from ..networks.specs import parse_model
     from ..weights import identify_weights
 
     if weights and not models:
@@ -114,7 +114,7 @@ def reconcile(models, weights, shape, style, full, save):
     else:
         click.echo(as_text(comparison, full))
     if save:
-        from ..reconcile_plot import draw
+        from ..instruments.reconcile_plot import draw
 
         draw(comparison, save)
         click.echo(f"picture in {save}", err=style == "csv")
@@ -125,7 +125,7 @@ def reconcile(models, weights, shape, style, full, save):
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 def table1(cifar, style):
     """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds beside the paper's."""
-    from .. import table1 as paper
+    from ..instruments import table1 as paper
 
     table = paper.cifar_table() if cifar else paper.table1()
     if style == "csv":
@@ -148,11 +148,11 @@ def draw(model, shape, classes, lang, save):
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@keras, plain34 or cifar_resnet56:B.
     """
     from .. import drawing
-    from ..specs import parse_model
+    from ..networks.specs import parse_model
 
     X = None
     if shape:
-        from ..shapes import parse_shape  # with mxnet, which a drawing can do without
+        from ..networks.shapes import parse_shape  # with mxnet, which a drawing can do without
 
         X = parse_shape(shape)
     picture = drawing.draw(parse_model(model, classes), X, lang)

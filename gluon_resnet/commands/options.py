@@ -50,7 +50,7 @@ def run(command):
 
 def picture(path):
     """``path`` if a picture may be written there, or None."""
-    from ..runs import check_picture_path
+    from ..figures import check_picture_path
 
     if path:
         check_picture_path(path)

@@ -15,7 +15,7 @@ def _quantities(series):
 
 def _overview(report, parts, batch_size, X, y):
     """Everything that the command shows, as plain data; class names may hold anything."""
-    from ..data.report import printable
+    from ..text import printable
 
     pictures, usable = report.pictures, report.pictures.iloc[report.usable]
     names = parts[0].class_names
@@ -79,8 +79,8 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
 
     from ..data.image_folder import open_parts
     from ..data.pictures import PictureBatches
-    from ..data.report import printable
-    from ..runs import check_picture_path, save_figure
+    from ..text import printable
+    from ..figures import check_picture_path, save_figure
 
     if save:
         check_picture_path(save)
@@ -90,7 +90,7 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
     found = _overview(report, (training, validation), batch_size, X, y)
     click.echo(json.dumps(found, indent=2) if style == "json" else _as_text(found, report, printable(path), full))
     if save:
-        from ..plots_pictures import draw_pictures
+        from ..data.plot import draw_pictures
 
         titles = [printable(training.class_names[label]) for label in y]
         with warnings.catch_warnings(record=True) as heard:  # matplotlib's, of characters that no font here has
@@ -104,7 +104,7 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
 
 def _heading(path):
     """``bird_photos`` as a heading: Bird Photos."""
-    from ..data.report import printable
+    from ..text import printable
 
     name = printable(Path(path).resolve().stem).replace("_", " ")
     return name.title() if name.islower() else name

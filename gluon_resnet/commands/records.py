@@ -30,7 +30,8 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
     """
     from ..data import record_files
-    from ..data.report import LEFT_OUT, printable
+    from ..data.findings import LEFT_OUT
+    from ..text import printable
 
     settings = record_files.Settings(split, seed, size, quality, lossless)
     done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
@@ -51,7 +52,7 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
 def info(file, as_json):
     """Count classes, sizes and bytes of a record file."""
     from ..data import record_checks
-    from ..data.report import printable
+    from ..text import printable
 
     content = record_checks.info(file)
     click.echo(json.dumps(content, indent=2) if as_json else printable("\n".join(record_checks.info_lines(content))))
@@ -67,7 +68,7 @@ def verify(files, classes, as_json):
     Every record is read and decoded, and compared with the index, the names and all other records.
     """
     from ..data import record_checks
-    from ..data.report import count, printable
+    from ..text import count, printable
 
     found = record_checks.verify(files, classes)
     if as_json:
@@ -89,6 +90,6 @@ def unpack(file, folder):
     Byte for byte as they are stored, each whole or not at all.
     """
     from ..data import record_files
-    from ..data.report import count
+    from ..text import count
 
     click.echo(f"{count(record_files.unpack(file, folder))} in {folder}")

@@ -29,8 +29,8 @@ def train():
 
 def _run(context, chosen, values, kind, train):
     """Make a config of class ``kind`` from the options typed and a file, or take a run up, and ``train``."""
-    from .. import config as configs
-    from ..launch import resume
+    from ..runs import config as configs
+    from ..runs.launch import resume
 
     given = options.given(context)
     if chosen["resume"]:
@@ -67,9 +67,9 @@ def train_fashion_mnist(context, **chosen):
     article does.
 
     What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
-    fields of gluon_resnet/recipe.py, one a line.
+    fields of gluon_resnet/training/recipe.py, one a line.
     """
-    from .. import launch
+    from ..runs import fashion_mnist
 
     if chosen["unverified"] and not chosen["data_dir"]:
         raise click.UsageError("--unverified goes with --data DIR")
@@ -80,7 +80,7 @@ def train_fashion_mnist(context, **chosen):
             if option in given:
                 given[field] = turn(given.pop(option))
         return given
-    _run(context, chosen, values, launch.FashionMnistConfig, launch.train_fashion_mnist)
+    _run(context, chosen, values, fashion_mnist.FashionMnistConfig, fashion_mnist.train_fashion_mnist)
 
 
 @train.command("pictures")
@@ -99,9 +99,9 @@ def train_pictures(context, path, **chosen):
     """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
-    --set or a file: the fields of gluon_resnet/launch_pictures.py and recipe.py, one a line.
+    --set or a file: the fields of gluon_resnet/runs/pictures.py and recipe.py, one a line.
     """
-    from .. import launch_pictures as launch
+    from ..runs import pictures as launch
 
     def values(given):
         if path:

@@ -18,9 +18,9 @@ def transcript(file, run, model, shape, form):
     FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
     and the like, "loss 0.010, train acc 0.998, test acc 0.907" and "4886.6 examples/sec on gpu(0)".
     """
-    from .. import transcript as lines
+    from ..lab import transcript as lines
     from ..errors import DataError
-    from ..shapes import parse_shape
+    from ..networks.shapes import parse_shape
 
     text = lines.read_text(file)
     try:

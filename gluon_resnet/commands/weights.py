@@ -3,7 +3,7 @@ import sys
 
 import click
 
-from ..engines import ENGINES
+from ..instruments.engines import ENGINES
 from . import options
 
 
@@ -22,19 +22,19 @@ from . import options
 @click.pass_context
 def predict(context, images, model, weights, run, labels, engine, top, size, save):
     """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
-    from .. import plots
-    from .. import predict as predicting
-    from ..engines import make_engine
-    from ..images import PREPARATIONS
-    from ..labels import read_labels
-    from ..layout import input_channels
-    from ..runs import check_picture_path, save_figure
+    from ..evaluation import plots
+    from ..evaluation import predict as predicting
+    from ..instruments.engines import make_engine
+    from ..data.images import PREPARATIONS
+    from ..data.labels import read_labels
+    from ..networks.layout import input_channels
+    from ..figures import check_picture_path, save_figure
     from ..weights import read_network
 
     if save:
         check_picture_path(save)
     if run:
-        from ..run_network import network_of_run
+        from ..runs.network import network_of_run
 
         options.alone(options.given(context) & {"model", "weights", "labels", "size"}, "--run", "network and pictures")
         found = network_of_run(run)
@@ -81,12 +81,12 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 
     With --plant: exit 1 where the damaged layer is not the first that differs.
     """
-    from .. import microscope as scope
-    from .. import predict as predicting
-    from ..engines import make_engine
-    from ..images import PREPARATIONS
-    from ..layout import input_channels
-    from ..runs import check_picture_path, save_figure
+    from ..instruments import microscope as scope
+    from ..evaluation import predict as predicting
+    from ..instruments.engines import make_engine
+    from ..data.images import PREPARATIONS
+    from ..networks.layout import input_channels
+    from ..figures import check_picture_path, save_figure
     from ..weights import read_network
 
     if layer and not save:
@@ -116,8 +116,8 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 def export(model, weights, out):
     """Write MODEL with trained weights for other programs;
     an ONNX file is checked in ONNX Runtime before it appears."""
-    from .. import models
-    from ..export import export as write
+    from ..networks import models
+    from ..weights.export import export as write
     from ..weights import read_network, set_parameters
 
     spec, params = read_network(options.needed(weights), model)

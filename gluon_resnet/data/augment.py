@@ -14,7 +14,7 @@ import numpy
 from PIL import Image, ImageEnhance
 
 from ..errors import ConfigError
-from ..images import resize
+from .images import resize
 
 TRIES = 10  # crops drawn before the whole picture is taken
 ENLARGED = 256 / 224  # side of the cached picture to that of the network's, where crops are cut out of it

@@ -11,7 +11,8 @@ import os
 import pandas as pd
 
 from .listing import KERAS_SUFFIXES, OTHER_SUFFIXES, TRAINING, VALIDATION, Listing, choose_parts
-from .report import LEFT_OUT, NOTE, count, refusal
+from .findings import LEFT_OUT, NOTE, refusal
+from ..text import count
 
 PATH_COLUMNS = ("path", "paths", "filepath", "filepaths", "file", "filename", "image")
 LABEL_COLUMNS = ("label", "labels", "class", "species", "category")

@@ -5,7 +5,7 @@ away; copies in both parts let a network be tested on what it was trained on.
 """
 from collections import defaultdict
 
-from .report import SUSPECT, Problem
+from .findings import SUSPECT, Problem
 
 #: Bits of 64 by which the perceptual hashes of near duplicates differ at most. Of 60 real photographs, each shrunk from
 #: 227x227 to 150x150 and saved again at JPEG quality 60, all stayed within 2; of 240 different ones none came below 12.

@@ -13,8 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import DataError
-from .sources import (as_folder, check, file_names, find_file, home, load_folder, load_local, local_folders,
-                      read_file)
+from .sources import as_folder, check, file_names, find_file, home, load_folder, load_local, local_folders, read_file
 
 CHUNK = 1 << 16
 TIMEOUT = (5, 30)  # seconds to connect, and between two chunks

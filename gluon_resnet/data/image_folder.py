@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError
-from ..images import read_image
+from .images import read_image
 from .csv_listing import list_csv
 from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
-from .report import SUSPECT, count, refusal
+from .findings import SUSPECT, refusal
+from ..text import count
 
 
 class FolderSource:

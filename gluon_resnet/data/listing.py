@@ -14,7 +14,8 @@ from typing import List, Optional
 
 import numpy
 
-from .report import LEFT_OUT, NOTE, SUSPECT, Problem, count, refusal
+from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
+from ..text import count
 
 KERAS_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 #: Suffixes of pictures that are not among Keras's: left out, but never without a word.

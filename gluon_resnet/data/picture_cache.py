@@ -14,10 +14,10 @@ from typing import Tuple
 
 import numpy
 
-from ..images import IMAGENET, Preparation, resize, view
+from .images import IMAGENET, Preparation, resize, view
 from .augment import ENLARGED
 from .recordio import TemporaryRecords, framed, unpack
-from .report import refusal
+from .findings import refusal
 from .sources import home
 
 CACHE_BYTES = 2 * 2**30  # of memory, unless another number is given

@@ -14,7 +14,7 @@ import numpy
 from mxnet.util import is_np_array
 
 from ..errors import ConfigError
-from ..images import IMAGENET, PREPARATIONS, normalize, resize
+from .images import IMAGENET, PREPARATIONS, normalize, resize
 from .batches import prefetch
 from .picture_cache import CACHE_BYTES, Fit, PictureCache
 
@@ -48,7 +48,7 @@ class PictureBatches:
 
     X is float32 (batch_size, 3, H, W), y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd
     otherwise, on the CPU; the last batch holds what is left. Values are 0 to 1, or what ``preparation`` (a
-    :class:`~gluon_resnet.images.Preparation`) makes of them for its family.
+    :class:`~gluon_resnet.data.images.Preparation`) makes of them for its family.
 
     ``image_size``: a side, or (height, width). ``crop``: resize by the shorter side and take the middle, instead of
     squeezing the whole picture. ``augment``: an :class:`~.augment.Augment`, applied to the cached picture, which is

@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import DataError
-from ..images import decode_image, whole_files_only
+from .images import decode_image, whole_files_only
 from .duplicates import close_pairs
 from .recordio import ADVICE, CutOff, Damaged, RecordFile, read_index, unpack
 from .records import RecordSource, description_path, read_description

@@ -27,13 +27,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
-from ..images import decode_image, resize, whole_files_only
-from ..runs import as_json, written_whole
+from .images import decode_image, resize, whole_files_only
+from ..files import as_json, written_whole
 from .image_folder import open_folder, open_parts
 from .listing import KERAS_SUFFIXES
 from .recordio import LABEL_SIZE, LONGEST
 from .records import FORMAT, PARTS, VERSION, RecordSource
-from .report import LEFT_OUT, Report
+from .findings import LEFT_OUT, Report
 from .scan import scan
 
 UPRIGHT = (None, 1)  # EXIF's orientation of a picture that is stored as it is seen

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import DataError
-from ..images import decode_image
+from .images import decode_image
 from .recordio import Damaged, RecordFile, read_index, unpack
 
 FORMAT, VERSION = "gluon-resnet records", 1

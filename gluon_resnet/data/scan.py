@@ -20,9 +20,10 @@ import pandas as pd
 from PIL import Image
 
 from ..errors import DataError
-from ..images import FORMATS, read_image, resize, whole_files_only
+from .images import FORMATS, read_image, resize, whole_files_only
 from .duplicates import find_copies
-from .report import LEFT_OUT, NOTE, SUSPECT, Problem, Report, printable
+from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
+from ..text import printable
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below

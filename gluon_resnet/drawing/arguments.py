@@ -3,8 +3,8 @@ import operator
 from dataclasses import replace
 
 from ..errors import ConfigError, ModelError, ShapeError, did_you_mean
-from ..families import DEFAULT_FAMILY, ROWS, family_depths, structure
-from ..specs import ResNetSpec, get_spec, parse_model
+from ..networks.families import DEFAULT_FAMILY, ROWS, family_depths, structure
+from ..networks.specs import ResNetSpec, get_spec, parse_model
 from .words import LANGUAGES
 
 GREY = ("d2l", "narrow")  # families whose pictures have one channel: Fashion-MNIST's
@@ -16,7 +16,7 @@ CHANNELS, SIDE = {"basic": 64, "bottleneck": 256}, 56  # of an input that nobody
 
 def usual_input(spec, channels=None):
     """(1, C, H, W): one picture as the family of ``spec`` is used to, with ``channels`` for its own if given."""
-    from ..images import PREPARATIONS  # brings what decodes pictures along, which takes a while to load
+    from ..data.images import PREPARATIONS  # brings what decodes pictures along, which takes a while to load
 
     side = PREPARATIONS[spec.family].crop
     return 1, channels or (1 if spec.family in GREY else 3), side, side

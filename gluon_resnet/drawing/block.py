@@ -10,12 +10,14 @@ The blocks are those of layout.py, so strides, biases and batch norms stand wher
 from dataclasses import replace
 
 from ..errors import ShapeError
-from ..layout import layout
-from ..reconcile import network
+from ..networks.layout import layout
+from ..networks.cost import network
 from .arguments import block_cases, checked_language
 from .canvas import FRAME, MUTED, PAPER, Canvas
-from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_badges, draw_identity, draw_way,
-                    in_words, shape_text, shortcut_kind, shortcut_words, stride_badge)
+from .parts import (
+    LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_badges, draw_identity, draw_way, in_words,
+    shape_text, shortcut_kind, shortcut_words, stride_badge,
+)
 from .picture import Drawing
 from .words import Words, join, say, sentences
 

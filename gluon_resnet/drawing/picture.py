@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from ..errors import RunError
-from ..runs import writing
+from ..files import writing
 from .words import LANGUAGES, both
 
 

@@ -8,13 +8,15 @@ Blocks of a stage that follow each other and are alike are drawn once.
 """
 from dataclasses import replace
 
-from ..layout import Conv, children, layout
-from ..reconcile import HEAD, network
-from ..table1 import output_sizes
+from ..networks.layout import Conv, children, layout
+from ..networks.cost import HEAD, network
+from ..networks.cost import output_sizes
 from .arguments import checked_language, input_shape, spec_of, usual_input
 from .canvas import FRAME, MUTED, Canvas
-from .parts import (LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_identity, draw_row, draw_way, in_words,
-                    shape_text, shortcut_kind, shortcut_parts, shortcut_words, stride_badge)
+from .parts import (
+    LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_identity, draw_row, draw_way, in_words,
+    shape_text, shortcut_kind, shortcut_parts, shortcut_words, stride_badge,
+)
 from .picture import Drawing
 from .words import Words, join, name, say, sentences
 

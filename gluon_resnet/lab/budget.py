@@ -132,7 +132,7 @@ def measure(config, runs, most, arms=1):
     """
     import mxnet as mx
 
-    from ..launch import execute
+    from ..runs.launch import execute
 
     began = perf_counter()
     make_job, _ = trainer(config)
@@ -197,11 +197,3 @@ def changes(before, after):
     """{field: [value before, value after]} of two configs."""
     now = asdict(after)
     return {name: [value, now[name]] for name, value in asdict(before).items() if value != now[name]}
-
-
-def duration(seconds):
-    """Seconds as words, such as "12 min 5 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s"))
-                    if number or (unit == "s" and not hours and not minutes))

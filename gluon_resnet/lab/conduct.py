@@ -6,10 +6,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Optional
 
-from .. import runs as run_folders
-from ..bench_inference import Others
+from .. import files
+from ..benchmarks.processes import OtherPrograms
 from ..errors import ConfigError, DataError, RunError
 from . import budget as budgets
+from ..text import duration
 from . import depth_probes, picture, results, sweep
 from .results import now
 
@@ -125,7 +126,7 @@ def _measured(whole, text, seconds, say):
 def _fitted(whole, smaller, text, seconds, can_limit, say):
     """``whole`` where what is left of it fits into the budget, or else ``smaller`` with fewer epochs and data."""
     began, seeds = perf_counter(), len(whole.units) // len(whole.configs)
-    with Others() as others:
+    with OtherPrograms() as others:
         loads = _measured(whole, text, seconds, say)
     spent = perf_counter() - began
     if sum(load.seconds() for load in loads.values()) > seconds - spent:  # shorter runs are others: none is done yet
@@ -134,14 +135,14 @@ def _fitted(whole, smaller, text, seconds, can_limit, say):
     try:
         epochs, limit, predicted = budgets.fit(every, seconds - spent, can_limit) if loads else (None, None, 0)
     except budgets.TooLong:
-        least = budgets.duration(spent + budgets.least(every, can_limit))
+        least = duration(spent + budgets.least(every, can_limit))
         raise ConfigError(f"budget {text}: one epoch{' of one batch' if can_limit else ''} of every run takes about "
                           f"{least} already: expected more than that") from None
     configs = {arm: budgets.shortened(config, epochs, limit) for arm, config in whole.configs.items()}
     changed = {arm: budgets.changes(whole.configs[arm], config) for arm, config in configs.items()}
     line, runs = changed_line(changed), sum(load.runs for load in every)
-    say(f"budget {text}: {line}; predicted {budgets.duration(predicted)} for {runs} run{'' if runs == 1 else 's'}, "
-        f"after {budgets.duration(spent)} of timing{_beside(others.cores)}")
+    say(f"budget {text}: {line}; predicted {duration(predicted)} for {runs} run{'' if runs == 1 else 's'}, "
+        f"after {duration(spent)} of timing{_beside(others.cores)}")
     note = {"text": text, "seconds": seconds, "seeds": seeds, "epochs": epochs, "limit": limit, "changed": changed,
             "line": line, "predicted_seconds": predicted, "timing_seconds": spent, "runs": runs,
             "others_cores_timing": others.cores, "cost": {arm: vars(load.cost) for arm, load in loads.items()}}
@@ -181,15 +182,15 @@ def conduct(experiment, request, say=print, make_listener=None):
         note = plan.folder / "budget.json"
         fitted = plan.budget is not None and plan.label != experiment.name
         if fitted and not note.exists():
-            run_folders.write_json(note, plan.budget)
+            files.write_json(note, plan.budget)
         began, untouched = perf_counter(), not any(unit.path.exists() for unit in plan.units)
-        with Others() as others:
+        with OtherPrograms() as others:
             if sweep.run(plan.units, say, make_listener):
                 return None
         if plan.budget is not None and untouched:
             plan.budget.update(took_seconds=perf_counter() - began, others_cores=others.cores)
             if fitted:
-                run_folders.write_json(note, plan.budget)
+                files.write_json(note, plan.budget)
         content, curves = results.collect(experiment, plan.units, plan.configs, plan.budget, request.command)
         figures = {plan.label: (curves, picture.draw(curves, _title(plan.label, content)))}
         if experiment.settings.depth_probe:

@@ -12,12 +12,12 @@ import sys
 
 import pandas as pd
 
-from .. import env
-from ..bench_inference import Others
-from ..benchmark import _run, check_positive
+from ..machine import env
+from ..benchmarks.processes import OtherPrograms
+from ..benchmarks.processes import run_worker, check_positive
 from ..errors import ConfigError
-from ..shapes import parse_shape
-from ..specs import parse_model
+from ..networks.shapes import parse_shape
+from ..networks.specs import parse_model
 
 MODELS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 WAYS = ("train", "predict")
@@ -61,15 +61,15 @@ def check_models(models, shape):
 
 
 def compare(models, shape, batch_size, steps, rounds, say):
-    """{model: {way: [measurement of each round]}}, the networks in turn; bench_workers/cost.py says what is in one."""
+    """{model: {way: [measurement of each round]}}, the networks in turn; benchmarks/workers/cost.py says what is in one."""
     measured = {model: {way: [] for way in WAYS} for model in models}
     plain = env.without_prepared_variables()  # each process finds its own threads
     for turn in range(1, rounds + 1):
         for model in models:
             for way in WAYS:
                 settings = {"model": model, "way": way, "shape": shape, "batch_size": batch_size, "steps": steps}
-                with Others() as others:
-                    found = _run(sys.executable, "cost.py", settings, plain)
+                with OtherPrograms() as others:
+                    found = run_worker(sys.executable, "cost.py", settings, plain)
                 measured[model][way].append({**found, "others_cores": others.cores})
                 taken = 1000 * found["median_seconds"] / batch_size
                 say(f"round {turn}/{rounds}: {model}: {way} {taken:.2f} ms a picture, "

@@ -21,11 +21,11 @@ from mxnet import autograd, gluon
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from ..blocks import blocks_by_name
+from ..networks.blocks import blocks_by_name
 from ..errors import ModelError, RunError
-from ..layout import Conv, layout
-from ..runs import writing
-from ..shapes import watched
+from ..networks.layout import Conv, layout
+from ..files import writing
+from ..networks.shapes import watched
 
 COLUMNS = ["kind", "name", "stage", "position", "gradient_norm", "input_norm", "residual_norm", "ratio", "measured"]
 LAYER, PROJECTION, BLOCK = "layer", "projection", "block"

@@ -2,7 +2,7 @@
 import numpy
 import pandas as pd
 
-from ..runs import written_whole
+from ..files import written_whole
 from .sweep import trainer
 
 PICTURES = 128  # the first ones of the training part
@@ -14,8 +14,9 @@ def _probe_run(unit):
     """The table of one finished run with a column ``epoch``: 0 at initialization, and after the last one."""
     import mxnet as mx
 
-    from .. import devices, models
-    from ..run_network import network_of_run
+    from .. import devices
+    from ..networks import models
+    from ..runs.network import network_of_run
     from ..weights import set_parameters
     from . import depth
 

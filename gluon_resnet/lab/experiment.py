@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..config import make
+from ..runs.config import make
+from ..files import CHECKOUT
 from ..errors import ConfigError, ModelError, did_you_mean
-from ..specs import parse_model
+from ..networks.specs import parse_model
 
 KINDS = ("fashion-mnist", "pictures", "cost")
 
@@ -81,7 +82,7 @@ class Experiment:
 
 def experiments_folder():
     """The folder of the suite's experiments: the checkout's, or else the working directory's."""
-    checkout = Path(__file__).resolve().parents[2] / "experiments"
+    checkout = CHECKOUT / "experiments"
     return checkout if checkout.is_dir() else Path("experiments")
 
 
@@ -139,8 +140,8 @@ def _literal(path, name, node):
 
 def _arm_configs(settings, where):
     """{arm: config}; arms of the kind "cost" differ in their models alone, and are models' names by default."""
-    from ..launch import FashionMnistConfig
-    from ..launch_pictures import PicturesConfig
+    from ..runs.fashion_mnist import FashionMnistConfig
+    from ..runs.pictures import PicturesConfig
 
     kind = {"fashion-mnist": FashionMnistConfig, "pictures": PicturesConfig, "cost": CostConfig}[settings.kind]
     made = {}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import runs, system
+from .. import files
+from ..figures import save_figure
+from ..machine import system
 from ..errors import RunError
-from ..run_table import read_run
+from ..runs.table import read_run
 from .claims import judge
 
 FORMAT = 1  # of the results file
@@ -91,14 +93,14 @@ def save(folder, label, content, figures):
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        runs.write_json(folder / f"{label}.json", content)
+        files.write_json(folder / f"{label}.json", content)
         for name, (table, _) in figures.items():
-            with runs.written_whole(folder / f"{name}.csv") as temporary:
+            with files.written_whole(folder / f"{name}.csv") as temporary:
                 table.to_csv(temporary, index=False, float_format="%.6g")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder") from None
     for name, (_, figure) in figures.items():
-        runs.save_figure(figure, folder / f"{name}.png", dpi=100)
+        save_figure(figure, folder / f"{name}.png", dpi=100)
     return [f"{label}.json"] + [f"{name}.{suffix}" for name in figures for suffix in ("csv", "png")]
 
 

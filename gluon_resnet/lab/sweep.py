@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields, replace
 from os.path import abspath
 from pathlib import Path
 
-from ..checkpoint import NAME as CHECKPOINT
+from ..training.checkpoint import NAME as CHECKPOINT
 from ..errors import DivergedError, RunError
-from ..run_network import read_config
-from ..run_table import read_run
+from ..runs.network import read_config
+from ..runs.table import read_run
 
 #: fields that leave what is learned as it is
 WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep_best")
@@ -116,18 +116,18 @@ def alone_in(folder):
 
 def trainer(config):
     """(the function that makes a config's Job, the one that trains it) of launch.py or launch_pictures.py."""
-    from .. import launch, launch_pictures
+    from ..runs import fashion_mnist, pictures
 
-    if isinstance(config, launch_pictures.PicturesConfig):
-        return launch_pictures.pictures_job, launch_pictures.train_pictures
-    return launch.fashion_mnist_job, launch.train_fashion_mnist
+    if isinstance(config, pictures.PicturesConfig):
+        return pictures.pictures_job, pictures.train_pictures
+    return fashion_mnist.fashion_mnist_job, fashion_mnist.train_fashion_mnist
 
 
 def train_unit(unit, found, make_listener=None):
     """Train a unit that :func:`state` found NEW or STOPPED; returns whether it was stopped by Ctrl-C."""
     import mxnet as mx
 
-    from ..launch import resume
+    from ..runs.launch import resume
 
     def quiet(line):
         pass

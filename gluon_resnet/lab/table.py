@@ -8,8 +8,8 @@ from statistics import mean, stdev
 import pandas as pd
 
 from ..errors import RunError
-from ..runs import writing
-from .budget import duration
+from ..files import writing
+from ..text import duration
 from .claims import band, describe
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"

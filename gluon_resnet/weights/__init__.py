@@ -14,8 +14,8 @@ from typing import Tuple
 import numpy
 
 from ..errors import ModelError, WeightsError
-from ..layout import children, input_channels, layout
-from ..specs import CIFAR, ROWS, SHORTCUTS, ResNetSpec, get_spec, model_names, parse_model
+from ..networks.layout import children, input_channels, layout
+from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ResNetSpec, get_spec, model_names, parse_model
 from .files import read
 from .names import NAMINGS, may_hold, names, specs_of
 
@@ -267,7 +267,7 @@ def set_parameters(net, arrays):
     """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized where it was not."""
     import mxnet as mx
 
-    from ..shapes import layer_shapes
+    from ..networks.shapes import layer_shapes
 
     array = (mx.np if mx.util.is_np_array() else mx.nd).array
     params = net._collect_params_with_prefix()

@@ -15,8 +15,8 @@ import h5py
 import numpy
 
 from ..errors import WeightsError
-from ..layout import layout
-from ..specs import DEPTHS, get_spec
+from ..networks.layout import layout
+from ..networks.specs import DEPTHS, get_spec
 from .names import KERAS_PARTS, NAMINGS, keras_order
 
 #: what Keras 1 called the variables -> what they are called today

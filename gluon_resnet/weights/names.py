@@ -1,6 +1,6 @@
 """What other libraries call the parameters of our networks: one row a naming, every transpose listed.
 
-    >>> from gluon_resnet.layout import layout
+    >>> from gluon_resnet.networks.layout import layout
     >>> names("torchvision", layout(get_spec(50, "torchvision")))["4.0.conv1.weight"]
     ('layer1.0.conv1.weight', None)
 
@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Callable, Tuple
 
-from ..families import ROWS
-from ..layout import Conv, Norm
-from ..specs import CIFAR, family_depths, get_spec
+from ..networks.families import ROWS
+from ..networks.layout import Conv, Norm
+from ..networks.specs import CIFAR, family_depths, get_spec
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

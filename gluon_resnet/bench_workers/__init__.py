@@ -1,1 +1,0 @@
-"""Scripts that the benchmark runs in processes of their own; see gluon_resnet/benchmark.py."""

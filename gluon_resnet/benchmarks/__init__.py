@@ -1,0 +1,1 @@
+"""Speed of training, predicting and reading images, compared with other programs."""

@@ -1,0 +1,64 @@
+"""One network's cost in one way, training or predicting, in a process of its own; prints one JSON line.
+
+Run by gluon_resnet.lab.cost.
+"""
+import json
+import statistics
+import sys
+
+import gluon_resnet as gr
+
+import mxnet as mx
+from common import Clock, openmp_threads, tell
+from gluon_resnet.training import winograd
+from mxnet import autograd, gluon
+
+WARM_UP = 2
+
+
+def work_of(way, net, X, y):
+    """A function without arguments that trains ``net`` on a batch once, or predicts it once."""
+    if way == "predict":
+        return lambda: net(X)
+    loss = gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
+
+    def train():
+        with autograd.record():
+            l = loss(net(X), y)
+        l.backward()
+        trainer.step(len(y))
+    return train
+
+
+def timed(work, steps):
+    """Seconds of each of ``steps`` calls of ``work``, behind WARM_UP that do not count."""
+    taken = []
+    for _ in range(WARM_UP + steps):
+        with Clock() as clock:
+            work()
+            mx.nd.waitall()
+        taken.append(clock.seconds)
+    return taken[WARM_UP:]
+
+
+def main(settings):
+    """Build the network, time it, tell."""
+    mx.npx.set_np()
+    mx.random.seed(0)
+    shape, batch_size = tuple(settings["shape"]), settings["batch_size"]
+    net = gr.get_model(settings["model"])
+    sums = gr.totals(gr.summary(net, (1, *shape)))
+    net.initialize(mx.init.Xavier(), force_reinit=True)
+    net.hybridize(static_alloc=True, static_shape=True)
+    X, y = mx.np.random.uniform(size=(batch_size, *shape)), mx.np.zeros(batch_size)
+    # as train.fit and engines.py have it: Winograd's convolutions in training alone
+    with winograd.convolutions(settings["way"] == "train" and winograd.suits(net, X), mx.cpu()) as has_winograd:
+        taken = timed(work_of(settings["way"], net, X, y), settings["steps"])
+    tell(settings["steps"] * batch_size, sum(taken), f"mxnet {mx.__version__}", openmp_threads(), times=taken,
+         median_seconds=statistics.median(taken), winograd=has_winograd, parameters=sums["parameters"],
+         multiply_adds=sums["multiply_adds"])
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,20 @@
+"""Train ResNet-18 with this suite, its data loading included; prints one JSON line. Run by gluon_resnet.benchmarks.training."""
+import json
+import sys
+
+import gluon_resnet as gr
+from gluon_resnet.training.recipe import Recipe
+
+import mxnet as mx
+from common import Timed, openmp_threads, tell
+
+settings = json.loads(sys.argv[1])
+mx.npx.set_np()
+batch_size, size = settings["batch_size"], settings["size"]
+train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settings["batches"] * batch_size)
+test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
+timed = Timed(train_iter, mx.nd.waitall)
+way = settings["way"]
+gr.fit(gr.resnet18(), timed, test_iter, 1, 0.05, mx.cpu(), precision="float32" if way == "direct" else way,
+       recipe=Recipe(winograd=way != "direct"))
+tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())

@@ -1,0 +1,112 @@
+"""What was found wrong with pictures, as a table and as lines: what, where, expected, found, what to do.
+
+    report = scan(open_folder("bird_photos"))
+    print("\\n".join(report.lines()))
+    report.table                                     # one row a finding, as pandas
+"""
+from dataclasses import asdict, dataclass, fields
+
+import pandas as pd
+
+from ..errors import DataError
+from ..text import count, printable
+
+LEFT_OUT = "left out"  # not used: no batch shows it
+SUSPECT = "suspect"  # used, but a person should look
+NOTE = "note"  # harmless, or no picture at all
+EFFECTS = (LEFT_OUT, SUSPECT, NOTE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding about one file or folder."""
+
+    file: str  # relative to the folder, with "/"; a folder ends in "/"
+    problem: str  # its kind in a few words, the same for all findings of this kind
+    effect: str  # one of EFFECTS
+    expected: str
+    found: str
+    advice: str
+
+    def __str__(self):
+        return f"{self.file}: expected {self.expected}, found {self.found}; {self.advice}"
+
+
+def refusal(message):
+    """A DataError with this one line, fit for any terminal."""
+    return DataError(printable(message))
+
+
+class Report:
+    """All findings about the pictures of ``where``.
+
+    ``pictures`` is a DataFrame with a row for every picture that was listed (name, class, width, height, format, mode,
+    bytes; width to mode are empty where the header could not be read), ``problems`` a list of :class:`Problem`.
+    """
+
+    def __init__(self, where, pictures, problems):
+        self.where, self.pictures = where, pictures
+        self.problems = sorted(problems, key=lambda found: EFFECTS.index(found.effect))
+
+    @property
+    def table(self):
+        """The findings as a DataFrame with the columns file, problem, effect, expected, found, advice."""
+        columns = [field.name for field in fields(Problem)]
+        return pd.DataFrame([asdict(problem) for problem in self.problems], columns=columns)
+
+    def of(self, effect):
+        """The findings with this effect."""
+        return [problem for problem in self.problems if problem.effect == effect]
+
+    @property
+    def left_out(self):
+        """Names of everything that no batch shows."""
+        return {problem.file for problem in self.of(LEFT_OUT)}
+
+    @property
+    def usable(self):
+        """Indices of the listed pictures that can be used."""
+        out = self.left_out
+        return [i for i, name in enumerate(self.pictures["name"]) if name not in out]
+
+    @property
+    def has_findings(self):
+        """Whether anything is left out or suspect; notes do not count."""
+        return any(problem.effect != NOTE for problem in self.problems)
+
+    def summary(self):
+        """One line: how many pictures, how many are left out, how many are suspect."""
+        parts = [f"{len(self.usable):,} of {count(len(self.pictures))} usable"]
+        for effect in (LEFT_OUT, SUSPECT):
+            kinds = {}
+            for problem in self.of(effect):
+                kinds[problem.problem] = kinds.get(problem.problem, 0) + 1
+            if kinds:
+                parts.append(f"{effect}: " + ", ".join(f"{kind} ({number:,})" for kind, number in kinds.items()))
+        return printable(f"{self.where}: {'; '.join(parts)}")
+
+    def lines(self, limit=3):
+        """The findings by kind, at most ``limit`` of each kind spelled out (None: all of them)."""
+        lines, kinds = [], {}
+        for problem in self.problems:
+            kinds.setdefault((problem.effect, problem.problem), []).append(problem)
+        for (effect, kind), found in kinds.items():
+            lines.append(f"{effect}, {kind}: {len(found):,}")
+            for problem in found[:limit]:
+                lines.append(f"  {printable(problem)}")
+            if limit is not None and len(found) > limit:
+                lines.append(f"  and {len(found) - limit:,} more")
+        return lines or ["nothing to report"]
+
+    def refuse(self):
+        """Raise DataError if anything is left out or suspect: the first finding, and how many there are."""
+        found = self.of(LEFT_OUT) + self.of(SUSPECT)
+        if found:
+            raise refusal(f"{self.where}: {found[0].problem}: {found[0]} "
+                          f"(the first of {count(len(found), 'finding')}; strict)")
+
+    def as_dict(self):
+        """The same as plain data, for JSON."""
+        return {"where": printable(self.where), "listed": len(self.pictures), "usable": len(self.usable),
+                "problems": [{key: printable(value) for key, value in asdict(problem).items()}
+                             for problem in self.problems]}

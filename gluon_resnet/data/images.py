@@ -1,0 +1,154 @@
+"""Pictures from files, and what a trained network wants to see of them.
+
+    X = prepare(read_image("cat.png"), PREPARATIONS["torchvision"])     # (3, 224, 224) float32
+
+Decoded by Pillow, resized by OpenCV. A network only recognises what is prepared as it was in its training, so every
+family has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over
+ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers
+from 0 to 1.
+"""
+import io
+import struct
+import threading
+import warnings
+from dataclasses import dataclass, replace
+from typing import Optional, Tuple
+
+import cv2
+import numpy
+from PIL import Image, ImageFile, ImageOps
+
+from ..errors import DataError
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How one family's networks want their pictures."""
+
+    resize: Optional[int]  # the shorter side before the centre crop; None squeezes the whole picture to the crop's size
+    scale: float  # factor on 0..255
+    mean: Tuple[float, ...]  # by channel, after the scale
+    std: Tuple[float, ...]
+    bgr: bool = False
+    crop: int = 224
+
+    def at(self, crop):
+        """The same for another side of the network's input; None keeps it."""
+        if crop is None:
+            return self
+        return replace(self, crop=crop, resize=self.resize and round(self.resize * crop / self.crop))
+
+
+IMAGENET = Preparation(256, 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CAFFE = Preparation(None, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=True)
+PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
+
+#: family -> how its published weights were trained to see pictures
+PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN,
+                "v2": IMAGENET,
+                # no weights of article 003's networks are published
+                "slim": PLAIN, "slim_fc": PLAIN, "narrow": replace(PLAIN, resize=None, crop=28),
+                # the CIFAR-10 checkpoints in wide use were trained on pictures of 32x32 scaled by ImageNet's numbers
+                "cifar": replace(IMAGENET, resize=None, crop=32)}
+
+
+class _WholeFilesOnly:
+    """Context in which Pillow refuses files that are cut off, also where another library lets them pass (gluoncv does).
+
+    Pillow's switch and the warning filters belong to the whole process, and pictures are read by several threads: the
+    first one in remembers how both stood, the last one out puts them back.
+    """
+
+    def __init__(self):
+        self.lock, self.inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self.lock:
+            if not self.inside:
+                self.quiet, self.before = warnings.catch_warnings(), ImageFile.LOAD_TRUNCATED_IMAGES
+                self.quiet.__enter__()
+                warnings.simplefilter("ignore")  # of Pillow, about metadata and large pictures
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
+            self.inside += 1
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                ImageFile.LOAD_TRUNCATED_IMAGES = self.before
+                self.quiet.__exit__(*error)
+
+
+whole_files_only = _WholeFilesOnly()
+
+
+def _to_rgb(image):
+    """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted."""
+    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
+        values = numpy.asarray(image, dtype=numpy.float64)
+        image = Image.fromarray((values / 257).round().clip(0, 255).astype(numpy.uint8))
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def read_image(path):
+    """The picture at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
+
+    JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else. May
+    be called by several threads at once.
+    """
+    return _decode(path, path)
+
+
+def decode_image(content, name):
+    """:func:`read_image` of the bytes ``content`` of a file; ``name`` is what to call it in a message."""
+    return _decode(io.BytesIO(content), name)
+
+
+def _decode(file, name):
+    try:
+        with whole_files_only, Image.open(file, formats=FORMATS) as image:
+            return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except FileNotFoundError:
+        raise DataError(f"{name}: no such file") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        strange = "cannot identify" in str(error)
+        reason = "not a picture in one of these formats" if strange else f"cannot be decoded ({error})"
+        raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
+
+
+def resize(image, height, width):
+    """``image`` (H, W, 3) at ``height`` x ``width``: averaged over areas where it shrinks, bilinear where it grows."""
+    shrinks = image.shape[0] > height or image.shape[1] > width
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def view(image, preparation):
+    """The part of the picture that the network sees, uint8 (crop, crop, 3): resized, then cropped at the centre."""
+    crop = preparation.crop
+    if preparation.resize is None:
+        return resize(image, crop, crop)
+    height, width = image.shape[:2]
+    factor = preparation.resize / min(height, width)
+    image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)))
+    top, left = (image.shape[0] - crop) // 2, (image.shape[1] - crop) // 2
+    return image[top:top + crop, left:left + crop]
+
+
+def normalize(seen, preparation, in_channels=3):
+    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop),
+    grey where it takes one channel."""
+    if in_channels == 1:
+        seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
+    elif preparation.bgr:
+        seen = seen[:, :, ::-1]
+    mean, std = (numpy.float32(numbers) for numbers in (preparation.mean, preparation.std))
+    if in_channels == 1:
+        mean, std = mean.mean(), std.mean()
+    values = (seen.astype(numpy.float32) * preparation.scale - mean) / std
+    return numpy.ascontiguousarray(values.transpose(2, 0, 1), dtype=numpy.float32)

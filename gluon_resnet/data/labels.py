@@ -1,0 +1,35 @@
+"""Names of classes: ImageNet's 1,000 come with gluoncv, others from a text file with one a line.
+
+    read_labels(None, 1000)[282]                          # 'tiger cat'
+"""
+from pathlib import Path
+
+from ..errors import DataError
+
+
+def _imagenet():
+    from gluoncv.data.imagenet.classification import ImageNet1kAttr
+
+    return list(ImageNet1kAttr().classes)
+
+
+def read_labels(path, num_classes):
+    """``num_classes`` names from the file at ``path``; without a file ImageNet's for 1,000 classes, otherwise numbers.
+
+    Raises DataError where the file cannot be read or has another number of lines.
+    """
+    if path is None:
+        return _imagenet() if num_classes == 1000 else [f"class {number}" for number in range(num_classes)]
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text in UTF-8 (byte {error.start}): expected a label a line") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    labels = [line.strip() for line in text.rstrip().split("\n")]
+    if len(labels) != num_classes:
+        raise DataError(f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has "
+                        f"classes")
+    if "" in labels:
+        raise DataError(f"{path}: line {labels.index('') + 1} is empty: expected a label")
+    return labels

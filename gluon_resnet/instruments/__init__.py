@@ -1,0 +1,1 @@
+"""Tools that look into networks: engines, the microscope, comparisons, class activation maps."""

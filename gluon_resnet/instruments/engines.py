@@ -1,0 +1,199 @@
+"""One network, three programs that run it: Gluon, by hand in NumPy, ONNX Runtime.
+
+    engine = make_engine("byhand", spec, params)          # params: {our parameter name: float32 array}
+    engine.logits(X)                                      # X (N, C, H, W) float32 -> (N, num_classes)
+    engine.activations(X)                                 # {layer name: array}, in the order they run
+
+Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU,
+as Gluon runs the two as one.
+"""
+from ..errors import BackendError, ModelError
+from ..networks.layout import input_channels, layout
+
+ENGINES = ("gluon", "byhand", "onnx")
+
+
+def watched_layers(plan):
+    """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum.
+
+    The stem's batch norm is shown with its ReLU, a child of its own.
+    """
+    places = plan.places
+    names = [places[kind] for kind in ("input_norm", "stem", "stem_relu", "max_pool") if kind in places]
+    for stage in plan.stages:
+        for block in stage:
+            names += [layer.name for layer in block.layers()] + [block.name]
+    return names + [places[kind] for kind in ("final_norm", "final_relu", "average_pool", "classifier")
+                    if kind in places]
+
+
+def shown_as(plan, layer):
+    """The watched layer in which the output of ``layer`` shows: itself, but the stem's batch norm shows as its ReLU."""
+    return plan.places["stem_relu"] if layer == plan.places.get("stem_norm") else layer
+
+
+def _with_relu(plan):
+    """Names of the batch norms inside blocks that a ReLU follows: all but the body's last; pre-activated all."""
+    return {norm.name for stage in plan.stages for block in stage
+            for _, norm in (block.body if block.preactivation else block.body[:-1])}
+
+
+class GluonEngine:
+    """The Gluon network, on a GPU where there is one."""
+
+    def __init__(self, spec, params):
+        import mxnet as mx
+
+        from ..devices import try_gpu
+        from ..networks.models import build
+        from ..weights import set_parameters
+
+        self.mx, self.device, self.plan = mx, try_gpu(), layout(spec, input_channels(spec, params))
+        self.array = mx.np.array if mx.util.is_np_array() else mx.nd.array
+        self.params, self.net = params, build(spec)
+        self.net.initialize(ctx=self.device)
+        set_parameters(self.net, params)
+        self.net.hybridize(static_alloc=True, static_shape=True)
+
+    def _input(self, X):
+        return self.array(X, ctx=self.device)
+
+    def logits(self, X):
+        """(N, num_classes) float32 for X (N, C, H, W)."""
+        return self.net(self._input(X)).asnumpy()
+
+    def activations(self, X):
+        """{layer name: array} of every layer of :func:`watched_layers`."""
+        from ..networks.blocks import blocks_by_name
+        from ..networks.shapes import watched
+
+        blocks = blocks_by_name(self.net)
+        names = watched_layers(self.plan)
+        with watched(self.net, [blocks[name] for name in names]) as seen:
+            self.net(self._input(X)).wait_to_read()
+        outputs = {id(block): Y for block, _, Y in seen}
+        return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
+
+    def gradients(self, X, y):
+        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,),
+        batch norm as in inference.
+
+        In float64, where no ReLU is so near its edge that rounding decides. Through ``use_global_stats``: what
+        ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not the gradient.
+        """
+        from ..networks.blocks import blocks_by_name
+        from ..networks.models import build
+        from ..weights import set_parameters
+
+        nn, net = self.mx.gluon.nn, build(self.plan.spec)
+        net.initialize(ctx=self.device)
+        net.cast("float64")
+        X = self.array(X, ctx=self.device, dtype="float64")
+        with self.mx.autograd.predict_mode():
+            net(X)
+        set_parameters(net, self.params)
+        for block in blocks_by_name(net).values():
+            if isinstance(block, nn.BatchNorm):
+                block._kwargs.update(use_global_stats=True)
+            elif isinstance(block, nn.Dropout):
+                block._rate = 0
+        loss_function = self.mx.gluon.loss.SoftmaxCrossEntropyLoss()
+        with self.mx.autograd.record():
+            loss = loss_function(net(X), self.array(y, ctx=self.device, dtype="float64")).mean()
+        loss.backward()
+        return {name: param.grad().asnumpy() for name, param in net._collect_params_with_prefix().items()
+                if param.grad_req != "null" and name not in self.plan.fixed()}
+
+
+class ByhandEngine:
+    """The network in NumPy alone."""
+
+    def __init__(self, spec, params):
+        from ..byhand import ResNet
+
+        self.plan = layout(spec, input_channels(spec, params))
+        self.net = ResNet(spec, params, in_channels=input_channels(spec, params))
+        self._folded = None
+
+    def logits(self, X):
+        """(N, num_classes) float32 for X (N, C, H, W), with batch norm folded into the weights."""
+        if self._folded is None:
+            self._folded = self.net.folded()
+        return self._folded(X)
+
+    def activations(self, X):
+        """{layer name: array} of every layer of :func:`watched_layers`."""
+        found = {}
+        self.net.forward(X, watch=lambda name, Y: found.__setitem__(name, Y.copy()))
+        return _shown(found, self.plan)
+
+    def gradients(self, X, y):
+        """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`."""
+        from ..byhand import ResNet
+
+        net = ResNet(self.plan.spec, self.net.params, in_channels=self.net.in_channels, dtype="float64")
+        return net.loss_and_gradients(X, y, training=False)[1]
+
+
+class OnnxEngine:
+    """The exported network in ONNX Runtime."""
+
+    def __init__(self, spec, params):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendError(f"the engine onnx needs onnxruntime ({error}): pip install -r requirements.txt "
+                               f"-c constraints.txt") from None
+        from ..weights.onnx_graph import to_onnx
+
+        self.runtime, self.plan = onnxruntime, layout(spec, input_channels(spec, params))
+        self.model = to_onnx(spec, params, input_channels(spec, params))
+        self.session = self._start(self.model)
+
+    def _start(self, model):
+        options = self.runtime.SessionOptions()
+        options.log_severity_level = 3
+        return self.runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    def logits(self, X):
+        """(N, num_classes) float32 for X (N, C, H, W)."""
+        return self.session.run(None, {"input": X})[0]
+
+    def activations(self, X):
+        """{layer name: array} of every layer of :func:`watched_layers`."""
+        import onnx
+
+        from ..weights.onnx_graph import OUTPUT
+
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        names = watched_layers(self.plan)
+        if self.plan.spec.head == "dense":  # the classifier's value is called "logits" where nothing follows it
+            asked = [*names[:-1], OUTPUT]
+        else:
+            asked = names
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in asked if name != OUTPUT)
+        return _shown(dict(zip(names, self._start(model).run(asked, {"input": X}))), self.plan)
+
+
+def _shown(found, plan):
+    """Only the watched layers, in order, with the ReLU behind the batch norms that have one, vectors flat."""
+    import numpy
+
+    with_relu = _with_relu(plan)
+    return _flat({name: numpy.maximum(found[name], 0) if name in with_relu else found[name]
+                  for name in watched_layers(plan)}, plan)
+
+
+def _flat(found, plan):
+    """``found`` with pooled features and logits as (N, C)."""
+    ends = plan.places["average_pool"], plan.classifier.name
+    return {**found, **{name: found[name].reshape(len(found[name]), -1) for name in ends}}
+
+
+def make_engine(name, spec, params):
+    """The engine ``name`` ("gluon", "byhand", "onnx") for a spec and its parameters {name: float32 array}."""
+    makers = {"gluon": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
+    if name not in makers:
+        raise ModelError(f"engine '{name}': expected one of {', '.join(ENGINES)}")
+    return makers[name](spec, params)

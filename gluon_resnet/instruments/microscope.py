@@ -1,0 +1,195 @@
+"""The same picture through two engines, layer by layer: where do they begin to differ, and by how much?
+
+    gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon --b byhand
+
+A difference is given as the largest absolute one of a layer, and relative to the layer's largest value in engine a.
+Layers come in the order they run, so the first one past the tolerance is where to look; those behind it only carry it
+on. ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
+"""
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy
+import pandas as pd
+
+from .engines import shown_as
+from ..errors import ConfigError, ModelError
+from ..networks.layout import input_channels, layout
+
+PLANTED = 1.05  # the factor on one channel of a planted layer
+COLUMNS = ["layer", "kind", "shape", "largest", "absolute", "relative", "past"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the microscope saw: a row a layer, the first layer past the tolerance or None,
+    all activations of both engines."""
+
+    table: pd.DataFrame
+    tolerance: float
+    first: Optional[str]
+    first_gradient: Optional[str]
+    activations: tuple  # of a and b: {layer name: array}
+
+
+def _row(name, kind, A, B, tolerance):
+    largest = float(abs(A).max())
+    absolute = float(abs(A.astype(numpy.float64) - B).max())
+    relative = absolute / largest if largest > 0 else (0.0 if absolute == 0 else numpy.inf)
+    # a number that is not finite is past every tolerance
+    return (name, kind, A.shape, largest, absolute, relative, not relative <= tolerance)
+
+
+def look(a, b, X, tolerance=1e-4, gradients=False, y=None):
+    """Send X (N, C, H, W) through the engines a and b: a :class:`Found` with activations and, if asked, gradients.
+
+    Gradients are those of the mean cross-entropy with respect to every parameter, against the labels y (N,), by default
+    the classes engine a predicts, computed in float64. They come in the order of the backward pass: last layer first.
+    Raises ConfigError where an engine has no gradients.
+    """
+    if gradients and not (hasattr(a, "gradients") and hasattr(b, "gradients")):
+        raise ConfigError("gradients: ONNX Runtime has none: take two of gluon and byhand")
+    if not tolerance > 0:
+        raise ConfigError(f"tolerance is {tolerance}: expected a number above 0")
+    both = a.activations(X), b.activations(X)
+    rows = [_row(name, "activation", A, both[1][name], tolerance) for name, A in both[0].items()]
+    if gradients:
+        y = numpy.asarray(a.logits(X).argmax(axis=1) if y is None else y)
+        of_a, of_b = a.gradients(X, y), b.gradients(X, y)
+        order = [name for layer in reversed(list(a.plan.layers())) for name in layer.params if name in of_a]
+        rows += [_row(name, "gradient", of_a[name], of_b[name], tolerance) for name in order]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+
+    def first(kind):
+        past = table[table["past"] & (table["kind"] == kind)]
+        return past["layer"].iloc[0] if len(past) else None
+    return Found(table, tolerance, first("activation"), first("gradient"), both)
+
+
+def plant(spec, params, layer):
+    """A copy of ``params`` in which one channel of ``layer`` is 5 % too large; ModelError where there is no such layer.
+
+    It is the channel with the largest weights: a convolution's filter, a batch norm's scale (where that is fixed at 1,
+    its running variance), a class of the classifier.
+    """
+    plan = layout(spec, input_channels(spec, params))
+    known = [one.name for one in plan.layers()]
+    if layer not in known:
+        raise ModelError(f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} "
+                         f"... {known[-1]}")
+    name = f"{layer}.weight" if f"{layer}.weight" in params else f"{layer}.gamma"
+    factor = PLANTED
+    if name in plan.fixed():
+        name, factor = f"{layer}.running_var", PLANTED ** -2  # divided by its root
+    damaged = params[name].copy()
+    channel = int(abs(damaged).reshape(len(damaged), -1).sum(axis=1).argmax())
+    damaged[channel] *= factor
+    return {**params, name: damaged}
+
+
+def shows_first(spec, layer):
+    """Name of the first watched layer in which damage to ``layer`` shows: itself, but ResNet-18's "1" shows as "2"."""
+    return shown_as(layout(spec), layer)
+
+
+def as_text(found, every=False):
+    """The table as lines; only each stage's blocks and the layers past the
+    tolerance unless ``every`` layer is wanted."""
+    from tabulate import tabulate
+
+    table = found.table
+    marks = {"activation": found.first, "gradient": found.first_gradient}
+    rows = []
+    for row in table.itertuples(index=False):
+        is_first = row.layer == marks[row.kind]
+        shown = row.past if row.kind == "gradient" else row.kind == "activation" and row.layer.count(".") < 2
+        if every or is_first or shown:
+            mark = f"<- first past {found.tolerance:g}" if is_first else "past" if row.past else ""
+            rows.append((row.layer, row.kind, "x".join(map(str, row.shape)), f"{row.largest:.3g}",
+                         f"{row.absolute:.2e}", f"{row.relative:.2e}", mark))
+    lines = [tabulate(rows, headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
+                      disable_numparse=True, colalign=("left", "left", "left", "right", "right", "right", "left"))]
+    if not every:
+        lines.append(f"{len(rows)} of {len(table)} rows; --every shows all")
+    for kind, first in marks.items():
+        part = table[table["kind"] == kind]
+        if len(part):
+            worst = part.loc[part["relative"].idxmax()]
+            lines.append(f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at "
+                         f"{worst['layer']}; "
+                         + (f"{first} is the first past {found.tolerance:g}" if first
+                            else f"none past {found.tolerance:g}"))
+    return "\n".join(lines)
+
+
+def draw(found, names, layer=None, num_maps=6):
+    """Differences over depth as a Figure, with the first maps of ``layer`` in both engines and their difference below.
+
+    ``names`` are what to call the engines. Raises ModelError where ``layer`` is none of the watched ones or has no
+    maps.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    kinds = list(dict.fromkeys(found.table["kind"]))
+    maps = None if layer is None else _maps(found, layer, num_maps)
+    figure = Figure(figsize=(11, 3.2 * len(kinds) + (4.6 if maps else 0)), layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = figure.subfigures(2, 1, height_ratios=[3.2 * len(kinds), 4.6]) if maps else [figure]
+    for axes, kind in zip(parts[0].subplots(len(kinds), 1, squeeze=False)[:, 0], kinds):
+        _draw_depth(axes, found, kind)
+    parts[0].suptitle(f"{names[0]} against {names[1]}", fontsize=11)
+    if maps:
+        _draw_maps(parts[1], maps, layer)
+    return figure
+
+
+def _draw_depth(axes, found, kind):
+    table = found.table[found.table["kind"] == kind].reset_index(drop=True)
+    floor = 1e-9
+    axes.semilogy(table["relative"].clip(lower=floor), ".-", color="tab:blue", label="relative", linewidth=0.8)
+    axes.semilogy(table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5,
+                  markersize=3)
+    axes.axhline(found.tolerance, color="tab:red", linestyle="--", linewidth=0.8,
+                 label=f"tolerance {found.tolerance:g}")
+    first = found.first if kind == "activation" else found.first_gradient
+    if first is not None:
+        at = int(table.index[table["layer"] == first][0])
+        axes.annotate(first, (at, table["relative"][at]), xytext=(0, 12), textcoords="offset points", color="tab:red",
+                      ha="center", fontsize=9, arrowprops={"arrowstyle": "-", "color": "tab:red"})
+    step = max(1, len(table) // 24)
+    axes.set_xticks(range(0, len(table), step))
+    axes.set_xticklabels(table["layer"][::step], rotation=90, fontsize=7)
+    axes.set(ylabel=f"largest difference of {kind}s", xlim=(-1, len(table)))
+    axes.margins(y=0.15)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+
+
+def _maps(found, layer, count):
+    """(maps of a, maps of b), each (count, H, W), of the first picture."""
+    if layer not in found.activations[0] or found.activations[0][layer].ndim != 4:
+        known = [name for name, A in found.activations[0].items() if A.ndim == 4]
+        raise ModelError(f"no feature maps of '{layer}': expected one of {', '.join(known[:5])} ... {known[-1]}")
+    A, B = (activations[layer][0] for activations in found.activations)
+    differs = numpy.argsort(-abs(A - B).reshape(len(A), -1).max(axis=1), kind="stable")[:count]
+    return [int(c) for c in differs], A[differs], B[differs]
+
+
+def _draw_maps(figure, maps, layer):
+    channels, A, B = maps
+    cells = figure.subplots(3, len(channels), squeeze=False)
+    for i, channel in enumerate(channels):
+        low, high = float(min(A[i].min(), B[i].min())), float(max(A[i].max(), B[i].max()))
+        difference = abs(A[i] - B[i])
+        for row, values in enumerate((A[i], B[i])):
+            cells[row, i].imshow(values, cmap="viridis", vmin=low, vmax=high)
+        cells[2, i].imshow(difference, cmap="magma", vmin=0)
+        cells[0, i].set_title(f"channel {channel}", fontsize=8)
+        cells[2, i].set_xlabel(f"up to {difference.max():.1e}", fontsize=8)
+    for row, label in enumerate(("engine a", "engine b", "difference")):
+        cells[row, 0].set_ylabel(label, fontsize=9)
+    for axes in cells.ravel():
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.suptitle(f"layer {layer}: the {len(channels)} channels that differ most", fontsize=10)

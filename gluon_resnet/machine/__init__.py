@@ -1,0 +1,1 @@
+"""What this machine is, and what must be set before mxnet is loaded. Nothing here imports mxnet."""

@@ -1,0 +1,78 @@
+"""What machine and what software this is, for a run folder and for ``doctor``. mxnet is never imported here."""
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from ..files import CHECKOUT
+from . import env
+
+PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
+
+#: Instruction sets that decide how fast oneDNN's convolutions are, slowest first, as /proc/cpuinfo calls them.
+INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+
+def _cpuinfo(key, root="/"):
+    try:
+        lines = Path(root, "proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def cpu():
+    """The processor: model, instruction sets that matter here, logical processors and physical cores allowed."""
+    flags = set(_cpuinfo("flags").split())
+    cpus = env.prepare().cpus
+    return {"model": _cpuinfo("model name") or platform.processor() or platform.machine(),
+            "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+            "logical": len(cpus), "physical": env.physical_cores(cpus)}
+
+
+def gpus():
+    """Lines of ``nvidia-smi -L``; empty without a card, a driver or the program."""
+    if not shutil.which("nvidia-smi"):
+        return []
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def version_of(package):
+    """Installed version of a package, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions():
+    """Python, the mxnet build and the packages that results depend on: {name: version}."""
+    name, version = env.mxnet_build()
+    return {"python": platform.python_version(), name or "mxnet": version,
+            **{package: version_of(package) for package in PACKAGES}}
+
+
+def git_commit():
+    """Commit of the checkout this package runs from, with ``-dirty`` where files differ from it; None elsewhere."""
+    if not (CHECKOUT / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12",
+                               "--exclude=*"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def report():
+    """All of it as one dict that fits into JSON."""
+    return {"versions": versions(), "platform": platform.platform(), "cpu": cpu(), "gpus": gpus(),
+            "threads": env.threads_report(), "git_commit": git_commit(), "executable": sys.executable}

@@ -1,0 +1,249 @@
+"""What a spec is made of, layer by layer, as plain data: nothing here needs mxnet.
+
+    >>> from gluon_resnet.networks.layout import layout
+    >>> layout(get_spec(50, "torchvision")).stages[0][0].shortcut[0]
+    Conv(name='4.0.conv4', in_channels=64, out_channels=256, kernel=1, stride=1, padding=0, bias=False)
+
+Names are those of the Gluon network's own parameters (``net.save_parameters``): the children of the network by number
+(:func:`children` lists them), the blocks of a stage by number, the layers of a block by attribute. models.py builds
+from the same list; the by-hand network, the weight files of other libraries, the ONNX export and the reconciler all
+read this one description; a test holds it against the networks that models.py builds.
+"""
+from dataclasses import dataclass
+from typing import Optional, Tuple, Union
+
+from ..errors import ModelError, ShapeError
+from .specs import SHORTCUTS, ResNetSpec
+
+KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution, (N, in_channels, H, W) to (N, out_channels, ...),
+    weight (out_channels, in_channels, kernel, kernel)."""
+
+    name: str
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int
+    padding: int
+    bias: bool
+
+    @property
+    def params(self):
+        """{parameter name: shape}."""
+        shapes = {f"{self.name}.weight": (self.out_channels, self.in_channels, self.kernel, self.kernel)}
+        if self.bias:
+            shapes[f"{self.name}.bias"] = (self.out_channels,)
+        return shapes
+
+    def out_size(self, height, width):
+        """(height, width) of the output."""
+        return tuple((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A batch norm over ``channels``, with scale (gamma), shift (beta) and running statistics.
+
+    Without ``scale`` gamma is fixed at 1, without ``shift`` beta is fixed at 0: in the file all the same,
+    never trained.
+    """
+
+    name: str
+    channels: int
+    eps: float
+    scale: bool = True
+    shift: bool = True
+
+    @property
+    def params(self):
+        """{parameter name: shape}, running statistics included."""
+        return {f"{self.name}.{part}": (self.channels,) for part in ("gamma", "beta", "running_mean", "running_var")}
+
+    @property
+    def fixed(self):
+        """Names of the parameters that are neither trained nor running statistics:
+        gamma is 1 whatever the file says, beta 0."""
+        return tuple(f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift))
+                     if not learned)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The classifier, (N, in_units) to (N, units), weight (units, in_units)."""
+
+    name: str
+    in_units: int
+    units: int
+
+    @property
+    def params(self):
+        """{parameter name: shape}."""
+        return {f"{self.name}.weight": (self.units, self.in_units), f"{self.name}.bias": (self.units,)}
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Option A's shortcut: X[:, :, ::stride, ::stride] between ``before`` and ``after`` channels of zeros."""
+
+    stride: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block: its convolutions, each with its batch norm or None, and what stands beside them.
+
+    The shortcut is a projection (``shortcut``: convolution, batch norm or None), option A's (``pad``), or X itself
+    where both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's
+    batch norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come in front of their
+    convolution, nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
+    """
+
+    name: str
+    body: Tuple[Tuple[Conv, Optional[Norm]], ...]
+    shortcut: Optional[Tuple[Conv, Optional[Norm]]]
+    pad: Optional[Pad] = None
+    adds: bool = True
+    preactivation: bool = False
+
+    def layers(self):
+        """Every layer with parameters, in the order they run; the shortcut comes behind the body."""
+        for conv, norm in self.body:
+            pair = (norm, conv) if self.preactivation else (conv, norm)
+            yield from (layer for layer in pair if layer is not None)
+        yield from (layer for layer in self.shortcut or () if layer is not None)
+
+
+def children(spec):
+    """What the network of ``spec`` consists of, in running order: child 0, 1, 2, ... of the network by what it is."""
+    kinds = ["input_norm"] if spec.input_bn else []
+    kinds += ["stem", "stem_norm", "stem_relu"] if spec.stem_bn else ["stem"]
+    kinds += ["max_pool"] if spec.pool else []
+    kinds += [f"stage{stage}" for stage in range(1, len(spec.stage_sizes) + 1)]
+    kinds += ["final_norm", "final_relu"] if spec.final_bn else []
+    kinds += ["average_pool", "classifier"]
+    kinds += {"dense": [], "conv": ["flatten"], "dense_dropout": ["head_relu", "dropout"]}[spec.head]
+    return tuple(kinds)
+
+
+def places(spec):
+    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"};
+    see :func:`children`."""
+    return {kind: str(place) for place, kind in enumerate(children(spec))}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A whole network: stem convolution and batch norm, 3x3 stride 2 max pooling, stages of blocks, classifier.
+
+    A ReLU follows the stem's batch norm and the final one. Without the stem's norm there is no ReLU either;
+    ``pool_padding`` None is no pooling. The classifier is Dense on the pooled features, or a 1x1 Conv on (N, C, 1, 1).
+    """
+
+    spec: ResNetSpec
+    stem: Tuple[Conv, Optional[Norm]]
+    pool_padding: Optional[int]
+    stages: Tuple[Tuple[Block, ...], ...]
+    classifier: Union[Dense, Conv]
+    input_norm: Optional[Norm] = None
+    final_norm: Optional[Norm] = None
+
+    @property
+    def places(self):
+        """Those of the spec: see :func:`places`."""
+        return places(self.spec)
+
+    def layers(self):
+        """Every layer with parameters, in the order they run; a block's shortcut comes behind its body."""
+        yield from (layer for layer in (self.input_norm, *self.stem) if layer is not None)
+        for stage in self.stages:
+            for block in stage:
+                yield from block.layers()
+        yield from (layer for layer in (self.final_norm, self.classifier) if layer is not None)
+
+    def params(self):
+        """{parameter name: shape} of the whole network, in the order they run, running statistics included."""
+        return {name: shape for layer in self.layers() for name, shape in layer.params.items()}
+
+    def fixed(self):
+        """Names of the parameters that are in the file but never learned: gammas fixed at 1, betas fixed at 0."""
+        return {name for layer in self.layers() if isinstance(layer, Norm) for name in layer.fixed}
+
+
+def block_plan(spec):
+    """For every stage a list of its blocks' (input channels, output channels, stride)."""
+    plan, channels, last = [], spec.stem_channels, len(spec.stage_sizes) - 1
+    for s, (width, size) in enumerate(zip(spec.stage_channels, spec.stage_sizes)):
+        halves = {"first": s > 0 and 0, "last": s < last and size - 1}[spec.downsample]
+        strides = [2 if halves is not False and b == halves else 1 for b in range(size)]
+        plan.append([(channels if b == 0 else width, width, stride) for b, stride in enumerate(strides)])
+        channels = width
+    return plan
+
+
+def plan_shortcut(shortcut, in_channels, out_channels, stride):
+    """(kind, Pad or None) of a block under option A, B, C or "none"; kind is "project", "pad", "identity" or "none"."""
+    changes = stride > 1 or in_channels != out_channels
+    if shortcut == "C" or (shortcut == "B" and changes):
+        return "project", None
+    if shortcut == "A" and changes:
+        if out_channels < in_channels:
+            raise ShapeError(f"shortcut A: zeros cannot take {in_channels} channels to {out_channels}: expected no "
+                             f"fewer")
+        before = (out_channels - in_channels) // 2
+        return "pad", Pad(stride, before, out_channels - in_channels - before)
+    if shortcut not in SHORTCUTS:
+        raise ModelError(f"shortcut is {shortcut!r}: expected one of {', '.join(SHORTCUTS)}")
+    return ("none" if shortcut == "none" else "identity"), None
+
+
+def _shortcut(spec, name, number, in_channels, out_channels, stride):
+    """What stands beside a block's convolutions, as Block's keywords."""
+    kind, pad = plan_shortcut(spec.shortcut, in_channels, out_channels, stride)
+    projection = None
+    if kind == "project":
+        projection = (Conv(f"{name}.conv{number}", in_channels, out_channels, 1, stride, 0, spec.shortcut_bias),
+                      Norm(f"{name}.bn{number}", out_channels, spec.bn_eps) if spec.shortcut_bn else None)
+    return dict(shortcut=projection, pad=pad, adds=kind != "none")
+
+
+def _block(spec, name, in_channels, out_channels, stride):
+    kernels = KERNELS[spec.block]
+    widths = (out_channels,) * 2 if spec.block == "basic" else (out_channels // 4, out_channels // 4, out_channels)
+    body, channels = [], in_channels
+    for i, (kernel, width) in enumerate(zip(kernels, widths)):
+        conv = Conv(f"{name}.conv{i + 1}", channels, width, kernel, stride if i == spec.stride_at else 1, kernel // 2,
+                    spec.conv_bias[i])
+        norm = Norm(f"{name}.bn{i + 1}", channels if spec.preactivation else width, spec.bn_eps, spec.block_bn_scale)
+        body.append((conv, norm if spec.last_bn or i < len(kernels) - 1 else None))
+        channels = width
+    return Block(name, tuple(body), preactivation=spec.preactivation,
+                 **_shortcut(spec, name, len(kernels) + 1, in_channels, out_channels, stride))
+
+
+def layout(spec, in_channels=3):
+    """The :class:`Layout` of ``spec`` for pictures of ``in_channels`` channels."""
+    at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
+    stem = (Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2,
+                 spec.stem_bias),
+            Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None)
+    stages = tuple(tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
+                   for s, blocks in enumerate(block_plan(spec), 1))
+    if spec.head == "conv":
+        classifier = Conv(at["classifier"], channels, spec.num_classes, 1, 1, 0, True)
+    else:
+        classifier = Dense(at["classifier"], channels, spec.num_classes)
+    return Layout(
+        spec, stem, spec.pool_padding if spec.pool else None, stages, classifier,
+        Norm(at["input_norm"], in_channels, spec.bn_eps, scale=False, shift=False) if spec.input_bn else None,
+        Norm(at["final_norm"], channels, spec.bn_eps) if spec.final_bn else None)
+
+
+def input_channels(spec, params):
+    """Channels of the pictures that parameters {name: array} of ``spec`` are for, by the shape of the stem's weight."""
+    return params[f"{places(spec)['stem']}.weight"].shape[1]

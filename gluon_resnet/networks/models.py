@@ -1,0 +1,107 @@
+"""From a spec to a Gluon network whose children are the lines of the chapter: stem, stages, pooling, classifier.
+
+    gr.resnet18()                                     # article 001's: 10 classes
+    gr.resnet50(family="keras", num_classes=4)
+    gr.get_model("resnet101@torchvision")
+    gr.cifar_resnet(20, num_classes=10, shortcut="A")
+    gr.get_model("plain34@torchvision")               # no shortcuts
+"""
+from mxnet.gluon import nn
+
+from .layers import BatchNorm
+from .blocks import Bottleneck, Residual
+from .preactivation import BottleneckV2, InputNorm, ResidualV2
+from .heads import dense_dropout
+from .layout import block_plan, children
+from .specs import CIFAR, DEFAULT_FAMILY, get_spec, parse_model
+
+#: (block, preactivation) -> the class that makes it
+BLOCKS = {("basic", False): Residual, ("bottleneck", False): Bottleneck,
+          ("basic", True): ResidualV2, ("bottleneck", True): BottleneckV2}
+
+
+def _stage(spec, shapes):
+    """A stage of blocks of the given (input channels, output channels, stride)."""
+    options = dict(conv_bias=spec.conv_bias, stride_at=spec.stride_at, shortcut=spec.shortcut,
+                   shortcut_bias=spec.shortcut_bias, shortcut_bn=spec.shortcut_bn, bn_eps=spec.bn_eps)
+    if spec.block == "bottleneck":
+        options.update(last_bn=spec.last_bn, bn_scale=spec.block_bn_scale)
+    stage = nn.HybridSequential()
+    for in_channels, num_channels, stride in shapes:
+        stage.add(BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels,
+                                                         **options))
+    return stage
+
+
+def _head(spec):
+    if spec.head == "conv":
+        return [nn.Conv2D(spec.num_classes, kernel_size=1), nn.Flatten()]
+    return dense_dropout(spec.num_classes) if spec.head == "dense_dropout" else [nn.Dense(spec.num_classes)]
+
+
+def build(spec):
+    """The network of ``spec``, not initialized: (N, C, H, W) float32 to (N, num_classes) logits, any C, H and W >= 32.
+
+    The number of input channels is taken from the first input; ``net.initialize()`` comes before it, as in the book.
+    ``net.spec`` is ``spec``; layout.children lists what its children are.
+    """
+    makers = {
+        "input_norm": lambda: InputNorm(epsilon=spec.bn_eps),
+        "stem": lambda: nn.Conv2D(spec.stem_channels, kernel_size=spec.stem_kernel, strides=spec.stem_stride,
+                                  padding=spec.stem_kernel // 2, use_bias=spec.stem_bias),
+        "stem_norm": lambda: BatchNorm(epsilon=spec.bn_eps), "stem_relu": lambda: nn.Activation("relu"),
+        "max_pool": lambda: nn.MaxPool2D(pool_size=3, strides=2, padding=spec.pool_padding),
+        "final_norm": lambda: BatchNorm(epsilon=spec.bn_eps), "final_relu": lambda: nn.Activation("relu"),
+        "average_pool": nn.GlobalAvgPool2D,
+    }
+    for number, shapes in enumerate(block_plan(spec), 1):
+        makers[f"stage{number}"] = lambda shapes=shapes: _stage(spec, shapes)
+    net, kinds = nn.HybridSequential(), children(spec)
+    for kind in kinds[:kinds.index("classifier")]:
+        net.add(makers[kind]())
+    net.add(*_head(spec))
+    net.spec = spec
+    return net
+
+
+def get_model(name, num_classes=None):
+    """The network behind a name such as ``resnet18``, ``resnet50@keras``, ``resnet34@torchvision:A``, ``plain34`` or
+    ``cifar_resnet56``; ModelError where the table has no such row. Which names there are: :func:`parse_model`.
+    """
+    return build(parse_model(name, num_classes))
+
+
+def resnet18(family=DEFAULT_FAMILY, num_classes=None):
+    """ResNet-18 of a family (d2l, torchvision, mxnet, keras, keras2016, v2); see :func:`build` for shapes."""
+    return build(get_spec(18, family, num_classes))
+
+
+def resnet34(family=DEFAULT_FAMILY, num_classes=None):
+    """ResNet-34; as :func:`resnet18`."""
+    return build(get_spec(34, family, num_classes))
+
+
+def resnet50(family=DEFAULT_FAMILY, num_classes=None):
+    """ResNet-50, of bottlenecks; as :func:`resnet18`."""
+    return build(get_spec(50, family, num_classes))
+
+
+def resnet101(family=DEFAULT_FAMILY, num_classes=None):
+    """ResNet-101, of bottlenecks; as :func:`resnet18`."""
+    return build(get_spec(101, family, num_classes))
+
+
+def resnet152(family=DEFAULT_FAMILY, num_classes=None):
+    """ResNet-152, of bottlenecks; as :func:`resnet18`."""
+    return build(get_spec(152, family, num_classes))
+
+
+def cifar_resnet(depth, num_classes=10, shortcut="A"):
+    """The paper's network for small pictures, of ``depth`` = 6n + 2 layers (20, 32, 44, 56, 110, ...), not initialized.
+
+    (N, C, H, W) float32, C of 1 or 3, to (N, num_classes): a 3x3 stem of 16 channels, n basic blocks each of 16, 32 and
+    64 channels at H, H / 2 and H / 4. ``shortcut`` is "A" (the paper's), "B", "C" or "none" (plain). With "B" it has
+    the parameters of gluoncv's ``cifar_resnet*_v1`` (272,474 for 20, against 269,722), which leaves out the ReLU behind
+    the stem. Source: He et al., section 4.2.
+    """
+    return build(get_spec(depth, CIFAR, num_classes, shortcut))

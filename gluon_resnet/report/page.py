@@ -1,0 +1,65 @@
+"""One run as one HTML file that needs no other: what was run, what came out, the curves, the layers, the evaluation.
+
+    gluon-resnet runs report runs/20261122-030010-resnet18@torchvision-bird_photos
+    gluon-resnet runs report RUN --evaluate --out birds.html
+
+The page holds no script and refers to no other host or file. Jinja escapes whatever comes from the run.
+"""
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from . import run as parts
+from ..runs import table
+from ..text import printable
+from ..errors import RunError
+from .curves import curves
+from .evaluation import evaluation_part
+from ..runs.network import spec_of_run
+from ..files import writing
+from ..version import VERSION
+
+NAME = "report.html"
+
+
+def default_file(path):
+    """Where the report of the run folder ``path`` is written, unless it is told."""
+    return Path(path) / NAME
+
+
+def check_target(out):
+    """Raise RunError unless a page may be written at ``out``: its suffix is .html, and its folder is there."""
+    out = Path(out)
+    if out.suffix != ".html":
+        raise RunError(f"{out}: a report is written as .html: expected a name such as {out.stem or 'report'}.html")
+    if out.is_dir():
+        raise RunError(f"{out}: a folder: expected the name of a file; name another with --out")
+    if not out.absolute().parent.is_dir():
+        raise RunError(f"{out}: there is no folder {out.parent}")
+
+
+def page(run, evaluation=None):
+    """The report of a Run (run_table.py) as HTML text; ``evaluation`` and the errors are those of :func:`write`."""
+    history, spec = parts.numeric_history(run), spec_of_run(run.written, run.path)
+    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    return printable(environment.get_template(NAME).render(
+        version=VERSION, about=parts.about(run, spec), state=parts.state(run), experiment=parts.experiment(run),
+        outcome=parts.figures(run), curves=curves(history, run.config.epochs), result=parts.result(run),
+        settings=parts.settings(run), environment=parts.environment(run), layers=parts.layers(run, spec),
+        epochs=parts.epochs(history), evaluation=evaluation_part(run, evaluation)))
+
+
+def write(path, out=None, evaluation=None):
+    """Write the report of the run folder ``path``, whole or not at all; the path of the file.
+
+    ``out`` is the file, report.html in the run folder if None; ``evaluation`` a folder that ``gluon-resnet evaluate
+    --save`` wrote, by default the run folder's own ``evaluation``, where there is one. Raises RunError where the run or
+    the evaluation is missing, damaged or of another run, and where the file cannot be written.
+    """
+    run, out = table.read_run(path), Path(out or default_file(path))
+    check_target(out)
+    text = page(run, evaluation)
+    with writing(out, "name another file with --out") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return out

@@ -1,0 +1,1 @@
+"""Training runs: configs, launching, and the folders they leave behind."""

@@ -1,0 +1,98 @@
+"""A run folder: what was asked (config.json), where it ran (env.json), what happened (history.csv, result.json,
+curves.png) and what was learned (net.params). Every file appears whole or not at all."""
+import json
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from ..machine import system
+from ..errors import RunError
+from ..training.history import History
+from ..files import as_json, write_json, written_whole
+
+VERSION = 1  # of the layout of a run folder
+
+
+def default_folder(name, now=None):
+    """``runs/<date>-<time>-<name>`` below the working directory."""
+    return Path("runs") / f"{now or datetime.now():%Y%m%d-%H%M%S}-{name}"
+
+
+class RunFolder:
+    """A new run folder at ``path`` with its config and environment; a listener that keeps history.csv up to date.
+
+    Raises RunError where the folder cannot be made or has something in it.
+    """
+
+    def __init__(self, path, config):
+        self.path, self.history, self.config = Path(path), History(), config
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise RunError(f"{self.path}: not empty; name a new folder with --out, or remove this one")
+            write_json(self.path / "config.json", {"version": VERSION, **config})
+            write_json(self.path / "env.json", {"started": datetime.now().astimezone().isoformat(timespec="seconds"),
+                                                **system.report()})
+        except RunError:
+            raise
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with "
+                           f"--out") from None
+
+    @classmethod
+    def reopen(cls, path):
+        """The run folder at ``path`` with its config and history; RunError where it is none."""
+        folder = cls.__new__(cls)
+        folder.path, folder.history = Path(path), History()
+        try:
+            folder.config = json.loads((folder.path / "config.json").read_text())
+            if folder.config["version"] != VERSION:
+                raise RunError(f"{path}: version {folder.config['version']} of the layout: expected {VERSION}")
+            if (folder.path / "history.csv").exists():
+                folder.history.load(folder.path / "history.csv")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, RunError):
+                raise
+            raise RunError(f"{path}: not a run folder that can be read ({error})") from None
+        return folder
+
+    def rewind(self, epoch, batch):
+        """Forget what the history has from after ``batch`` of ``epoch`` on."""
+        self.history.rows = [row for row in self.history.rows if (row["epoch"], row["batch"]) <= (epoch, batch)]
+
+    def __call__(self, record):
+        if self.history.add(record) and (record.test_acc is not None or record.batch == record.num_batches):
+            self.save_history()
+
+    def save_history(self):
+        """Write history.csv as it is now."""
+        with self._writing("history.csv") as temporary:
+            self.history.table().to_csv(temporary, index=False, float_format="%.6g")
+
+    @contextmanager
+    def _writing(self, name):
+        try:
+            with written_whole(self.path / name) as temporary:
+                yield temporary
+        except OSError as error:
+            raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
+
+    def write(self, name, text):
+        """Write a text file of the folder, whole or not at all."""
+        with self._writing(name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def finish(self, summary, net=None):
+        """Write result.json from ``summary``, the history, the curves, and ``net``'s parameters; names of the files."""
+        from .. import figures
+        from ..training import curves
+
+        self.save_history()
+        with self._writing("result.json") as temporary:
+            temporary.write_text(as_json(summary))
+        with self._writing("curves.png") as temporary:
+            temporary.write_bytes(figures.as_png(curves.draw_curves(self.history.table(), title=self.config.get("title"))))
+        if net is not None:
+            with self._writing("net.params") as temporary:
+                net.save_parameters(str(temporary))
+        return sorted(path.name for path in self.path.iterdir())

@@ -1,0 +1,176 @@
+"""From a folder of pictures, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
+
+    gluon-resnet train pictures bird_photos
+    gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
+        --set freeze_norm=true
+"""
+import os
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Optional, Tuple
+
+from .config import differences
+from ..errors import ConfigError, DataError
+from .launch import Job, check, execute, network
+from .config import RunConfig
+
+
+@dataclass(frozen=True)
+class PicturesConfig(RunConfig):
+    """A training run on pictures; the defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8.
+
+    ``random_crop`` to ``saturation`` change training pictures (data/augment.py). What a recipe has (recipe.py) comes in
+    addition.
+    """
+
+    lr: float = 0.001
+    optimizer: str = "adam"
+    data: str = ""  # folder, CSV or .rec file
+    model: str = "resnet50@keras"
+    image_size: int = 224
+    batch_size: int = 8
+    epochs: int = 10
+    validation_split: float = 0.2
+    split_seed: int = 123
+    crop: bool = False  # cut the middle out instead of squeezing the whole picture
+    random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    strict: bool = False
+    cache: bool = True  # keep pictures decoded; otherwise they are decoded anew in every epoch
+    cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
+
+    def command(self):
+        """The command that makes this run again."""
+        words = ["gluon-resnet", "train", "pictures", os.path.abspath(self.data)]
+        for setting in differences(self):
+            name, _, value = setting.partition("=")
+            if name != "data":
+                words += ["--set", f"{name}={os.path.abspath(value) if name == 'weights' else value}"]
+        return " ".join(shlex.quote(word) for word in words)
+
+    def augment(self):
+        """The changes to training pictures, or None."""
+        from ..data.augment import Augment
+
+        wanted = {one.name: getattr(self, one.name) for one in fields(Augment) if one.name not in ("crop", "ratio")}
+        if self.random_crop is None and not any(wanted.values()):
+            return None
+        return Augment(crop=self.random_crop, **wanted)
+
+
+def fits(config):
+    """How training and validation pictures are kept for the batches of :func:`_batches`; None for not at all."""
+    from ..data.pictures import make_fit
+
+    if not config.cache:
+        return [None, None]
+    return [make_fit(config.image_size, augment, crop=config.crop) for augment in (config.augment(), None)]
+
+
+def open_sources(config, kept_as=(None, None)):
+    """(training source, validation source, lines to say) of a folder, a CSV, FILE.rec, or the pair of NAME_train.rec.
+
+    ``kept_as``: what :func:`fits` says, where batches will be made that need no picture decoded again after the scan.
+    """
+    from ..data.image_folder import open_parts
+
+    path = Path(config.data)
+    if path.suffix != ".rec":
+        *sources, report = open_parts(config.data, config.validation_split, config.split_seed, strict=config.strict,
+                                       fits=kept_as, cache_bytes=_cache_bytes(config))
+        return (*sources, [report.summary()] if report.has_findings else [])
+    if not path.exists():
+        raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
+    parts, notes = _record_parts(config, path), []
+    total = sum(map(len, parts))
+    for number, (source, fit) in enumerate(zip(parts, kept_as)):
+        if fit is not None:
+            memory = _cache_bytes(config) * len(source) // total
+            parts[number], lines = _whole_records(source, fit, memory, config.strict)
+            notes += lines
+    return (*parts, notes)
+
+
+def _cache_bytes(config):
+    if config.cache_mb < 0:
+        raise ConfigError(f"cache_mb is {config.cache_mb}: expected a number of MiB of at least 0")
+    return config.cache_mb * 2**20
+
+
+def _record_parts(config, path):
+    """[training source, validation source] of a record file."""
+    from ..data.image_folder import split_indices
+    from ..data.records import RecordSource
+
+    source = RecordSource(path)
+    if path.stem.endswith("_train"):
+        other = RecordSource(path.with_name(path.stem[:-len("train")] + "val.rec"))
+        if other.class_names != source.class_names:
+            raise DataError(f"{other.where}: classes {other.class_names}: expected those of {path.name}, "
+                            f"{source.class_names}")
+        return [source, other]
+    return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
+
+
+def _whole_records(source, fit, cache_bytes, strict):
+    """(the source without damaged pictures, the others decoded and kept; lines to say); with ``strict`` DataError."""
+    from ..data.picture_cache import PictureCache
+    from ..text import count
+    from ..data.findings import refusal
+    from ..data.scan import damaged_records
+
+    source.cache = cache = PictureCache(len(source), fit, cache_bytes, source.where)
+    damaged = damaged_records(source, keep=lambda i: lambda image: cache.put(i, image))
+    if not damaged:
+        return source, []
+    first = f"{source.where}: {count(len(damaged), 'damaged picture')} of {len(source):,}, the first: "
+    if strict or len(damaged) == len(source):
+        raise refusal(f"{first}{next(iter(damaged.values()))}")
+    return source.subset([i for i in range(len(source)) if i not in damaged]), [
+        f"{first}left out: {next(iter(damaged.values()))}"]
+
+
+def _batches(config, sources, preparation):
+    from ..data.pictures import PictureBatches
+
+    training, validation = sources
+    common = dict(preparation=preparation, crop=config.crop, cache=config.cache, cache_bytes=_cache_bytes(config))
+    return (PictureBatches(training, config.batch_size, config.image_size, config.augment(), shuffle=True, **common),
+            PictureBatches(validation, config.batch_size, config.image_size, **common))
+
+
+def pictures_job(config):
+    """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train_pictures`."""
+    from mxnet import npx
+
+    from ..devices import try_gpu
+    from ..data.images import PREPARATIONS
+
+    npx.set_np()
+    check(config)
+    if not config.data:
+        raise ConfigError("no pictures named: a folder, a CSV or a .rec file is needed, or --resume RUN")
+    *sources, notes = open_sources(config, fits(config))
+    class_names = sources[0].class_names
+    if len(class_names) < 2:
+        raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
+    spec, params = network(config, len(class_names), in_channels=3)
+    size = config.image_size
+    title = (f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures "
+             f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
+             f"{config.lr:g}, seed {config.seed}, on {try_gpu()}")
+    return Job(spec, params, *_batches(config, sources, PREPARATIONS[spec.family]), (1, 3, size, size), title,
+               f"{spec.name}-{Path(config.data).stem or 'pictures'}", tuple(notes),
+               {"class_names": class_names, "data": os.path.abspath(config.data)})
+
+
+def train_pictures(config, out=None, say=print, **options):
+    """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.runs.fashion_mnist.train_fashion_mnist`.
+
+    The run folder has labels.txt, the class names, beside the parameters.
+    """
+    return execute(config, pictures_job(config), out, say, **options)

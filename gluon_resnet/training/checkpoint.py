@@ -1,0 +1,189 @@
+"""A training run put down and taken up again, so that nobody can tell from the parameters that it was.
+
+    gluon-resnet train fashion-mnist --resume runs/20261122-...
+
+One file, ``checkpoint.npz``, holds everything that decides what comes next: parameters, the optimizer's state by
+parameter, the averages, the position in the epoch with its sums so far, and the states of Python's and NumPy's random
+generators, at the epoch's start (the order of its pictures) and now. It is plain arrays and JSON: nothing in it is run.
+MXNet's own generator cannot be read out, but nothing draws from it during training.
+"""
+import json
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+
+import numpy
+
+from ..errors import ConfigError, RunError
+from .progress import Record
+from ..files import written_whole
+from .randomness import random_states, set_random_states
+
+NAME, VERSION = "checkpoint.npz", 1
+
+
+def _as_arrays(state):
+    """A parameter's optimizer state, an array, a tuple of them or None, as a list of NumPy arrays."""
+    if state is None:
+        return []
+    return [part.asnumpy() for part in (state if isinstance(state, (tuple, list)) else (state,))]
+
+
+def optimizer_arrays(trainer, names):
+    """{"optimizer/<parameter>/<i>": array} and the numbers of updates by parameter, of a gluon.Trainer.
+
+    ``names`` are the layout's names by the parameters' own.
+    """
+    states, optimizer = trainer._updaters[0].states, trainer._optimizer
+    arrays, counts = {}, {}
+    for index, param in enumerate(trainer._params):
+        name = names[param.name]
+        for i, values in enumerate(_as_arrays(states.get(index))):
+            arrays[f"optimizer/{name}/{i}"] = values
+        counts[name] = optimizer._index_update_count.get(index, 0)
+    return arrays, {"updates": optimizer.num_update, "by_parameter": counts}
+
+
+def restore_optimizer(trainer, names, arrays, counts):
+    """Put the state that :func:`optimizer_arrays` gave into a fresh trainer over the same parameters."""
+    updater, optimizer = trainer._updaters[0], trainer._optimizer
+    for index, param in enumerate(trainer._params):
+        name = names[param.name]
+        state = optimizer.create_state_multi_precision(index, param.data())
+        parts = [] if state is None else list(state) if isinstance(state, (tuple, list)) else [state]
+        for i, part in enumerate(parts):
+            part[:] = arrays[f"optimizer/{name}/{i}"]
+        updater.states[index], updater.states_synced[index] = state, True
+        if counts["by_parameter"][name]:
+            optimizer._index_update_count[index] = counts["by_parameter"][name]
+    optimizer.num_update = counts["updates"]
+
+
+def save(folder, training, position):
+    """Write the checkpoint of ``training`` (train.py) at ``position``, a dict of JSON values, whole or not at all."""
+    names = training.names
+    arrays = {f"parameter/{name}": param.data().asnumpy()
+              for name, param in training.net._collect_params_with_prefix().items()}
+    states, counts = optimizer_arrays(training.trainer, names)
+    arrays.update(states)
+    if training.average:
+        arrays.update({f"average/{name}": values.asnumpy() for name, values in training.average.values.items()})
+    note = {"version": VERSION, "counts": counts, "now": random_states(),
+            "scale": training.scale and training.scale.state(), **position}
+    arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
+    with written_whole(Path(folder) / NAME) as temporary:
+        with open(temporary, "wb") as file:
+            numpy.savez(file, **arrays)
+
+
+def read(folder):
+    """(arrays, note) of a run folder's checkpoint; RunError where there is none or it is damaged."""
+    path = Path(folder) / NAME
+    try:
+        with numpy.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        note = json.loads(arrays.pop("note").tobytes().decode())
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file: the run is finished, or was stopped before its first "
+                       f"checkpoint") from None
+    except Exception as error:  # a damaged archive may raise anything
+        raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
+    if note.get("version") != VERSION:
+        raise RunError(f"{path}: version {note.get('version')} of the format: expected {VERSION}")
+    return arrays, note
+
+
+def restore(training, arrays, note):
+    """Put a checkpoint that :func:`read` gave into ``training``; the generators are set by the loop,
+    where it is time."""
+    import mxnet as mx
+
+    params = training.net._collect_params_with_prefix()
+    saved = {name.partition("/")[2] for name in arrays if name.startswith("parameter/")}
+    if saved != set(params):
+        raise RunError(f"the checkpoint has {len(saved)} parameters, the network {len(params)}: another network")
+    for name, param in params.items():
+        param.data().as_nd_ndarray()[:] = mx.nd.array(arrays[f"parameter/{name}"], dtype=param.dtype)
+    restore_optimizer(training.trainer, training.names, arrays, note["counts"])
+    if training.scale:
+        training.scale.restore(note["scale"])
+    training.start_average()
+    if training.average:
+        for name, values in training.average.values.items():
+            values[:] = mx.nd.array(arrays[f"average/{name}"], dtype=values.dtype)
+
+
+class Keeper:
+    """What :func:`gluon_resnet.training.train.fit` asks about checkpoints: when to save, what to take up,
+    whether it gets better.
+
+    Without a ``folder`` nothing is saved. There a checkpoint is written after every epoch, when training is stopped,
+    and every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume``
+    is what :func:`read` gave; ``on_save`` is called before each checkpoint.
+    """
+
+    def __init__(self, folder=None, seconds=300, keep_best=False, resume=None, on_save=lambda: None):
+        self.folder, self.seconds, self.keep_best = folder, seconds, keep_best
+        self.resume, self.on_save = resume, on_save
+        self.best, self.stale, self.saved = -1.0, 0, perf_counter()
+
+    def begin(self, training, result):
+        """Take the checkpoint up, if there is one; the epoch to go on with, from 1."""
+        self.training, self.result = training, result
+        if self.resume is None:
+            return 1
+        arrays, note = self.resume
+        restore(training, arrays, note)
+        for values in note["done"]:
+            result.epochs.append(Record(**values))
+            self._compare(result.epochs[-1])
+        if note["at"]["epoch"] > training.num_epochs:
+            raise ConfigError(f"all {training.num_epochs} epochs of this run are done: nothing to resume")
+        return note["at"]["epoch"]
+
+    def open_epoch(self, batches):
+        """(the batches still to come of this epoch, its sums so far or None),
+        the random generators being where they were."""
+        if self.resume is None:
+            self.start = random_states()
+            return batches, None
+        (_, note), self.resume = self.resume, None
+        self.start = note["start"]
+        set_random_states(self.start)
+        for _ in range(note["at"]["batch"]):
+            next(batches)
+        set_random_states(note["now"])
+        return batches, note["at"] if note["at"]["batch"] else None
+
+    def due(self):
+        """Is it time for a checkpoint within the epoch?"""
+        return self.folder is not None and perf_counter() - self.saved >= self.seconds
+
+    def save(self, sums):
+        """Write a checkpoint within the epoch of ``sums``; nothing may be pending."""
+        self._save(sums.state())
+
+    def _save(self, at):
+        if self.folder is not None:
+            self.on_save()  # first: what it writes may be ahead of the checkpoint, but not behind it
+            done = [asdict(record) for record in self.result.epochs if record.test_acc is not None]
+            save(self.folder, self.training, {"at": at, "start": self.start, "done": done})
+            self.saved = perf_counter()
+
+    def remove(self):
+        """Take the checkpoint away: the run is finished."""
+        if self.folder is not None and (Path(self.folder) / NAME).exists():
+            (Path(self.folder) / NAME).unlink()
+
+    def end_epoch(self, record):
+        """An epoch is trained and tested: compare, keep the best, write the checkpoint in front of the next."""
+        if self._compare(record) and self.keep_best and self.folder is not None:
+            with self.training.tested() as net, written_whole(Path(self.folder) / "best.params") as temporary:
+                net.save_parameters(str(temporary))
+        self.start = random_states()
+        self._save({"epoch": record.epoch + 1, "batch": 0})
+
+    def _compare(self, record):
+        better = record.test_acc > self.best
+        self.best, self.stale = (record.test_acc, 0) if better else (self.best, self.stale + 1)
+        return better

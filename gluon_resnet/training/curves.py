@@ -1,0 +1,43 @@
+"""Pictures of what was measured. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+
+def draw_curves(history, num_epochs=None, title=None):
+    """Loss and accuracies over epochs, side by side, as a matplotlib Figure.
+
+    ``history`` is a DataFrame with position (epochs done), loss, train_acc and test_acc (empty between epochs).
+    """
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    plot_loss(left, history, num_epochs)
+    plot_accuracies(right, history, num_epochs)
+    if title:
+        figure.suptitle(title, fontsize=9, wrap=True)
+    return figure
+
+
+def plot_loss(axes, history, num_epochs=None):
+    """The training loss of :func:`draw_curves` on one matplotlib Axes."""
+    axes.plot(history["position"], history["loss"], label="train loss", color="tab:blue")
+    _over_epochs(axes, "loss", history, num_epochs)
+
+
+def plot_accuracies(axes, history, num_epochs=None):
+    """Both accuracies of :func:`draw_curves` on one matplotlib Axes."""
+    tested = history[history["test_acc"].notna()]
+    axes.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
+    axes.plot(tested["position"].astype(float), tested["test_acc"].astype(float), "o--", label="test acc",
+              color="tab:orange", clip_on=False)
+    _over_epochs(axes, "accuracy", history, num_epochs)
+
+
+def _over_epochs(axes, ylabel, history, num_epochs):
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.set_xlim(0, num_epochs or max(1, history["position"].max() if len(history) else 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()

@@ -1,0 +1,129 @@
+"""Optimizers as MXNet has them, with what is usual around them: no weight decay on norms and biases,
+a rate for the head.
+
+    trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
+
+"sgd" (with momentum), "adam" and "lamb" are MXNet's own; "nag" is, but for weight decay, which it takes by itself;
+"adamw" is MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is
+theirs: added to the gradient, and to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB,
+arXiv 1904.00962.
+"""
+import math
+
+import mxnet as mx
+from mxnet import gluon
+from mxnet.gluon import nn
+
+from ..networks.blocks import blocks_by_name
+from ..errors import ConfigError, ModelError
+
+UNDECAYED = ("gamma", "beta", "bias")
+
+
+@mx.optimizer.register
+class GluonResNetAdamW(mx.optimizer.Optimizer):
+    """w -= lr * (c m / (sqrt(v) + epsilon) + wd w), with c = sqrt(1 - beta2^t) / (1 - beta1^t):
+    decay apart from the gradient."""
+
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+
+    def create_state(self, index, weight):
+        return tuple(mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(2))
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        t = self._index_update_count[index]
+        correction = math.sqrt(1 - self.beta2 ** t) / (1 - self.beta1 ** t)
+        mean, var = state
+        weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
+        mx.nd.contrib.adamw_update(weight, grad, mean, var,
+                                   rescale_grad=mx.nd.array([self.rescale_grad], weight.context), lr=correction,
+                                   eta=self._get_lr(index), wd=self._get_wd(index), beta1=self.beta1, beta2=self.beta2,
+                                   epsilon=self.epsilon, out=weight)
+
+
+@mx.optimizer.register
+class GluonResNetNAG(mx.optimizer.Optimizer):
+    """g += wd w; m = momentum m + g; w -= lr (g + momentum m): Nesterov's momentum with the decay in the gradient.
+
+    MXNet 1.9.1's operator decays by the weight it has just written, unless that weight lies in oneDNN's memory layout
+    just then, which testing between epochs may leave behind: the same run came out differently. Without decay it is
+    exact.
+    """
+
+    def __init__(self, learning_rate=0.1, momentum=0.0, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.momentum = momentum
+
+    def create_state(self, index, weight):
+        return mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype)
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
+        decayed = self.rescale_grad * grad + self._get_wd(index) * weight
+        mx.nd.nag_mom_update(weight, decayed, state, lr=self._get_lr(index), wd=0.0, momentum=self.momentum,
+                             rescale_grad=1.0, out=weight)
+
+
+OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in small letters
+
+
+def _settings(recipe):
+    settings = {"learning_rate": recipe.lr, "wd": recipe.weight_decay}
+    if recipe.optimizer in ("sgd", "nag"):
+        settings["momentum"] = recipe.momentum
+    return OWN.get(recipe.optimizer, recipe.optimizer), settings
+
+
+def prepare_parameters(net, recipe):
+    """Set what each parameter has of its own: weight decay, rate of the head, and what is frozen,
+    as the recipe says."""
+    from ..networks.layout import layout
+
+    params = net._collect_params_with_prefix()
+    spec = getattr(net, "spec", None)
+    if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages):
+        raise ModelError(f"{net.name} is not a network of this suite: head_lr and freeze_stages need one")
+    plan = layout(spec) if spec else None
+    head = plan.classifier.name if plan else None
+    frozen = frozen_prefixes(plan, recipe.freeze_stages) if recipe.freeze_stages else ()
+    for name, param in params.items():
+        part = name.rpartition(".")[2]
+        if part.startswith("running"):
+            continue
+        param.wd_mult = 0.0 if part in UNDECAYED and not recipe.decay_all else 1.0
+        param.lr_mult = recipe.head_lr if name.startswith(f"{head}.") else 1.0
+        still = name.startswith(tuple(frozen)) or (recipe.freeze_norm and part in ("gamma", "beta"))
+        param.grad_req = "null" if still else "add" if recipe.accumulate > 1 else "write"
+    _freeze_norms(net, recipe, frozen)
+
+
+def frozen_prefixes(plan, count):
+    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin;
+    ConfigError for more than there are."""
+    if not 0 <= count <= len(plan.stages) + 1:
+        raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by "
+                          f"stage")
+    kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
+    return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
+
+
+def _freeze_norms(net, recipe, frozen):
+    """Have the batch norms of frozen parts, or all of them, use their running statistics also in training."""
+    for path, block in blocks_by_name(net).items():
+        if isinstance(block, nn.BatchNorm):
+            still = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen))
+            block._kwargs["use_global_stats"] = bool(still)
+    net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
+
+
+def make_trainer(net, recipe):
+    """A gluon.Trainer over the parameters of ``net`` that are not frozen; prepare_parameters comes first."""
+    name, settings = _settings(recipe)
+    params = {key: param for key, param in net.collect_params().items() if param.grad_req != "null"}
+    if not params:
+        raise ConfigError("every parameter is frozen: nothing to train")
+    return gluon.Trainer(params, name, settings, kvstore=None)

@@ -1,0 +1,109 @@
+"""Mixed precision: what flows from block to block is bfloat16 (CPU) or float16 (GPU); parameters stay float32.
+
+    gluon-resnet train fashion-mnist --precision bfloat16
+
+bfloat16 keeps float32's range and 8 of its 24 significant bits, float16 11 of them and a far smaller range. Weights and
+their updates, batch norm's statistics, the stem, the classifier and the loss are float32, and products are summed in
+float32 (oneDNN, cuDNN); activations, the shortcut's sum and their gradients are the shorter numbers between the first
+block and the last. bfloat16 is worth it only where the processor multiplies it natively, and not on all of these
+(README, "Speed"); both are off unless asked for.
+
+With float16, small gradients would become 0: the loss is scaled up before the backward pass and the gradients down
+behind it (Micikevicius et al., arXiv 1710.03740, sections 3.2 and 4). float16 has never been run on a card: what was
+checked is the scaling, on a CPU, and the types of all numbers in the network, without running it.
+"""
+import mxnet as mx
+
+from ..machine import system
+from ..networks.layers import BatchNorm, Conv2D
+from ..networks.blocks import Bottleneck, Residual
+from ..errors import ConfigError, DivergedError
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def is_native():
+    """Whether this processor multiplies bfloat16 numbers itself."""
+    return "avx512_bf16" in system.cpu()["instruction_sets"]
+
+
+def _blocks(net):
+    blocks = []
+    net.apply(lambda block: blocks.append(block) if isinstance(block, (Residual, Bottleneck)) else None)
+    return blocks
+
+
+def _check(net, precision, device):
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}: expected {' or '.join(PRECISIONS)}")
+    if precision == "float32":
+        return
+    if not _blocks(net):
+        raise ConfigError(f"{net.name} has none of this suite's blocks: {precision} needs them, leave precision out")
+    on_gpu = device is not None and device.device_type == "gpu"
+    if precision == "float16" and not on_gpu:
+        raise ConfigError(f"float16 is for GPUs; the device is {device or 'a CPU'}, where MXNet cannot multiply such "
+                          f"matrices: take bfloat16, or leave precision out")
+    if precision == "bfloat16" and on_gpu:
+        raise ConfigError(f"bfloat16 is for CPUs; the device is {device}: take float16, or leave precision out")
+    if precision == "bfloat16" and not is_native():
+        raise ConfigError("this processor has no avx512_bf16 and would be slower in bfloat16: leave precision out")
+
+
+def set_precision(net, precision, device=None):
+    """Have ``net``'s blocks compute in ``precision``; it is compiled anew if it is hybridized. Results stay float32.
+
+    Raises ConfigError for an unknown precision, a network without this suite's blocks, a device that the precision is
+    not for, or a processor that would be slower for it.
+    """
+    _check(net, precision, device)
+    blocks = _blocks(net)
+    if any(block.conv1.precision != precision for block in blocks):
+        for block in blocks:
+            block.out_precision = precision
+            for layer in block._children.values():
+                if isinstance(layer, (Conv2D, BatchNorm)):
+                    layer.precision = precision
+        blocks[-1].out_precision = "float32"
+        net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
+
+
+def make_loss_scale(net):
+    """A fresh :class:`LossScale` for a network that computes in float16, None for any other."""
+    return LossScale() if any(block.conv1.precision == "float16" for block in _blocks(net)) else None
+
+
+class LossScale:
+    """The factor on the loss, a power of 2: halved after gradients that are not finite, doubled after 2,000 that were.
+
+    The update is left out where a gradient is not finite. Starting value and interval are those of MXNet's and
+    PyTorch's scalers; as with PyTorch's, a new factor holds from the next update on.
+    """
+
+    patience, largest = 2000, 2.0 ** 24
+
+    def __init__(self):
+        self.factor, self.good = 2.0 ** 16, 0
+
+    def accept(self, gradients):
+        """Whether all ``gradients`` (arrays on one device) are finite; moves the factor. DivergedError at its end."""
+        arrays = [gradient.as_nd_ndarray() for gradient in gradients]
+        finite = all(mx.nd.multi_all_finite(*arrays[at:at + 200], num_arrays=len(arrays[at:at + 200])).asscalar()
+                     for at in range(0, len(arrays), 200))
+        self.good = self.good + 1 if finite else 0
+        if not finite:
+            self.factor /= 2
+        elif self.good == self.patience:
+            self.factor, self.good = min(2 * self.factor, self.largest), 0
+        if self.factor < 1:
+            raise DivergedError("the gradients are not finite however little the loss is scaled: training diverged; "
+                                "try a smaller learning rate")
+        return bool(finite)
+
+    def state(self):
+        """What a checkpoint keeps, as JSON values."""
+        return {"factor": self.factor, "good": self.good}
+
+    def restore(self, state):
+        """Go on from what :meth:`state` gave."""
+        self.factor, self.good = state["factor"], state["good"]

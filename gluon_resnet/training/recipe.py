@@ -1,0 +1,130 @@
+"""How a network is trained beyond article 001's plain SGD: one field for each thing, every one off by default.
+
+    recipe = Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2)
+    gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=recipe)
+    gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
+"""
+import math
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy
+
+from ..errors import ConfigError
+from .schedules import SCHEDULES
+
+OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to train. The defaults are the book's: SGD, a constant rate, nothing else."""
+
+    lr: float = 0.05
+    optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb
+    momentum: float = 0.0  # of sgd and nag
+    weight_decay: float = 0.0  # of weights alone
+    decay_all: bool = False  # of batch norm's parameters and biases, too
+    schedule: str = "constant"  # constant, step, cosine, poly, onecycle
+    warmup_epochs: float = 0.0
+    step_epochs: Tuple[float, ...] = ()  # of the schedule step: the rate falls after each of these
+    step_factor: float = 0.1
+    power: float = 2.0  # of the schedule poly
+    label_smoothing: float = 0.0
+    mixup: float = 0.0  # alpha of the Beta distribution that pictures are mixed by
+    cutmix: float = 0.0  # the same for pasted rectangles; with mixup, each batch has one of the two
+    ema: float = 0.0  # decay, batch by batch, of the moving average of the parameters that is tested and kept
+    accumulate: int = 1  # batches whose gradients are summed for one update
+    clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters
+    patience: int = 0  # epochs without a better test accuracy after which training stops
+    freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
+    freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
+    head_lr: float = 1.0  # factor on the classifier's rate
+    # training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
+    # effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
+    norm_batches: int = 0
+    # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
+    winograd: bool = True
+    seed: int = 0
+
+    def check(self):
+        """Raise ConfigError for a value outside its range."""
+        ranges = {"momentum": (0, 1), "label_smoothing": (0, 1), "ema": (0, 1), "weight_decay": (0, math.inf),
+                  "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf),
+                  "clip": (0, math.inf), "patience": (0, math.inf), "freeze_stages": (0, math.inf),
+                  "head_lr": (0, math.inf), "norm_batches": (0, math.inf)}
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value < high:
+                raise ConfigError(f"{name} is {value}: expected at least {low}"
+                                  + (f" and less than {high}" if high < math.inf else ""))
+        if self.accumulate < 1:
+            raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
+        if not self.lr > 0 or not math.isfinite(self.lr):
+            raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
+        if self.momentum and self.optimizer not in ("sgd", "nag"):
+            raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it 0")
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
+
+    @property
+    def unrenewed(self):
+        """Why batch norm's statistics are not to be taken anew before tests, "" where nothing speaks against it."""
+        return ("ema averages batch norm's statistics, too" if self.ema
+                else "freeze_norm keeps batch norm's statistics" if self.freeze_norm else "")
+
+    @property
+    def renewing(self):
+        """Training batches that batch norm's statistics are taken from before each test, 0 where they stay."""
+        return 0 if self.unrenewed else self.norm_batches
+
+    @property
+    def softens(self):
+        """Whether labels are distributions over the classes instead of numbers."""
+        return bool(self.label_smoothing or self.mixup or self.cutmix)
+
+
+def soft_labels(y, num_classes, smoothing=0.0):
+    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class,
+    and smoothing spread over all of them.
+
+    Source: Szegedy et al., arXiv 1512.00567, section 7.
+    """
+    labels = numpy.full((len(y), num_classes), smoothing / num_classes, dtype=numpy.float32)
+    labels[numpy.arange(len(y)), numpy.asarray(y, dtype=int)] += 1 - smoothing
+    return labels
+
+
+def draw_mix(recipe, count, height, width, random=numpy.random):
+    """What a batch of ``count`` pictures is mixed by, drawn from ``random``, or None: (partners, share, box).
+
+    Picture i becomes ``share`` of itself and the rest of picture ``partners[i]``: all over (box None, mixup), or with
+    the rectangle ``box`` = (top, bottom, left, right) of the partner pasted in (cutmix; the share is then what is
+    left). Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
+    """
+    kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
+    if not kinds:
+        return None
+    kind = kinds[0] if len(kinds) == 1 else kinds[random.randint(2)]
+    share = float(random.beta(getattr(recipe, kind), getattr(recipe, kind)))
+    partners = random.permutation(count)
+    if kind == "mixup":
+        return partners, share, None
+    side = math.sqrt(1 - share)
+    middle = random.randint(height), random.randint(width)
+    top, left = (int(max(0, at - size * side / 2)) for at, size in zip(middle, (height, width)))
+    bottom, right = (int(min(size, at + size * side / 2)) for at, size in zip(middle, (height, width)))
+    return partners, 1 - (bottom - top) * (right - left) / (height * width), (top, bottom, left, right)
+
+
+def mix(values, drawn):
+    """Pictures (N, C, H, W) or soft labels (N, num_classes), float32, mixed as :func:`draw_mix` has drawn."""
+    partners, share, box = drawn
+    if box is None or values.ndim == 2:
+        return numpy.float32(share) * values + numpy.float32(1 - share) * values[partners]
+    top, bottom, left, right = box
+    mixed = values.copy()
+    mixed[:, :, top:bottom, left:right] = values[partners][:, :, top:bottom, left:right]
+    return mixed

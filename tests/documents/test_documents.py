@@ -1,0 +1,253 @@
+"""README and its like hold: every command and every piece of code in them is run here, on small stand-ins for the data.
+
+What runs a command, and which are made smaller: document_reader.py. CONTRIBUTING.md's examples: test_contributing.py.
+"""
+import ast
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import subprocess
+
+import click
+import mxnet as mx
+import numpy
+import pytest
+import yaml
+from PIL import Image
+
+import gluon_resnet as gr
+from gluon_resnet import cli
+from gluon_resnet.weights import export
+from gluon_resnet.data import fashion_mnist, sources
+from gluon_resnet.errors import GluonResNetError
+from gluon_resnet.networks.families import ROWS
+from gluon_resnet.data.images import PREPARATIONS
+from gluon_resnet.networks.layout import layout
+from tests.conftest import ROOT, small_arrays, write_idx_folder
+from tests.documents.document_reader import Reader, assert_shown, is_name
+from tests.documents.documents import Command, blocks, codes, commands, is_command, links
+from tests.weights.test_pickles import Runs, as_zip
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "experiments" / "README.md"]
+BLOCKS = [block for path in DOCUMENTS for block in blocks(path)]
+#: headings of examples that change the package; test_contributing.py follows them in a copy
+EXAMPLES = ("Add a network", "Add a family", "Add an experiment", "Add a chapter")
+IN_PLACE = [block for block in BLOCKS if block.heading not in EXAMPLES]
+#: what marks a part of a name that is the reader's to fill in
+OPEN = re.compile("NAME|NN-")
+SPECIES = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "Western_Grebe")
+
+
+@pytest.fixture
+def small_fashion_mnist(monkeypatch, tmp_path):
+    """As if 20 and 10 drawn pictures were Fashion-MNIST, and in the suite's cache."""
+    arrays = small_arrays(20, 10)
+    folder = write_idx_folder(tmp_path / "home" / "fashion-mnist", arrays)
+    files = [sources.DataFile(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+             for path in sorted(folder.iterdir())]
+    table = sources.DataSet("Fashion-MNIST", "fashion-mnist", tuple(files), (), "dataset-fashion-mnist", "/nowhere")
+    monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", table)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """What takes a while to make: weights of a ResNet-50 at random, and a finished run."""
+    folder = tmp_path_factory.mktemp("made")
+    net = gr.get_model("resnet50@torchvision")
+    net.initialize(mx.init.Xavier())
+    net(mx.nd.zeros((1, 3, 32, 32)))
+    export.export(net, folder / "resnet50.safetensors")
+    data = write_idx_folder(folder / "data", small_arrays(40, 20))
+    cli.cli.main(["train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--epochs", "1", "--unverified",
+                  "--data", str(data), "--out", str(folder / "run")], standalone_mode=False)
+    mx.npx.reset_np()
+    return folder
+
+
+def draw(path, seed):
+    """A noisy picture with a colour of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    random = numpy.random.RandomState(seed)
+    image = random.randint(0, 80, (48, 40, 3)) + random.randint(0, 160, 3)
+    Image.fromarray(image.astype("uint8")).save(path)
+
+
+@pytest.fixture
+def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
+    """Somebody who types commands in a folder with all the files that the documents name."""
+    folder = tmp_path / "work"
+    for number, name in enumerate(SPECIES):
+        for i in range(6):
+            draw(folder / "bird_photos" / name / f"{i}.jpg", 10 * number + i)
+    for seed, name in enumerate(("photo.jpg", "cat.png", "tiger_cat_256.png", "samoyed_1546.jpg")):
+        draw(folder / name, 100 + seed)
+    (folder / "resnet50.safetensors").symlink_to(made / "resnet50.safetensors")
+    (folder / "malicious.pth").write_bytes(as_zip(pickle.dumps(Runs(os.system, "false"), protocol=2)))
+    shutil.copytree(str(made / "run"), str(folder / "runs" / "20261122-030010-resnet8@narrow-fashion-mnist"))
+    (folder / "chapter.txt").write_text("conv0 output shape:\t (1, 32, 14, 14)\n"
+                                        "loss 0.010, train acc 0.998, test acc 0.907\n")
+    (folder / "experiments").mkdir()
+    shutil.copy(str(ROOT / "experiments" / "README.md"), str(folder / "experiments"))
+    monkeypatch.chdir(folder)
+    yield Reader(folder, small_fashion_mnist, capsys)
+    mx.npx.reset_np()
+
+
+def of(*languages):
+    """The blocks in these languages, one test each."""
+    return pytest.mark.parametrize("block", [block for block in IN_PLACE if block.language in languages],
+                                   ids=lambda block: block.title)
+
+
+@of("", "sh")
+def test_the_commands_of_a_block_run_one_behind_the_other(block, reader):
+    for command in commands(block):
+        reader.type(command)
+
+
+def spoken(path):
+    """The commands within the sentences and tables of a document, each once; bare names of commands are none."""
+    groups, found = [group for group in (cli.cli, *cli.cli.commands.values()) if isinstance(group, click.Group)], []
+    names = {name for group in groups for name in group.commands}
+    for _, text in codes(path):
+        words = text.split()
+        if words[0] in names and len(words) > 1:  # "table1 --cifar"
+            text, words = f"gluon-resnet {text}", ["gluon-resnet", *words]
+        if is_command(text) and not (words[0] == "gluon-resnet" and is_name(words[1:])):
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_within_sentences_run(path, reader):
+    for text in spoken(path):
+        reader.type(Command(text))
+
+
+def test_the_figures_beside_the_summary_are_its_own(reader):
+    text = (ROOT / "README.md").read_text()
+    sentence = r"`(gluon-resnet summary .*?)` adds parameters \(([\d,]+)\), multiply-adds \((.*? G)\)"
+    command, parameters, work = re.search(sentence, text).groups()
+    assert f"{parameters} parameters, {work} multiply-adds" in reader.type(Command(command))
+
+
+def test_the_tables_of_the_experiments_are_those_of_their_results(reader):
+    reader.type(Command("gluon-resnet results --update experiments/README.md"))
+    assert (reader.folder / "experiments" / "README.md").read_text() == (ROOT / "experiments" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("text", [
+    "gluon-resnet run degradation --sedes 3", "gluon-resnet run degradashun", "gluon-resnet shapes resnet19",
+    "gluon-resnet bench speed", "make nothing", "pip install -r nothing.txt", "rsync here there"])
+def test_a_command_that_is_wrong_or_unknown_fails(text, reader):
+    with pytest.raises((AssertionError, click.UsageError, GluonResNetError)):
+        reader.type(Command(text))
+
+
+@pytest.mark.parametrize("printed", [
+    "loss 0.3\nverdict: pass", "start\nloss 0.3, acc 0.9\nverdict: pass", "start\nloss 0.3\nend: pass"])
+def test_an_output_that_is_another_fails(printed):
+    shown = Command("gluon-resnet train fashion-mnist", ("start", "...", "loss 0.5", "verdict: near"))
+    assert_shown(shown, "start\nmore\nloss 0.3\nverdict: miss\n")
+    with pytest.raises(AssertionError):
+        assert_shown(shown, printed)
+
+
+@of("python")
+def test_python_runs_and_gives_what_the_comments_say(block, reader):
+    names, lines, compared = {}, block.text.splitlines(), 0
+    for statement in ast.parse(block.text).body:
+        remark = lines[statement.end_lineno - 1][statement.end_col_offset:].partition("#")[2].strip()
+        if not isinstance(statement, ast.Expr):
+            exec(compile(ast.Module([statement], []), block.title, "exec"), names)
+            continue
+        value = eval(compile(ast.Expression(statement.value), block.title, "eval"), names)
+        if remark.startswith("("):
+            assert value == ast.literal_eval(remark), remark
+            compared += 1
+    assert compared
+
+
+def test_python_within_sentences_runs(reader):
+    net, path, demo = gr.resnet50("torchvision"), "resnet50.safetensors", gr.RESNET_DEMO
+    found = [(line, text) for path_ in DOCUMENTS for line, text in codes(path_) if re.match(r"gr\.\w+\(", text)]
+    for line, text in found:
+        eval(text, {"gr": gr, "net": net, "path": path, "demo": demo})
+    assert len(found) >= 4
+
+
+def all_options(command):
+    """Every --option of a command and those below it."""
+    below = [option for each in getattr(command, "commands", {}).values() for option in all_options(each)]
+    return below + [option for param in command.params for option in (*param.opts, *param.secondary_opts)] + ["--help"]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_options_networks_and_files_that_are_named_are_there(path):
+    known = set(all_options(cli.cli))
+    made = {block.about for block in BLOCKS if block.heading in EXAMPLES}  # the examples' own files
+    for line, text in codes(path):
+        if text.startswith("--"):
+            assert text.split()[0] in known, (line, text)
+        if re.fullmatch(r"(cifar_)?(resnet|plain)\d+([@:]\w+)*", text):
+            gr.parse_model(text)
+        path_like = re.fullmatch(r"(gluon_resnet|tests|scripts|experiments|chapters|book)/[\w./-]*", text)
+        if path_like and not OPEN.search(text):
+            assert text in made or (ROOT / text).exists(), (line, text)
+    for line, target in links(path):
+        assert ":" in target or (path.parent / target.partition("#")[0]).exists(), (line, target)
+
+
+@of("text")
+def test_the_files_of_a_listing_are_there(block):
+    """Listings in the language "text": files, in the folder that their line or one above it begins with."""
+    folder, found = ROOT, 0
+    for line in block.text.splitlines():
+        for word in line.split():
+            if line.startswith(word) and word.endswith("/"):
+                folder = ROOT / word
+            elif re.fullmatch(r"[\w*/]+(\.py|\.md|\.sh|/)", word) and not OPEN.search(word):
+                assert list(folder.glob(word)) or list(ROOT.glob(word)), (word, line)
+                found += 1
+    assert found
+
+
+def test_every_block_has_a_way_to_be_tested():
+    assert {block.language for block in IN_PLACE} <= {"", "sh", "python", "text"}
+    assert {block.heading for block in BLOCKS} >= set(EXAMPLES)
+
+
+def test_the_table_of_families_counts_what_the_networks_have():
+    rows = re.findall(r"^\| `(\w+)`.*\| ([\d,]+)[^|]*\|$", (ROOT / "README.md").read_text(), re.M)
+    assert {family for family, _ in rows} == set(ROWS) - {"slim_fc", "cifar", "narrow"}
+    for family, count in rows:
+        plan = layout(gr.get_spec(50, family), 1 if family == "d2l" else 3)
+        trained = [shape for name, shape in plan.params().items() if not (name in plan.fixed() or ".running_" in name)]
+        assert sum(map(numpy.prod, trained)) == int(count.replace(",", "")), family
+
+
+def test_every_family_says_how_its_networks_see_pictures():
+    assert set(PREPARATIONS) == set(ROWS)  # CONTRIBUTING.md: a new family has a row in each
+
+
+def test_the_citation_file_is_whole_and_of_this_version():
+    content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert content["cff-version"] == "1.2.0" and content["type"] == "software" and content["license"] == "MIT"
+    assert content["version"] == gr.__version__ and content["title"] == "gluon-resnet" and content["message"]
+    assert all(author.get("name") or author.get("family-names") for author in content["authors"])
+    assert content["authors"][0]["name"] in (ROOT / "LICENSE").read_text()
+    assert 'license = { text = "MIT" }' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_changelog_has_this_version_and_no_day_without_a_commit():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## \[{re.escape(gr.__version__)}\]", text, re.M)
+    days = set(re.findall(r"\b\d{4}-\d\d-\d\d\b", text))
+    assert days
+    if (ROOT / ".git").exists() and not (ROOT / ".git" / "shallow").exists():  # elsewhere there is no whole history
+        log = subprocess.run(["git", "-C", str(ROOT), "log", "--format=%ad", "--date=short"], check=True, text=True,
+                             stdout=subprocess.PIPE)
+        assert days <= set(log.stdout.split())

@@ -1,0 +1,74 @@
+"""The table of networks: names, defaults, errors; what is published about it is checked in test_models.py."""
+import pytest
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ModelError
+from gluon_resnet.networks.specs import DEPTHS
+
+
+def test_every_depth_has_the_layers_of_its_name():
+    for depth, (block, sizes) in DEPTHS.items():
+        assert depth == sum(sizes) * {"basic": 2, "bottleneck": 3}[block] + 2  # the stem and the classifier
+
+
+def test_every_name_parses_to_its_own_spec():
+    # five published families and v2 in five depths, slim with two heads in three, the narrow one,
+    # plain, and CIFAR's with and without shortcuts
+    assert len(gr.model_names()) == len(set(gr.model_names())) == 5 * 6 + 3 * 2 + 1 + 5 + 2 * 5
+    for name in gr.model_names():
+        assert gr.parse_model(name).name == name
+
+
+def test_shortcuts_in_names():
+    for name in gr.model_names():
+        spec = gr.parse_model(name)
+        for shortcut in "ABC":
+            if spec.shortcut != "none":
+                other = gr.parse_model(f"{name}:{shortcut.lower()}")
+                assert other == gr.get_spec(spec.depth, spec.family, shortcut=shortcut)
+                assert gr.parse_model(other.name) == other and (other.name == name) == (other == spec)
+        plain = gr.parse_model(f"{name}:none")
+        assert gr.parse_model(plain.name) == plain and "plain" in plain.name and plain.shortcut == "none"
+    assert gr.parse_model("resnet34@torchvision:none") == gr.parse_model("Plain34@torchvision:NONE")
+    assert gr.parse_model("cifar_resnet20:a").name == "cifar_resnet20"
+    assert gr.parse_model("cifar_resnet20:B").name[-2:] == ":B"
+
+
+@pytest.mark.parametrize("name, family, classes", [("resnet18", "d2l", 10), ("ResNet50@Keras", "keras", 1000),
+                                                   ("resnet101@torchvision", "torchvision", 1000),
+                                                   ("cifar_resnet56", "cifar", 10),
+                                                   ("plain34", "d2l", 10), ("resnet152@slim", "slim", 1000)])
+def test_defaults(name, family, classes):
+    spec = gr.parse_model(name)
+    assert (spec.family, spec.num_classes) == (family, classes)
+    assert gr.parse_model(name, 4).num_classes == 4
+
+
+def test_stage_channels_are_table_1s():
+    assert gr.parse_model("resnet34").stage_channels == (64, 128, 256, 512)
+    assert gr.parse_model("resnet101").stage_channels == (256, 512, 1024, 2048)
+    assert gr.parse_model("cifar_resnet110").stage_channels == (16, 32, 64)
+
+
+@pytest.mark.parametrize("name, words", [
+    ("resnet19", "unknown model 'resnet19': did you mean resnet18"), ("resnet5", "did you mean resnet50"),
+    ("vgg", "unknown model 'vgg': known are resnet18"),
+    ("resnet50@kears", "unknown family 'kears': did you mean keras"),
+    ("resnet50@", "unknown family ''"), ("", "unknown model ''"),
+    ("resnet20", "did you mean cifar_resnet20?"), ("plain19", "did you mean plain18?"),
+    ("resnet18@slim", "the family slim has resnet50, resnet101, resnet152"),
+    ("cifar_resnet21", "did you mean cifar_resnet20? CIFAR's networks have 6n + 2 layers"),
+    ("cifar_resnet31", "did you mean cifar_resnet32?"), ("cifar_plian20", "did you mean cifar_plain20?"),
+    ("resnet18@cifar", "whose names are cifar_resnet20"), ("cifar_resnet20@d2l", "without @"),
+    ("resnet18:D", "unknown shortcut 'd': known are A, B, C, none"), ("resnet18:", "unknown shortcut ''"),
+    ("plain34:B", "a plain network has no shortcuts; write plain34 alone")])
+def test_unknown_names_suggest_the_nearest(name, words):
+    with pytest.raises(ModelError) as caught:
+        gr.parse_model(name)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("classes", [0, -1, 2.5, True, "10"])
+def test_number_of_classes(classes):
+    with pytest.raises(ModelError, match="at least 1"):
+        gr.get_spec(18, num_classes=classes)

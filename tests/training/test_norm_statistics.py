@@ -1,0 +1,143 @@
+"""Batch norm's statistics taken anew before testing: against sums by hand, and without a trace elsewhere."""
+import shlex
+from dataclasses import asdict, replace
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet.gluon import nn
+
+import gluon_resnet as gr
+from gluon_resnet.runs import fashion_mnist, launch, folder as runs
+from gluon_resnet.training import norm_statistics
+from gluon_resnet.errors import ConfigError
+from gluon_resnet.training.recipe import Recipe
+from gluon_resnet.runs.network import read_config
+from tests.training.test_recipe import picture_batches, small_resnet, values
+
+CPU = mx.cpu()
+
+
+class Batches:
+    """Batches in an order drawn anew from NumPy's generator at each pass; counts those taken."""
+
+    def __init__(self, pictures):
+        self.pictures, self.taken = pictures, 0
+
+    def __iter__(self):
+        for i in np.random.permutation(len(self.pictures)):
+            self.taken += 1
+            yield mx.np.array(self.pictures[i]), mx.np.zeros(len(self.pictures[i]))
+
+
+def norm():
+    net = nn.HybridSequential()
+    net.add(nn.BatchNorm(in_channels=3))
+    net.initialize()
+    net.hybridize(static_alloc=True, static_shape=True)
+    return net
+
+
+def statistics(net):
+    return net[0].running_mean.data().asnumpy().copy(), net[0].running_var.data().asnumpy().copy()
+
+
+def test_they_are_the_moving_average_over_the_batches(np_mode):
+    random = np.random.RandomState(0)
+    pictures = [random.normal(loc=i, scale=1 + i, size=(8, 3, 4, 4)).astype("float32") for i in range(5)]
+    net, batches = norm(), Batches(pictures)
+    np.random.seed(3)
+    order = np.random.RandomState(3).permutation(5)[:4]
+    mean, var = np.zeros(3), np.ones(3)
+    for i in order:  # mxnet keeps nine tenths; its variance is the batch's own, divided by the count
+        mean = 0.9 * mean + 0.1 * pictures[i].mean(axis=(0, 2, 3))
+        var = 0.9 * var + 0.1 * pictures[i].var(axis=(0, 2, 3))
+    with norm_statistics.fresh(net, batches, 4, CPU):
+        found = statistics(net)
+    assert batches.taken == 4
+    for ours, by_hand in zip(found, (mean, var)):
+        np.testing.assert_allclose(ours, by_hand, rtol=1e-5)
+    assert all((one == two).all() for one, two in zip(statistics(net), found))  # they stay
+    # nobody sees that some were drawn
+    assert (np.random.permutation(5) == np.random.RandomState(3).permutation(5)).all()
+
+
+def test_nothing_else_changes_and_a_stop_takes_them_back(np_mode):
+    net = small_resnet()
+    gr.layer_shapes(net, (1, 1, 28, 28))
+    before = values(net)
+    with norm_statistics.fresh(net, picture_batches(64), 0, CPU):
+        assert all((values(net)[name] == value).all() for name, value in before.items())
+    stopped = []
+    with norm_statistics.fresh(net, picture_batches(64), 2, CPU, stop=lambda: bool(stopped)):
+        changed = {name for name, value in values(net).items() if (value != before[name]).any()}
+        assert changed == {name for name in before if "running_" in name}
+        stopped.append(True)
+    assert all((values(net)[name] == value).all() for name, value in before.items())
+
+
+def test_a_training_that_asks_for_it_is_tested_with_them(np_mode):
+    """A rate so high that the statistics lag: testing as usual and with fresh ones must differ, training must not."""
+    losses, nets = [], []
+    for count in (0, 4):
+        gr.seed_everything(0)
+        nets.append(small_resnet())
+        result = gr.fit(nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU,
+                        recipe=Recipe(norm_batches=count))
+        losses.append([(record.loss, record.train_acc) for record in result.epochs])
+    assert losses[0] == losses[1]
+    usual, fresh = (values(net) for net in nets)
+    differing = {name for name in usual if (usual[name] != fresh[name]).any()}
+    assert differing == {name for name in usual if "running_" in name}
+
+
+def test_gathered_gradients_do_not_see_them(np_mode):
+    """With accumulate, gradients add up: those of the passes for the statistics have to go."""
+    trained = []
+    for count in (0, 3):
+        gr.seed_everything(0)
+        net = small_resnet()
+        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU,
+               recipe=Recipe(accumulate=2, norm_batches=count))
+        trained.append({name: value for name, value in values(net).items() if "running_" not in name})
+    assert all((trained[0][name] == trained[1][name]).all() for name in trained[0])
+
+
+@pytest.mark.parametrize("settings", [{"ema": 0.9}, {"freeze_norm": True}])
+def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mode, settings):
+    nets = []
+    for count in (0, 3):
+        gr.seed_everything(0)
+        nets.append(small_resnet())
+        gr.fit(nets[-1], picture_batches(96), picture_batches(32), 1, 0.2, CPU,
+               recipe=Recipe(norm_batches=count, **settings))
+    usual, other = (values(net) for net in nets)
+    assert all((usual[name] == other[name]).all() for name in usual)
+
+
+def test_the_commands_default_and_what_turns_it_off():
+    """The command tests with fresh statistics, the recipe behind train_ch6 as the textbook does;
+    averages need nothing else."""
+    made = fashion_mnist.FashionMnistConfig()
+    assert (made.norm_batches, Recipe().norm_batches) == (20, 0)
+    off = replace(made, norm_batches=0)
+    off.check()
+    assert shlex.split(off.command())[-2:] == ["--set", "norm_batches=0"]
+    replace(made, ema=0.99).check()
+
+
+def test_a_run_of_a_version_without_it_is_taken_up_without_it(tmp_path):
+    """A run folder whose config does not name norm_batches was tested as the textbook tests,
+    and goes on and is shown so."""
+    config = asdict(fashion_mnist.FashionMnistConfig(lr=0.3))
+    del config["norm_batches"]
+    folder = runs.RunFolder(tmp_path / "run", {"config": config})
+    seen = []
+    launch.resume(fashion_mnist.FashionMnistConfig, lambda config, **others: seen.append(config), folder.path)
+    assert (seen[0].norm_batches, seen[0].lr, seen[0].resize) == (0, 0.3, 96)
+    assert read_config(folder.path)[1] == seen[0]
+
+
+def test_refusals():
+    with pytest.raises(ConfigError, match="norm_batches is -1: expected at least 0"):
+        Recipe(norm_batches=-1).check()

@@ -1,0 +1,373 @@
+"""Every part of a recipe against a computation by hand; runs put down and taken up again, bit by bit."""
+import math
+
+import mxnet as mx
+import numpy
+import pytest
+from mxnet.gluon import nn
+
+import gluon_resnet as gr
+from gluon_resnet.training import checkpoint, recipe, schedules
+from gluon_resnet.training.checkpoint import Keeper
+from gluon_resnet.errors import ConfigError, ModelError, RunError
+from gluon_resnet.training.loop import Training
+from gluon_resnet.training.recipe import Recipe
+from tests.conftest import array, small_arrays
+
+CPU = mx.cpu()
+
+
+def small_net():
+    """Dense, batch norm, dense: weights, biases, gamma and beta; initialized for inputs (N, 1, 2, 3)."""
+    numpy.random.seed(0)
+    mx.random.seed(0)
+    net = nn.HybridSequential()
+    net.add(nn.Dense(5, in_units=6), nn.BatchNorm(in_channels=5), nn.Dense(3, in_units=5))
+    net.initialize(mx.init.Normal(0.5))
+    return net
+
+
+def batch(seed=0, count=8):
+    random = numpy.random.RandomState(seed)
+    return array(random.randn(count, 1, 2, 3)), array(random.randint(0, 3, count), "int32")
+
+
+def values(net):
+    return {name: param.data().asnumpy().astype("float64") for name, param in net._collect_params_with_prefix().items()}
+
+
+def gradients(net):
+    return {name: param.grad().asnumpy().astype("float64") for name, param in net._collect_params_with_prefix().items()
+            if param.grad_req != "null"}
+
+
+# Schedules ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("schedule, epoch, expected", [
+    ("constant", 7, 1), ("cosine", 0, 1), ("cosine", 5, 0.5), ("cosine", 2.5, (1 + math.sqrt(0.5)) / 2),
+    ("cosine", 10, 0),
+    ("poly", 5, 0.25), ("step", 2.99, 1), ("step", 3, 0.1), ("step", 6, 0.01), ("onecycle", 3, 1),
+    ("onecycle", 0, 0.04), ("onecycle", 10, 1e-4), ("onecycle", 1.5, 0.52),
+])
+def test_rates_by_hand(schedule, epoch, expected):
+    assert schedules.rate(schedule, 2.0, epoch, 10, step_epochs=(3, 6)) == pytest.approx(2 * expected, abs=1e-12)
+
+
+def test_warm_up_is_a_straight_line_and_the_schedule_has_the_rest():
+    rates = [schedules.rate("cosine", 1.0, epoch, 12, warmup_epochs=2) for epoch in (0, 0.5, 1, 2, 7, 12)]
+    assert rates == pytest.approx([1e-3, 0.25, 0.5, 1, 0.5, 0], abs=1e-12)
+
+
+# Optimizers -----------------------------------------------------------------------------------------------------------
+
+def by_hand(name, w, g, state, t, lr, wd):
+    """The next value of w, all in float64; ``state`` is kept between calls. From the papers named in optimizers.py."""
+    if name == "sgd":
+        state["m"] = 0.9 * state.get("m", 0) + (g + wd * w)
+        return w - lr * state["m"]
+    if name == "nag":
+        g = g + wd * w
+        state["m"] = 0.9 * state.get("m", 0) + g
+        return w - lr * (g + 0.9 * state["m"])
+    beta2, epsilon = 0.999, 1e-6 if name == "lamb" else 1e-8
+    full = g + wd * w if name == "adam" else g
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * full
+    state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * full ** 2
+    m, v = state["m"] / (1 - 0.9 ** t), state["v"] / (1 - beta2 ** t)
+    if name == "lamb":
+        update = m / (numpy.sqrt(v) + epsilon) + wd * w
+        norm, length = numpy.linalg.norm(w), numpy.linalg.norm(update)
+        return w - lr * (norm / length if norm > 0 and length > 0 else 1) * update
+    # MXNet leaves epsilon out of the correction: it is compared with the uncorrected root
+    update = m / (numpy.sqrt(v) + epsilon / math.sqrt(1 - beta2 ** t))
+    return w - lr * (update + (wd * w if name == "adamw" else 0))
+
+
+@pytest.mark.parametrize("name", ["sgd", "nag", "adam", "adamw", "lamb"])
+def test_optimizers_by_hand(both_modes, name):
+    net = small_net()
+    made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in ("sgd", "nag") else 0)
+    training, states = Training(net, made, 5, CPU), {}
+    training.begin(4)
+    for t in range(1, 4):
+        before = values(net)
+        X, y = batch(t)
+        with mx.autograd.record():
+            l = training.loss(net(X), y)
+        l.backward()
+        summed = gradients(net)  # now, as MXNet's adamw_update leaves the rescaled gradient in the array
+        training.step(X, y, 1, t - 1)
+        found = values(net)
+        for key, g in summed.items():
+            wd = 0.2 if key.endswith("weight") else 0  # none on biases, gamma and beta
+            expected = by_hand(name, before[key], g / len(y), states.setdefault(key, {}), t, 0.1, wd)
+            assert found[key] == pytest.approx(expected, rel=2e-4, abs=2e-6), (key, t)
+
+
+def test_weight_decay_on_everything_only_when_asked():
+    for decay_all in (False, True):
+        net = small_net()
+        training = Training(net, Recipe(weight_decay=0.1, decay_all=decay_all), 1, CPU)
+        assert {name.rpartition(".")[2]: param.wd_mult for name, param in net._collect_params_with_prefix().items()
+                if "running" not in name} == {"weight": 1, "bias": decay_all, "gamma": decay_all, "beta": decay_all}
+        assert training.trainer._optimizer.wd == 0.1
+
+
+def test_what_an_optimizer_does_not_have_is_refused():
+    with pytest.raises(ConfigError, match="optimizer is 'adamax'"):
+        Recipe(optimizer="adamax").check()
+    with pytest.raises(ConfigError, match="momentum is 0.9: adam has none"):
+        Recipe(optimizer="adam", momentum=0.9).check()
+
+
+# Labels and mixtures --------------------------------------------------------------------------------------------------
+
+def test_soft_labels_by_hand():
+    assert recipe.soft_labels([2, 0], 4, 0.2).tolist() == numpy.float32(
+        [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]).tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_mixtures_by_hand(seed):
+    X = numpy.random.RandomState(seed).rand(4, 2, 9, 7).astype("float32")
+    labels = recipe.soft_labels([0, 1, 2, 1], 3)
+    partners, share, box = drawn = recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7,
+                                                   numpy.random.RandomState(seed))
+    mixed, mixed_labels = recipe.mix(X, drawn), recipe.mix(labels, drawn)
+    assert sorted(partners) == [0, 1, 2, 3] and 0 <= share <= 1
+    assert mixed_labels.sum(axis=1) == pytest.approx(1)
+    for i, partner in enumerate(partners):
+        if box is None:
+            assert mixed[i] == pytest.approx(share * X[i] + (1 - share) * X[partner], abs=1e-6)
+        else:
+            own = (mixed[i] == X[i]).all(axis=0)
+            assert (own | (mixed[i] == X[partner]).all(axis=0)).all()
+            if partner != i:
+                assert own.mean() == pytest.approx(share)
+        assert mixed_labels[i] == pytest.approx(share * labels[i] + (1 - share) * labels[partner], abs=1e-6)
+    if seed == 0:
+        assert {recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(s))[2] is None
+                for s in range(20)} == {True, False}
+
+
+def test_the_loss_of_smoothed_labels_by_hand(both_modes):
+    net = small_net()
+    training = Training(net, Recipe(lr=1e-9, label_smoothing=0.3), 1, CPU)
+    training.begin(10)
+    X, y = batch()
+    with mx.autograd.train_mode():
+        y_hat = net(X).asnumpy().astype("float64")
+    log_p = y_hat - numpy.log(numpy.exp(y_hat).sum(axis=1, keepdims=True))
+    expected = -(log_p * (0.7 * numpy.eye(3)[y.asnumpy()] + 0.1)).sum()
+    assert training.step(X, y, 1, 0)[0].asnumpy().item() == pytest.approx(expected, rel=1e-5)
+
+
+# Averages, gathered gradients, clipping -------------------------------------------------------------------------------
+
+def test_averages_by_hand_and_back(both_modes):
+    net = small_net()
+    training = Training(net, Recipe(lr=0.5, ema=0.75), 1, CPU)
+    training.begin(10)
+    expected = values(net)
+    for t in range(4):
+        training.step(*batch(t), 1, t)
+        now = values(net)
+        expected = {name: 0.75 * value + 0.25 * now[name] for name, value in expected.items()}
+    with training.tested():
+        inside = values(net)
+    assert all(inside[name] == pytest.approx(value, rel=1e-5, abs=1e-6) for name, value in expected.items())
+    assert all((values(net)[name] == now[name]).all() for name in now)
+    assert any((inside[name] != now[name]).any() for name in now if name.endswith("weight"))
+
+
+def test_gathered_gradients_are_those_of_the_larger_batch(both_modes):
+    def plain():
+        net = nn.HybridSequential()
+        net.add(nn.Dense(5, in_units=6), nn.Dense(3, in_units=5))  # no batch norm, which sees the batches apart
+        mx.random.seed(3)
+        net.initialize(mx.init.Normal(0.5))
+        return net
+    X, y = batch(count=12)
+    one, two = plain(), plain()
+    whole = Training(one, Recipe(lr=0.3, momentum=0.9), 1, CPU)
+    whole.begin(2)
+    parts = Training(two, Recipe(lr=0.3, momentum=0.9, accumulate=3), 1, CPU)
+    parts.begin(6)
+    for again in range(2):
+        whole.step(X, y, 1, again)
+        for i in range(3):
+            before = values(two)
+            parts.step(X[4 * i:4 * i + 4], y[4 * i:4 * i + 4], 1, 3 * again + i)
+            assert i == 2 or all((values(two)[name] == before[name]).all() for name in before)
+    assert all(values(two)[name] == pytest.approx(value, rel=1e-5, abs=1e-6) for name, value in values(one).items())
+
+
+def test_a_clipped_update_has_the_length_asked_for(both_modes):
+    net = small_net()
+    before = values(net)
+    training = Training(net, Recipe(lr=2.0, clip=1e-3), 1, CPU)
+    training.begin(10)
+    training.step(*batch(), 1, 0)
+    after = values(net)
+    moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before if "running" not in name))
+    assert moved == pytest.approx(2.0 * 1e-3, rel=1e-3)
+
+
+# Freezing and the head ------------------------------------------------------------------------------------------------
+
+def small_resnet():
+    """Eight layers: what holds of stopping and going on holds at every depth."""
+    return gr.get_model("resnet8@narrow")
+
+
+def picture_batches(size=64):
+    (images, labels), _ = small_arrays(train=size)
+    return gr.ArrayBatches(images, labels, 16, shuffle=True)
+
+
+@pytest.mark.parametrize("count, still", [(1, ("0.", "1.")), (3, ("0.", "1.", "4.", "5."))])
+def test_frozen_stages_stay_with_their_statistics(np_mode, count, still):
+    net = gr.resnet18()
+    gr.layer_shapes(net, (1, 1, 28, 28))
+    before = values(net)
+    gr.fit(net, picture_batches(), picture_batches(), 1, 0.1, CPU, initialize=False, recipe=Recipe(freeze_stages=count))
+    after = values(net)
+    for name in before:
+        changed = (before[name] != after[name]).any()
+        assert changed != name.startswith(still) or (not changed and name.endswith("bias")), name
+
+
+def test_frozen_norms_keep_everything_and_the_rest_learns(np_mode):
+    net = gr.resnet18()
+    gr.layer_shapes(net, (1, 1, 28, 28))
+    before = values(net)
+    gr.fit(net, picture_batches(), picture_batches(), 1, 0.05, CPU, initialize=False, recipe=Recipe(freeze_norm=True))
+    after = values(net)
+    for name in before:
+        if name.rpartition(".")[2] in ("gamma", "beta", "running_mean", "running_var"):
+            assert (before[name] == after[name]).all(), name
+        elif name.endswith("weight"):
+            assert (before[name] != after[name]).any(), name
+
+
+def test_the_heads_own_rate(np_mode):
+    moved = []
+    for head_lr in (1.0, 10.0):
+        gr.seed_everything(0)
+        net = gr.resnet18()
+        gr.layer_shapes(net, (1, 1, 28, 28))
+        before = values(net)
+        training = Training(net, Recipe(lr=1e-3, head_lr=head_lr), 1, CPU)
+        training.begin(10)
+        (images, labels), _ = small_arrays(train=16)
+        training.step(mx.np.array(images[:, None] / 255.0, dtype="float32"), mx.np.array(labels, dtype="int32"), 1, 0)
+        after = values(net)
+        moved.append({name: abs(after[name] - before[name]).max() for name in ("9.weight", "7.1.conv2.weight")})
+    assert moved[1]["9.weight"] == pytest.approx(10 * moved[0]["9.weight"], rel=1e-3)
+    assert moved[1]["7.1.conv2.weight"] == moved[0]["7.1.conv2.weight"]
+
+
+def test_refusals():
+    for settings, match in (({"ema": 1.0}, "ema is 1.0"), ({"label_smoothing": -0.1}, "label_smoothing"),
+                            ({"accumulate": 0}, "accum"),
+                            ({"schedule": "cosin"}, "schedule is 'cosin'"), ({"momentum": 2}, "momentum is 2"),
+                            ({"lr": 0}, "lr is 0")):
+        with pytest.raises(ConfigError, match=match):
+            Recipe(**settings).check()
+    with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
+        Training(small_net(), Recipe(head_lr=2), 1, CPU)
+    with pytest.raises(ConfigError, match="freeze_stages is 9"):
+        Training(gr.resnet18(), Recipe(freeze_stages=9), 1, CPU)
+
+
+# The end, and going on ------------------------------------------------------------------------------------------------
+
+def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
+    result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
+    assert result.ended_early and len(result.epochs) == 3  # the first is the best, then two without a better one
+
+
+def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
+    seen, net = [], small_resnet()
+
+    def note(record):
+        if record.test_acc is not None:
+            seen.append((record.test_acc, values(net)))
+    gr.seed_everything(1)
+    gr.fit(net, picture_batches(128), picture_batches(32), 3, 0.05, CPU, listeners=[note],
+           keeper=Keeper(tmp_path, keep_best=True))
+    best = max(range(3), key=lambda i: seen[i][0])
+    fresh = small_resnet()
+    fresh.load_parameters(str(tmp_path / "best.params"))
+    assert all((values(fresh)[name] == value).all() for name, value in seen[best][1].items())
+
+
+EVERYTHING = dict(momentum=0.9, schedule="onecycle", mixup=0.4, cutmix=1.0, label_smoothing=0.1, ema=0.9, accumulate=2,
+                  clip=1.0, weight_decay=1e-3)
+
+
+def run(folder, made, stop_after=None, resume=False, epochs=2):
+    """Train; stop after so many records in all; or go on from the folder's checkpoint. (net, Result)."""
+    gr.seed_everything(99 if resume else 5)  # what the generators hold on resuming must not matter
+    net, count = small_resnet(), []
+    gr.layer_shapes(net, (1, 1, 28, 28))
+    keeper = Keeper(folder, resume=checkpoint.read(folder) if resume else None)
+    result = gr.fit(net, picture_batches(96), picture_batches(32), epochs, 0.05, CPU, listeners=[count.append],
+                    stop=lambda: stop_after is not None and len(count) >= stop_after, recipe=made, keeper=keeper,
+                    initialize=not resume)
+    return net, result
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
+                         ids=["sgd", "adam", "everything", "fresh statistics"])
+@pytest.mark.parametrize("stop_after", [2, 6, 9, 13])
+def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
+    made = Recipe(**settings)
+    whole, expected = run(tmp_path / "a" if (tmp_path / "a").mkdir() else tmp_path / "a", made)
+    (tmp_path / "b").mkdir()
+    _, part = run(tmp_path / "b", made, stop_after)
+    assert part.stopped
+    again, result = run(tmp_path / "b", made, resume=True)
+    one, two = (net._collect_params_with_prefix() for net in (whole, again))
+    assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
+    assert [(r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in result.epochs] == [
+        (r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in expected.epochs]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
+def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
+    """Testing between the epochs has oneDNN keep weights in another layout for a while:
+    no update may see the difference."""
+    made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in ("sgd", "nag") else 0)
+    first, *others = (values(run(None, made)[0]) for _ in range(4))
+    assert all((first[name] == other[name]).all() for other in others for name in first)
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_path):
+    whole, _ = run(None, Recipe(momentum=0.9))
+    gr.seed_everything(5)
+    net, seen = small_resnet(), []
+    gr.layer_shapes(net, (1, 1, 28, 28))
+
+    def die(record):
+        seen.append(record)
+        if len(seen) == 11:
+            raise MemoryError
+    with pytest.raises(MemoryError):
+        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, listeners=[die],
+               recipe=Recipe(momentum=0.9), keeper=Keeper(tmp_path, seconds=0))
+    again, _ = run(tmp_path, Recipe(momentum=0.9), resume=True)
+    one, two = (net._collect_params_with_prefix() for net in (whole, again))
+    assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
+
+
+def test_checkpoints_that_cannot_be_taken_up(np_mode, tmp_path):
+    with pytest.raises(RunError, match="no such file"):
+        checkpoint.read(tmp_path)
+    run(tmp_path, Recipe(), epochs=1)
+    with pytest.raises(ConfigError, match="all 1 epochs of this run are done"):
+        run(tmp_path, Recipe(), resume=True, epochs=1)
+    content = (tmp_path / checkpoint.NAME).read_bytes()
+    (tmp_path / checkpoint.NAME).write_bytes(content[:len(content) // 2])
+    with pytest.raises(RunError, match="damaged checkpoint"):
+        checkpoint.read(tmp_path)

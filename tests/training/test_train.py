@@ -1,0 +1,317 @@
+"""The loop against d2l's own train_ch6, on small pictures that can be learned, and its clocks against a slow source."""
+import contextlib
+import io
+import math
+import os
+import re
+import signal
+import threading
+import time
+
+import mxnet as mx
+import numpy
+import pytest
+from mxnet import gluon
+from mxnet.gluon import nn
+
+import gluon_resnet as gr
+from gluon_resnet.training import curves
+from gluon_resnet.errors import ConfigError, DivergedError, ModelError
+from gluon_resnet.training.history import History
+from tests.conftest import relative_error, small_arrays, trainable
+
+(TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS) = small_arrays()
+
+
+def batches(batch_size=64, count=None, shuffle=True):
+    return (gr.ArrayBatches(TRAIN_IMAGES[:count], TRAIN_LABELS[:count], batch_size, shuffle=shuffle),
+            gr.ArrayBatches(TEST_IMAGES, TEST_LABELS, batch_size))
+
+
+def small_net(hybrid=True):
+    net = nn.HybridSequential() if hybrid else nn.Sequential()
+    net.add(nn.Conv2D(8, kernel_size=5, strides=3), nn.BatchNorm(), nn.Activation("relu"), nn.Dense(10))
+    return net
+
+
+def numbers(net):
+    return {name: param.data().asnumpy() for name, param in net._collect_params_with_prefix().items()}
+
+
+def test_a_resnet_learns(both_modes, capsys):
+    gr.seed_everything(1)
+    result = gr.train_ch6(gr.resnet18(), *batches(batch_size=32), num_epochs=3, lr=0.05)
+    assert result.last.test_acc > 0.9 and len(result.epochs) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"loss \d+\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}", lines[-3])
+    assert re.fullmatch(r"\d+\.\d examples/sec on cpu\(0\)", lines[-2])
+    assert re.fullmatch(r"\d+\.\d examples/sec end to end, \d+\.\d% of the time waiting for data", lines[-1])
+    assert [line.split(":")[0] for line in lines[:-3]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_it_does_what_d2ls_loop_does(np_mode, capsys, monkeypatch):
+    """The same network, seed and batches through d2l's train_ch6 and ours: the same parameters and printed figures."""
+    from d2l import mxnet as d2l
+
+    monkeypatch.setattr(d2l.Animator, "add", lambda *args: None)  # no drawing
+    train_iter, test_iter = (list(part) for part in batches(shuffle=False))
+    results = []
+    for train in (d2l.train_ch6, gr.train_ch6):
+        net = small_net(hybrid=False)
+        gr.seed_everything(5)
+        train(net, train_iter, test_iter, 2, 0.1, mx.cpu())
+        results.append((numbers(net), re.findall(r"^loss .*", capsys.readouterr().out, re.MULTILINE)))
+    (theirs, their_line), (ours, our_line) = results
+    assert our_line == their_line
+    for name, value in theirs.items():
+        assert relative_error(ours[name] + 1, value + 1) < 1e-5, name
+
+
+def test_one_step_of_sgd_by_hand(np_mode):
+    """A dense layer: after one batch W must be W0 - lr * mean over the batch of (softmax - onehot) x."""
+    net = nn.HybridSequential()
+    net.add(nn.Dense(10, use_bias=False))
+    train_iter, test_iter = batches(batch_size=640, shuffle=False)
+    (X, y), start = next(iter(train_iter)), {}
+
+    class Peek(mx.init.Xavier):
+        def _init_weight(self, name, array):
+            super()._init_weight(name, array)
+            start["W"] = array.asnumpy()
+
+    original = gluon.Block.initialize
+    try:
+        gluon.Block.initialize = lambda self, init=None, **kwargs: original(self, init=Peek(), **kwargs)
+        gr.fit(net, train_iter, test_iter, 1, 0.5, mx.cpu())
+    finally:
+        gluon.Block.initialize = original
+    x, labels = X.asnumpy().reshape(640, -1).astype("float64"), y.asnumpy()
+    scores = x @ start["W"].T.astype("float64")
+    softmax = numpy.exp(scores - scores.max(axis=1, keepdims=True))
+    softmax /= softmax.sum(axis=1, keepdims=True)
+    softmax[numpy.arange(640), labels] -= 1
+    expected = start["W"] - 0.5 * softmax.T @ x / 640
+    assert relative_error(net[0].weight.data().asnumpy(), expected) < 1e-4
+
+
+def test_two_runs_with_one_seed_are_bit_equal(np_mode):
+    results = []
+    for seed in (1, 1, 2):
+        gr.seed_everything(seed)
+        net = gr.resnet18()
+        gr.fit(net, *batches(count=256), 2, 0.05, mx.cpu())
+        results.append(numbers(net))
+    first, again, other = results
+    assert all((first[name] == again[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
+
+
+def test_records_count_everything_once(both_modes):
+    records = []
+    gr.fit(small_net(), *batches(batch_size=100), 2, 0.1, mx.cpu(), [records.append])
+    ends = [record for record in records if record.test_acc is not None]
+    assert [(record.epoch, record.batch, record.examples) for record in ends] == [(1, 7, 640), (2, 7, 640)]
+    assert [(record.epoch, record.batch) for record in records if record.test_acc is None] == [
+        (epoch, batch) for epoch in (1, 2) for batch in range(1, 8)]
+    assert [record.examples for record in records[:7]] == [100, 200, 300, 400, 500, 600, 640]
+    assert all(0 <= record.train_acc <= 1 and 0 <= record.wait_seconds <= record.seconds for record in records)
+    assert records[6].position == 1.0
+
+
+def test_evaluate_accuracy_counts_by_hand(both_modes):
+    net = nn.HybridSequential()
+    net.add(nn.Flatten())  # 28x28 "logits"; pictures whose brightest pixel is the label
+    images = numpy.zeros((10, 28, 28), numpy.uint8)
+    images[numpy.arange(10), 0, [0, 1, 2, 3, 4, 5, 6, 0, 0, 0]] = 255
+    net.add(nn.BatchNorm())
+    net.initialize()
+    assert gr.evaluate_accuracy(net, gr.ArrayBatches(images, numpy.arange(10), 3), mx.cpu()) == pytest.approx(0.7)
+
+
+class Slow:
+    """Batches that take their time: what the loop then waits is known."""
+
+    def __init__(self, items, delay):
+        self.items, self.delay = items, delay
+
+    def __len__(self):
+        return len(self.items)
+
+    def __iter__(self):
+        for item in self.items:
+            time.sleep(self.delay)
+            yield item
+
+
+def test_computing_is_not_counted_as_waiting(np_mode):
+    """Batches that arrive late leave the book's clock where it was: near the rate of the same batches without delay."""
+    train_iter, test_iter = (list(part) for part in batches(batch_size=64))
+    rates = {}
+    for delay in (0, 0.3):
+        result = gr.fit(gr.resnet18(), Slow(train_iter, delay), test_iter, 2, 0.05, mx.cpu())
+        rates[delay] = result.epochs[-1].examples_per_sec
+    assert result.epochs[-1].wait_seconds >= 10 * 0.3
+    assert result.examples_per_sec_end_to_end <= 640 / (10 * 0.3)
+    assert rates[0.3] < 3 * rates[0]  # counting the wait's computing as waiting would make it far larger
+
+
+def test_result_by_hand():
+    record = dict(batch=4, num_batches=4, loss=0.5, train_acc=0.8)
+    result = gr.Result("cpu(0)", [gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2,
+                                            **record),
+                                  gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2,
+                                            **record)])
+    assert result.lines() == ["loss 0.500, train acc 0.800, test acc 0.700", "12.5 examples/sec on cpu(0)",
+                              "10.0 examples/sec end to end, 20.0% of the time waiting for data"]
+    summary = result.summary()
+    assert (summary["best_test_acc"], summary["epochs"], summary["test_seconds"]) == (0.75, 2, 4)
+
+
+def test_an_iterator_without_batches_is_said(np_mode):
+    with pytest.raises(ConfigError, match="gave no batch"):
+        gr.fit(small_net(), [], batches()[1], 1, 0.1, mx.cpu())
+
+
+def test_d2ls_own_network_and_loader(np_mode):
+    from d2l import mxnet as d2l
+
+    net = nn.Sequential()
+    net.add(nn.Conv2D(8, kernel_size=3), d2l.Residual(8), d2l.Residual(16, use_1x1conv=True, strides=2),
+            nn.GlobalAvgPool2D(), nn.Dense(10))
+    dataset = gluon.data.ArrayDataset(TRAIN_IMAGES[:128, None].astype("float32") / 255,
+                                      TRAIN_LABELS[:128].astype("int32"))
+    loader = gluon.data.DataLoader(dataset, 32, shuffle=True)
+    result = gr.fit(net, loader, loader, 1, 0.05, mx.cpu())
+    assert result.last.examples == 128
+
+
+def test_gluoncvs_own_networks(both_modes):
+    import gluoncv
+
+    result = gr.fit(gluoncv.model_zoo.get_model("resnet18_v1b", classes=10), *batches(count=128), 1, 0.05, mx.cpu())
+    assert result.last.examples == 128 and math.isfinite(result.last.loss)
+
+
+def test_gluoncvs_cifar_networks_take_classic_arrays_alone():
+    import gluoncv
+
+    result = gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05,
+                    mx.cpu())
+    assert result.last.examples == 128
+
+
+def test_a_network_that_refuses_numpy_arrays_says_what_to_do(np_mode):
+    import gluoncv
+
+    with pytest.raises(ModelError, match=r"refuse NumPy arrays.*npx.reset_np\(\)"):
+        gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05, mx.cpu())
+
+
+def test_stop_keeps_what_there_is(np_mode):
+    records = []
+    result = gr.fit(small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append],
+                    stop=lambda: len(records) >= 4)
+    assert result.stopped and result.last.epoch == 1 and 4 < result.last.batch <= 6 and result.last.test_acc is None
+    assert "not measured" in result.lines()[0]
+    assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def test_the_first_ctrl_c_asks_and_the_second_interrupts():
+    from gluon_resnet.training.train import interruptible
+
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as stop:
+        assert not stop()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_training_that_diverges_says_so(np_mode):
+    with pytest.raises(DivergedError,
+                       match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"):
+        gr.fit(gr.resnet18(), *batches(), 1, 1e30, mx.cpu())
+
+
+@pytest.mark.parametrize("epochs, lr, words", [(0, 0.1, "num_epochs is 0"), (1.5, 0.1, "num_epochs"), (1, 0, "lr is 0"),
+                                               (1, -0.1, "lr is -0.1"), (1, float("nan"), "lr is nan")])
+def test_impossible_settings(epochs, lr, words):
+    with pytest.raises(ConfigError, match=words):
+        gr.fit(small_net(), *batches(), epochs, lr, mx.cpu())
+
+
+def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
+    from gluon_resnet.training.display import ProgressBar
+
+    monkeypatch.setenv("COLUMNS", "140")
+    stream, out = io.StringIO(), io.StringIO()
+    bar = ProgressBar(1, stream)
+    with contextlib.redirect_stdout(out):
+        gr.fit(small_net(), *batches(), 1, 0.1, mx.cpu(), [bar])
+    shown = stream.getvalue()
+    assert "epoch 1/1" in shown and re.search(r"10/10 .*loss \d\.\d{3}, acc \d\.\d{3}; testing", shown)
+    assert out.getvalue().startswith("epoch 1/1: loss ")
+
+
+def test_the_live_plot_redraws_one_figure(monkeypatch):
+    from IPython import display
+
+    from gluon_resnet.training.display import LivePlot
+
+    drawn = []
+
+    class Handle:
+        def update(self, image):
+            drawn.append(image)
+
+    monkeypatch.setattr(display, "display", lambda image, display_id: drawn.append(image) or Handle())
+    plot = LivePlot(2)
+    gr.fit(small_net(), *batches(), 2, 0.1, mx.cpu(), [plot])
+    assert len(drawn) == 2 * 5 + 2
+    mime, _ = drawn[-1]._repr_mimebundle_()  # what a notebook shows of it
+    assert set(mime) >= {"image/png"}
+    left, right = curves.draw_curves(plot.history.table()).axes
+    assert [len(line.get_xdata()) for line in (*left.lines, *right.lines)] == [10, 10, 2]
+
+
+def test_a_notebook_is_told_from_a_terminal(monkeypatch):
+    from gluon_resnet.training import display
+
+    class ZMQInteractiveShell:
+        pass
+
+    class Colab(ZMQInteractiveShell):
+        pass
+
+    assert not display.in_notebook()
+    for shell in (ZMQInteractiveShell(), Colab()):
+        monkeypatch.setitem(display.sys.modules, "IPython",
+                            type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
+        assert display.in_notebook() and isinstance(display.default_listener(1), display.LivePlot)
+
+
+def test_history_keeps_some_points_and_every_end():
+    history = History(points=5)
+    for epoch in (1, 2):
+        for batch in range(1, 24):
+            history.add(gr.Record(epoch, batch, 23, batch * 10, 1.0, 0.5, 1.0, 0.0))
+        history.add(gr.Record(epoch, 23, 23, 230, 1.0, 0.5, 1.0, 0.0, 0.75, 0.1))
+    table = history.table()
+    assert list(table["batch"]) == [4, 8, 12, 16, 20, 23] * 2
+    assert list(table[table["test_acc"].notna()]["position"]) == [1.0, 2.0]
+
+
+def test_trainable_parameters_do_not_change_by_training(np_mode):
+    net = gr.resnet18()
+    gr.fit(net, *batches(count=64), 1, 0.05, mx.cpu())
+    assert trainable(net) == 11_178_378  # references.md
+
+
+def test_devices(monkeypatch):
+    from gluon_resnet import devices
+
+    assert gr.try_gpu() == (mx.gpu(0) if gr.num_gpus() else mx.cpu())
+    monkeypatch.setattr(devices, "num_gpus", lambda: 2)
+    assert (gr.try_gpu(), gr.try_gpu(1), gr.try_gpu(2)) == (mx.gpu(0), mx.gpu(1), mx.cpu())
