@@ -61,7 +61,7 @@ def check_models(models, shape):
 
 
 def compare(models, shape, batch_size, steps, rounds, say):
-    """{model: {way: [measurement of each round]}}, the networks in turn; benchmarks/workers/cost.py says what is in one."""
+    """{model: {way: [measurement of each round]}}, the networks in turn; workers/cost.py says what is in one."""
     measured = {model: {way: [] for way in WAYS} for model in models}
     plain = env.without_prepared_variables()  # each process finds its own threads
     for turn in range(1, rounds + 1):

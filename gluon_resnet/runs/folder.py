@@ -91,7 +91,8 @@ class RunFolder:
         with self._writing("result.json") as temporary:
             temporary.write_text(as_json(summary))
         with self._writing("curves.png") as temporary:
-            temporary.write_bytes(figures.as_png(curves.draw_curves(self.history.table(), title=self.config.get("title"))))
+            figure = curves.draw_curves(self.history.table(), title=self.config.get("title"))
+            temporary.write_bytes(figures.as_png(figure))
         if net is not None:
             with self._writing("net.params") as temporary:
                 net.save_parameters(str(temporary))

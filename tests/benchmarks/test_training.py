@@ -51,10 +51,10 @@ def test_a_worker_that_fails_and_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_the_timer_leaves_the_first_two_batches_out(monkeypatch):
-    code = ("import sys; sys.path.insert(0, sys.argv[1])\nimport common\nnow = [0.0]\n"
+    code = ("import sys; sys.path[:0] = sys.argv[1:]\nimport common\nnow = [0.0]\n"
             "common.time.perf_counter = lambda: now[0]\n"
             "timed = common.Timed([([0], [0] * 10)] * 5, lambda: None)\n"
             "for _ in timed:\n    now[0] += 2\nprint(timed.examples, timed.seconds)")
-    done = subprocess.run([sys.executable, "-c", code, str(processes.WORKERS)], stdout=subprocess.PIPE, text=True,
-                          check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(processes.WORKERS), str(processes.MACHINE)],
+                          stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.split() == ["30", "6.0"]

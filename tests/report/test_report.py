@@ -464,7 +464,8 @@ def test_evaluating_at_once_gives_what_evaluate_gives(evaluated, trained, tmp_pa
 
 
 def test_the_templates_are_installed():
-    patterns = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["gluon_resnet.report"]
+    settings = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["gluon_resnet.report"]
     files = [path for path in (ROOT / "gluon_resnet" / "report" / "templates").iterdir()]
     assert len(files) == 4
     for path in files:

@@ -65,7 +65,8 @@ def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, 
     whole = run_cli(*common, "--epochs", 2, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     # killed in its second epoch, as a machine that goes down would
-    code = ("import sys, os\nfrom gluon_resnet import cli\nfrom gluon_resnet.training import checkpoint\nsave, calls = checkpoint.save, []\n"
+    code = ("import sys, os\nfrom gluon_resnet import cli\n"
+            "from gluon_resnet.training import checkpoint\nsave, calls = checkpoint.save, []\n"
             "def die(*args):\n    save(*args)\n    calls.append(1)\n    if len(calls) == 6: os._exit(9)\n"
             "checkpoint.save = die\ncli.main(sys.argv[1:])\n")
     import subprocess

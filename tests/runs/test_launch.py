@@ -213,7 +213,7 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(RunError, match="history.csv: cannot be written .No space left on device"):
         folder.finish({})
     assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "env.json"]

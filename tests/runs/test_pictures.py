@@ -112,7 +112,7 @@ def test_predict_takes_a_run_with_its_names(birds, tmp_path, run_cli):
 
 @pytest.mark.parametrize("settings", [(), ("random_crop=[0.5, 1]", "crop=true", "cache_mb=0")])
 def test_a_whole_run_decodes_each_file_once_and_so_does_its_evaluation(birds, tmp_path, np_mode, monkeypatch, settings):
-    from gluon_resnet.evaluation.evaluate import evaluate
+    from gluon_resnet.evaluation import evaluate
     from gluon_resnet.data import images
     from gluon_resnet.runs.pictures import train_pictures
     from gluon_resnet.runs.network import network_of_run

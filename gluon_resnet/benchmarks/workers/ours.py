@@ -1,4 +1,4 @@
-"""Train ResNet-18 with this suite, its data loading included; prints one JSON line. Run by gluon_resnet.benchmarks.training."""
+"""Train ResNet-18 with this suite, its data loading included; prints one JSON line. Run by benchmarks/training.py."""
 import json
 import sys
 
