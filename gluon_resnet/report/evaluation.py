@@ -5,8 +5,6 @@ from pathlib import Path
 
 from ..evaluation import files
 from ..errors import RunError
-from .run import network_name
-from ..runs.network import spec_of_run
 
 NAME = "evaluation"  # the folder of a run's own evaluation, in the run folder
 MOST_CELLS = 20  # classes up to which the confusion matrix is a table; beyond, it is evaluate's picture
@@ -43,7 +41,7 @@ def _picture(path):
 
 def _check_belongs(run, about, folder):
     """Raise RunError where an evaluation is of another run than ``run``."""
-    network = network_name(run, spec_of_run(run.written, run.path))
+    network = run.model
     if about["network"] != network:
         raise RunError(f"{folder}: an evaluation of {about['network']}: expected one of {network}, the network of "
                        f"{run.path}")

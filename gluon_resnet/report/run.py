@@ -45,19 +45,10 @@ def numeric_history(run):
     return found
 
 
-def network_name(run, spec):
-    """The name of the run's network, such as ``resnet34@torchvision:A``."""
-    try:
-        return spec.name
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{run.path / 'config.json'}: no network that this version knows ({error}); read the run with "
-                       f"the version that made it") from None
-
-
 def about(run, spec):
     """What the run is, as texts: network, data, where they were found, folder, title, command, started, class_names."""
     written = run.written
-    return {"network": network_name(run, spec), "data": run.data, "where": written.get("data"), "folder": str(run.path),
+    return {"network": spec.name, "data": run.data, "where": written.get("data"), "folder": str(run.path),
             "title": written.get("title"), "command": written.get("command", run.config.command()),
             "started": str(run.env.get("started") or "").replace("T", " "),
             "class_names": [str(name) for name in written.get("class_names", ())]}

@@ -64,10 +64,13 @@ def side_of_run(kind, config):
 
 
 def spec_of_run(written, path):
-    """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError where there is none."""
+    """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError if there is none that this
+    version can name."""
     try:
-        return ResNetSpec(**{name: tuple(value) if isinstance(value, list) else value
+        spec = ResNetSpec(**{name: tuple(value) if isinstance(value, list) else value
                              for name, value in written["network"].items()})
+        spec.name  # raises for a family that this version does not have
+        return spec
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}/config.json: no network that this version knows ({error})") from None
 

@@ -14,7 +14,8 @@ from ..training.checkpoint import NAME as CHECKPOINT
 from .config import differences
 from ..errors import GluonResNetError, RunError
 from ..training.history import COLUMNS as HISTORY
-from .network import PICTURES, read_config
+from ..networks.specs import ResNetSpec
+from .network import PICTURES, read_config, spec_of_run
 from .folder import RunFolder
 
 COLUMNS = ["name", "model", "data", "epochs", "asked", "status", "loss", "train_acc", "test_acc", "best_test_acc",
@@ -32,6 +33,7 @@ class Run:
     path: Path
     kind: str
     config: object
+    spec: ResNetSpec
     written: dict
     env: dict
     result: Optional[dict]
@@ -39,9 +41,8 @@ class Run:
 
     @property
     def model(self):
-        """Name of the network, such as ``resnet18@d2l``."""
-        network = self.written["network"]
-        return f"resnet{network['depth']}@{network['family']}"
+        """Full name of the network, such as ``resnet34@torchvision:A`` or ``cifar_plain20``."""
+        return self.spec.name
 
     @property
     def data(self):
@@ -81,13 +82,11 @@ def read_run(path):
     result = _read_json(path / "result.json", optional=True)
     if result is not None and "status" not in result:
         raise RunError(f"{path / 'result.json'}: damaged: expected a status")
-    network = written.get("network")
-    if not isinstance(network, dict) or not {"depth", "family"} <= set(network):
-        raise RunError(f"{path / 'config.json'}: damaged: expected a network with depth and family")
+    spec = spec_of_run(written, path)
     history = RunFolder.reopen(path).history
     if any(set(row) != set(HISTORY) for row in history.rows):
         raise RunError(f"{path / 'history.csv'}: damaged: expected the columns {', '.join(HISTORY)}")
-    return Run(path, kind, config, written, _read_json(path / "env.json"), result, history.table())
+    return Run(path, kind, config, spec, written, _read_json(path / "env.json"), result, history.table())
 
 
 def _is_run(folder):

@@ -154,3 +154,13 @@ def test_damaged_files_of_many_kinds_are_told_in_a_line(some):
         path.write_text(before)
     assert json.loads((some / "one" / "config.json").read_text())["version"] == 1
     assert run_table.read_run(some / "one").status == "finished"
+
+
+@pytest.mark.parametrize("models", [("cifar_resnet20", "cifar_plain20"), ("resnet34@d2l", "plain34@d2l"),
+                                    ("resnet34@torchvision", "resnet34@torchvision:A")])
+def test_networks_of_one_depth_and_family_keep_their_own_names(tmp_path, models):
+    """The arms of an experiment differ in their network alone: compare says so, and list tells them apart."""
+    found = [run_table.read_run(make_run(tmp_path / f"run{i}", model=model)) for i, model in enumerate(models)]
+    assert tuple(run_table.list_table(found)["model"]) == models
+    table = run_table.compare_table(found)
+    assert table[table["section"] == "setting"].values.tolist() == [["setting", "network", *models]]
