@@ -1,7 +1,8 @@
 """The folder that Sphinx builds the book from: chapters with their kept results, the Chinese ones woven, the reference.
 
-    python -m book.assemble --out book/_build/source
+python -m book.assemble --out book/_build/source
 """
+
 import re
 import shutil
 import sys
@@ -31,8 +32,10 @@ class Assembly:
         nbformat.write(content, str(path))
         for cell in without_alt:
             needed = "Chinese: give it alt_zh" if lang == "zh" else "English: give it alt"
-            self.problems.append(f"{path.relative_to(self.out).with_suffix('.md')}: cell {cell}: its picture has no "
-                                 f"alternative text in {needed}")
+            self.problems.append(
+                f"{path.relative_to(self.out).with_suffix('.md')}: cell {cell}: its picture has no "
+                f"alternative text in {needed}"
+            )
 
     def chapters(self):
         """The English chapters, and those that there are in Chinese."""
@@ -42,11 +45,23 @@ class Assembly:
             chapter = read_chapter(text)
             notebook, state = shown(chapter, self.executed / f"{chapter.name}.ipynb" if self.executed else None)
             path = chinese.pop(chapter.name, None)
-            self._write(self.out / f"{chapter.name}.ipynb", notebook, chapter.name, state, "en",
-                        f"zh/{chapter.name}.html" if path else None)
+            self._write(
+                self.out / f"{chapter.name}.ipynb",
+                notebook,
+                chapter.name,
+                state,
+                "en",
+                f"zh/{chapter.name}.html" if path else None,
+            )
             if path:
-                self._write(self.out / "zh" / f"{chapter.name}.ipynb", weave(path, notebook), chapter.name, state, "zh",
-                            f"../{chapter.name}.html")
+                self._write(
+                    self.out / "zh" / f"{chapter.name}.ipynb",
+                    weave(path, notebook),
+                    chapter.name,
+                    state,
+                    "zh",
+                    f"../{chapter.name}.html",
+                )
         if chinese:
             raise ChapterError(f"{next(iter(chinese.values()))}: there is no English chapter of this name")
 
@@ -77,8 +92,10 @@ def assemble(texts, out, executed=None):
 def main(out, texts, executed):
     """Write the folder that Sphinx builds the book from. Exit status 2 where a picture has no alternative text."""
     if sys.version_info < (3, 10):
-        raise ChapterError(f"the book is built with Sphinx 8, which needs Python 3.10 or newer; this is "
-                           f"{sys.version.split()[0]}: make .venv anew with PYTHON=python3.11 make setup")
+        raise ChapterError(
+            f"the book is built with Sphinx 8, which needs Python 3.10 or newer; this is "
+            f"{sys.version.split()[0]}: make .venv anew with PYTHON=python3.11 make setup"
+        )
     problems = assemble(Path(texts), Path(out), Path(executed) if executed else None)
     if problems:
         raise ChapterError("\nbook: ".join(problems))

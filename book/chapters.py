@@ -1,9 +1,10 @@
 """A chapter as data: its text, its code cells by name, and what is kept of its last full run.
 
-    chapter = read_chapter("chapters/02-resnet18.md")
-    [cell.metadata["name"] for cell in chapter.code_cells]
-    chapter.kept_state()              # "current", "stale" or "missing"
+chapter = read_chapter("chapters/02-resnet18.md")
+[cell.metadata["name"] for cell in chapter.code_cells]
+chapter.kept_state()              # "current", "stale" or "missing"
 """
+
 import ast
 import hashlib
 import json
@@ -12,12 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gluon_resnet.errors import GluonResNetError
+
 import click
 import jupytext
 import nbformat
 import yaml
-
-from gluon_resnet.errors import GluonResNetError
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -87,7 +88,7 @@ class Chapter:
         named = re.compile(rf":?name:\s*['\"]?{re.escape(cell.metadata.get('name', ''))}['\"]?\s*$")
         start = next((i for i, text in enumerate(lines) if named.match(text.strip())), 0)
         for i in range(start, len(lines)):
-            if source and lines[i:i + len(source)] == source:
+            if source and lines[i : i + len(source)] == source:
                 return i + line
         return None
 
@@ -100,8 +101,9 @@ class Chapter:
         try:
             return nbformat.read(str(path), as_version=4)
         except Exception as error:  # nbformat lets through what json and jsonschema raise
-            raise ChapterError(f"{path}: no notebook ({str(error).splitlines()[0]}); remove it and run "
-                               f"make chapters-full") from None
+            raise ChapterError(
+                f"{path}: no notebook ({str(error).splitlines()[0]}); remove it and run make chapters-full"
+            ) from None
 
     def state_of(self, kept):
         """Does an executed notebook belong to this text's code? "current", "stale", or "missing" for None."""
@@ -147,8 +149,10 @@ def read_chapter(path):
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ChapterError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); "
-                           f"expected a chapter's text, chapters/NN-name.md") from None
+        raise ChapterError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); "
+            f"expected a chapter's text, chapters/NN-name.md"
+        ) from None
     try:
         notebook = jupytext.reads(text, fmt="md:myst")
     except (yaml.YAMLError, ValueError) as error:  # of the header, or of a cell's options
@@ -166,11 +170,14 @@ def check(chapter):
     for number, cell in enumerate(chapter.code_cells, 1):
         name = cell.metadata.get("name")
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ChapterError(f"{chapter.shown_path}: code cell {number} ({_first_line(cell)}) is named {name!r}: "
-                               f"expected :name: and small letters, digits and hyphens")
+            raise ChapterError(
+                f"{chapter.shown_path}: code cell {number} ({_first_line(cell)}) is named {name!r}: "
+                f"expected :name: and small letters, digits and hyphens"
+            )
         if name in seen:
-            raise ChapterError(f"{chapter.shown_path}: two code cells are named {name}: expected a name of its own for "
-                               f"each")
+            raise ChapterError(
+                f"{chapter.shown_path}: two code cells are named {name}: expected a name of its own for each"
+            )
         seen.add(name)
         unknown = [tag for tag in tags(cell) if tag not in TAGS]
         if unknown:
@@ -196,8 +203,10 @@ def parameters_cell(chapter):
     assigned = assigned_names(found[0].source)
     for name in chapter.tiny:
         if name not in assigned:
-            raise ChapterError(f"{chapter.shown_path}: tiny sets {name}, which cell {found[0].metadata['name']} does "
-                               f"not assign; it assigns {', '.join(sorted(assigned)) or 'nothing'}")
+            raise ChapterError(
+                f"{chapter.shown_path}: tiny sets {name}, which cell {found[0].metadata['name']} does "
+                f"not assign; it assigns {', '.join(sorted(assigned)) or 'nothing'}"
+            )
     return found[0]
 
 

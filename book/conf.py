@@ -1,4 +1,5 @@
 """Sphinx's settings for the book: `make book`. The source folder is the one that assemble.py writes."""
+
 import importlib
 import shutil
 import sys
@@ -8,6 +9,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import gluon_resnet  # noqa: E402  before mxnet, which the reference imports
+
 from book import reference, search_words, site  # noqa: E402
 
 project = "gluon-resnet"
@@ -16,8 +18,14 @@ copyright = "2026, gluon-resnet's authors"
 version = release = gluon_resnet.__version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx_design", "sphinxcontrib.bibtex", "sphinx.ext.autodoc", "sphinx.ext.autosummary",
-              "sphinx.ext.mathjax"]
+extensions = [
+    "myst_nb",
+    "sphinx_design",
+    "sphinxcontrib.bibtex",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
 
 # Chapters were run by run.py: nothing is run here
 nb_execution_mode = "off"
@@ -37,8 +45,13 @@ autosummary_generate = False
 
 # MathJax and its fonts are files of the book; a menu at each formula would be one more stop of the Tab key
 mathjax_path = "mathjax/tex-chtml.js"
-mathjax3_config = {"options": {"enableMenu": False, "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore|document",
-                               "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area"}}
+mathjax3_config = {
+    "options": {
+        "enableMenu": False,
+        "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore|document",
+        "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area",
+    }
+}
 
 html_theme = "furo"
 html_title = "gluon-resnet"

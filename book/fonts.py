@@ -1,12 +1,24 @@
 """A font with simplified Chinese for matplotlib, out of those that this machine has."""
+
 from pathlib import Path
 
 from matplotlib import font_manager
 
 #: beginnings of the names of fonts with simplified Chinese, the best first; the last ones draw some characters as in
 #: Japan
-CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi",
-                 "PingFang SC", "Microsoft YaHei", "SimHei", "Noto Sans CJK", "Source Han Sans", "Droid Sans Fallback")
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "WenQuanYi",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "SimHei",
+    "Noto Sans CJK",
+    "Source Han Sans",
+    "Droid Sans Fallback",
+)
 #: in names of files that may hold them
 FILES = ("notosanscjk", "notosanssc", "sourcehansans", "wqy", "pingfang", "msyh", "simhei", "droidsansfallback")
 

@@ -3,6 +3,7 @@
 Figures are shown as PNG at a resolution for sharp screens, and once more with Chinese texts where chinese.yml has them;
 a shell command (``!gluon-resnet ...``) that fails fails the cell.
 """
+
 import base64
 import io
 import os
@@ -11,13 +12,13 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+from gluon_resnet import figures
+
 import yaml
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter
-
-from gluon_resnet import figures
 
 from .fonts import chinese_font
 from .pictures import png_size
@@ -36,8 +37,11 @@ class Translations:
     def __init__(self, path=TEXTS):
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         self.texts = {english: chinese for english, chinese in content.items() if "{}" not in english}
-        self.patterns = [(re.compile(re.escape(english).replace(r"\{\}", "(.+?)"), re.DOTALL), chinese)
-                         for english, chinese in content.items() if "{}" in english]
+        self.patterns = [
+            (re.compile(re.escape(english).replace(r"\{\}", "(.+?)"), re.DOTALL), chinese)
+            for english, chinese in content.items()
+            if "{}" in english
+        ]
 
     def __call__(self, english):
         """The Chinese text, or None where there is none."""
@@ -153,8 +157,9 @@ def _show_chinese(shell, font):
             return _png(figure) if any_text else None
 
     formatter.for_type(Figure, chinese_png)
-    formatter.for_type(Image, lambda image: chinese_png(image.data.figure) if isinstance(image.data, FigurePNG)
-                       else None)
+    formatter.for_type(
+        Image, lambda image: chinese_png(image.data.figure) if isinstance(image.data, FigurePNG) else None
+    )
     shell.display_formatter.formatters[CHINESE_PNG] = formatter
     # glyphs that the font of the English texts lacks come from this one; the others look as before
     rcParams["font.family"] = [*rcParams["font.family"], font]
@@ -164,8 +169,14 @@ def _run_commands_strictly(shell):
     """``!command`` prints what the command prints, without a terminal, and raises where its exit status is not 0."""
 
     def system(command):
-        done = subprocess.run(shell.var_expand(command, depth=1), shell=True, executable="/bin/sh",
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            shell.var_expand(command, depth=1),
+            shell=True,
+            executable="/bin/sh",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         print(done.stdout.decode(errors="replace"), end="")
         shell.user_ns["_exit_code"] = done.returncode
         if done.returncode:

@@ -4,6 +4,7 @@
 
 Links to other hosts are looked at for their form alone; on a machine with a network `make linkcheck` follows them.
 """
+
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,8 +15,17 @@ import click
 from .chapters import ChapterError, command_line
 
 #: tags that load what they name -> the attribute that names it
-LOADED = {"script": "src", "img": "src", "source": "src", "iframe": "src", "video": "src", "audio": "src",
-          "object": "data", "embed": "src", "link": "href"}
+LOADED = {
+    "script": "src",
+    "img": "src",
+    "source": "src",
+    "iframe": "src",
+    "video": "src",
+    "audio": "src",
+    "object": "data",
+    "embed": "src",
+    "link": "href",
+}
 STYLE_URL = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
 
 
@@ -88,8 +98,9 @@ def problems(folder):
         where = path.relative_to(folder)
         wrong = [(line, address, _problem_of_link(page, address, folder, pages)) for line, address in page.links]
         wrong += [(line, address, _problem_of_loaded(page, tag, address, folder)) for line, tag, address in page.loaded]
-        found += [f"{where}:{line}: {address or 'an empty address'}: {problem}" for line, address, problem in wrong
-                  if problem]
+        found += [
+            f"{where}:{line}: {address or 'an empty address'}: {problem}" for line, address, problem in wrong if problem
+        ]
     return found + list(_style_problems(folder))
 
 

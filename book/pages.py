@@ -1,5 +1,6 @@
 """A chapter's page: its notebook with the line that says when and where it was run,
 and with pictures that have sizes."""
+
 import re
 from datetime import datetime
 
@@ -14,19 +15,25 @@ WORDS = {
     "en": {
         "run": "Run on {date}, in {seconds} s, on {machine}; Python {python}, mxnet {mxnet}, commit {commit}.",
         "tiny": "Run in the chapters' tiny mode on {date}, in {seconds} s, on {machine}: the numbers are those of a "
-                "trial.",
+        "trial.",
         "missing": "This chapter has not been run in full yet: its code is shown without results.",
         "stale": "The kept results are older than this chapter's code: it is shown without them.",
-        "cores": "{model}, {cores} cores", "core": "{model}, one core",
-        "other": "中文", "solution": "Solution", "code": "Code of the figure",
+        "cores": "{model}, {cores} cores",
+        "core": "{model}, one core",
+        "other": "中文",
+        "solution": "Solution",
+        "code": "Code of the figure",
     },
     "zh": {
         "run": "运行于 {date}，用时 {seconds} 秒，机器：{machine}；Python {python}，mxnet {mxnet}，提交 {commit}。",
         "tiny": "以各章的小规模模式运行于 {date}，用时 {seconds} 秒，机器：{machine}：数字只说明代码能够运行。",
         "missing": "本章尚未完整运行：只有代码，没有结果。",
         "stale": "保存的结果早于本章的代码：这里没有结果。",
-        "cores": "{model}，{cores} 核", "core": "{model}，单核",
-        "other": "English", "solution": "答案", "code": "作图的代码",
+        "cores": "{model}，{cores} 核",
+        "core": "{model}，单核",
+        "other": "English",
+        "solution": "答案",
+        "code": "作图的代码",
     },
 }
 HTML_LANG = {"en": "en", "zh": "zh-CN"}
@@ -47,8 +54,13 @@ def execution_line(notebook, state, lang):
     machine = words["cores" if cpu["physical"] > 1 else "core"].format(model=cpu["model"], cores=cpu["physical"])
     mxnet = next((version for name, version in versions.items() if name.startswith("mxnet")), None)
     return words["run" if executed["mode"] == "full" else "tiny"].format(
-        date=_date(executed["date"], lang), seconds=f"{executed['seconds']:,.0f}", machine=machine,
-        python=versions["python"], mxnet=mxnet, commit=executed["commit"] or "?")
+        date=_date(executed["date"], lang),
+        seconds=f"{executed['seconds']:,.0f}",
+        machine=machine,
+        python=versions["python"],
+        mxnet=mxnet,
+        commit=executed["commit"] or "?",
+    )
 
 
 def _head(notebook, state, lang, other):
@@ -79,8 +91,9 @@ def _give_alt(cell):
     image = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
     image.pop("alt_zh", None)
     if not image.get("alt"):
-        drawings = [output["data"]["image/svg+xml"] for output in cell.outputs
-                    if "image/svg+xml" in output.get("data", {})]
+        drawings = [
+            output["data"]["image/svg+xml"] for output in cell.outputs if "image/svg+xml" in output.get("data", {})
+        ]
         image["alt"] = svg_words(drawings[0]) if drawings else ""
     return bool(image["alt"])
 
@@ -104,6 +117,7 @@ def _page_cell(cell, lang):
 
 def _with_own_bibliography(source, prefix):
     """MyST text whose citations lead to the list at the end of this page, not to another chapter's."""
+
     def prefixed(match):
         keys = ",".join(prefix + key.strip() for key in match.group(2).split(","))
         return f"{match.group(1)}{keys}`"

@@ -1,4 +1,5 @@
 """What pictures say about themselves: their size, and an SVG its title and description. Needs no other library."""
+
 import base64
 import re
 
@@ -18,7 +19,7 @@ def svg_size(text):
 def png_size(text):
     """(width, height) in pixels of a PNG as base64 text."""
     header = base64.b64decode(text[:64])
-    return tuple(int.from_bytes(header[start:start + 4], "big") for start in (16, 20))
+    return tuple(int.from_bytes(header[start : start + 4], "big") for start in (16, 20))
 
 
 def svg_words(text):

@@ -1,4 +1,5 @@
 """The pages of the reference: what the package hands out, and its modules by subject, all out of the docstrings."""
+
 import re
 
 import gluon_resnet
@@ -6,19 +7,42 @@ import gluon_resnet
 TITLE = "Reference"
 #: page -> (title, modules of gluon_resnet)
 PAGES = {
-    "networks": ("Networks", ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout",
-                              "devices")),
-    "looking": ("Looking at networks", ("shapes", "table1", "reconcile", "drawing", "engines", "microscope",
-                                        "gradcam")),
-    "data": ("Data", ("data.fashion_mnist", "data.sources", "data.image_folder", "data.pictures", "data.augment",
-                      "data.batches", "data.scan", "data.records", "images", "labels")),
-    "training": ("Training", ("train", "recipe", "optimizers", "schedules", "averages", "lr_finder", "precision",
-                              "progress", "checkpoint")),
-    "results": ("Runs and results", ("runs", "run_table", "report", "evaluation", "metrics", "predict", "plots",
-                                     "transcript")),
+    "networks": (
+        "Networks",
+        ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout", "devices"),
+    ),
+    "looking": (
+        "Looking at networks",
+        ("shapes", "table1", "reconcile", "drawing", "engines", "microscope", "gradcam"),
+    ),
+    "data": (
+        "Data",
+        (
+            "data.fashion_mnist",
+            "data.sources",
+            "data.image_folder",
+            "data.pictures",
+            "data.augment",
+            "data.batches",
+            "data.scan",
+            "data.records",
+            "images",
+            "labels",
+        ),
+    ),
+    "training": (
+        "Training",
+        ("train", "recipe", "optimizers", "schedules", "averages", "lr_finder", "precision", "progress", "checkpoint"),
+    ),
+    "results": (
+        "Runs and results",
+        ("runs", "run_table", "report", "evaluation", "metrics", "predict", "plots", "transcript"),
+    ),
     "weights": ("Weights, in and out", ("weights", "export")),
-    "byhand": ("By hand", ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads",
-                           "byhand.params")),
+    "byhand": (
+        "By hand",
+        ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads", "byhand.params"),
+    ),
     "lab": ("Experiments", ("lab.experiment", "lab.claims", "lab.budget", "lab.results", "lab.published")),
     "house": ("The house", ("env", "errors", "chapter")),
 }
@@ -31,10 +55,14 @@ def _heading(text, line):
 def _public():
     """The page of the names that ``import gluon_resnet as gr`` gives."""
     homes = gluon_resnet._HOMES
-    names = sorted((name for name in homes if callable(getattr(gluon_resnet, name))),
-                   key=lambda name: (homes[name], name))
-    parts = [_heading("gluon_resnet", "="), ".. py:module:: gluon_resnet\n\n.. currentmodule:: gluon_resnet\n",
-             ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names)]
+    names = sorted(
+        (name for name in homes if callable(getattr(gluon_resnet, name))), key=lambda name: (homes[name], name)
+    )
+    parts = [
+        _heading("gluon_resnet", "="),
+        ".. py:module:: gluon_resnet\n\n.. currentmodule:: gluon_resnet\n",
+        ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names),
+    ]
     for name in names:
         is_class = isinstance(getattr(gluon_resnet, name), type)
         parts.append(f".. autoclass:: {name}\n   :members:\n" if is_class else f".. autofunction:: {name}\n")
@@ -47,8 +75,10 @@ def _modules(title, modules):
     """The page of some modules: of each its docstring, and what is public in it."""
     parts = [_heading(title, "=")]
     for module in modules:
-        parts += [_heading(module, "-"),
-                  f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n"]
+        parts += [
+            _heading(module, "-"),
+            f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n",
+        ]
     return "\n".join(parts)
 
 
@@ -61,15 +91,22 @@ def write(folder):
     listed = "".join(f"   {name}\n" for name in ("gluon_resnet", *PAGES))
     (folder / "index.rst").write_text(
         f"{_heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules behind it.\n\n"
-        f".. toctree::\n   :maxdepth: 2\n\n{listed}", encoding="utf-8")
+        f".. toctree::\n   :maxdepth: 2\n\n{listed}",
+        encoding="utf-8",
+    )
 
 
 def _begins_example(lines, number):
     """Does an indented example begin at this line: behind an empty line, with nothing in front that it belongs to?"""
     before = [line for line in lines[:number] if line.strip()]
-    return (lines[number].startswith("    ") and bool(before) and not lines[number - 1].strip()
-            and not before[-1].startswith("    ") and not before[-1].endswith("::")
-            and not before[-1].lstrip().startswith(("..", "-", "*")))
+    return (
+        lines[number].startswith("    ")
+        and bool(before)
+        and not lines[number - 1].strip()
+        and not before[-1].startswith("    ")
+        and not before[-1].endswith("::")
+        and not before[-1].lstrip().startswith(("..", "-", "*"))
+    )
 
 
 def _plain(line):

@@ -1,8 +1,9 @@
 """Run chapters, and keep what a full run shows.
 
-    python -m book.run chapters/02-resnet18.md --mode tiny --out /tmp/x.ipynb
-    python -m book.run --all --mode full --stale        # make chapters-full
+python -m book.run chapters/02-resnet18.md --mode tiny --out /tmp/x.ipynb
+python -m book.run --all --mode full --stale        # make chapters-full
 """
+
 import os
 import re
 import sys
@@ -11,16 +12,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from gluon_resnet.files import written_whole
+from gluon_resnet.lab.results import now
+from gluon_resnet.machine import system
+
 import click
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-from gluon_resnet.machine import system
-from gluon_resnet.lab.results import now
-from gluon_resnet.files import written_whole
 
 from . import stand_in
 from .chapters import MAX_BYTES, ROOT, ChapterError, command_line, english_chapters, parameters_cell, read_chapter
@@ -43,8 +44,11 @@ class ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name):
         """The kernel's command line."""
-        return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                          display_name="Python 3", language="python")
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+        )
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,24 @@ def with_tiny_values(chapter, mode):
     if mode == "tiny" and chapter.tiny:
         source = "\n".join(f"{name} = {value!r}" for name, value in chapter.tiny.items())
         place = [cell.get("id") for cell in notebook.cells].index(parameters.get("id")) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell(source, id="tiny_values",
-                                                               metadata={"name": "tiny_values"}))
+        notebook.cells.insert(
+            place, nbformat.v4.new_code_cell(source, id="tiny_values", metadata={"name": "tiny_values"})
+        )
     return notebook
 
 
 def environment(mode, scratch):
     """The environment of a chapter's kernel."""
-    variables = {**os.environ, "GLUON_RESNET_CHAPTERS": mode, "IPYTHONDIR": str(scratch / ".ipython"),
-                 "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-                 "COLUMNS": "110", "NO_COLOR": "1", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    variables = {
+        **os.environ,
+        "GLUON_RESNET_CHAPTERS": mode,
+        "IPYTHONDIR": str(scratch / ".ipython"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "COLUMNS": "110",
+        "NO_COLOR": "1",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     variables.pop("MPLBACKEND", None)
     for name in ("GLUON_RESNET_REAL_DATA", "GLUON_RESNET_WEIGHTS", "GLUON_RESNET_HOME"):
         if variables.get(name):  # the kernel works elsewhere
@@ -92,10 +104,16 @@ def execute(chapter, mode, drawn=None):
         notebook.cells.insert(0, nbformat.v4.new_code_cell(startup, id="startup", metadata={"name": "startup"}))
         manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
         last = []  # the cell that was begun last
-        client = NotebookClient(notebook, km=manager, timeout=TINY_TIMEOUT if mode == "tiny" else None,
-                                store_widget_state=False, record_timing=False, iopub_timeout=60,
-                                resources={"metadata": {"path": str(work)}},
-                                on_cell_start=lambda cell, cell_index: last.append(cell))
+        client = NotebookClient(
+            notebook,
+            km=manager,
+            timeout=TINY_TIMEOUT if mode == "tiny" else None,
+            store_widget_state=False,
+            record_timing=False,
+            iopub_timeout=60,
+            resources={"metadata": {"path": str(work)}},
+            on_cell_start=lambda cell, cell_index: last.append(cell),
+        )
         began, known = time.monotonic(), replacements(work)
         try:
             client.execute(env=environment(mode, scratch), cleanup_kc=True)
@@ -130,8 +148,10 @@ def failure(chapter, cell, error, known):
         problem = tidy_text(f"{raised['ename']}: {raised['evalue']}".strip(), known)
         line = _line_in_cell(raised["traceback"])
     at, source = chapter.line_of(cell, line or 1), cell.source.splitlines()
-    lines = [f"{chapter.shown_path}{f':{at}' if at else ''}: cell "
-             f"{cell.metadata['name']}{f', line {line}' if line else ''}: {problem}"]
+    lines = [
+        f"{chapter.shown_path}{f':{at}' if at else ''}: cell "
+        f"{cell.metadata['name']}{f', line {line}' if line else ''}: {problem}"
+    ]
     if line and line <= len(source):
         lines.append(f"    {source[line - 1].strip()}")
     lines += [f"    {name}: {text}" for name in ("stdout", "stderr") for text in _printed(cell, name, known)]
@@ -155,9 +175,14 @@ def with_execution(chapter, outcome, mode):
     """The executed notebook with what is to be known about its run in its metadata."""
     report = system.report()
     outcome.notebook.metadata.setdefault("gluon_resnet", {})["executed"] = {
-        "date": now(), "machine": {name: report[name] for name in ("cpu", "gpus", "threads", "platform")},
-        "versions": report["versions"], "commit": report["git_commit"], "seconds": round(outcome.seconds, 1),
-        "mode": mode, "code": chapter.hash}
+        "date": now(),
+        "machine": {name: report[name] for name in ("cpu", "gpus", "threads", "platform")},
+        "versions": report["versions"],
+        "commit": report["git_commit"],
+        "seconds": round(outcome.seconds, 1),
+        "mode": mode,
+        "code": chapter.hash,
+    }
     return outcome.notebook
 
 
@@ -167,9 +192,11 @@ def as_text(chapter, notebook):
     if len(text.encode()) > MAX_BYTES:
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         largest = max(cells, key=lambda cell: len(str(cell["outputs"])))
-        raise ChapterError(f"{chapter.shown_path}: {len(text.encode()):,} bytes with outputs, expected at most "
-                           f"{MAX_BYTES:,}: cell {largest.metadata['name']} has the most; show fewer or smaller "
-                           f"pictures")
+        raise ChapterError(
+            f"{chapter.shown_path}: {len(text.encode()):,} bytes with outputs, expected at most "
+            f"{MAX_BYTES:,}: cell {largest.metadata['name']} has the most; show fewer or smaller "
+            f"pictures"
+        )
     return text
 
 
@@ -206,8 +233,13 @@ def run_all(chapters, mode, out, drawn):
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.argument("texts", nargs=-1, metavar="[CHAPTER.md...]")
 @click.option("--all", "everything", is_flag=True, help="All chapters, in order.")
-@click.option("--mode", type=click.Choice(["tiny", "full"]), default="tiny", show_default=True,
-              help="tiny: the header's values, in seconds; full: real data, kept in chapters/executed.")
+@click.option(
+    "--mode",
+    type=click.Choice(["tiny", "full"]),
+    default="tiny",
+    show_default=True,
+    help="tiny: the header's values, in seconds; full: real data, kept in chapters/executed.",
+)
 @click.option("--stale", is_flag=True, help="Only those whose kept result does not belong to their code.")
 @click.option("--out", metavar="X.ipynb", help="Write the executed notebook of the one chapter there.")
 def main(texts, everything, mode, stale, out):
@@ -221,8 +253,9 @@ def main(texts, everything, mode, stale, out):
         chapters = [chapter for chapter in chapters if chapter.kept_state() != "current"]
     with tempfile.TemporaryDirectory(prefix="gluon-resnet-drawn-") as folder:
         if mode == "full" and chapters and not chinese_font(folder):
-            click.echo("no font with Chinese here, so the figures are kept in English only: apt-get install "
-                       "fonts-noto-cjk")
+            click.echo(
+                "no font with Chinese here, so the figures are kept in English only: apt-get install fonts-noto-cjk"
+            )
         drawn = stand_in.where_needed(Path(folder), click.echo) if mode == "tiny" and chapters else None
         sys.exit(2 if run_all(chapters, mode, out, drawn) else 0)
 

@@ -1,5 +1,6 @@
 """Words for the search of a book in English and Chinese: Chinese has no spaces,
 so every pair of neighbours is a word."""
+
 import re
 
 from sphinx import search
@@ -21,7 +22,7 @@ def pairs(word):
     """A run of Chinese characters as its pairs; anything else, and a run of one or two, as it is."""
     if not "\u4e00" <= word[0] <= "\u9fff" or len(word) < 3:
         return [word]
-    return [word[i:i + 2] for i in range(len(word) - 1)]
+    return [word[i : i + 2] for i in range(len(word) - 1)]
 
 
 class EnglishAndChinese(search.SearchEnglish):

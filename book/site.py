@@ -1,4 +1,5 @@
 """What the pages are given beyond Sphinx and its theme: their language, and pictures that keep their place."""
+
 from sphinx.writers.html5 import HTML5Translator
 
 from .pages import HTML_LANG
@@ -13,8 +14,9 @@ class Translator(HTML5Translator):
         begun = len(self.body)
         super().visit_image(node)
         attributes = "".join(f' {name}="{size}"' for name, size in sizes.items() if size.isdigit())
-        self.body[begun:] = [part.replace("<img ", f'<img{attributes} loading="lazy" ', 1)
-                             for part in self.body[begun:]]
+        self.body[begun:] = [
+            part.replace("<img ", f'<img{attributes} loading="lazy" ', 1) for part in self.body[begun:]
+        ]
 
 
 def _language(app, pagename, templatename, context, doctree):

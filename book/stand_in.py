@@ -1,13 +1,14 @@
 """Small drawn files in Fashion-MNIST's format, for a tiny run on a machine that has not got the real ones."""
+
 import hashlib
 import struct
 from dataclasses import replace
 from pathlib import Path
 
-import numpy
-
 from gluon_resnet.data import fashion_mnist, fetch
 from gluon_resnet.errors import DataError
+
+import numpy
 
 TRAIN, TEST = 2000, 500  # pictures
 
@@ -23,7 +24,7 @@ def _draw(count, random):
     images = random.randint(0, 80, (count, 28, 28)).astype("uint8")
     for image, label in zip(images, labels):
         top, left = 5 * (label // 2), 14 * (label % 2)
-        image[top:top + 6, left:left + 14] += 150
+        image[top : top + 6, left : left + 14] += 150
     return images, labels
 
 
@@ -43,8 +44,9 @@ def take(folder):
     for file in fashion_mnist.FASHION_MNIST.files:
         content = (Path(folder) / file.name).read_bytes()
         files.append(replace(file, size=len(content), sha256=hashlib.sha256(content).hexdigest()))
-    fashion_mnist.FASHION_MNIST = replace(fashion_mnist.FASHION_MNIST, files=tuple(files), mirrors=(),
-                                          debian_folder=str(folder))
+    fashion_mnist.FASHION_MNIST = replace(
+        fashion_mnist.FASHION_MNIST, files=tuple(files), mirrors=(), debian_folder=str(folder)
+    )
 
 
 def where_needed(folder, say):

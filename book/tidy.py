@@ -1,4 +1,5 @@
 """What is kept of a cell's outputs: nothing that belongs to this machine, to one moment, or to somebody else."""
+
 import os
 import re
 import tempfile
@@ -59,8 +60,13 @@ def tidy_output(output, known):
 
 def _without_pictures(outputs):
     """(outputs without those that are pictures, how many were left out)."""
-    kept = [output for output in outputs if not any(mime.startswith("image/") or "<img" in str(content)
-                                                    for mime, content in output.get("data", {}).items())]
+    kept = [
+        output
+        for output in outputs
+        if not any(
+            mime.startswith("image/") or "<img" in str(content) for mime, content in output.get("data", {}).items()
+        )
+    ]
     return kept, len(outputs) - len(kept)
 
 
@@ -105,8 +111,10 @@ def tidy(notebook, known, where):
             for text in _texts(output):
                 found = left.search(text)
                 if found:
-                    raise ChapterError(f"{where}: cell {cell.metadata['name']} shows a path of this machine, "
-                                       f"{found.group()}: show a file's name alone, or work in chapter.folder()")
+                    raise ChapterError(
+                        f"{where}: cell {cell.metadata['name']} shows a path of this machine, "
+                        f"{found.group()}: show a file's name alone, or work in chapter.folder()"
+                    )
 
 
 def _texts(output):

@@ -4,13 +4,14 @@
 
 Where the English chapter has the code cell named ``probe``, the Chinese text has a line ``% cell: probe``.
 """
+
 import re
 from pathlib import Path
 
+from gluon_resnet.files import written_whole
+
 import click
 import nbformat
-
-from gluon_resnet.files import written_whole
 
 from .chapters import CHAPTERS, ChapterError, command_line, read_chapter, shown
 from .tidy import LEFT_OUT
@@ -27,15 +28,17 @@ def read_text(path):
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ChapterError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); "
-                           f"expected a Chinese chapter's text") from None
+        raise ChapterError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a Chinese chapter's text"
+        ) from None
     start = _behind_header(lines)
     pieces, prose, began = [], [], start + 1
     for number, line in enumerate(lines[start:], start + 1):
         mark = MARK.fullmatch(line)
         if line.startswith("```{code-cell}"):
-            raise ChapterError(f"{path}:{number}: a code cell: expected a line % cell: NAME, code stands in the "
-                               f"English text")
+            raise ChapterError(
+                f"{path}:{number}: a code cell: expected a line % cell: NAME, code stands in the English text"
+            )
         if not mark:
             prose.append(line)
             continue
@@ -60,14 +63,20 @@ def check_order(path, pieces, names):
         if kind != "cell":
             continue
         if name not in names:
-            raise ChapterError(f"{path}:{line}: the English chapter has no cell {name or 'without a name'}; expected "
-                               f"here: {expected[0] if expected else 'none, all its cells are in'}")
+            raise ChapterError(
+                f"{path}:{line}: the English chapter has no cell {name or 'without a name'}; expected "
+                f"here: {expected[0] if expected else 'none, all its cells are in'}"
+            )
         if name not in expected:
-            raise ChapterError(f"{path}:{line}: cell {name} is too late or in twice; expected here: "
-                               f"{expected[0] if expected else 'none, all cells are in'}")
+            raise ChapterError(
+                f"{path}:{line}: cell {name} is too late or in twice; expected here: "
+                f"{expected[0] if expected else 'none, all cells are in'}"
+            )
         if name != expected[0]:
-            raise ChapterError(f"{path}:{line}: cell {name} is too early: cell {expected[0]} comes before it in the "
-                               f"English chapter, and is not in yet")
+            raise ChapterError(
+                f"{path}:{line}: cell {name} is too early: cell {expected[0]} comes before it in the "
+                f"English chapter, and is not in yet"
+            )
         expected.pop(0)
     if expected:
         raise ChapterError(f"{path}: cells of the English chapter are not in: {', '.join(expected)}")
@@ -91,7 +100,7 @@ def _chinese_output(output):
     if output.get("text") == LEFT_OUT:
         output["text"] = LEFT_OUT_IN_CHINESE
     for mime in [mime for mime in output.get("data", {}) if mime.endswith(CHINESE)]:
-        shown = mime[:-len(CHINESE)]
+        shown = mime[: -len(CHINESE)]
         output["data"][shown] = output["data"].pop(mime)
         output["metadata"][shown] = output["metadata"].pop(mime, {})
     return output
@@ -113,9 +122,12 @@ def weave(path, english):
     cells = {cell.metadata["name"]: cell for cell in english.cells if cell.cell_type == "code"}
     check_order(path, pieces, list(cells))
     woven = nbformat.v4.new_notebook(metadata=nbformat.from_dict(english.metadata))
-    woven.cells = [_chinese_cell(cells[content]) if kind == "cell"
-                   else nbformat.v4.new_markdown_cell(joined_lines(content), id=f"text_{number}")
-                   for number, (_, kind, content) in enumerate(pieces, 1)]
+    woven.cells = [
+        _chinese_cell(cells[content])
+        if kind == "cell"
+        else nbformat.v4.new_markdown_cell(joined_lines(content), id=f"text_{number}")
+        for number, (_, kind, content) in enumerate(pieces, 1)
+    ]
     return woven
 
 

@@ -5,6 +5,7 @@
 The pictures (4 species, 60 photographs each) are not part of the suite: name their folder with --data, or the folder
 around it in GLUON_RESNET_REAL_DATA. The article gives its accuracies in a picture only.
 """
+
 CONFIG = {
     "kind": "pictures",
     "shared": {"data": "bird_photos"},
@@ -13,7 +14,7 @@ CONFIG = {
 
 CLAIM = {
     "statement": "192 photographs are enough to tell four species apart far better than chance, and too few for more "
-                 "than 17 of 20 right",
+    "than 17 of 20 right",
     "source": "chance is 0.25; the band is this suite's, after one run (0.729, seed 0)",
     "checks": [{"metric": "test_acc", "arm": "ResNet-50", "low": 0.55, "high": 0.85}],
 }

@@ -6,10 +6,19 @@ He et al. (arXiv 1512.03385, figure 6) train for 64,000 steps on CIFAR-10. Here 
 pictures of Fashion-MNIST at 28x28, so it is the first part of that figure's curves that is looked at, and the training
 accuracy, in which degradation shows, rather than the test accuracy. The bands are this suite's own.
 """
+
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"resize": None, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 2,
-               "norm_batches": 0, "limit": 16000},
+    "shared": {
+        "resize": None,
+        "batch_size": 128,
+        "lr": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "epochs": 2,
+        "norm_batches": 0,
+        "limit": 16000,
+    },
     "arms": {
         "plain-20": {"model": "cifar_plain20"},
         "plain-56": {"model": "cifar_plain56"},

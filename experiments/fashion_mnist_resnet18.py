@@ -5,6 +5,7 @@
 
 Hours a seed on two cores.
 """
+
 CONFIG = {
     "kind": "fashion-mnist",
     "shared": {"norm_batches": 0},  # tested as the article tests

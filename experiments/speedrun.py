@@ -6,11 +6,23 @@ The article got there in about 123 s of GPU time (600,000 examples at 4,886.6 a 
 million parameters on pictures as they are, 28x28, and two epochs of 50,000. What each idea brings: speedrun_ideas.py;
 after it, the flips that the first version had went, and a sixth of the data (README.md has the log).
 """
+
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
-               "limit": 50000},
+    "shared": {
+        "model": "resnet8@narrow",
+        "resize": None,
+        "batch_size": 128,
+        "epochs": 2,
+        "lr": 0.4,
+        "optimizer": "nag",
+        "norm_batches": 0,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "onecycle",
+        "label_smoothing": 0.1,
+        "limit": 50000,
+    },
     "arms": {"speedrun": {}},
     "seeds": 5,
 }

@@ -1,12 +1,25 @@
 """The speed run with blocks that compute in bfloat16, for processors that multiply it themselves (AVX512-BF16).
 
-    gluon-resnet run speedrun_bfloat16 --seeds 5
+gluon-resnet run speedrun_bfloat16 --seeds 5
 """
+
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
-               "limit": 50000, "precision": "bfloat16"},
+    "shared": {
+        "model": "resnet8@narrow",
+        "resize": None,
+        "batch_size": 128,
+        "epochs": 2,
+        "lr": 0.4,
+        "optimizer": "nag",
+        "norm_batches": 0,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "onecycle",
+        "label_smoothing": 0.1,
+        "limit": 50000,
+        "precision": "bfloat16",
+    },
     "arms": {"speedrun": {}},
     "seeds": 5,
 }

@@ -1,12 +1,24 @@
 """What each idea of the speed run brings: the whole, and the whole without one of them.
 
-    gluon-resnet run speedrun_ideas --seeds 2
+gluon-resnet run speedrun_ideas --seeds 2
 """
+
 CONFIG = {
     "kind": "fashion-mnist",
-    "shared": {"model": "resnet8@narrow", "resize": None, "batch_size": 128, "epochs": 2, "lr": 0.4, "optimizer": "nag",
-               "norm_batches": 0, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "onecycle", "label_smoothing": 0.1,
-               "flip": True},
+    "shared": {
+        "model": "resnet8@narrow",
+        "resize": None,
+        "batch_size": 128,
+        "epochs": 2,
+        "lr": 0.4,
+        "optimizer": "nag",
+        "norm_batches": 0,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "onecycle",
+        "label_smoothing": 0.1,
+        "flip": True,
+    },
     "arms": {
         "all ideas": {},
         "constant rate": {"schedule": "constant", "lr": 0.1},
@@ -26,7 +38,7 @@ CONFIG = {
 
 CLAIM = {
     "statement": "the one-cycle schedule, its high rate, momentum, label smoothing, flips and the shortcuts each bring "
-                 "accuracy, and Winograd's convolutions time",
+    "accuracy, and Winograd's convolutions time",
     "source": "nobody: this suite's own guess, written down before it was measured",
     "checks": [
         {"metric": "test_acc", "arm": "constant rate", "minus": "all ideas", "high": 0.0, "near": 0.001},

@@ -6,6 +6,7 @@
 
 Importing calls ``env.prepare()`` and nothing else; each public name is loaded when it is first used.
 """
+
 import importlib
 
 from .errors import GluonResNetError
@@ -16,22 +17,54 @@ __version__ = VERSION
 
 #: public name -> module of this package that defines it
 _HOMES = {
-    "Residual": "networks.blocks", "Bottleneck": "networks.blocks", "BatchNorm": "networks.layers",
-    "resnet_block": "networks.blocks", "resnet18": "networks.models", "resnet34": "networks.models",
-    "resnet50": "networks.models", "resnet101": "networks.models", "resnet152": "networks.models",
-    "build": "networks.models", "get_model": "networks.models", "cifar_resnet": "networks.models",
-    "ResidualV2": "networks.preactivation", "BottleneckV2": "networks.preactivation",
-    "head_penalty": "networks.heads", "RESNET_DEMO": "networks.slim", "slim_resnet": "networks.slim",
-    "slim_spec": "networks.slim", "ResNetSpec": "networks.specs", "get_spec": "networks.specs",
-    "parse_model": "networks.specs", "model_names": "networks.specs", "layer_shapes": "networks.shapes",
-    "summary": "networks.shapes", "totals": "networks.shapes", "walk_lines": "networks.shapes",
-    "load_data_fashion_mnist": "data.fashion_mnist", "ArrayBatches": "data.batches", "train_ch6": "training.train",
-    "fit": "training.train", "Record": "training.progress", "Result": "training.progress",
-    "evaluate_accuracy": "training.accuracy", "try_gpu": "devices", "num_gpus": "devices",
-    "seed_everything": "devices", "set_precision": "training.precision", "Conv2D": "networks.layers",
-    "load_weights": "weights", "identify_weights": "weights", "load_data_bird_photos": "data.image_folder",
-    "load_data_image_folder": "data.image_folder", "PictureBatches": "data.pictures", "Augment": "data.augment",
-    "Recipe": "training.recipe", "find_lr": "training.lr_finder", "draw": "drawing", "draw_block": "drawing",
+    "Residual": "networks.blocks",
+    "Bottleneck": "networks.blocks",
+    "BatchNorm": "networks.layers",
+    "resnet_block": "networks.blocks",
+    "resnet18": "networks.models",
+    "resnet34": "networks.models",
+    "resnet50": "networks.models",
+    "resnet101": "networks.models",
+    "resnet152": "networks.models",
+    "build": "networks.models",
+    "get_model": "networks.models",
+    "cifar_resnet": "networks.models",
+    "ResidualV2": "networks.preactivation",
+    "BottleneckV2": "networks.preactivation",
+    "head_penalty": "networks.heads",
+    "RESNET_DEMO": "networks.slim",
+    "slim_resnet": "networks.slim",
+    "slim_spec": "networks.slim",
+    "ResNetSpec": "networks.specs",
+    "get_spec": "networks.specs",
+    "parse_model": "networks.specs",
+    "model_names": "networks.specs",
+    "layer_shapes": "networks.shapes",
+    "summary": "networks.shapes",
+    "totals": "networks.shapes",
+    "walk_lines": "networks.shapes",
+    "load_data_fashion_mnist": "data.fashion_mnist",
+    "ArrayBatches": "data.batches",
+    "train_ch6": "training.train",
+    "fit": "training.train",
+    "Record": "training.progress",
+    "Result": "training.progress",
+    "evaluate_accuracy": "training.accuracy",
+    "try_gpu": "devices",
+    "num_gpus": "devices",
+    "seed_everything": "devices",
+    "set_precision": "training.precision",
+    "Conv2D": "networks.layers",
+    "load_weights": "weights",
+    "identify_weights": "weights",
+    "load_data_bird_photos": "data.image_folder",
+    "load_data_image_folder": "data.image_folder",
+    "PictureBatches": "data.pictures",
+    "Augment": "data.augment",
+    "Recipe": "training.recipe",
+    "find_lr": "training.lr_finder",
+    "draw": "drawing",
+    "draw_block": "drawing",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]

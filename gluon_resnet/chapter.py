@@ -7,6 +7,7 @@
 With ``GLUON_RESNET_CHAPTERS=tiny`` in the environment a chapter is run for the sake of its code: what is not on this
 machine is drawn or made of random numbers, and a printed line says so. Otherwise what is missing is a DataError.
 """
+
 import json
 import os
 import shutil
@@ -15,9 +16,8 @@ from pathlib import Path
 
 import numpy
 
-from .files import CHECKOUT
 from .errors import ConfigError, DataError
-from .files import written_whole
+from .files import CHECKOUT, written_whole
 
 #: False where the chapters are run in their tiny mode.
 FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
@@ -42,16 +42,19 @@ def _find(name, variable, inside=""):
 
 
 def _missing(what, places):
-    return DataError(f"{places}: no such file or folder; expected {what}: put it there, or set "
-                     f"GLUON_RESNET_CHAPTERS=tiny to run the chapter with a stand-in")
+    return DataError(
+        f"{places}: no such file or folder; expected {what}: put it there, or set "
+        f"GLUON_RESNET_CHAPTERS=tiny to run the chapter with a stand-in"
+    )
 
 
 @lru_cache(maxsize=None)
 def _prepared(path):
     if path.exists():
         if not (path / MARK).is_file():
-            raise ConfigError(f"{path}: a folder that no chapter made; expected none: move it, or work in another "
-                              f"folder")
+            raise ConfigError(
+                f"{path}: a folder that no chapter made; expected none: move it, or work in another folder"
+            )
         shutil.rmtree(path)
     path.mkdir()
     (path / MARK).touch()

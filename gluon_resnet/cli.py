@@ -1,8 +1,9 @@
 """The command line: parse, call one verb, print. A failure the user can cause is one line and exit status 2.
 
-    gluon-resnet shapes resnet18 --input 1,1,224,224
-    gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
+gluon-resnet shapes resnet18 --input 1,1,224,224
+gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
 """
+
 import os
 import re
 import sys
@@ -23,10 +24,26 @@ def cli():
     and a look at this machine."""
 
 
-for _command in (networks.shapes, networks.summary, networks.reconcile, networks.table1, networks.draw, training.data,
-                 training.train, weights.predict, weights.microscope, weights.export, records.records,
-                 evaluation.evaluate, evaluation.runs, experiments.run, experiments.results, experiments.reproduce,
-                 machine.doctor, machine.bench):
+for _command in (
+    networks.shapes,
+    networks.summary,
+    networks.reconcile,
+    networks.table1,
+    networks.draw,
+    training.data,
+    training.train,
+    weights.predict,
+    weights.microscope,
+    weights.export,
+    records.records,
+    evaluation.evaluate,
+    evaluation.runs,
+    experiments.run,
+    experiments.results,
+    experiments.reproduce,
+    machine.doctor,
+    machine.bench,
+):
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
 training.data.add_command(pictures.data_show)

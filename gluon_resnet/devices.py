@@ -1,4 +1,5 @@
 """Where to compute: the textbook's try_gpu, and the seeds of every random number generator in use."""
+
 import random
 
 import mxnet as mx

@@ -2,24 +2,30 @@
 
 mxnet itself is imported last, in another process, once everything that can be checked without it has been.
 """
+
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
 
+from .data import sources
+from .data.fashion_mnist import FASHION_MNIST
 from .files import CHECKOUT
 from .machine import elf, env, system
 from .training import winograd
-from .data import sources
-from .data.fashion_mnist import FASHION_MNIST
 
 PIP = f"{sys.executable} -m pip"
 PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
 
 #: Library -> Debian package, for what a minimal system may lack.
-DEBIAN_PACKAGES = {"libgomp.so.1": "libgomp1", "libquadmath.so.0": "libquadmath0", "libstdc++.so.6": "libstdc++6",
-                   "libgcc_s.so.1": "libgcc-s1", "libcuda.so.1": "nvidia-driver"}
+DEBIAN_PACKAGES = {
+    "libgomp.so.1": "libgomp1",
+    "libquadmath.so.0": "libquadmath0",
+    "libstdc++.so.6": "libstdc++6",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libcuda.so.1": "nvidia-driver",
+}
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,12 @@ def check_packages():
     if build is None:
         yield Check("mxnet", "problem", "not installed", install)
     elif build == "mxnet-cu112" and system.version_of("mxnet"):
-        yield Check("mxnet", "problem", "mxnet and mxnet-cu112 are both installed, into one folder",
-                    f"{PIP} uninstall -y mxnet mxnet-cu112 && {install}")
+        yield Check(
+            "mxnet",
+            "problem",
+            "mxnet and mxnet-cu112 are both installed, into one folder",
+            f"{PIP} uninstall -y mxnet mxnet-cu112 && {install}",
+        )
     else:
         yield Check("mxnet", "ok", f"{build} {version} ({'CUDA 11.2' if build == 'mxnet-cu112' else 'CPU'} build)")
     if not path.is_file():
@@ -102,16 +112,27 @@ def check_processor():
     cpu, prepared = system.cpu(), env.prepare()
     sets = cpu["instruction_sets"]
     fast = "avx512f" in sets or "avx2" in sets
-    yield Check("processor", "ok" if fast else "note",
-                f"{cpu['model']}: {', '.join(sets) or 'no vector instructions known'}"
-                + ("" if fast else "; without AVX2 training is several times slower"))
+    yield Check(
+        "processor",
+        "ok" if fast else "note",
+        f"{cpu['model']}: {', '.join(sets) or 'no vector instructions known'}"
+        + ("" if fast else "; without AVX2 training is several times slower"),
+    )
     plan = prepared.plan
-    yield Check("threads", "ok", f"{plan.threads} for OpenMP{', bound to cores' if plan.bind else ''} ({plan.reason}); "
-                                 f"{cpu['physical']} physical cores, {cpu['logical']} logical processors allowed")
+    yield Check(
+        "threads",
+        "ok",
+        f"{plan.threads} for OpenMP{', bound to cores' if plan.bind else ''} ({plan.reason}); "
+        f"{cpu['physical']} physical cores, {cpu['logical']} logical processors allowed",
+    )
     reason = winograd.unsuitable()
-    yield Check("convolutions", "note" if reason else "ok",
-                f"the direct algorithm ({reason})" if reason
-                else "Winograd's algorithm in training, where oneDNN finds it faster")
+    yield Check(
+        "convolutions",
+        "note" if reason else "ok",
+        f"the direct algorithm ({reason})"
+        if reason
+        else "Winograd's algorithm in training, where oneDNN finds it faster",
+    )
 
 
 def library_fix(name):
@@ -132,14 +153,21 @@ def check_libraries():
         return
     path = Path(spec.origin).parent / "libmxnet.so"
     if not path.is_file():
-        yield Check("libmxnet.so", "problem", f"{path} is missing",
-                    f"{PIP} install --force-reinstall --no-deps {'=='.join(env.mxnet_build())}")
+        yield Check(
+            "libmxnet.so",
+            "problem",
+            f"{path} is missing",
+            f"{PIP} install --force-reinstall --no-deps {'=='.join(env.mxnet_build())}",
+        )
         return
     libraries = elf.needed_libraries(path)
     for name, place in libraries:
-        yield Check(name, "ok" if place else "problem",
-                    place or ("not found: no NVIDIA driver on this machine" if name == "libcuda.so.1" else "not found"),
-                    "" if place else library_fix(name))
+        yield Check(
+            name,
+            "ok" if place else "problem",
+            place or ("not found: no NVIDIA driver on this machine" if name == "libcuda.so.1" else "not found"),
+            "" if place else library_fix(name),
+        )
 
 
 def driver_version():
@@ -155,13 +183,22 @@ def check_gpus():
     """Driver and cards against the build."""
     cards, build = system.gpus(), env.mxnet_build()[0]
     if cards and build != "mxnet-cu112":
-        return Check("GPU", "note", f"{'; '.join(cards)}; the CPU build of mxnet does not use it",
-                     f"{PIP} uninstall -y mxnet && {install_command('mxnet-cu112')}")
+        return Check(
+            "GPU",
+            "note",
+            f"{'; '.join(cards)}; the CPU build of mxnet does not use it",
+            f"{PIP} uninstall -y mxnet && {install_command('mxnet-cu112')}",
+        )
     if cards:
         return Check("GPU", "ok", f"driver {driver_version()}; {'; '.join(cards)}")
     driver = elf.locate("libcuda.so.1")
-    return Check("GPU", "note", f"driver library at {driver}, but no card answers nvidia-smi" if driver
-                 else "no driver and no card: computing on the CPU")
+    return Check(
+        "GPU",
+        "note",
+        f"driver library at {driver}, but no card answers nvidia-smi"
+        if driver
+        else "no driver and no card: computing on the CPU",
+    )
 
 
 def check_data():
@@ -179,14 +216,22 @@ def check_data():
 
 def check_import():
     """Does mxnet load and compute? Asked of another process."""
-    code = ("import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
-            "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')")
+    code = (
+        "import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
+        "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
+    )
     try:
-        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=120, cwd=str(CHECKOUT))
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=str(CHECKOUT),
+        )
     except subprocess.TimeoutExpired:
-        return Check("import mxnet", "problem", "no answer within 120 s",
-                     f"{sys.executable} -X faulthandler -c 'import mxnet'")
+        return Check(
+            "import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'"
+        )
     if done.returncode == 0:
         return Check("import mxnet", "ok", f"loads and computes: {done.stdout.strip()}")
     build = env.mxnet_build()[0]
@@ -204,8 +249,11 @@ def examine():
 
 def as_dict(checks):
     """The checks as one dict for JSON, with the machine's report."""
-    return {"problems": sum(check.status == "problem" for check in checks),
-            "checks": [asdict(check) for check in checks], "system": system.report()}
+    return {
+        "problems": sum(check.status == "problem" for check in checks),
+        "checks": [asdict(check) for check in checks],
+        "system": system.report(),
+    }
 
 
 def as_text(checks):

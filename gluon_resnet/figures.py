@@ -1,4 +1,5 @@
 """Figures without a screen, and their files."""
+
 import io
 from pathlib import Path
 
@@ -6,6 +7,7 @@ from matplotlib import font_manager
 
 from .errors import RunError
 from .files import writing
+
 
 def check_picture_path(path):
     """Raise RunError unless a picture may be written at ``path``: its suffix is known and its folder there."""
@@ -32,8 +34,17 @@ def as_png(figure, dpi=110):
 
 
 #: Fonts with Chinese, Japanese and Korean characters, which matplotlib's own font lacks; used where they are installed.
-CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
-             "Droid Sans Fallback", "SimHei", "Microsoft YaHei", "PingFang SC")
+CJK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "SimHei",
+    "Microsoft YaHei",
+    "PingFang SC",
+)
 
 
 def fonts():

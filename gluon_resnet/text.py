@@ -15,5 +15,8 @@ def duration(seconds):
     """Seconds as words, such as "12 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s"))
-                    if number or (unit == "s" and not hours and not minutes))
+    return " ".join(
+        f"{number} {unit}"
+        for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s"))
+        if number or (unit == "s" and not hours and not minutes)
+    )

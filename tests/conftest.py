@@ -1,4 +1,6 @@
 """What the tests share. Nothing here or below needs a network; the suite's cache is a folder of its own."""
+
+import contextlib
 import ctypes
 import gc
 import gzip
@@ -9,14 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import gluon_resnet  # noqa: F401  before mxnet, as everywhere
+from gluon_resnet.data import fashion_mnist, sources  # noqa: E402
 
 import mxnet as mx  # noqa: E402
 import numpy  # noqa: E402
-
-from gluon_resnet.data import fashion_mnist, sources  # noqa: E402
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_HOME = sources.home()  # the user's own cache, where the full data may be
@@ -35,10 +35,8 @@ def mxnet_as_found():
     """What a test has begun in mxnet's threads ends in that test, and so does ``npx.set_np()``:
     neither is another's."""
     yield
-    try:
+    with contextlib.suppress(mx.MXNetError):  # of an operator that a test has sent off on purpose
         mx.nd.waitall()
-    except mx.MXNetError:  # of an operator that a test has sent off on purpose
-        pass
     mx.npx.reset_np()
 
 
@@ -112,7 +110,7 @@ def small_arrays(train=640, test=160, seed=7):
         images = random.randint(0, 60, size=(count, 28, 28))
         for image, label in zip(images, labels):
             row, column = divmod(label, 4)
-            image[row * 9:row * 9 + 9, column * 7:column * 7 + 7] += 150
+            image[row * 9 : row * 9 + 9, column * 7 : column * 7 + 7] += 150
         return images.astype(numpy.uint8), labels.astype(numpy.uint8)
 
     return part(train), part(test)
@@ -144,8 +142,9 @@ def small_is_published(monkeypatch):
         for kind, values in (("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)):
             content = idx(values)
             files.append(sources.DataFile(f"{prefix}-{kind}", len(content), hashlib.sha256(content).hexdigest()))
-    table = sources.DataSet("Fashion-MNIST", "fashion-mnist", tuple(files), (), "dataset-fashion-mnist",
-                            "/nowhere/fashion-mnist")
+    table = sources.DataSet(
+        "Fashion-MNIST", "fashion-mnist", tuple(files), (), "dataset-fashion-mnist", "/nowhere/fashion-mnist"
+    )
     monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", table)
     return table
 
@@ -153,10 +152,18 @@ def small_is_published(monkeypatch):
 @pytest.fixture
 def run_cli():
     """Run the command line in a process of its own: ``run_cli("shapes", "resnet18")`` gives the finished process."""
+
     def run(*args, env=None, **options):
         environ = {**os.environ, **(env or {})}
-        return subprocess.run([sys.executable, "-m", "gluon_resnet", *map(str, args)], text=True, env=environ,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **options)
+        return subprocess.run(
+            [sys.executable, "-m", "gluon_resnet", *map(str, args)],
+            text=True,
+            env=environ,
+            capture_output=True,
+            timeout=300,
+            **options,
+        )
+
     return run
 
 
@@ -182,6 +189,7 @@ def refusal(capsys):
         assert ended.value.code == 2 and len(lines) == 1 and lines[0].startswith("gluon-resnet: "), lines
         assert printed.out == "" and "Traceback" not in lines[0]
         return lines[0]
+
     return run
 
 

@@ -1,4 +1,5 @@
 """doctor on this machine and on made-up ones: ELF files written by the compiler, packages that are not there."""
+
 import json
 import os
 import shutil
@@ -6,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from gluon_resnet import doctor
 from gluon_resnet.machine import elf, env
+
+import pytest
+
 from tests.conftest import ROOT
 
 compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc to make ELF files")
@@ -21,8 +23,20 @@ def library(folder, name, needs=(), runpath=None):
     source = folder / "empty.c"
     source.write_text("int nothing;\n")
     links = [str(folder / need) for need in needs]
-    subprocess.run(["gcc", "-shared", "-o", str(folder / name), f"-Wl,-soname,{name}", str(source),
-                    "-Wl,--no-as-needed", *links, *([f"-Wl,-rpath,{runpath}"] if runpath else [])], check=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-shared",
+            "-o",
+            str(folder / name),
+            f"-Wl,-soname,{name}",
+            str(source),
+            "-Wl,--no-as-needed",
+            *links,
+            *([f"-Wl,-rpath,{runpath}"] if runpath else []),
+        ],
+        check=True,
+    )
     return folder / name
 
 
@@ -54,8 +68,9 @@ def test_what_the_file_needs_is_what_readelf_says():
     path = Path(doctor.util.find_spec("mxnet").origin).parent / "libmxnet.so"
     if not shutil.which("readelf"):
         pytest.skip("needs readelf")
-    lines = subprocess.run(["readelf", "-d", str(path)], stdout=subprocess.PIPE, text=True,
-                           check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["readelf", "-d", str(path)], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.splitlines()
     assert elf.read_dynamic(path)[0] == [line.split("[")[1].rstrip("]") for line in lines if "(NEEDED)" in line]
 
 
@@ -71,8 +86,9 @@ def test_the_cuda_build_without_its_libraries(tmp_path, monkeypatch):
     for name in CUDA[:3]:
         (tmp_path / "mxnet" / name).unlink()
     (tmp_path / "mxnet" / "__init__.py").touch()
-    monkeypatch.setattr(doctor.util, "find_spec",
-                        lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")}))
+    monkeypatch.setattr(
+        doctor.util, "find_spec", lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")})
+    )
     monkeypatch.setattr(doctor.elf, "locate", lambda name, folders=(): None)
     monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet-cu112", "1.9.1"))
     checks = {check.name: check for check in doctor.check_libraries()}
@@ -96,12 +112,15 @@ def test_packages_against_pins(monkeypatch):
     checks = {check.name: check for check in doctor.check_packages()}
     assert checks["mxnet"].status == "ok" and "packages" not in checks
     assert checks["numpy"].found.startswith("2.0.0; pinned is 1.2")
-    assert checks["numpy"].fix == (f"{sys.executable} -m pip install -r {ROOT / 'requirements.txt'} "
-                                   f"-c {ROOT / 'constraints.txt'}")
+    assert checks["numpy"].fix == (
+        f"{sys.executable} -m pip install -r {ROOT / 'requirements.txt'} -c {ROOT / 'constraints.txt'}"
+    )
 
 
-@pytest.mark.parametrize("build, other, words", [((None, None), None, "not installed"),
-                                                 (("mxnet-cu112", "1.9.1"), "1.9.1", "both installed")])
+@pytest.mark.parametrize(
+    "build, other, words",
+    [((None, None), None, "not installed"), (("mxnet-cu112", "1.9.1"), "1.9.1", "both installed")],
+)
 def test_no_mxnet_and_two_of_them(monkeypatch, build, other, words):
     monkeypatch.setattr(env, "mxnet_build", lambda: build)
     monkeypatch.setattr(doctor.system, "version_of", lambda package: other)
@@ -109,8 +128,9 @@ def test_no_mxnet_and_two_of_them(monkeypatch, build, other, words):
     assert check.name == "mxnet" and check.status == "problem" and words in check.found and "pip" in check.fix
 
 
-@pytest.mark.parametrize("version, status", [((3, 7, 9), "problem"), ((3, 8, 0), "ok"), ((3, 13, 1), "ok"),
-                                             ((3, 14, 0), "problem")])
+@pytest.mark.parametrize(
+    "version, status", [((3, 7, 9), "problem"), ((3, 8, 0), "ok"), ((3, 13, 1), "ok"), ((3, 14, 0), "problem")]
+)
 def test_python(monkeypatch, version, status):
     monkeypatch.setattr(sys, "version_info", version)
     assert doctor.check_python().status == status
@@ -125,6 +145,7 @@ def test_a_card_that_the_cpu_build_does_not_use(monkeypatch):
 
 def test_data_missing_damaged_and_whole(small_is_published, monkeypatch, tmp_path):
     from gluon_resnet.data import sources
+
     from tests.conftest import small_arrays, write_idx_folder
 
     monkeypatch.setattr(doctor, "FASHION_MNIST", small_is_published)
@@ -133,7 +154,7 @@ def test_data_missing_damaged_and_whole(small_is_published, monkeypatch, tmp_pat
     folder = write_idx_folder(sources.home() / "fashion-mnist", small_arrays())
     assert [check.status for check in doctor.check_data()] == ["ok"]
     (folder / "t10k-labels-idx1-ubyte").write_bytes(b"")
-    check, = doctor.check_data()
+    (check,) = doctor.check_data()
     assert check.status == "problem" and "t10k-labels-idx1-ubyte: 0 bytes where" in check.found
     assert check.fix == fetch
     write_idx_folder(tmp_path / "mxnet" / "datasets" / "fashion-mnist", small_arrays())
@@ -163,6 +184,8 @@ def test_the_command_on_this_machine(run_cli):
 
 
 def test_mxnet_is_not_imported_by_the_doctor_itself():
-    code = ("import sys\nfrom gluon_resnet import doctor\ndoctor.check_import = lambda: doctor.Check('x', 'ok', 'y')\n"
-            "doctor.examine()\nassert 'mxnet' not in sys.modules")
+    code = (
+        "import sys\nfrom gluon_resnet import doctor\ndoctor.check_import = lambda: doctor.Check('x', 'ok', 'y')\n"
+        "doctor.examine()\nassert 'mxnet' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

@@ -1,13 +1,15 @@
 """The requirements files agree, the scripts find a Python, and the archive holds nothing large."""
+
 import os
 import re
 import shutil
 import stat
 import subprocess
 
+from gluon_resnet.doctor import read_pins
+
 import pytest
 
-from gluon_resnet.doctor import read_pins
 from tests.conftest import ROOT
 
 PYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
@@ -39,10 +41,17 @@ def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
         for line in (ROOT / name).read_text().splitlines():
             assert not line or line.startswith("#") or "==" in line.split(";")[0], (name, line)
     for python in PYTHONS:
-        environment = {"python_version": python, "python_full_version": f"{python}.1", "extra": "",
-                       "sys_platform": "linux",
-                       "platform_system": "Linux", "platform_machine": "x86_64", "implementation_name": "cpython",
-                       "platform_python_implementation": "CPython", "os_name": "posix"}
+        environment = {
+            "python_version": python,
+            "python_full_version": f"{python}.1",
+            "extra": "",
+            "sys_platform": "linux",
+            "platform_system": "Linux",
+            "platform_machine": "x86_64",
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "os_name": "posix",
+        }
         found = read_pins(ROOT / "constraints.txt", environment)
         constraints = {name.lower(): version for name, version in found.items()}
         for name, version in {**pins("requirements.txt", python), **pins("requirements-dev.txt", python)}.items():
@@ -57,50 +66,67 @@ def find_python(*args, programs, tmp_path, **environ):
         path = folder / name
         path.write_text(script)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return subprocess.run([shutil.which("sh"), str(ROOT / "scripts" / "find-python.sh"), *args], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, env={"PATH": str(folder), "HOME": str(tmp_path),
-                                                                  **environ})
+    return subprocess.run(
+        [shutil.which("sh"), str(ROOT / "scripts" / "find-python.sh"), *args],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(folder), "HOME": str(tmp_path), **environ},
+    )
 
 
 def stand_in(version, venv=True):
     """A program that answers as a Python of ``version``."""
-    return ("#!/bin/sh\ncase \"$2\" in\n*version_info*) echo %s ;;\n*ensurepip*) exit %d ;;\n*executable*) echo "
-            "found-%s ;;\nesac\n"
-            % (version, 0 if venv else 1, version))
+    return (
+        f'#!/bin/sh\ncase "$2" in\n*version_info*) echo {version} ;;\n*ensurepip*) exit {0 if venv else 1} ;;\n'
+        f"*executable*) echo found-{version} ;;\nesac\n"
+    )
 
 
-@pytest.mark.parametrize("programs, found", [
-    ({"python3.11": stand_in("3.11"), "python3.12": stand_in("3.12")}, "found-3.11"),
-    ({"python3.13": stand_in("3.13")}, "found-3.13"),
-    ({"python3": stand_in("3.9")}, "found-3.9"),
-    ({"python3.11": stand_in("3.11", venv=False), "python3.12": stand_in("3.12")}, "found-3.12")])
+@pytest.mark.parametrize(
+    "programs, found",
+    [
+        ({"python3.11": stand_in("3.11"), "python3.12": stand_in("3.12")}, "found-3.11"),
+        ({"python3.13": stand_in("3.13")}, "found-3.13"),
+        ({"python3": stand_in("3.9")}, "found-3.9"),
+        ({"python3.11": stand_in("3.11", venv=False), "python3.12": stand_in("3.12")}, "found-3.12"),
+    ],
+)
 def test_a_python_is_found(tmp_path, programs, found):
     assert find_python(programs=programs, tmp_path=tmp_path).stdout.strip() == found
 
 
 def test_the_users_choice_comes_first(tmp_path):
-    process = find_python(programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.8")}, tmp_path=tmp_path,
-                          PYTHON="mine")
+    process = find_python(
+        programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.8")}, tmp_path=tmp_path, PYTHON="mine"
+    )
     assert process.stdout.strip() == "found-3.8"
 
 
 def test_a_choice_that_does_not_serve_is_said(tmp_path):
-    process = find_python(programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.7")}, tmp_path=tmp_path,
-                          PYTHON="mine")
+    process = find_python(
+        programs={"python3.11": stand_in("3.11"), "mine": stand_in("3.7")}, tmp_path=tmp_path, PYTHON="mine"
+    )
     assert process.returncode == 1 and "PYTHON=mine is no Python 3.8 to 3.13" in process.stderr
 
 
 def test_one_version_asked_for(tmp_path):
-    process = find_python("3.12", programs={"python3.11": stand_in("3.11"), "python3": stand_in("3.12")},
-                          tmp_path=tmp_path)
+    process = find_python(
+        "3.12", programs={"python3.11": stand_in("3.11"), "python3": stand_in("3.12")}, tmp_path=tmp_path
+    )
     assert process.stdout.strip() == "found-3.12"
 
 
-@pytest.mark.parametrize("programs, words", [
-    ({}, "no Python 3.8 to 3.13 found: run 'apt-get install python3 python3-venv'"),
-    ({"python3": stand_in("3.14"), "python3.7": stand_in("3.7")}, "no Python 3.8 to 3.13 found"),
-    ({"python3": stand_in("3.11", venv=False)},
-     "cannot make virtual environments: run 'apt-get install python3-venv'")])
+@pytest.mark.parametrize(
+    "programs, words",
+    [
+        ({}, "no Python 3.8 to 3.13 found: run 'apt-get install python3 python3-venv'"),
+        ({"python3": stand_in("3.14"), "python3.7": stand_in("3.7")}, "no Python 3.8 to 3.13 found"),
+        (
+            {"python3": stand_in("3.11", venv=False)},
+            "cannot make virtual environments: run 'apt-get install python3-venv'",
+        ),
+    ],
+)
 def test_no_python_is_one_line(tmp_path, programs, words):
     process = find_python(programs=programs, tmp_path=tmp_path)
     assert process.returncode == 1 and process.stdout == ""
@@ -112,15 +138,19 @@ def test_lines_are_as_short_as_contributing_says(folder):
     (limit,) = re.findall(r"Lines of code up to (\d+) columns", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     paths = sorted(path for path in (ROOT / folder).rglob("*.py") if "_build" not in path.parts)
     assert paths
-    lines = [(f"{path}:{number}", len(line)) for path in paths
-             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+    lines = [
+        (f"{path}:{number}", len(line))
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    ]
     assert [where for where, length in lines if length > int(limit)] == []
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a git checkout")
 def test_nothing_large_and_no_data_is_tracked():
-    files = subprocess.run(["git", "-C", str(ROOT), "ls-files"], stdout=subprocess.PIPE, text=True,
-                           check=True).stdout.split("\n")
+    files = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split("\n")
     for name in filter(None, files):
         if (ROOT / name).exists():
             assert os.path.getsize(ROOT / name) < 1_000_000, name

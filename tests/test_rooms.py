@@ -1,4 +1,5 @@
 """The order of the sub-packages: imports between them only go down. Read from the imports as text; nothing is run."""
+
 import ast
 
 import pytest
@@ -39,7 +40,7 @@ def imports(name, path, known):
         if not isinstance(node, ast.ImportFrom):
             continue
         if node.level:
-            base = package[:len(package) - (node.level - 1)] + (node.module.split(".") if node.module else [])
+            base = package[: len(package) - (node.level - 1)] + (node.module.split(".") if node.module else [])
         elif node.module.split(".")[0] == "gluon_resnet":
             base = node.module.split(".")[1:]
         else:
@@ -65,8 +66,11 @@ def test_every_folder_is_a_room():
 
 
 def test_imports_between_rooms_only_go_down():
-    up = [f"{name} imports {target}" for name, target in sorted(arrows())
-          if room(name) and room(target) and room(name) != room(target) and FLOOR[room(target)] >= FLOOR[room(name)]]
+    up = [
+        f"{name} imports {target}"
+        for name, target in sorted(arrows())
+        if room(name) and room(target) and room(name) != room(target) and FLOOR[room(target)] >= FLOOR[room(name)]
+    ]
     assert up == []
 
 

@@ -1,4 +1,5 @@
 """What the tests in the browser share: the two sites, Chromium, and one look at every page in every window."""
+
 import os
 from pathlib import Path
 
@@ -9,17 +10,21 @@ from .visit import VIEWS, View, chromium, look, open_page, window
 
 BUILD = Path(__file__).resolve().parents[1] / "_build"
 #: site -> (its folder, what makes it)
-SITES = {"book": (Path(os.environ.get("GLUON_RESNET_BOOK", BUILD / "html")), "make book"),
-         "reports": (Path(os.environ.get("GLUON_RESNET_REPORTS", BUILD / "reports")),
-                     "python -m book.browser.make_reports")}
+SITES = {
+    "book": (Path(os.environ.get("GLUON_RESNET_BOOK", BUILD / "html")), "make book"),
+    "reports": (Path(os.environ.get("GLUON_RESNET_REPORTS", BUILD / "reports")), "python -m book.browser.make_reports"),
+}
 NO_PAGES = ("_static", "_sources", "_images", "_downloads")
 
 
 def pages_of(site):
     """Names of all pages of a site, such as ``zh/01-residuals.html``; a usage error where it has not been made."""
     folder, command = SITES[site]
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html")
-                   if path.relative_to(folder).parts[0] not in NO_PAGES)
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.html")
+        if path.relative_to(folder).parts[0] not in NO_PAGES
+    )
     if not names:
         raise pytest.UsageError(f"{folder}: no pages in it: run {command} first")
     return names
@@ -58,7 +63,7 @@ def visit(request, browser, addresses, visits):
     """What one look at a page found; its picture goes to book/_build/screenshots."""
     site, name, view = request.param
     if request.param not in visits:
-        picture = BUILD / "screenshots" / site / f"{name[:-len('.html')]}-{view}.png"
+        picture = BUILD / "screenshots" / site / f"{name[: -len('.html')]}-{view}.png"
         visits[request.param] = look(browser, addresses[site], name, view, picture)
     return visits[request.param]
 

@@ -1,11 +1,14 @@
 """A page under the Tab key: where it stops, in what order, and whether that can be seen."""
+
 from dataclasses import dataclass
 
 MOST_STOPS = 400
 MARGIN = 6  # CSS pixels around a focused element in which its outline may lie
 #: nothing fades or glides: what a key does is there at once
-AT_ONCE = ("*, ::before, ::after { transition: none !important; animation: none !important; "
-           "scroll-behavior: auto !important; }")
+AT_ONCE = (
+    "*, ::before, ::after { transition: none !important; animation: none !important; "
+    "scroll-behavior: auto !important; }"
+)
 
 STOP = r"""() => {
   const element = document.activeElement;

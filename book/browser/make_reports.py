@@ -3,6 +3,7 @@
 An evaluated run on drawn pictures with a class name that no page must run as code, one of 25 classes, one that is not
 finished, and one on small files in Fashion-MNIST's format. Less than a minute.
 """
+
 import io
 import shutil
 import sys
@@ -11,12 +12,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import gluon_resnet  # noqa: F401  before mxnet
+from gluon_resnet.cli import cli
 
 import numpy
 from PIL import Image
 
 from book.stand_in import write as write_idx_files
-from gluon_resnet.cli import cli
 
 EVIL = "<img src=x onerror=alert(1)>"
 NAMES = ["Red_headed_Woodpecker", "Western_Grebe", EVIL, "a class with a rather long name, in several words"]
@@ -47,8 +48,21 @@ def command(*words):
 def picture_run(path, names, data):
     """A run of two epochs on drawn pictures; half of them are held back."""
     draw_pictures(data, names)
-    command("train", "pictures", data, "--model", "resnet8@narrow", "--image-size", 32, "--epochs", 2, "--out", path,
-            "--set", "validation_split=0.5")
+    command(
+        "train",
+        "pictures",
+        data,
+        "--model",
+        "resnet8@narrow",
+        "--image-size",
+        32,
+        "--epochs",
+        2,
+        "--out",
+        path,
+        "--set",
+        "validation_split=0.5",
+    )
 
 
 def make(out, scratch):
@@ -59,9 +73,26 @@ def make(out, scratch):
     command("runs", "report", scratch / "many", "--evaluate", "--out", out / "many.html")
 
     write_idx_files(scratch / "clothes")
-    command("train", "fashion-mnist", "--data", scratch / "clothes", "--unverified", "--model", "resnet8@narrow",
-            "--no-resize", "--limit", 512, "--batch-size", 64, "--epochs", 3, "--out", scratch / "fashion",
-            "--set", "momentum=0.9")
+    command(
+        "train",
+        "fashion-mnist",
+        "--data",
+        scratch / "clothes",
+        "--unverified",
+        "--model",
+        "resnet8@narrow",
+        "--no-resize",
+        "--limit",
+        512,
+        "--batch-size",
+        64,
+        "--epochs",
+        3,
+        "--out",
+        scratch / "fashion",
+        "--set",
+        "momentum=0.9",
+    )
     command("runs", "report", scratch / "fashion", "--out", out / "fashion-not-evaluated.html")
     command("runs", "report", scratch / "fashion", "--evaluate", "--out", out / "fashion.html")
 

@@ -1,4 +1,5 @@
 """A folder of pages on a free port of this machine."""
+
 import threading
 from contextlib import contextmanager
 from functools import partial

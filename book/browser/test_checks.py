@@ -1,15 +1,20 @@
 """The checks themselves: a page with one fault of each kind, and one without any."""
+
 import pytest
 
 from . import keyboard
 from .serve import serve
 from .visit import View, look, open_page, window
 
-HEAD = ("<!DOCTYPE html><html lang=en><head><title>A page</title><link rel=icon href=data:,></head>"
-        "<body><main><h1>A page</h1>")
+HEAD = (
+    "<!DOCTYPE html><html lang=en><head><title>A page</title><link rel=icon href=data:,></head>"
+    "<body><main><h1>A page</h1>"
+)
 PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-GOOD = (f"{HEAD}<p>Text, <a href='#'>a link</a> and <img src='{PICTURE}' width=1 height=1 alt='a dot'></p>"
-        f"</main></body></html>")
+GOOD = (
+    f"{HEAD}<p>Text, <a href='#'>a link</a> and <img src='{PICTURE}' width=1 height=1 alt='a dot'></p>"
+    f"</main></body></html>"
+)
 
 #: what is put into the page -> the list of a Visit that must have it
 FAULTS = {
@@ -33,10 +38,12 @@ FAULTS = {
 @pytest.fixture
 def seen(browser, tmp_path):
     """``seen(html)``: the Visit of a page with this content."""
+
     def see(content):
         (tmp_path / "page.html").write_text(content)
         with serve(tmp_path) as address:
             return look(browser, address, "page.html", View(1280, "light"))
+
     return see
 
 
@@ -47,8 +54,9 @@ def test_a_good_page_has_no_faults(seen):
     assert not any(value for name, value in vars(visit).items() if name != "status"), visit
 
 
-@pytest.mark.parametrize("fault, where", FAULTS.items(),
-                         ids=[f"{where}-{i}" for i, where in enumerate(FAULTS.values())])
+@pytest.mark.parametrize(
+    "fault, where", FAULTS.items(), ids=[f"{where}-{i}" for i, where in enumerate(FAULTS.values())]
+)
 def test_each_fault_is_found(seen, fault, where):
     """By the check that it is the business of."""
     assert getattr(seen(GOOD.replace("</main>", f"{fault}</main>")), where)
@@ -61,8 +69,9 @@ def test_a_page_that_is_not_there_has_its_status(browser, tmp_path):
     assert visit.status == 404 and visit.failed
 
 
-@pytest.mark.parametrize("style, faults", [("a { outline: 0 }", 1), ("a { position: absolute; left: -999px }", 1),
-                                           ("", 0)])
+@pytest.mark.parametrize(
+    "style, faults", [("a { outline: 0 }", 1), ("a { position: absolute; left: -999px }", 1), ("", 0)]
+)
 def test_focus_that_cannot_be_seen_is_found(browser, tmp_path, style, faults):
     """Without an outline, outside the window, and as browsers have it."""
     (tmp_path / "page.html").write_text(GOOD.replace("</head>", f"<style>{style}</style></head>"))

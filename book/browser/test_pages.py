@@ -1,4 +1,5 @@
 """The book in Chromium: every page, its search, and its keyboard."""
+
 import re
 
 import pytest

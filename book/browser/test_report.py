@@ -1,4 +1,5 @@
 """The report of a run in Chromium: as a page among others, as a file of its own, without scripts, with the keyboard."""
+
 import pytest
 
 from . import keyboard
@@ -21,7 +22,7 @@ def test_opened_as_a_file_it_asks_for_nothing_else(browser, scripts):
     for name in pages_of("reports"):
         address, asked = (SITES["reports"][0] / name).resolve().as_uri(), []
         with window(browser, address, View(1280, "light"), java_script_enabled=scripts) as page:
-            page.on("request", lambda request: asked.append(request.url))
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
             page.goto(address)
             assert [url for url in asked if not url.startswith("data:")] == [address]
             assert "Training loss" in page.inner_text("main") and page.locator("svg[role=img]").count() == 2, name
@@ -39,11 +40,14 @@ def test_a_class_name_is_text(opened):
 def test_texts_of_the_curves_can_be_selected(opened):
     """They are texts, not drawn outlines."""
     page = opened("reports", "fashion.html")
-    assert page.evaluate("""() => {
+    assert (
+        page.evaluate("""() => {
         const text = [...document.querySelectorAll("svg text")].find((one) => one.textContent === "accuracy");
         getSelection().selectAllChildren(text);
         return getSelection().toString();
-    }""") == "accuracy"
+    }""")
+        == "accuracy"
+    )
 
 
 def test_curves_follow_the_colour_scheme(opened):
@@ -51,9 +55,11 @@ def test_curves_follow_the_colour_scheme(opened):
     colours = []
     for scheme in ("light", "dark"):
         page = opened("reports", "fashion.html", scheme=scheme)
-        colours.append(page.evaluate("""() => ["svg text", "svg clipPath, svg path[clip-path]"]
+        colours.append(
+            page.evaluate("""() => ["svg text", "svg clipPath, svg path[clip-path]"]
             .map((selector) => getComputedStyle(document.querySelector(selector)))
-            .map((style) => [style.fill, style.stroke].join())"""))
+            .map((style) => [style.fill, style.stroke].join())""")
+        )
     assert colours[0][0] != colours[1][0] and colours[0][1] != colours[1][1]
 
 

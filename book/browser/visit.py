@@ -1,8 +1,9 @@
 """One page looked at in one window: what it asked for, what it said, what is wrong with it.
 
-    visit = look(browser, "http://127.0.0.1:40123/", "02-resnet18.html", View(375, "dark"))
-    visit.console, visit.failed, visit.foreign, visit.overflow, visit.axe
+visit = look(browser, "http://127.0.0.1:40123/", "02-resnet18.html", View(375, "dark"))
+visit.console, visit.failed, visit.foreign, visit.overflow, visit.axe
 """
+
 import os
 import re
 import shutil
@@ -15,8 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 IN_PAGE = f"window.inPage = {(Path(__file__).parent / 'in_page.js').read_text(encoding='utf-8')}; undefined"
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]},
-       "resultTypes": ["violations"]}
+AXE = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]},
+    "resultTypes": ["violations"],
+}
 HEIGHT = 900
 CHROMIUM = "chromium, which is not installed: run 'apt-get install chromium' as root"
 
@@ -71,8 +74,9 @@ def window(browser, address, view, visit=None, **options):
     What it asks for and says is noted in ``visit``.
     """
     visit = visit or Visit()
-    context = browser.new_context(viewport={"width": view.width, "height": HEIGHT}, color_scheme=view.scheme,
-                                  service_workers="block", **options)
+    context = browser.new_context(
+        viewport={"width": view.width, "height": HEIGHT}, color_scheme=view.scheme, service_workers="block", **options
+    )
     try:
         elsewhere = re.compile(rf"^(?!{re.escape(address)}|data:|blob:|about:)")
         context.route(elsewhere, lambda route: (visit.foreign.append(route.request.url), route.abort()))
@@ -80,8 +84,10 @@ def window(browser, address, view, visit=None, **options):
         page.on("console", lambda message: message.type in ("error", "warning") and visit.console.append(message.text))
         page.on("pageerror", lambda error: visit.console.append(str(error)))
         page.on("requestfailed", lambda request: visit.failed.append(f"{request.url}: {request.failure}"))
-        page.on("response", lambda response: response.status >= 400
-                and visit.failed.append(f"{response.url}: {response.status}"))
+        page.on(
+            "response",
+            lambda response: response.status >= 400 and visit.failed.append(f"{response.url}: {response.status}"),
+        )
         yield page
     finally:
         context.close()
@@ -98,8 +104,11 @@ def open_page(page, url):
 def axe_lines(page):
     """A line for each violation of WCAG 2.1 A and AA that axe finds: rule, help, the first elements."""
     found = Axe().run(page, options=AXE).response["violations"]
-    return [f"{one['id']} ({one['help']}), {len(one['nodes'])} times: "
-            + "; ".join(" ".join(node["html"].split())[:160] for node in one["nodes"][:3]) for one in found]
+    return [
+        f"{one['id']} ({one['help']}), {len(one['nodes'])} times: "
+        + "; ".join(" ".join(node["html"].split())[:160] for node in one["nodes"][:3])
+        for one in found
+    ]
 
 
 def look(browser, address, name, view, picture=None):

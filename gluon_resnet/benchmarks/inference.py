@@ -7,6 +7,7 @@ medians. All get the same parameters and the same picture, and their logits must
 nested loops would take minutes to hours: they run on a small part of one layer, and the whole is extrapolated by
 multiply-adds.
 """
+
 import statistics
 import sys
 import tempfile
@@ -15,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..machine import env, system
-from .processes import run_worker, check_positive, machine, writable_folder, write_results
 from ..errors import BackendError
-from ..networks.layout import layout
+from ..machine import env, system
 from ..networks.cost import network
+from ..networks.layout import layout
 from ..networks.specs import parse_model
-from .processes import OtherPrograms
+from .processes import OtherPrograms, check_positive, machine, run_worker, writable_folder, write_results
 
 MODEL, SIZE, WARM_UP = "resnet50@torchvision", 224, 3
 REFERENCE = "PyTorch eager"
@@ -51,19 +51,28 @@ def compare(rounds, repeats, torch_python, params, say=print, model=MODEL, size=
         for name, way, part in WAYS:
             if way == "pytorch" and not torch_python:
                 continue
-            settings = {"way": way, "model": model, "size": size, "params": str(params), "warm_up": WARM_UP,
-                        "repeats": max(1, round(repeats * part))}
+            settings = {
+                "way": way,
+                "model": model,
+                "size": size,
+                "params": str(params),
+                "warm_up": WARM_UP,
+                "repeats": max(1, round(repeats * part)),
+            }
             with OtherPrograms() as others:
                 found = run_worker(torch_python if way == "pytorch" else sys.executable, "byhand.py", settings, plain)
             found["others_cores"] = others.cores
             if way == "loops":
-                found["seconds_a_picture"] = (found["median_seconds"] / found["multiply_adds"]
-                                              * multiply_adds(parse_model(model), size))
+                found["seconds_a_picture"] = (
+                    found["median_seconds"] / found["multiply_adds"] * multiply_adds(parse_model(model), size)
+                )
             else:
                 found["seconds_a_picture"] = found["median_seconds"]
             measured.setdefault(name, []).append(found)
-            say(f"round {turn}/{rounds}: {name}: {1000 * found['seconds_a_picture']:,.1f} ms a picture"
-                f"{' (extrapolated)' if way == 'loops' else ''}")
+            say(
+                f"round {turn}/{rounds}: {name}: {1000 * found['seconds_a_picture']:,.1f} ms a picture"
+                f"{' (extrapolated)' if way == 'loops' else ''}"
+            )
     return measured
 
 
@@ -75,8 +84,10 @@ def disagreement(measured):
     for name, values in logits.items():
         error = float(abs(values - reference).max() / abs(reference).max())
         if not error <= AGREEMENT:
-            raise BackendError(f"bench inference: logits of '{name}' and '{first}' differ by {error:.1e} of the "
-                               f"largest: expected at most {AGREEMENT:.0e}; the times would compare different networks")
+            raise BackendError(
+                f"bench inference: logits of '{name}' and '{first}' differ by {error:.1e} of the "
+                f"largest: expected at most {AGREEMENT:.0e}; the times would compare different networks"
+            )
         worst = max(worst, error)
     return worst
 
@@ -89,34 +100,49 @@ def _others(found):
 
 def table(measured):
     """One row a way: median, lowest and highest of the rounds' medians in ms, and the ratio to PyTorch's median."""
-    medians = {name: 1000 * statistics.median(one["seconds_a_picture"] for one in found)
-               for name, found in measured.items()}
+    medians = {
+        name: 1000 * statistics.median(one["seconds_a_picture"] for one in found) for name, found in measured.items()
+    }
     rows = []
     for name, found in measured.items():
         times = [1000 * one["seconds_a_picture"] for one in found]
         loops = "multiply_adds" in found[0]
-        rows.append({"way": name, "version": found[0]["version"], "threads": found[0]["threads"],
-                     "ms a picture (median)": f"{medians[name]:,.0f} *" if loops else f"{medians[name]:,.1f}",
-                     "lowest": f"{min(times):,.1f}", "highest": f"{max(times):,.1f}",
-                     f"time over {REFERENCE}'s": (f"{medians[name] / medians[REFERENCE]:,.2f}x" if REFERENCE in medians
-                                                  else "not measured"),
-                     "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
-                     "others' cores": _others(found)})
+        rows.append(
+            {
+                "way": name,
+                "version": found[0]["version"],
+                "threads": found[0]["threads"],
+                "ms a picture (median)": f"{medians[name]:,.0f} *" if loops else f"{medians[name]:,.1f}",
+                "lowest": f"{min(times):,.1f}",
+                "highest": f"{max(times):,.1f}",
+                f"time over {REFERENCE}'s": (
+                    f"{medians[name] / medians[REFERENCE]:,.2f}x" if REFERENCE in medians else "not measured"
+                ),
+                "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
+                "others' cores": _others(found),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def _text(measured, rounds, repeats, report):
     part = next(found[0]["multiply_adds"] for found in measured.values() if "multiply_adds" in found[0])
     whole = multiply_adds(parse_model(MODEL), SIZE)
-    return "\n".join([
-        f"# ResNet-50, 3x{SIZE}x{SIZE}, batch size 1: predicting, by hand and not", "",
-        f"{machine(report)}; {rounds} rounds of {repeats} pictures each (im2col half, vectorised a quarter), in "
-        f"turn. The same {MODEL}, parameters and picture for all; logits agree to {disagreement(measured):.0e} of the "
-        f"largest.", "",
-        table(measured).to_markdown(index=False, disable_numparse=True), "",
-        f"\\* extrapolated by multiply-adds: the loops ran on {part:,} of {whole:,}, a part of layer 4.0.conv2.",
-        "Others' cores: how much of the machine other programs used at most during a row's rounds; "
-        "well above 0, and the row wants measuring again."])
+    return "\n".join(
+        [
+            f"# ResNet-50, 3x{SIZE}x{SIZE}, batch size 1: predicting, by hand and not",
+            "",
+            f"{machine(report)}; {rounds} rounds of {repeats} pictures each (im2col half, vectorised a quarter), in "
+            f"turn. The same {MODEL}, parameters and picture for all; logits agree to {disagreement(measured):.0e} of "
+            f"the largest.",
+            "",
+            table(measured).to_markdown(index=False, disable_numparse=True),
+            "",
+            f"\\* extrapolated by multiply-adds: the loops ran on {part:,} of {whole:,}, a part of layer 4.0.conv2.",
+            "Others' cores: the most CPU time other programs used while a row was measured, in cores. If it is well "
+            "above 0, measure the row again.",
+        ]
+    )
 
 
 def inference(rounds, repeats, torch_python, out, say=print):
@@ -136,8 +162,15 @@ def inference(rounds, repeats, torch_python, out, say=print):
         measured = compare(rounds, repeats, torch_python, params, say)
     report = system.report()
     text = _text(measured, rounds, repeats, report)
-    content = {"rounds": rounds, "repeats": repeats, "model": MODEL, "size": SIZE,
-               "multiply_adds": multiply_adds(parse_model(MODEL), SIZE), "disagreement": disagreement(measured),
-               "measured": measured, "system": report}
+    content = {
+        "rounds": rounds,
+        "repeats": repeats,
+        "model": MODEL,
+        "size": SIZE,
+        "multiply_adds": multiply_adds(parse_model(MODEL), SIZE),
+        "disagreement": disagreement(measured),
+        "measured": measured,
+        "system": report,
+    }
     write_results(folder, "inference", content, text)
     return text

@@ -6,6 +6,7 @@ As in benchmark.py every way runs in a process of its own, the processes alterna
 rate of the JPEG decoder alone is the ceiling of all that decode. Pictures lie in the system's file cache: no disk is
 measured.
 """
+
 import statistics
 import sys
 import tempfile
@@ -13,10 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..machine import env, system
-from .processes import OtherPrograms
-from .processes import run_worker, check_positive, machine, writable_folder, write_results
 from ..errors import BackendError, DataError
+from ..machine import env, system
+from .processes import OtherPrograms, check_positive, machine, run_worker, writable_folder, write_results
 
 THREADS = 2
 DECODER = "cv2.imdecode alone, one thread"
@@ -40,8 +40,15 @@ def compare(folder, record, rounds, passes, batch_size, size, say=print):
     measured = {}
     for turn in range(1, rounds + 1):
         for name, way, threads in WAYS:
-            settings = {"way": way, "threads": threads, "folder": str(folder), "record": str(record), "passes": passes,
-                        "batch_size": batch_size, "size": size}
+            settings = {
+                "way": way,
+                "threads": threads,
+                "folder": str(folder),
+                "record": str(record),
+                "passes": passes,
+                "batch_size": batch_size,
+                "size": size,
+            }
             with OtherPrograms() as others:
                 found = run_worker(sys.executable, "pictures.py", settings, plain)
             measured.setdefault(name, []).append({**found, "others_cores": others.cores})
@@ -51,16 +58,21 @@ def compare(folder, record, rounds, passes, batch_size, size, say=print):
 
 def check(measured):
     """Raise BackendError unless all ways made as many batches of the same pictures."""
-    first, examples, mean = next((name, found[0]["examples"], found[0]["mean_of_last_batch"])
-                                 for name, found in measured.items())
+    first, examples, mean = next(
+        (name, found[0]["examples"], found[0]["mean_of_last_batch"]) for name, found in measured.items()
+    )
     for name, (found, *_) in measured.items():
         if found["examples"] != examples:
-            raise BackendError(f"bench pictures: '{name}' read {found['examples']:,} pictures: expected {examples:,} "
-                               f"as '{first}' did; the rates would compare different pictures")
+            raise BackendError(
+                f"bench pictures: '{name}' read {found['examples']:,} pictures: expected {examples:,} "
+                f"as '{first}' did; the rates would compare different pictures"
+            )
         value = found["mean_of_last_batch"]
         if value is not None and not abs(value - mean) <= AGREEMENT:
-            raise BackendError(f"bench pictures: the last batch of '{name}' has the mean {value:.3f}: expected "
-                               f"{mean:.3f} as of '{first}'; the rates would compare different pictures")
+            raise BackendError(
+                f"bench pictures: the last batch of '{name}' has the mean {value:.3f}: expected "
+                f"{mean:.3f} as of '{first}'; the rates would compare different pictures"
+            )
 
 
 def table(measured):
@@ -71,26 +83,39 @@ def table(measured):
     for name, found in measured.items():
         rates = [one["examples_per_sec"] for one in found]
         cores = [one["others_cores"] for one in found if one["others_cores"] is not None]
-        rows.append({"reader": name, "version": found[0]["version"], "threads": found[0]["threads"],
-                     "pictures/s (median)": f"{medians[name]:,.0f}", "lowest": f"{min(rates):,.0f}",
-                     "highest": f"{max(rates):,.0f}",
-                     "of the decoder's": f"{medians[name] / decoder:.2f}x" if decoder else "not measured",
-                     "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
-                     "others' cores": f"{max(cores):.2f}" if cores else "unknown"})
+        rows.append(
+            {
+                "reader": name,
+                "version": found[0]["version"],
+                "threads": found[0]["threads"],
+                "pictures/s (median)": f"{medians[name]:,.0f}",
+                "lowest": f"{min(rates):,.0f}",
+                "highest": f"{max(rates):,.0f}",
+                "of the decoder's": f"{medians[name] / decoder:.2f}x" if decoder else "not measured",
+                "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
+                "others' cores": f"{max(cores):.2f}" if cores else "unknown",
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def _text(measured, folder, packed, rounds, passes, batch_size, size, report):
     _, count, length = packed.files[0]
-    return "\n".join([
-        f"# Pictures to batches of {batch_size} at {size}x{size}", "",
-        f"{machine(report)}; {rounds} rounds of {passes} passes over {count:,} pictures of {Path(folder).name} "
-        f"each, in turn, after a first pass that is not timed. The record file has {length:,} bytes, {packed.kept:,} "
-        f"pictures in it byte for byte; all of it lies in the file cache.", "",
-        table(measured).to_markdown(index=False, disable_numparse=True), "",
-        "The decoder's rows make no batches. Kept in memory: what the second epoch sees, decoded in the first. Others' "
-        "cores: how much of the machine other programs used at most during a row's rounds; well above 0, and the row "
-        "wants measuring again."])
+    return "\n".join(
+        [
+            f"# Pictures to batches of {batch_size} at {size}x{size}",
+            "",
+            f"{machine(report)}; {rounds} rounds of {passes} passes over {count:,} pictures of {Path(folder).name} "
+            f"each, in turn, after a first pass that is not timed. The record file has {length:,} bytes, "
+            f"{packed.kept:,} pictures in it byte for byte; all of it lies in the file cache.",
+            "",
+            table(measured).to_markdown(index=False, disable_numparse=True),
+            "",
+            "The decoder's rows make no batches. Kept in memory: what the second epoch sees, decoded in the first. "
+            "Others' cores: the most CPU time other programs used while a row was measured, in cores. If it is well "
+            "above 0, measure the row again.",
+        ]
+    )
 
 
 def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", say=print):
@@ -107,15 +132,29 @@ def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", 
     with tempfile.TemporaryDirectory() as scratch:
         packed = pack(folder, Path(scratch, "pictures"))
         if len(packed.report.usable) != len(packed.report.pictures) or len(packed.files) > 1:
-            raise DataError(f"{folder}: expected class folders with whole pictures only, for all ways to read the "
-                            f"same, found {len(packed.files)} parts; {packed.report.summary()}")
+            raise DataError(
+                f"{folder}: expected class folders with whole pictures only, for all ways to read the "
+                f"same, found {len(packed.files)} parts; {packed.report.summary()}"
+            )
         record = packed.files[0][0]
         measured = compare(Path(folder).resolve(), record, rounds, passes, batch_size, size, say)
     check(measured)
     report = system.report()
     text = _text(measured, folder, packed, rounds, passes, batch_size, size, report)
     _, count, length = packed.files[0]
-    write_results(target, "pictures", {
-        "rounds": rounds, "passes": passes, "batch_size": batch_size, "size": size, "pictures": count,
-        "record_bytes": length, "measured": measured, "system": report}, text)
+    write_results(
+        target,
+        "pictures",
+        {
+            "rounds": rounds,
+            "passes": passes,
+            "batch_size": batch_size,
+            "size": size,
+            "pictures": count,
+            "record_bytes": length,
+            "measured": measured,
+            "system": report,
+        },
+        text,
+    )
     return text

@@ -1,4 +1,5 @@
 """Workers: scripts that are run and timed in processes of their own, each with the Python and the settings it needs."""
+
 import json
 import os
 import subprocess
@@ -16,8 +17,7 @@ def run_worker(python, worker, settings, environ):
     """Run a worker script on ``settings`` and return the dict that it prints as its last line."""
     command = [python, str(WORKERS / worker), json.dumps(settings)]
     path = os.pathsep.join(filter(None, (str(MACHINE), environ.get("PYTHONPATH"))))
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**environ, "PYTHONPATH": path})
+    done = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise BackendError(f"{worker} failed with {python}: {last}")
@@ -45,8 +45,10 @@ def check_positive(benchmark, **numbers):
 def machine(report):
     """What a system's report says of where something was measured, for the head of a table."""
     cpu = report["cpu"]
-    return (f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
-            f"commit {report['git_commit']}")
+    return (
+        f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
+        f"commit {report['git_commit']}"
+    )
 
 
 def write_results(folder, name, content, text):

@@ -1,4 +1,5 @@
 """Shape checks of the operators: one line that says which array is wrong, what it is and what was expected."""
+
 from ..errors import ConfigError, ShapeError
 
 
@@ -35,6 +36,8 @@ def out_sizes(where, sizes, kernel, stride, padding):
     _check_whole(where, "padding", padding, 0)
     for size, window in zip(sizes, kernel):
         if size + 2 * padding < window:
-            raise ShapeError(f"{where}: the picture is {sizes[0]}x{sizes[1]}, padded by {padding}: smaller than the "
-                             f"window of {kernel[0]}x{kernel[1]}; use larger pictures")
+            raise ShapeError(
+                f"{where}: the picture is {sizes[0]}x{sizes[1]}, padded by {padding}: smaller than the "
+                f"window of {kernel[0]}x{kernel[1]}; use larger pictures"
+            )
     return tuple((size + 2 * padding - window) // stride + 1 for size, window in zip(sizes, kernel))

@@ -12,6 +12,7 @@ OH = floor((H + 2 * p - KH) / s) + 1; everything in float32 or everything in flo
 the loss's gradient with respect to Y, and give those with respect to X, weight and bias. Shapes that do not fit raise
 ShapeError. Source: article 004, which writes ResNet-50 by hand from its "slow convolution" on.
 """
+
 import numpy as np
 
 from .checks import check_channels, check_rank, check_shape, out_sizes
@@ -61,8 +62,13 @@ def conv2d_loops(X, weight, bias=None, stride=1, padding=0):
     height, width = _check("conv2d_loops", X, weight, bias, stride, padding)
     kernels = weight.tolist()
     biases = [0.0] * len(kernels) if bias is None else bias.tolist()
-    Y = [[[[b + _dot_of_window(picture, kernel, h * stride, w * stride) for w in range(width)] for h in range(height)]
-          for kernel, b in zip(kernels, biases)] for picture in pad(X, padding).tolist()]
+    Y = [
+        [
+            [[b + _dot_of_window(picture, kernel, h * stride, w * stride) for w in range(width)] for h in range(height)]
+            for kernel, b in zip(kernels, biases)
+        ]
+        for picture in pad(X, padding).tolist()
+    ]
     return np.array(Y, dtype=X.dtype).reshape(X.shape[0], weight.shape[0], height, width)  # (N, O, OH, OW)
 
 
@@ -166,24 +172,26 @@ def col2im(columns, shape, kernel, stride=1, padding=0):
 def conv2d_im2col(X, weight, bias=None, stride=1, padding=0):
     """The convolution as one matrix product a picture: (O, C * KH * KW) times the columns (C * KH * KW, OH * OW)."""
     out_size = _check("conv2d_im2col", X, weight, bias, stride, padding)
-    N, O = X.shape[0], weight.shape[0]
-    Y = weight.reshape(O, -1) @ im2col(X, weight.shape[2:], stride, padding)  # (N, O, OH * OW)
-    return _add_bias(Y.reshape(N, O, *out_size), bias)  # (N, O, OH, OW)
+    N, num_filters = X.shape[0], weight.shape[0]
+    Y = weight.reshape(num_filters, -1) @ im2col(X, weight.shape[2:], stride, padding)  # (N, O, OH * OW)
+    return _add_bias(Y.reshape(N, num_filters, *out_size), bias)  # (N, O, OH, OW)
 
 
 def conv2d_im2col_backward(dY, X, weight, stride=1, padding=0):
     """(dX, dweight, dbias) by the same matrices: dweight = dY columns^T, dcolumns = weight^T dY, and back by col2im."""
     _check_backward("conv2d_im2col_backward", dY, X, weight, stride, padding)
-    N, O = dY.shape[:2]
+    N, num_filters = dY.shape[:2]
     kernel = weight.shape[2:]
-    slopes = dY.reshape(N, O, -1)  # (N, O, OH * OW)
+    slopes = dY.reshape(N, num_filters, -1)  # (N, O, OH * OW)
     columns = im2col(X, kernel, stride, padding)  # (N, C * KH * KW, OH * OW)
     dweight = (slopes @ columns.transpose(0, 2, 1)).sum(axis=0).reshape(weight.shape)
-    dX = col2im(weight.reshape(O, -1).T @ slopes, X.shape, kernel, stride, padding)
+    dX = col2im(weight.reshape(num_filters, -1).T @ slopes, X.shape, kernel, stride, padding)
     return dX, dweight, dY.sum(axis=(0, 2, 3))
 
 
 #: name -> (forward, backward)
-CONVOLUTIONS = {"loops": (conv2d_loops, conv2d_loops_backward),
-                "vectorised": (conv2d_vectorised, conv2d_vectorised_backward),
-                "im2col": (conv2d_im2col, conv2d_im2col_backward)}
+CONVOLUTIONS = {
+    "loops": (conv2d_loops, conv2d_loops_backward),
+    "vectorised": (conv2d_vectorised, conv2d_vectorised_backward),
+    "im2col": (conv2d_im2col, conv2d_im2col_backward),
+}

@@ -17,6 +17,7 @@ BLAS:
 A batch norm with a ReLU behind it and a convolution behind that (the first of a pre-activated block, the one behind the
 last stage) folds into nothing, nor does one in front of a padded convolution: they stay, as scale * X + shift.
 """
+
 import numpy as np
 
 from ..errors import ShapeError
@@ -72,8 +73,9 @@ class Folded:
         self.layout, self.dtype, self._shape = layout, np.dtype(dtype), None
         groups, norms = _parts(layout)
         self._matrices = {pairs[0][0].name: _matrix(pairs, params, self.dtype) for pairs in groups}
-        self._lines = {norm.name: tuple(part[:, None].astype(self.dtype) for part in _line(norm, params))
-                       for norm in norms}
+        self._lines = {
+            norm.name: tuple(part[:, None].astype(self.dtype) for part in _line(norm, params)) for norm in norms
+        }
         name = layout.classifier.name
         weight = params[f"{name}.weight"]
         self._classifier = weight.reshape(len(weight), -1).T.astype(self.dtype), params[f"{name}.bias"].astype(dtype)
@@ -83,8 +85,9 @@ class Folded:
         channels = self.layout.stem[0].in_channels
         X = np.asarray(X)
         if X.ndim != 4 or X.shape[1] != channels or X.shape[0] == 0:
-            raise ShapeError(f"byhand.Folded({self.layout.spec.name}): X has shape {X.shape}: "
-                             f"expected (N, {channels}, H, W)")
+            raise ShapeError(
+                f"byhand.Folded({self.layout.spec.name}): X has shape {X.shape}: expected (N, {channels}, H, W)"
+            )
         if X.shape != self._shape:
             self._plan, self._shape = Plan(self.layout, self._matrices, self._lines, self.dtype, X.shape), X.shape
         features = self._plan.run(X)  # (N, C)

@@ -1,9 +1,10 @@
 """What stands between and behind the convolutions: ReLU, the classifier's linear layer, softmax and cross-entropy.
 
-    logits = linear(X, weight, bias)
-    loss = cross_entropy(logits, y)
-    dX, dweight, dbias = linear_backward(cross_entropy_backward(logits, y), X, weight)
+logits = linear(X, weight, bias)
+loss = cross_entropy(logits, y)
+dX, dweight, dbias = linear_backward(cross_entropy_backward(logits, y), X, weight)
 """
+
 import numpy as np
 
 from ..errors import ShapeError
@@ -62,8 +63,10 @@ def _labels(where, logits, y):
         raise ShapeError(f"{where}: y is of dtype {y.dtype}: expected whole numbers, one class a row")
     wrong = y[(y < 0) | (y >= logits.shape[1])]
     if wrong.size:
-        raise ShapeError(f"{where}: y has the label {wrong[0]}: expected 0 to {logits.shape[1] - 1}, one of the "
-                         f"{logits.shape[1]} classes")
+        raise ShapeError(
+            f"{where}: y has the label {wrong[0]}: expected 0 to {logits.shape[1] - 1}, one of the "
+            f"{logits.shape[1]} classes"
+        )
     return y
 
 

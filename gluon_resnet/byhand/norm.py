@@ -8,6 +8,7 @@
 Training takes mean and variance (divided by n, not n - 1) of the batch, over N, H and W; prediction takes running ones.
 gamma, beta, means and variances are (C,). Source: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1 and section 3.
 """
+
 import numpy as np
 
 from .checks import check_channels, check_rank, check_shape

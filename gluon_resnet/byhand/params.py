@@ -1,4 +1,5 @@
 """The parameters of a network by hand: a dict of arrays with the layout's names, made at random or checked."""
+
 import numpy as np
 
 from ..errors import ConfigError, ModelError, ShapeError
@@ -61,13 +62,19 @@ def checked_params(layout, params, dtype="float32"):
     dtype, expected, model = check_dtype(dtype), layout.params(), layout.spec.name
     for name, shape in expected.items():
         if name not in params:
-            raise ModelError(f"byhand.ResNet({model}): parameter {name} {shape} is missing: {len(params)} given, "
-                             f"{len(expected)} expected; give those of a {model}")
+            raise ModelError(
+                f"byhand.ResNet({model}): parameter {name} {shape} is missing: {len(params)} given, "
+                f"{len(expected)} expected; give those of a {model}"
+            )
         if np.shape(params[name]) != shape:
-            raise ShapeError(f"byhand.ResNet({model}): parameter {name} has shape {np.shape(params[name])}: "
-                             f"expected {shape}; give those of a {model} with as many classes and input channels")
+            raise ShapeError(
+                f"byhand.ResNet({model}): parameter {name} has shape {np.shape(params[name])}: "
+                f"expected {shape}; give those of a {model} with as many classes and input channels"
+            )
     for name in params:
         if name not in expected:
-            raise ModelError(f"byhand.ResNet({model}): parameter {name} is unexpected: the network has no such one; "
-                             f"give those of a {model}")
+            raise ModelError(
+                f"byhand.ResNet({model}): parameter {name} is unexpected: the network has no such one; "
+                f"give those of a {model}"
+            )
     return {name: np.array(params[name], dtype=dtype) for name in expected}

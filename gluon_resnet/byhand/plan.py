@@ -5,6 +5,7 @@
 
 Planning lists every call with the views it works on; running is the list from top to bottom. folded.py says why.
 """
+
 import numpy as np
 
 from .checks import out_sizes
@@ -63,11 +64,12 @@ class Plan:
     def _copy_patches(self, conv, X, columns):
         """Calls that fill ``columns`` (KH * KW * C, N, OH, OW) from X (C, N, H, W); borders stay as they are, 0."""
         sizes, out_size = X.shape[2:], columns.shape[2:]
-        for position in range(conv.kernel ** 2):
+        for position in range(conv.kernel**2):
             offsets = (place - conv.padding for place in divmod(position, conv.kernel))
-            (rows, from_rows), (cols, from_cols) = (_reach(offset, conv.stride, size, out)
-                                                    for offset, size, out in zip(offsets, sizes, out_size))
-            block = columns[position * conv.in_channels:(position + 1) * conv.in_channels]
+            (rows, from_rows), (cols, from_cols) = (
+                _reach(offset, conv.stride, size, out) for offset, size, out in zip(offsets, sizes, out_size)
+            )
+            block = columns[position * conv.in_channels : (position + 1) * conv.in_channels]
             self._calls.append((np.copyto, (block[:, :, rows, cols], X[:, :, from_rows, from_cols])))
 
     def _columns(self, conv, X, shortcut=None, X_shortcut=None):
@@ -79,14 +81,14 @@ class Plan:
             return X
         sizes = X.shape[2:]
         height, width = out_sizes("byhand.Folded", sizes, (conv.kernel,) * 2, conv.stride, conv.padding)
-        split = conv.kernel ** 2 * conv.in_channels
+        split = conv.kernel**2 * conv.in_channels
         rows = split + (shortcut.in_channels if shortcut else 0)
         # which borders stay zero depends on all of these
         key = (conv.kernel, conv.stride, conv.padding, sizes, rows - split)
         columns = self._buffer(key, rows, height, width)
-        self._copy_patches(conv, X[:conv.in_channels], columns[:split])
+        self._copy_patches(conv, X[: conv.in_channels], columns[:split])
         if shortcut:
-            self._copy_patches(shortcut, X_shortcut[:shortcut.in_channels], columns[split:rows])
+            self._copy_patches(shortcut, X_shortcut[: shortcut.in_channels], columns[split:rows])
         return columns
 
     def _product(self, conv, columns, key):
@@ -138,7 +140,7 @@ class Plan:
             self._calls.append((np.add, (Y[:-1], X[:-1], Y[:-1])))
             return
         stride, first = block.pad.stride, block.pad.before
-        part = Y[first:first + len(X) - 1]
+        part = Y[first : first + len(X) - 1]
         self._calls.append((np.add, (part, X[:-1, :, ::stride, ::stride], part)))
 
     def _block(self, block, X, key):

@@ -6,6 +6,7 @@
 The output is (N, C, OH, OW) with OH = floor((H + 2 * padding - kernel) / stride) + 1. The paper's networks pool twice:
 by maximum behind the stem, over the whole picture before the classifier (He et al., arXiv 1512.03385, table 1).
 """
+
 import numpy as np
 
 from ..errors import ConfigError
@@ -19,8 +20,10 @@ def _check(where, X, kernel, stride, padding):
         raise ConfigError(f"{where}: kernel is {kernel!r}: expected a whole number of at least 1")
     out_size = out_sizes(where, X.shape[2:], (kernel, kernel), stride, padding)
     if padding >= kernel:
-        raise ConfigError(f"{where}: padding is {padding}: expected less than the kernel of {kernel}, or a window "
-                          f"would see nothing but padding")
+        raise ConfigError(
+            f"{where}: padding is {padding}: expected less than the kernel of {kernel}, or a window "
+            f"would see nothing but padding"
+        )
     return out_size
 
 

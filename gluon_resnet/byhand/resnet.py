@@ -10,6 +10,7 @@ With ``params={k: p.data().asnumpy() for k, p in net._collect_params_with_prefix
 double. Each block computes relu(F(X) + shortcut(X)) and passes both ways' gradients back (He et al., arXiv 1512.03385,
 equations 1 and 2; article 004 writes the forward half), or X + F(X) where it is pre-activated (arXiv 1603.05027).
 """
+
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
@@ -47,8 +48,9 @@ class ResNet:
         self.layout = layout(spec, in_channels)
         self.places, self._random = self.layout.places, np.random.RandomState(seed)
         self._conv, self._conv_backward = CONVOLUTIONS[conv]
-        self.params = (random_params(self.layout, dtype, seed) if params is None
-                       else checked_params(self.layout, params, dtype))
+        self.params = (
+            random_params(self.layout, dtype, seed) if params is None else checked_params(self.layout, params, dtype)
+        )
         self._saved = None  # what the last forward pass left for backward, by layer
 
     # Forward ----------------------------------------------------------------------------------------------------------
@@ -66,8 +68,9 @@ class ResNet:
         """
         X = np.asarray(X, dtype=self.dtype)
         if X.ndim != 4 or X.shape[1] != self.in_channels or X.shape[0] == 0:
-            raise ShapeError(f"byhand.ResNet({self.spec.name}): X has shape {X.shape}: "
-                             f"expected (N, {self.in_channels}, H, W)")
+            raise ShapeError(
+                f"byhand.ResNet({self.spec.name}): X has shape {X.shape}: expected (N, {self.in_channels}, H, W)"
+            )
         self._saved, self._training, self._watch = {}, training, watch or _watch_nothing
         Y = self._run_stem(X)
         for stage in self.layout.stages:
@@ -90,8 +93,12 @@ class ResNet:
         return self.params[f"{name}.weight"], self.params.get(f"{name}.bias")
 
     def _run_conv(self, conv, X):
-        return self._seen(conv.name, self._conv(self._save(conv.name, X), *self._weight_and_bias(conv.name),
-                                                stride=conv.stride, padding=conv.padding))
+        return self._seen(
+            conv.name,
+            self._conv(
+                self._save(conv.name, X), *self._weight_and_bias(conv.name), stride=conv.stride, padding=conv.padding
+            ),
+        )
 
     def _run_norm(self, bn, X):
         gamma, beta, running_mean, running_var = norm_params(bn, self.params)
@@ -209,8 +216,9 @@ class ResNet:
         return dX
 
     def _return_conv(self, conv, dY):
-        dX, dweight, dbias = self._conv_backward(dY, self._saved[conv.name], self.params[f"{conv.name}.weight"],
-                                                 stride=conv.stride, padding=conv.padding)
+        dX, dweight, dbias = self._conv_backward(
+            dY, self._saved[conv.name], self.params[f"{conv.name}.weight"], stride=conv.stride, padding=conv.padding
+        )
         self._keep(conv.name, weight=dweight, **({"bias": dbias} if conv.bias else {}))
         return dX
 

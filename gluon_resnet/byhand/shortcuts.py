@@ -6,6 +6,7 @@
 Subsampling is max pooling with a window of 1x1. Sources: He et al., arXiv 1512.03385, section 3.3, option (A); article
 003's ``sampling`` and ``depthFilling``, which put half of the new channels in front and half behind.
 """
+
 import numpy as np
 
 from .checks import check_rank, check_shape
@@ -29,5 +30,5 @@ def pad_shortcut_backward(dY, X, stride, before, after):
     check_rank("pad_shortcut_backward", "X", X, "(N, C, H, W)")
     check_shape("pad_shortcut_backward", "dY", dY, _out_shape(X, stride, before, after))
     dX = np.zeros_like(X)
-    dX[:, :, ::stride, ::stride] = dY[:, before:before + X.shape[1]]
+    dX[:, :, ::stride, ::stride] = dY[:, before : before + X.shape[1]]
     return dX  # (N, C, H, W)

@@ -3,6 +3,7 @@
 Output (h, w) looks at rows ``h * stride - padding + i`` and columns ``w * stride - padding + j``, for i, j within the
 window. Seen from position (i, j) of the window, all outputs together look at one strided slice of the padded picture.
 """
+
 import numpy as np
 
 
@@ -15,7 +16,7 @@ def pad(X, padding, value=0):
 
 def unpad(X, padding):
     """X (N, C, H + 2p, W + 2p) without its padding: (N, C, H, W)."""
-    return X[:, :, padding:X.shape[2] - padding, padding:X.shape[3] - padding]
+    return X[:, :, padding : X.shape[2] - padding, padding : X.shape[3] - padding]
 
 
 def positions(kernel, out_size, stride):

@@ -1,4 +1,5 @@
 """evaluate and runs: what came out of training."""
+
 import json
 import sys
 
@@ -20,13 +21,17 @@ def _report(found):
     top5 = "" if total["top5"] is None else f", top-5 {total['top5']:.4f}"
     rates = {name: found.classes[name].map("{:.3f}".format) for name in ("precision", "recall", "f1")}
     classes = found.classes.assign(**rates)
-    lines = [f"loss {total['loss']:.4f}, top-1 {total['top1']:.4f}{top5}, calibration error {total['ece']:.4f}", "",
-             _table(classes, colalign=("left",) + ("right",) * 4)]
+    lines = [
+        f"loss {total['loss']:.4f}, top-1 {total['top1']:.4f}{top5}, calibration error {total['ece']:.4f}",
+        "",
+        _table(classes, colalign=("left",) + ("right",) * 4),
+    ]
     if len(found.pairs):
         pairs = found.pairs.assign(share=found.pairs["share"].map("{:.3f}".format))
         lines += ["", "most confused", _table(pairs, colalign=("left", "left", "right", "right"))]
     worst = worst[["name", "true", "predicted", "probability", "loss"]].assign(
-        probability=worst["probability"].map("{:.3f}".format), loss=worst["loss"].map("{:.3f}".format))
+        probability=worst["probability"].map("{:.3f}".format), loss=worst["loss"].map("{:.3f}".format)
+    )
     return "\n".join([*lines, "", "largest losses", _table(worst, colalign=("left",) * 3 + ("right",) * 2)])
 
 
@@ -37,8 +42,8 @@ def _judged(run, data=None, part=None, best=False, cams=()):
     from tqdm import tqdm
 
     from ..evaluation import evaluate as evaluation
-    from ..text import printable
     from ..runs.network import network_of_run
+    from ..text import printable
 
     npx.set_np()
     network = network_of_run(run, best)
@@ -47,22 +52,34 @@ def _judged(run, data=None, part=None, best=False, cams=()):
         click.echo(printable(note), err=True)
     for name in cams:
         examples.find(name)
-    with tqdm(total=len(examples), desc="evaluating", unit=" pictures", leave=False,
-              disable=not sys.stderr.isatty()) as bar:
+    with tqdm(
+        total=len(examples), desc="evaluating", unit=" pictures", leave=False, disable=not sys.stderr.isatty()
+    ) as bar:
         return network, examples, evaluation.evaluate_run(network, examples, tell=bar.update)
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--data", metavar="DIR|CSV|FILE.rec",
-              help="Other pictures; their classes are matched by name.  [default: the run's]")
-@click.option("--part", type=click.Choice(["validation", "training", "all"]),
-              help="[default: validation, which is Fashion-MNIST's test part; all of other pictures]")
+@click.option(
+    "--data",
+    metavar="DIR|CSV|FILE.rec",
+    help="Other pictures; their classes are matched by name.  [default: the run's]",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "training", "all"]),
+    help="[default: validation, which is Fashion-MNIST's test part; all of other pictures]",
+)
 @click.option("--best", is_flag=True, help="Take the parameters of the best epoch (keep_best).")
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and pictures to a new folder.")
-@click.option("--cam", "cams", multiple=True, metavar="NAME",
-              help="Draw where the network looked (Grad-CAM), with --save; may be given often.")
+@click.option(
+    "--cam",
+    "cams",
+    multiple=True,
+    metavar="NAME",
+    help="Draw where the network looked (Grad-CAM), with --save; may be given often.",
+)
 @click.option("--cam-class", metavar="CLASS", help="For this class.  [default: the predicted one, and the true one]")
 def evaluate(run, data, part, best, form, save, cams, cam_class):
     """Say how good the network of the run folder RUN is: loss, accuracies, classes, confusion, calibration, and where
@@ -82,8 +99,12 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
     elif form == "json":
         click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, examples.part), indent=2))
     else:
-        click.echo(printable(f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
-                             f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(found)}"))
+        click.echo(
+            printable(
+                f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
+                f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(found)}"
+            )
+        )
     if save:
         files = evaluation_files.save(network, examples, found, save, examples.part, cams, cam_class)
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
@@ -133,8 +154,8 @@ def show(run, form):
 def compare(folders, save, form):
     """Two or more runs side by side: the settings and machines that differ, and the results."""
     from ..evaluation import plots
-    from ..runs import table as run_table
     from ..figures import check_picture_path, save_figure
+    from ..runs import table as run_table
 
     if len(folders) < 2:
         raise click.UsageError("two or more run folders are needed")
@@ -151,8 +172,9 @@ def compare(folders, save, form):
 @runs.command("report")
 @click.argument("run", metavar="RUN")
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
-@click.option("--evaluation", metavar="DIR",
-              help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]")
+@click.option(
+    "--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]"
+)
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
 def report_run(run, out, evaluation, now):
     """One run as one HTML file that needs no other: settings, command, machine, result, curves, layers, epochs; and the

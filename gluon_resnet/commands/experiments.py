@@ -1,17 +1,21 @@
 """run, results and reproduce: experiments with a claim, their results, and the numbers that circulate."""
+
 import shlex
 import sys
 
 import click
 
-SEEDS = click.option("--seeds", type=click.IntRange(min=1), metavar="N",
-                     help="Seeds 0 to N-1.  [default: the experiment's]")
-BUDGET = click.option("--budget", metavar="TIME",
-                      help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h.")
+SEEDS = click.option(
+    "--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds 0 to N-1.  [default: the experiment's]"
+)
+BUDGET = click.option(
+    "--budget", metavar="TIME", help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h."
+)
 OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
 DATA = click.option("--data", metavar="DIR", help="Where the pictures are, if not where they are looked for.")
-SAVE = click.option("--save-results", is_flag=True,
-                    help="Also write the results to results/ beside the experiment's file.")
+SAVE = click.option(
+    "--save-results", is_flag=True, help="Also write the results to results/ beside the experiment's file."
+)
 
 
 def _options(command):
@@ -49,8 +53,9 @@ def _conduct(experiment, request, conduct):
 @click.command()
 @click.argument("file", metavar="FILE|NAME")
 @_options
-@click.option("--weights", metavar="FILE|DIR",
-              help="Trained weights, or their folder, where the experiment starts from some.")
+@click.option(
+    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, where the experiment starts from some."
+)
 def run(file, **chosen):
     """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
 

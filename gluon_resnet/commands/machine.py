@@ -1,4 +1,5 @@
 """doctor and bench: this machine, and how fast it is."""
+
 import json
 import sys
 
@@ -24,13 +25,18 @@ def bench():
     """Measure this suite against others, alternating in one run."""
 
 
-_torch_python = click.option("--torch-python", metavar="PATH", type=click.Path(exists=True, dir_okay=False),
-                             help="A Python with torch: PyTorch takes part too.")
+_torch_python = click.option(
+    "--torch-python",
+    metavar="PATH",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A Python with torch: PyTorch takes part too.",
+)
 
 
 def _bench_out(name):
-    return click.option("--out", default="bench", show_default=True, metavar="DIR",
-                        help=f"Where {name}.md and {name}.json go.")
+    return click.option(
+        "--out", default="bench", show_default=True, metavar="DIR", help=f"Where {name}.md and {name}.json go."
+    )
 
 
 @bench.command("train")
@@ -48,8 +54,6 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
     click.echo(training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
 
 
-
-
 @bench.command("inference")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
 @click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Pictures in a run.")
@@ -65,8 +69,9 @@ def bench_inference(rounds, repeats, torch_python, out):
 @bench.command("pictures")
 @click.argument("folder", metavar="DIR")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each reader.")
-@click.option("--passes", type=click.IntRange(min=1), default=10, show_default=True,
-              help="Passes over the pictures in a run.")
+@click.option(
+    "--passes", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the pictures in a run."
+)
 @_bench_out("pictures")
 def bench_pictures(folder, rounds, passes, out):
     """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,

@@ -1,4 +1,5 @@
 """shapes, summary, reconcile, table1, draw: what a network is made of."""
+
 import json
 
 import click
@@ -10,9 +11,9 @@ def _built(model, text, classes, weights):
     """(network, input shape) of the arguments that shapes and summary share."""
     from mxnet import npx
 
+    from ..drawing import usual_input
     from ..networks import models, specs
     from ..networks import shapes as layers
-    from ..drawing import usual_input
     from ..networks.layout import input_channels
     from ..weights import read_network, set_parameters
 
@@ -68,17 +69,26 @@ def summary(model, shape, classes, depth, style, weights):
     if style == "csv":
         click.echo(table.to_csv(index=False), nl=False)
     elif style == "json":
-        click.echo(json.dumps({"model": model, "input": shape, "layers": table.to_dict("records"), "totals": sums},
-                              indent=2))
+        click.echo(
+            json.dumps({"model": model, "input": shape, "layers": table.to_dict("records"), "totals": sums}, indent=2)
+        )
     else:
         from tabulate import tabulate
 
         rows = [[*row[:3], *(f"{value:,}" for value in row[3:])] for row in table.itertuples(index=False, name=None)]
         rows.append(["total", "", "", *(f"{value:,}" for value in sums.values())])
-        click.echo(tabulate(rows, headers=[column.replace("_", " ") for column in table.columns],
-                            colalign=("left", "left", "left", "right", "right", "right"), disable_numparse=True))
-        click.echo(f"\n{sums['parameters']:,} parameters, {sums['multiply_adds'] / 1e9:.3f} G multiply-adds, "
-                   f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {shape[0]} picture(s)")
+        click.echo(
+            tabulate(
+                rows,
+                headers=[column.replace("_", " ") for column in table.columns],
+                colalign=("left", "left", "left", "right", "right", "right"),
+                disable_numparse=True,
+            )
+        )
+        click.echo(
+            f"\n{sums['parameters']:,} parameters, {sums['multiply_adds'] / 1e9:.3f} G multiply-adds, "
+            f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {shape[0]} picture(s)"
+        )
 
 
 @click.command()
@@ -94,8 +104,8 @@ def reconcile(models, weights, shape, style, full, save):
     Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
     gluon-resnet shapes --help.
     """
-    from ..networks import shapes as layers
     from ..instruments.reconcile import as_text, compare
+    from ..networks import shapes as layers
     from ..networks.specs import parse_model
     from ..weights import identify_weights
 

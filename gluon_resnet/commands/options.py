@@ -1,44 +1,68 @@
 """Options and arguments that several commands share."""
+
 import click
 
 model = click.argument("model")
-model_option = click.option("--model", default="resnet50", show_default=True,
-                            help="resnet18 to resnet152, @family behind it or the file's.")
-input_shape = click.option("--input", "shape", metavar="N,C,H,W",
-                           help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,1,28,28 "
-                                "for narrow, 1,3,224,224 otherwise]")
+model_option = click.option(
+    "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family behind it or the file's."
+)
+input_shape = click.option(
+    "--input",
+    "shape",
+    metavar="N,C,H,W",
+    help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,1,28,28 "
+    "for narrow, 1,3,224,224 otherwise]",
+)
 input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
-classes = click.option("--classes", type=click.IntRange(min=1), metavar="N",
-                       help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]")
-weights = click.option("--weights", metavar="FILE",
-                       help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes "
-                            "the file's.")
-precision = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
-                         show_default=True,
-                         help="bfloat16: for CPUs with AVX512-BF16, faster on some; float16: for GPUs.")
+classes = click.option(
+    "--classes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]",
+)
+weights = click.option(
+    "--weights",
+    metavar="FILE",
+    help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the file's.",
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16: for CPUs with AVX512-BF16, faster on some; float16: for GPUs.",
+)
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
-data_folder = click.option("--data", "data_dir", metavar="DIR",
-                           help="Folder with the four idx files, plain or .gz; nothing else is looked at then.")
+data_folder = click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    help="Folder with the four idx files, plain or .gz; nothing else is looked at then.",
+)
 
 
 def needed(weights):
     """The file of weights; a usage error where none was given."""
     if not weights:
-        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: a network without training knows no "
-                               "classes")
+        raise click.UsageError(
+            "--weights FILE is needed, or --run RUN to predict: a network without training knows no classes"
+        )
     return weights
 
 
-config_file = click.option("--config", "config_path", metavar="FILE",
-                           help="Settings from a .toml or .yaml file, a field a line.")
-settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE",
-                        help="One setting; may be given often.")
+config_file = click.option(
+    "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line."
+)
+settings = click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often."
+)
 resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
 out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
-find_lr = click.option("--find-lr", metavar="P.png",
-                       help="Try learning rates out instead of training, and draw the losses.")
+find_lr = click.option(
+    "--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses."
+)
 
 
 def run(command):
@@ -60,8 +84,9 @@ def picture(path):
 def given(context):
     """Names of the options that were typed, not left at their defaults; --config, --set, --out,
     --find-lr and --resume apart."""
-    typed = {name for name in context.params
-             if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE}
+    typed = {
+        name for name in context.params if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+    }
     return typed - {"config_path", "settings", "out", "resume", "find_lr"}
 
 

@@ -1,4 +1,5 @@
 """data show: what is in a folder of pictures, before any training."""
+
 import json
 import sys
 import warnings
@@ -22,18 +23,42 @@ def _overview(report, parts, batch_size, X, y):
     classes = []
     for label, name in enumerate(names):
         numbers = [int((pictures["class"] == name).sum()), *(int((part.labels == label).sum()) for part in parts)]
-        classes.append({"class": printable(name), "pictures": numbers[0], "training": numbers[1],
-                        "validation": numbers[2], "left_out": numbers[0] - numbers[1] - numbers[2]})
+        classes.append(
+            {
+                "class": printable(name),
+                "pictures": numbers[0],
+                "training": numbers[1],
+                "validation": numbers[2],
+                "left_out": numbers[0] - numbers[1] - numbers[2],
+            }
+        )
     sizes = usable.groupby(["width", "height"]).size().sort_values(ascending=False, kind="stable")
-    return {"pictures": len(pictures), "training": len(parts[0]), "validation": len(parts[1]), "classes": classes,
-            "sizes": {"width": _quantities(usable["width"]), "height": _quantities(usable["height"]),
-                      "different": len(sizes), "most_common": [{"width": int(w), "height": int(h), "pictures": int(n)}
-                                                               for (w, h), n in sizes.head(3).items()]},
-            "formats": {f"{name} {mode}": int(number)
-                        for (name, mode), number in usable.groupby(["format", "mode"]).size().items()},
-            "report": report.as_dict(),
-            "batch": {"X": list(X.shape), "X_dtype": X.dtype.name, "y": list(y.shape), "y_dtype": y.dtype.name,
-                      "lowest": float(X.min()), "highest": float(X.max())}}
+    return {
+        "pictures": len(pictures),
+        "training": len(parts[0]),
+        "validation": len(parts[1]),
+        "classes": classes,
+        "sizes": {
+            "width": _quantities(usable["width"]),
+            "height": _quantities(usable["height"]),
+            "different": len(sizes),
+            "most_common": [
+                {"width": int(w), "height": int(h), "pictures": int(n)} for (w, h), n in sizes.head(3).items()
+            ],
+        },
+        "formats": {
+            f"{name} {mode}": int(number) for (name, mode), number in usable.groupby(["format", "mode"]).size().items()
+        },
+        "report": report.as_dict(),
+        "batch": {
+            "X": list(X.shape),
+            "X_dtype": X.dtype.name,
+            "y": list(y.shape),
+            "y_dtype": y.dtype.name,
+            "lowest": float(X.min()),
+            "highest": float(X.max()),
+        },
+    }
 
 
 def _as_text(found, report, where, full):
@@ -43,27 +68,49 @@ def _as_text(found, report, where, full):
     rows = [list(row.values()) for row in found["classes"]]
     rows.append(["total", *(sum(row[column] for row in rows) for column in range(1, 5))])
     common = ", ".join(f"{size['width']}x{size['height']} ({size['pictures']:,})" for size in sizes["most_common"])
-    spread = "; ".join(f"{side} {numbers['smallest']} to {numbers['largest']}, median {numbers['median']}"
-                       for side, numbers in (("width", sizes["width"]), ("height", sizes["height"])))
+    spread = "; ".join(
+        f"{side} {numbers['smallest']} to {numbers['largest']}, median {numbers['median']}"
+        for side, numbers in (("width", sizes["width"]), ("height", sizes["height"]))
+    )
     N, C, H, W = batch["X"]
-    return "\n".join([
-        f"{where}: {found['pictures']:,} pictures", "",
-        tabulate(rows, headers=["class", "pictures", "training", "validation", "left out"], disable_numparse=True,
-                 colalign=("left", *["right"] * 4)), "",
-        f"sizes: {common}{', ...' if sizes['different'] > 3 else ''}; {spread}",
-        "formats: " + ", ".join(f"{name} ({number:,})" for name, number in found["formats"].items()),
-        f"one training batch: X {N, C, H, W} {batch['X_dtype']} from {batch['lowest']:.2f} to {batch['highest']:.2f}, "
-        f"y {tuple(batch['y'])} {batch['y_dtype']}",
-        f"  (picture, channel, row, column: MXNet's order; article 000 prints {N, H, W, C}, Keras's)", "",
-        *report.lines(None if full else 3)])
+    return "\n".join(
+        [
+            f"{where}: {found['pictures']:,} pictures",
+            "",
+            tabulate(
+                rows,
+                headers=["class", "pictures", "training", "validation", "left out"],
+                disable_numparse=True,
+                colalign=("left", *["right"] * 4),
+            ),
+            "",
+            f"sizes: {common}{', ...' if sizes['different'] > 3 else ''}; {spread}",
+            "formats: " + ", ".join(f"{name} ({number:,})" for name, number in found["formats"].items()),
+            f"one training batch: X {N, C, H, W} {batch['X_dtype']} from {batch['lowest']:.2f} to "
+            f"{batch['highest']:.2f}, y {tuple(batch['y'])} {batch['y_dtype']}",
+            f"  (picture, channel, row, column: MXNet's order; article 000 prints {N, H, W, C}, Keras's)",
+            "",
+            *report.lines(None if full else 3),
+        ]
+    )
 
 
 @click.command("show")
 @click.argument("path", metavar="DIR|CSV")
-@click.option("--split", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True,
-              help="Share held back for validation.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=123, show_default=True,
-              help="Decides which are held back: those that Keras holds back.")
+@click.option(
+    "--split",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share held back for validation.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=123,
+    show_default=True,
+    help="Decides which are held back: those that Keras holds back.",
+)
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the network's input.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--strict", is_flag=True, help="Stop at anything that would be left out or looks wrong.")
@@ -79,8 +126,8 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
 
     from ..data.image_folder import open_parts
     from ..data.pictures import PictureBatches
-    from ..text import printable
     from ..figures import check_picture_path, save_figure
+    from ..text import printable
 
     if save:
         check_picture_path(save)
@@ -98,8 +145,10 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
             save_figure(draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
         click.echo(f"picture in {save}", err=style == "json")
         if any("Glyph" in str(warning.message) for warning in heard):
-            click.echo("no font here has all characters of the class names: as root run "
-                       "'apt-get install fonts-noto-cjk'", err=True)
+            click.echo(
+                "no font here has all characters of the class names: as root run 'apt-get install fonts-noto-cjk'",
+                err=True,
+            )
 
 
 def _heading(path):

@@ -1,4 +1,5 @@
 """records: pictures in MXNet's record files."""
+
 import json
 import sys
 
@@ -13,11 +14,20 @@ def records():
 @records.command("pack")
 @click.argument("folder", metavar="DIR")
 @click.argument("out")
-@click.option("--split", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="SHARE",
-              help="Share of the pictures that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]")
+@click.option(
+    "--split",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Share of the pictures that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]",
+)
 @click.option("--seed", type=int, default=123, show_default=True, help="Decides which, as in Keras.")
-@click.option("--size", type=click.IntRange(min=1), default=256, show_default=True,
-              help="Pictures are shrunk to this shorter side, never enlarged.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Pictures are shrunk to this shorter side, never enlarged.",
+)
 @click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEGs written here.")
 @click.option("--lossless", is_flag=True, help="Write PNG where a JPEG cannot be stored as it is.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one a processor]")
@@ -36,8 +46,13 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
     settings = record_files.Settings(split, seed, size, quality, lossless)
     done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
     for problem in done.report.of(LEFT_OUT):
-        click.echo(printable(f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
-                             f"{problem.found}; {problem.advice}"), err=True)
+        click.echo(
+            printable(
+                f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
+                f"{problem.found}; {problem.advice}"
+            ),
+            err=True,
+        )
     if done.report.has_findings:
         click.echo(done.report.summary(), err=True)
     for path, count, size in done.files:
@@ -76,8 +91,10 @@ def verify(files, classes, as_json):
     else:
         for finding in found.findings:
             click.echo(printable(finding.line()))
-        click.echo(f"{found.whole:,} of {count(found.records)} whole in {count(len(files), 'file')}: "
-                   f"{len(found.wrong):,} wrong, {count(len(found.findings) - len(found.wrong), 'warning')}")
+        click.echo(
+            f"{found.whole:,} of {count(found.records)} whole in {count(len(files), 'file')}: "
+            f"{len(found.wrong):,} wrong, {count(len(found.findings) - len(found.wrong), 'warning')}"
+        )
     sys.exit(1 if found.wrong else 0)
 
 

@@ -1,4 +1,5 @@
 """data and train: from files to a run folder."""
+
 import sys
 
 import click
@@ -18,8 +19,10 @@ def data_fashion_mnist(data_dir):
     from ..data.fashion_mnist import load_arrays
 
     (train_images, _), (test_images, _), where = load_arrays(data_dir)
-    click.echo(f"Fashion-MNIST: {len(train_images):,} training and {len(test_images):,} test pictures, "
-               f"SHA-256 verified\nin {where}")
+    click.echo(
+        f"Fashion-MNIST: {len(train_images):,} training and {len(test_images):,} test pictures, "
+        f"SHA-256 verified\nin {where}"
+    )
 
 
 @click.group()
@@ -40,8 +43,12 @@ def _run(context, chosen, values, kind, train):
     else:
         if chosen["new_head"] and not chosen["weights"]:
             raise click.UsageError("--new-head goes with --weights FILE")
-        config = configs.load(kind, values({name: value for name, value in chosen.items() if name in given}),
-                              chosen["config_path"], chosen["settings"])
+        config = configs.load(
+            kind,
+            values({name: value for name, value in chosen.items() if name in given}),
+            chosen["config_path"],
+            chosen["settings"],
+        )
         result, _ = train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
     if result and result.stopped:
         sys.exit(130)
@@ -52,8 +59,9 @@ def _run(context, chosen, values, kind, train):
 @click.option("--resize", type=click.IntRange(min=1), default=96, show_default=True, help="Side of the pictures.")
 @click.option("--no-resize", is_flag=True, help="Keep the pictures at 28x28.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.05, show_default=True,
-              help="Learning rate of SGD.")
+@click.option(
+    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.05, show_default=True, help="Learning rate of SGD."
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N pictures only.")
 @options.data_folder
@@ -75,11 +83,15 @@ def train_fashion_mnist(context, **chosen):
         raise click.UsageError("--unverified goes with --data DIR")
 
     def values(given):
-        for option, field, turn in (("no_resize", "resize", lambda value: None), ("data_dir", "data", str),
-                                    ("unverified", "verify", lambda value: False)):
+        for option, field, turn in (
+            ("no_resize", "resize", lambda value: None),
+            ("data_dir", "data", str),
+            ("unverified", "verify", lambda value: False),
+        ):
             if option in given:
                 given[field] = turn(given.pop(option))
         return given
+
     _run(context, chosen, values, fashion_mnist.FashionMnistConfig, fashion_mnist.train_fashion_mnist)
 
 
@@ -89,8 +101,9 @@ def train_fashion_mnist(context, **chosen):
 @click.option("--image-size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the pictures.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True,
-              help="Learning rate.")
+@click.option(
+    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True, help="Learning rate."
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--strict", is_flag=True, help="Stop where a picture cannot be used or is suspect.")
 @options.run
@@ -107,4 +120,5 @@ def train_pictures(context, path, **chosen):
         if path:
             given["data"] = path
         return given
+
     _run(context, chosen, values, launch.PicturesConfig, launch.train_pictures)

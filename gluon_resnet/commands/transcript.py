@@ -1,4 +1,5 @@
 """transcript: a book's printed lines beside this suite's."""
+
 import json
 
 import click
@@ -6,11 +7,16 @@ import click
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--run", metavar="RUN", help="Whose losses, accuracies and rates are ours: a finished run folder, or the "
-                                           "results file of an experiment with one arm.")
+@click.option(
+    "--run",
+    metavar="RUN",
+    help="Whose losses, accuracies and rates are ours: a finished run folder, or the "
+    "results file of an experiment with one arm.",
+)
 @click.option("--model", metavar="MODEL", help="The network to walk.  [default: the run's, or resnet18]")
-@click.option("--input", "shape", metavar="N,C,H,W",
-              help="The network's input.  [default: what leads to the first shape printed]")
+@click.option(
+    "--input", "shape", metavar="N,C,H,W", help="The network's input.  [default: what leads to the first shape printed]"
+)
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 def transcript(file, run, model, shape, form):
     """Take the lines that a book prints out of FILE and show them beside what this suite gives, differences marked.
@@ -18,8 +24,8 @@ def transcript(file, run, model, shape, form):
     FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
     and the like, "loss 0.010, train acc 0.998, test acc 0.907" and "4886.6 examples/sec on gpu(0)".
     """
-    from ..lab import transcript as lines
     from ..errors import DataError
+    from ..lab import transcript as lines
     from ..networks.shapes import parse_shape
 
     text = lines.read_text(file)

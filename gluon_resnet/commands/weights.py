@@ -1,4 +1,5 @@
 """predict, microscope, export: networks with trained weights."""
+
 import sys
 
 import click
@@ -11,10 +12,12 @@ from . import options
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @options.model_option
 @options.weights
-@click.option("--run", metavar="RUN",
-              help="The network of a run folder, instead of --model, --weights, --labels, --size.")
-@click.option("--labels", metavar="FILE",
-              help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]")
+@click.option(
+    "--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size."
+)
+@click.option(
+    "--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]"
+)
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each picture.")
 @options.input_size
@@ -22,13 +25,13 @@ from . import options
 @click.pass_context
 def predict(context, images, model, weights, run, labels, engine, top, size, save):
     """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
-    from ..evaluation import plots
-    from ..evaluation import predict as predicting
-    from ..instruments.engines import make_engine
     from ..data.images import PREPARATIONS
     from ..data.labels import read_labels
-    from ..networks.layout import input_channels
+    from ..evaluation import plots
+    from ..evaluation import predict as predicting
     from ..figures import check_picture_path, save_figure
+    from ..instruments.engines import make_engine
+    from ..networks.layout import input_channels
     from ..weights import read_network
 
     if save:
@@ -47,10 +50,18 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
     table = predicting.predict(make_engine(engine, spec, params), X, labels, images, top)
     from tabulate import tabulate
 
-    shown = [["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
-             for name, rank, label, _, probability in table.itertuples(index=False, name=None)]
-    click.echo(tabulate(shown, headers=["image", "", "class", "probability"], disable_numparse=True,
-                        colalign=("left", "right", "left", "right")))
+    shown = [
+        ["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
+        for name, rank, label, _, probability in table.itertuples(index=False, name=None)
+    ]
+    click.echo(
+        tabulate(
+            shown,
+            headers=["image", "", "class", "probability"],
+            disable_numparse=True,
+            colalign=("left", "right", "left", "right"),
+        )
+    )
     click.echo(f"\n{spec.name} from {run or weights}, engine {engine}")
     if save:
         save_figure(plots.draw_predictions(views, table), save)
@@ -58,8 +69,9 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
 
 
 def _engine_option(letter, default):
-    return click.option(f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True,
-                        help=f"Engine {letter}.")
+    return click.option(
+        f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True, help=f"Engine {letter}."
+    )
 
 
 @click.command()
@@ -69,8 +81,13 @@ def _engine_option(letter, default):
 @_engine_option("a", "gluon")
 @_engine_option("b", "byhand")
 @click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
-@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), default=1e-4, show_default=True,
-              help="Relative to a layer's largest value.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-4,
+    show_default=True,
+    help="Relative to a layer's largest value.",
+)
 @click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to see it found.")
 @click.option("--layer", metavar="LAYER", help="Draw this layer's feature maps side by side (with --save).")
 @click.option("--every", is_flag=True, help="Print every layer, not only the blocks.")
@@ -81,12 +98,12 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 
     With --plant: exit 1 where the damaged layer is not the first that differs.
     """
-    from ..instruments import microscope as scope
-    from ..evaluation import predict as predicting
-    from ..instruments.engines import make_engine
     from ..data.images import PREPARATIONS
-    from ..networks.layout import input_channels
+    from ..evaluation import predict as predicting
     from ..figures import check_picture_path, save_figure
+    from ..instruments import microscope as scope
+    from ..instruments.engines import make_engine
+    from ..networks.layout import input_channels
     from ..weights import read_network
 
     if layer and not save:
@@ -107,8 +124,6 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
     sys.exit(1 if (plant and not caught) or (not plant and (found.first or found.first_gradient)) else 0)
 
 
-
-
 @click.command()
 @options.model
 @options.weights
@@ -117,14 +132,17 @@ def export(model, weights, out):
     """Write MODEL with trained weights for other programs;
     an ONNX file is checked in ONNX Runtime before it appears."""
     from ..networks import models
-    from ..weights.export import export as write
     from ..weights import read_network, set_parameters
+    from ..weights.export import export as write
 
     spec, params = read_network(options.needed(weights), model)
     net = models.build(spec)
     set_parameters(net, params)
     done = write(net, out)
-    checked = (f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
-               f"{done.difference:.1e} of the largest" if done.opset
-               else "torchvision's names, read back bit by bit")
+    checked = (
+        f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
+        f"{done.difference:.1e} of the largest"
+        if done.opset
+        else "torchvision's names, read back bit by bit"
+    )
     click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")

@@ -6,6 +6,7 @@
 One seed, one result: each picture of a pass has a seed of its own, whichever thread makes it. The crop is that of
 Szegedy et al., 2014 (arXiv 1409.4842, section 6); the colours are Pillow's ImageEnhance.
 """
+
 import math
 from dataclasses import dataclass
 from typing import Optional, Tuple
@@ -59,13 +60,16 @@ class Augment:
         random = numpy.random.RandomState(seed)
         if self.crop is not None:
             top, left, h, w = self.draw_crop(*image.shape[:2], random)
-            image = image[top:top + h, left:left + w]
+            image = image[top : top + h, left : left + w]
         if image.shape[:2] != (height, width):
             image = resize(image, height, width)
         if random.uniform() < self.flip:
             image = image[:, ::-1]
-        for strength, change in ((self.brightness, ImageEnhance.Brightness), (self.contrast, ImageEnhance.Contrast),
-                                 (self.saturation, ImageEnhance.Color)):
+        for strength, change in (
+            (self.brightness, ImageEnhance.Brightness),
+            (self.contrast, ImageEnhance.Contrast),
+            (self.saturation, ImageEnhance.Color),
+        ):
             if strength:
                 factor = random.uniform(1 - strength, 1 + strength)
                 image = numpy.asarray(change(Image.fromarray(numpy.ascontiguousarray(image))).enhance(factor))

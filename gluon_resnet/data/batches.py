@@ -3,6 +3,7 @@
 Pictures stay uint8 as they are; only the batches under way are resized and turned into float32. A thread is enough: it
 resizes tens of thousands of pictures a second, and no process can hang (apache/mxnet #18224) or leak (#20959).
 """
+
 import queue
 import threading
 
@@ -87,15 +88,17 @@ class ArrayBatches:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size!r}: expected a whole number of at least 1")
         if len(images) != len(labels) or not len(images):
-            raise ConfigError(f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least "
-                              f"one")
+            raise ConfigError(
+                f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one"
+            )
         size = (resize, resize) if isinstance(resize, int) else resize
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise ConfigError(f"resize is {resize!r}: expected a side of at least 1, or (height, width)")
         self.images, self.labels = images, numpy.asarray(labels, dtype=numpy.int32)
         if isinstance(shift, bool) or not isinstance(shift, int) or not 0 <= shift < min(images.shape[1:3]):
-            raise ConfigError(f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the "
-                              f"picture's side")
+            raise ConfigError(
+                f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the picture's side"
+            )
         self.batch_size, self.shuffle, self.flip, self.shift = batch_size, shuffle, flip, shift
         self.size = None if size == tuple(images.shape[1:3]) else size
 
@@ -117,8 +120,10 @@ class ArrayBatches:
         """What happens to the pictures of one pass, in its order: is each flipped, (N,), and how far is each moved,
         (N, 2)."""
         count = len(self.images)
-        return (numpy.random.rand(count) < 0.5 if self.flip else None,
-                numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None)
+        return (
+            numpy.random.rand(count) < 0.5 if self.flip else None,
+            numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None,
+        )
 
     def batch(self, indices, flips=None, shifts=None):
         """X float32 (len(indices), C, h, w) and y int32 of the pictures ``indices``, as NumPy arrays."""

@@ -6,13 +6,14 @@
 Paths are relative to the file's own folder. The pictures are put into the order they would have in folders, so that one
 seed holds back the same pictures from either.
 """
+
 import os
 
 import pandas as pd
 
-from .listing import KERAS_SUFFIXES, OTHER_SUFFIXES, TRAINING, VALIDATION, Listing, choose_parts
-from .findings import LEFT_OUT, NOTE, refusal
 from ..text import count
+from .findings import LEFT_OUT, NOTE, refusal
+from .listing import KERAS_SUFFIXES, OTHER_SUFFIXES, TRAINING, VALIDATION, Listing, choose_parts
 
 PATH_COLUMNS = ("path", "paths", "filepath", "filepaths", "file", "filename", "image")
 LABEL_COLUMNS = ("label", "labels", "class", "species", "category")
@@ -21,14 +22,16 @@ PART_COLUMNS = ("split", "part", "subset", "data set")
 
 def _read(path, **options):
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False,
-                           **options)
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False, **options
+        )
     except UnicodeDecodeError as error:
         raise refusal(f"{path}: not UTF-8 (byte {error.start}): save it as CSV in UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = " ".join(str(error).split())
-        raise refusal(f"{path}: not a CSV file of paths and labels ({reason}): expected the columns path,label; "
-                      f"correct it") from None
+        raise refusal(
+            f"{path}: not a CSV file of paths and labels ({reason}): expected the columns path,label; correct it"
+        ) from None
     except OSError as error:
         raise refusal(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
 
@@ -36,13 +39,16 @@ def _read(path, **options):
 def _columns(path, table):
     """(paths, labels, parts or None) of the table, as Series."""
     names = {str(name).strip().lower(): name for name in table.columns}
-    found = [next((table[names[name]] for name in known if name in names), None)
-             for known in (PATH_COLUMNS, LABEL_COLUMNS, PART_COLUMNS)]
+    found = [
+        next((table[names[name]] for name in known if name in names), None)
+        for known in (PATH_COLUMNS, LABEL_COLUMNS, PART_COLUMNS)
+    ]
     if found[0] is None or found[1] is None:
         if len(table.columns) != 2:
             columns = ", ".join(map(str, table.columns))[:200]
-            raise refusal(f"{path}: expected the columns path,label (and split), found {columns}; name them in "
-                          f"the first line")
+            raise refusal(
+                f"{path}: expected the columns path,label (and split), found {columns}; name them in the first line"
+            )
         found = [table.iloc[:, 0], table.iloc[:, 1], None]
     return [column if column is None else column.str.strip() for column in found]
 
@@ -68,18 +74,27 @@ def list_csv(path):
         if not name and not label:
             continue
         if not name or not label:
-            listing.say(f"line {line}", "line without path or label", LEFT_OUT, "both", name or label,
-                        "complete or remove it")
+            listing.say(
+                f"line {line}", "line without path or label", LEFT_OUT, "both", name or label, "complete or remove it"
+            )
         elif (name, label) in seen:
-            listing.say(f"line {line}", "picture named twice", LEFT_OUT, "every picture once",
-                        f"{name} in line {seen[name, label]} too", "remove one of the lines")
+            listing.say(
+                f"line {line}",
+                "picture named twice",
+                LEFT_OUT,
+                "every picture once",
+                f"{name} in line {seen[name, label]} too",
+                "remove one of the lines",
+            )
         else:
             seen[name, label] = line
             rows.append((name, label, "" if parts is None else parts.iloc[line - first_line], line))
     listing.class_names = _sorted_classes([label for _, label, _, _ in rows])
     numbers = {name: label for label, name in enumerate(listing.class_names)}
-    rows = sorted(((name, numbers[label], part, line) for name, label, part, line in rows),
-                  key=lambda row: (row[1], *os.path.split(row[0]), row[3]))
+    rows = sorted(
+        ((name, numbers[label], part, line) for name, label, part, line in rows),
+        key=lambda row: (row[1], *os.path.split(row[0]), row[3]),
+    )
     _add(listing, rows, parts is not None)
     return listing
 
@@ -92,8 +107,9 @@ def _add(listing, rows, is_split):
     values = sorted({part for _, _, part, _ in rows})
     chosen = choose_parts(values)
     if chosen is None:
-        raise refusal(f"{listing.where}: the column split holds {', '.join(values)[:200]}: expected train and "
-                      f"val; rename them")
+        raise refusal(
+            f"{listing.where}: the column split holds {', '.join(values)[:200]}: expected train and val; rename them"
+        )
     training, validation, others = chosen
     listing.parts = []
     for name, label, part, _ in rows:
@@ -101,5 +117,11 @@ def _add(listing, rows, is_split):
             listing.add(name, label, TRAINING if part == training else VALIDATION)
     for other in others:
         number = sum(part == other for _, _, part, _ in rows)
-        listing.say(f"split {other or '(empty)'}", "part not used", NOTE, f"the parts {training} and {validation}",
-                    count(number), "make a CSV of its own of them to use them")
+        listing.say(
+            f"split {other or '(empty)'}",
+            "part not used",
+            NOTE,
+            f"the parts {training} and {validation}",
+            count(number),
+            "make a CSV of its own of them to use them",
+        )

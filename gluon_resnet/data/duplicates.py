@@ -3,6 +3,7 @@ away; copies in both parts let a network be tested on what it was trained on.
 
     find_copies(looks, classes, parts)               # looks of scan.py -> findings
 """
+
 from collections import defaultdict
 
 from .findings import SUSPECT, Problem
@@ -30,7 +31,7 @@ def close_pairs(hashes, max_bits=MAX_BITS):
             groups[(value >> band * width) & ((1 << width) - 1)].append(i)
         for group in groups.values():
             for position, i in enumerate(group):
-                for j in group[position + 1:]:
+                for j in group[position + 1 :]:
                     if (i, j) not in pairs:
                         pairs[i, j] = bin(hashes[i] ^ hashes[j]).count("1")
     return sorted((i, j, bits) for (i, j), bits in pairs.items() if bits <= max_bits)
@@ -38,12 +39,23 @@ def close_pairs(hashes, max_bits=MAX_BITS):
 
 def _finding(kind, later, first, classes, parts, name, found):
     if classes[first] != classes[later]:
-        return Problem(name, f"{kind} in two classes", SUSPECT, "a picture in one class",
-                       f"{found}, labelled {classes[first]}", "look at both: one of the labels is wrong")
+        return Problem(
+            name,
+            f"{kind} in two classes",
+            SUSPECT,
+            "a picture in one class",
+            f"{found}, labelled {classes[first]}",
+            "look at both: one of the labels is wrong",
+        )
     if parts is not None and parts[first] != parts[later]:
-        return Problem(name, f"{kind} in both parts", SUSPECT, "a picture in one part",
-                       f"{found} in {parts[first]}, this one in {parts[later]}",
-                       "remove one: the network is tested on what it has seen")
+        return Problem(
+            name,
+            f"{kind} in both parts",
+            SUSPECT,
+            "a picture in one part",
+            f"{found} in {parts[first]}, this one in {parts[later]}",
+            "remove one: the network is tested on what it has seen",
+        )
     return Problem(name, kind, SUSPECT, "a picture once", found, "remove one")
 
 
@@ -62,10 +74,20 @@ def find_copies(looks, classes, parts=None):
         another = next((i for i in others if classes[i] != classes[first]), len(looks))
         for later in others:
             partner = another if classes[first] == classes[later] and another < later else first
-            found.append(_finding("duplicate", later, partner, classes, parts, names[later],
-                                  f"the bytes of {names[partner]}"))
+            found.append(
+                _finding("duplicate", later, partner, classes, parts, names[later], f"the bytes of {names[partner]}")
+            )
     firsts = [group[0] for group in groups.values()]
     for i, j, bits in close_pairs([looks[i].hash for i in firsts]):
-        found.append(_finding("near duplicate", firsts[j], firsts[i], classes, parts, names[firsts[j]],
-                              f"the looks of {names[firsts[i]]} ({bits} of 64 bits of the perceptual hash differ)"))
+        found.append(
+            _finding(
+                "near duplicate",
+                firsts[j],
+                firsts[i],
+                classes,
+                parts,
+                names[firsts[j]],
+                f"the looks of {names[firsts[i]]} ({bits} of 64 bits of the perceptual hash differ)",
+            )
+        )
     return found

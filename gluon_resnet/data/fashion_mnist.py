@@ -1,8 +1,9 @@
 """Fashion-MNIST: 60,000 training and 10,000 test pictures of clothes, 28x28 grey, ten classes (Xiao et al., 2017).
 
-    train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
-    gluon-resnet data fashion-mnist            # find or fetch, verify, say where it is
+train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
+gluon-resnet data fashion-mnist            # find or fetch, verify, say where it is
 """
+
 import struct
 from pathlib import Path
 
@@ -18,14 +19,18 @@ FASHION_MNIST = sources.DataSet(
     title="Fashion-MNIST",
     folder="fashion-mnist",
     files=(
-        sources.DataFile("train-images-idx3-ubyte", 47_040_016,
-                         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
-        sources.DataFile("train-labels-idx1-ubyte", 60_008,
-                         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
-        sources.DataFile("t10k-images-idx3-ubyte", 7_840_016,
-                         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
-        sources.DataFile("t10k-labels-idx1-ubyte", 10_008,
-                         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+        sources.DataFile(
+            "train-images-idx3-ubyte", 47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+        ),
+        sources.DataFile(
+            "train-labels-idx1-ubyte", 60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+        ),
+        sources.DataFile(
+            "t10k-images-idx3-ubyte", 7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+        ),
+        sources.DataFile(
+            "t10k-labels-idx1-ubyte", 10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+        ),
     ),
     mirrors=(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
@@ -42,8 +47,10 @@ def parse_idx(content, path):
     Format: two zero bytes, type 0x08, number of dimensions, the sizes as big-endian 32-bit integers, the values.
     """
     if len(content) < 4 or content[:3] != b"\x00\x00\x08" or content[3] not in (1, 3):
-        raise DataError(f"{path}: not an idx file of pictures or labels: expected it to start with 00000801 or "
-                        f"00000803, found {content[:4].hex() or 'nothing'}")
+        raise DataError(
+            f"{path}: not an idx file of pictures or labels: expected it to start with 00000801 or "
+            f"00000803, found {content[:4].hex() or 'nothing'}"
+        )
     ndim = content[3]
     header = 4 + 4 * ndim
     if len(content) < header:
@@ -59,11 +66,13 @@ def parse_idx(content, path):
 def _part(contents, prefix):
     """Pictures (N, H, W) and labels (N,), both uint8, of ``train`` or ``t10k``, checked against each other."""
     (image_path, image_bytes), (label_path, label_bytes) = (
-        contents[f"{prefix}-{kind}"] for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        contents[f"{prefix}-{kind}"] for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    )
     images, labels = parse_idx(image_bytes, image_path), parse_idx(label_bytes, label_path)
     if images.ndim != 3 or labels.ndim != 1:
-        raise DataError(f"{image_path}: expected pictures (N, H, W) and labels (N,), "
-                        f"found shapes {images.shape} and {labels.shape}")
+        raise DataError(
+            f"{image_path}: expected pictures (N, H, W) and labels (N,), found shapes {images.shape} and {labels.shape}"
+        )
     if len(images) != len(labels) or not len(images):
         raise DataError(f"{label_path}: {len(labels):,} labels for {len(images):,} pictures in {Path(image_path).name}")
     if labels.max() >= len(LABELS):
@@ -103,5 +112,7 @@ def make_batches(train, test, batch_size, resize=None, limit=None, **changes):
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}: expected a number of pictures of at least 1")
-    return (ArrayBatches(train[0][:limit], train[1][:limit], batch_size, resize, shuffle=True, **changes),
-            ArrayBatches(*test, batch_size, resize))
+    return (
+        ArrayBatches(train[0][:limit], train[1][:limit], batch_size, resize, shuffle=True, **changes),
+        ArrayBatches(*test, batch_size, resize),
+    )

@@ -2,6 +2,7 @@
 
 A file appears in the cache whole and verified or not at all.
 """
+
 import hashlib
 import os
 import shutil
@@ -39,8 +40,10 @@ def _store(chunks, target, file):
                 digest.update(chunk)
                 stream.write(chunk)
         if size != file.size or digest.hexdigest() != file.sha256:
-            raise DataError(f"{file.name}: expected {file.size:,} bytes with SHA-256 {file.sha256}, "
-                            f"found {size:,} with {digest.hexdigest()}")
+            raise DataError(
+                f"{file.name}: expected {file.size:,} bytes with SHA-256 {file.sha256}, "
+                f"found {size:,} with {digest.hexdigest()}"
+            )
         part.chmod(0o644)
         os.replace(part, target)
     except OSError as error:
@@ -130,8 +133,14 @@ def _apt_download(package, folder):
     own = folder / "apt"
     for part in ("lists/partial", "cache/archives/partial"):
         (own / part).mkdir(parents=True)
-    options = ["-o", f"Dir::State::Lists={own / 'lists'}", "-o", f"Dir::Cache={own / 'cache'}",
-               "-o", "APT::Sandbox::User="]
+    options = [
+        "-o",
+        f"Dir::State::Lists={own / 'lists'}",
+        "-o",
+        f"Dir::Cache={own / 'cache'}",
+        "-o",
+        "APT::Sandbox::User=",
+    ]
     try:
         _run(["apt-get", "download", package], folder)
     except DataError:
@@ -147,8 +156,9 @@ def _run(command, folder=None):
     """Run a program, whose output goes to standard error; DataError with its last complaint on failure."""
     shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
     try:
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE,
-                              text=True, timeout=600)
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE, text=True, timeout=600
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DataError(f"{' '.join(command[:2])}: {error}") from None
     if done.returncode:
@@ -173,8 +183,9 @@ def load(dataset, folder=None, verify=True, say=None):
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{cache}: cannot be made ({error.strerror}); set GLUON_RESNET_HOME to a folder you may "
-                        f"write to") from None
+        raise DataError(
+            f"{cache}: cannot be made ({error.strerror}); set GLUON_RESNET_HOME to a folder you may write to"
+        ) from None
     for bring, name in ((from_mirrors, "mirrors"), (from_debian, "apt-get")):
         try:
             bring(dataset, cache, say)
@@ -182,6 +193,8 @@ def load(dataset, folder=None, verify=True, say=None):
         except DataError as error:
             tried.append(f"{name}: {error}")
     places = ", ".join(str(path) for _, path in local_folders(dataset))
-    raise DataError(f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(tried)}); "
-                    f"as root run 'apt-get install {dataset.debian_package}', or put {file_names(dataset)} into a "
-                    f"folder and name it with --data")
+    raise DataError(
+        f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(tried)}); "
+        f"as root run 'apt-get install {dataset.debian_package}', or put {file_names(dataset)} into a "
+        f"folder and name it with --data"
+    )

@@ -1,9 +1,10 @@
 """What was found wrong with pictures, as a table and as lines: what, where, expected, found, what to do.
 
-    report = scan(open_folder("bird_photos"))
-    print("\\n".join(report.lines()))
-    report.table                                     # one row a finding, as pandas
+report = scan(open_folder("bird_photos"))
+print("\\n".join(report.lines()))
+report.table                                     # one row a finding, as pandas
 """
+
 from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
@@ -102,11 +103,17 @@ class Report:
         """Raise DataError if anything is left out or suspect: the first finding, and how many there are."""
         found = self.of(LEFT_OUT) + self.of(SUSPECT)
         if found:
-            raise refusal(f"{self.where}: {found[0].problem}: {found[0]} "
-                          f"(the first of {count(len(found), 'finding')}; strict)")
+            raise refusal(
+                f"{self.where}: {found[0].problem}: {found[0]} (the first of {count(len(found), 'finding')}; strict)"
+            )
 
     def as_dict(self):
         """The same as plain data, for JSON."""
-        return {"where": printable(self.where), "listed": len(self.pictures), "usable": len(self.usable),
-                "problems": [{key: printable(value) for key, value in asdict(problem).items()}
-                             for problem in self.problems]}
+        return {
+            "where": printable(self.where),
+            "listed": len(self.pictures),
+            "usable": len(self.usable),
+            "problems": [
+                {key: printable(value) for key, value in asdict(problem).items()} for problem in self.problems
+            ],
+        }

@@ -6,17 +6,18 @@
 The pictures held back for validation are the very files that Keras's image_dataset_from_directory holds back for the
 same validation_split and seed. A folder that has train/ and val/ in it, and a CSV of paths and labels, are taken too.
 """
+
 import sys
 from pathlib import Path
 
 import numpy
 
 from ..errors import ConfigError
-from .images import read_image
-from .csv_listing import list_csv
-from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
-from .findings import SUSPECT, refusal
 from ..text import count
+from .csv_listing import list_csv
+from .findings import SUSPECT, refusal
+from .images import read_image
+from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
 
 
 class FolderSource:
@@ -49,8 +50,15 @@ class FolderSource:
         """A source of the pictures ``indices``, in that order."""
         indices = [int(i) for i in indices]
         parts = None if self.parts is None else [self.parts[i] for i in indices]
-        chosen = FolderSource(self.root, [self.names[i] for i in indices], self.labels[indices], self.class_names,
-                              self.where, self.problems, parts)
+        chosen = FolderSource(
+            self.root,
+            [self.names[i] for i in indices],
+            self.labels[indices],
+            self.class_names,
+            self.where,
+            self.problems,
+            parts,
+        )
         chosen.cache = None if self.cache is None else self.cache.subset(indices)
         return chosen
 
@@ -66,15 +74,18 @@ def list_pictures(path, suffixes=KERAS_SUFFIXES):
     elif path.is_dir():
         listing = list_folder(path, suffixes)
     elif path.exists():
-        raise refusal(f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "
-                      f"of paths and labels; name the folder that it is in")
+        raise refusal(
+            f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "
+            f"of paths and labels; name the folder that it is in"
+        )
     else:
-        raise refusal(f"{path}: no such folder: expected one with a folder of pictures for each class; "
-                      f"check the name")
+        raise refusal(f"{path}: no such folder: expected one with a folder of pictures for each class; check the name")
     if not listing.names:
         found = ", ".join(f"{name}/" for name in listing.class_names)[:200] or "nothing"
-        raise refusal(f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} "
-                      f"without one; check the folder")
+        raise refusal(
+            f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} "
+            f"without one; check the folder"
+        )
     _look_at_classes(listing)
     return listing
 
@@ -82,18 +93,31 @@ def list_pictures(path, suffixes=KERAS_SUFFIXES):
 def _look_at_classes(listing):
     for name, number in zip(listing.class_names, listing.counts):
         if not number:
-            listing.say(f"{name}/", "empty class", SUSPECT, "pictures", "none",
-                        "put some in, or remove the folder: it counts as a class")
+            listing.say(
+                f"{name}/",
+                "empty class",
+                SUSPECT,
+                "pictures",
+                "none",
+                "put some in, or remove the folder: it counts as a class",
+            )
     if len(listing.class_names) == 1:
-        listing.say(f"{listing.class_names[0]}/", "only one class", SUSPECT, "two or more classes",
-                    "one, so there is nothing to tell apart", "name the folder that holds the folders of the classes")
+        listing.say(
+            f"{listing.class_names[0]}/",
+            "only one class",
+            SUSPECT,
+            "two or more classes",
+            "one, so there is nothing to tell apart",
+            "name the folder that holds the folders of the classes",
+        )
 
 
 def open_folder(path, suffixes=KERAS_SUFFIXES):
     """All pictures of a folder or CSV as a :class:`FolderSource`, in Keras's order; opens none. Raises DataError."""
     found = list_pictures(path, tuple(suffix.lower() for suffix in suffixes))
-    return FolderSource(found.root, found.names, found.labels, found.class_names, found.where, found.problems,
-                        found.parts)
+    return FolderSource(
+        found.root, found.names, found.labels, found.class_names, found.where, found.problems, found.parts
+    )
 
 
 def split_indices(number, validation_split=0.2, seed=123):
@@ -111,8 +135,10 @@ def split_indices(number, validation_split=0.2, seed=123):
     numpy.random.RandomState(seed).shuffle(order)
     held_back = int(validation_split * number)
     if not 0 < held_back < number:
-        raise ConfigError(f"validation_split {validation_split} of {count(number)} holds {held_back} back: expected "
-                          f"one or more in either part; change the share or add pictures")
+        raise ConfigError(
+            f"validation_split {validation_split} of {count(number)} holds {held_back} back: expected "
+            f"one or more in either part; change the share or add pictures"
+        )
     return order[:-held_back], order[-held_back:]
 
 
@@ -123,8 +149,16 @@ def _split(source, validation_split, seed):
     return {part: numpy.flatnonzero(numpy.array(source.parts) == part) for part in (TRAINING, VALIDATION)}
 
 
-def open_parts(data_dir, validation_split=0.2, seed=123, suffixes=KERAS_SUFFIXES, strict=False, progress=False,
-               fits=(None, None), cache_bytes=None):
+def open_parts(
+    data_dir,
+    validation_split=0.2,
+    seed=123,
+    suffixes=KERAS_SUFFIXES,
+    strict=False,
+    progress=False,
+    fits=(None, None),
+    cache_bytes=None,
+):
     """(training source, validation source, report): listed, split and scanned; what cannot be used is in neither part.
 
     The split is drawn over all listed files before any is left out, so a damaged file moves no other to the other part.
@@ -154,8 +188,10 @@ def open_parts(data_dir, validation_split=0.2, seed=123, suffixes=KERAS_SUFFIXES
     for (part, indices), cache in zip(split.items(), caches):
         kept = [place for place, i in enumerate(indices) if i in usable]
         if not kept:
-            raise refusal(f"{source.where}: {count(len(indices))} for {part}, none of them usable: expected one or "
-                          f"more; {report.summary()}")
+            raise refusal(
+                f"{source.where}: {count(len(indices))} for {part}, none of them usable: expected one or "
+                f"more; {report.summary()}"
+            )
         sources.append(source.subset(indices[kept]))
         sources[-1].cache = None if cache is None else cache.subset(kept)
     return (*sources, report)
@@ -166,13 +202,29 @@ def _make_caches(source, parts, fits, cache_bytes):
     from .picture_cache import CACHE_BYTES, PictureCache
 
     cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
-    return [fit and PictureCache(len(part), fit, cache_bytes * len(part) // len(source), source.where)
-            for part, fit in zip(parts, fits)]
+    return [
+        fit and PictureCache(len(part), fit, cache_bytes * len(part) // len(source), source.where)
+        for part, fit in zip(parts, fits)
+    ]
 
 
-def load_data_image_folder(data_dir, batch_size, image_size=(224, 224), validation_split=0.2, seed=123, augment=None,
-                           preparation=None, crop=False, suffixes=KERAS_SUFFIXES, strict=False, cache=True,
-                           cache_bytes=None, workers=2, progress=False, say=None):
+def load_data_image_folder(
+    data_dir,
+    batch_size,
+    image_size=(224, 224),
+    validation_split=0.2,
+    seed=123,
+    augment=None,
+    preparation=None,
+    crop=False,
+    suffixes=KERAS_SUFFIXES,
+    strict=False,
+    cache=True,
+    cache_bytes=None,
+    workers=2,
+    progress=False,
+    say=None,
+):
     """Two :class:`~.pictures.PictureBatches` over the pictures of a folder or CSV: training (shuffled) and validation.
 
     X: float32 (batch_size, 3, H, W), y: int32 (batch_size,). Which pictures are held back is Keras's own choice for
@@ -192,8 +244,17 @@ def load_data_image_folder(data_dir, batch_size, image_size=(224, 224), validati
         (say or (lambda line: print(line, file=sys.stderr, flush=True)))(report.summary())
     batches = []
     for source, one in zip(sources, augments):
-        part = PictureBatches(source, batch_size, image_size, one, shuffle=not batches, preparation=preparation,
-                              crop=crop, cache=cache, workers=workers)
+        part = PictureBatches(
+            source,
+            batch_size,
+            image_size,
+            one,
+            shuffle=not batches,
+            preparation=preparation,
+            crop=crop,
+            cache=cache,
+            workers=workers,
+        )
         part.report = report
         batches.append(part)
     return tuple(batches)

@@ -7,6 +7,7 @@ family has a row: torchvision's and the MXNet zoo's trained weights take RGB sca
 ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers
 from 0 to 1.
 """
+
 import io
 import struct
 import threading
@@ -47,12 +48,20 @@ CAFFE = Preparation(None, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=
 PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 
 #: family -> how its published weights were trained to see pictures
-PREPARATIONS = {"torchvision": IMAGENET, "mxnet": IMAGENET, "keras": CAFFE, "keras2016": CAFFE, "d2l": PLAIN,
-                "v2": IMAGENET,
-                # no weights of article 003's networks are published
-                "slim": PLAIN, "slim_fc": PLAIN, "narrow": replace(PLAIN, resize=None, crop=28),
-                # the CIFAR-10 checkpoints in wide use were trained on pictures of 32x32 scaled by ImageNet's numbers
-                "cifar": replace(IMAGENET, resize=None, crop=32)}
+PREPARATIONS = {
+    "torchvision": IMAGENET,
+    "mxnet": IMAGENET,
+    "keras": CAFFE,
+    "keras2016": CAFFE,
+    "d2l": PLAIN,
+    "v2": IMAGENET,
+    # no weights of article 003's networks are published
+    "slim": PLAIN,
+    "slim_fc": PLAIN,
+    "narrow": replace(PLAIN, resize=None, crop=28),
+    # the CIFAR-10 checkpoints in wide use were trained on pictures of 32x32 scaled by ImageNet's numbers
+    "cifar": replace(IMAGENET, resize=None, crop=32),
+}
 
 
 class _WholeFilesOnly:
@@ -137,7 +146,7 @@ def view(image, preparation):
     factor = preparation.resize / min(height, width)
     image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)))
     top, left = (image.shape[0] - crop) // 2, (image.shape[1] - crop) // 2
-    return image[top:top + crop, left:left + crop]
+    return image[top : top + crop, left : left + crop]
 
 
 def normalize(seen, preparation, in_channels=3):

@@ -1,7 +1,8 @@
 """Names of classes: ImageNet's 1,000 come with gluoncv, others from a text file with one a line.
 
-    read_labels(None, 1000)[282]                          # 'tiger cat'
+read_labels(None, 1000)[282]                          # 'tiger cat'
 """
+
 from pathlib import Path
 
 from ..errors import DataError
@@ -28,8 +29,9 @@ def read_labels(path, num_classes):
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     labels = [line.strip() for line in text.rstrip().split("\n")]
     if len(labels) != num_classes:
-        raise DataError(f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has "
-                        f"classes")
+        raise DataError(
+            f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has classes"
+        )
     if "" in labels:
         raise DataError(f"{path}: line {labels.index('') + 1} is empty: expected a label")
     return labels

@@ -7,6 +7,7 @@ A folder for each class, with pictures at any depth below it. The order is that 
 for it decides which files a seed holds back: classes by name, in a class its folders by their whole path, in a folder
 the files by name, all compared character by character; capitals come before small letters.
 """
+
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,26 @@ from typing import List, Optional
 
 import numpy
 
-from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
 from ..text import count
+from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
 
 KERAS_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 #: Suffixes of pictures that are not among Keras's: left out, but never without a word.
-OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".svg", ".cr2", ".nef", ".dng",
-                  ".raw")
+OTHER_SUFFIXES = (
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jfif",
+    ".jp2",
+    ".svg",
+    ".cr2",
+    ".nef",
+    ".dng",
+    ".raw",
+)
 
 TRAINING, VALIDATION = "training", "validation"
 TRAINING_FOLDERS = ("train", "training")
@@ -90,8 +104,14 @@ def list_folder(root, suffixes=KERAS_SUFFIXES):
     listing = Listing(str(root), root, [], parts=[])
     listing.class_names = _classes(listing, training, suffixes)
     for name in others:
-        listing.say(f"{name}/", "part not used", NOTE, f"the parts {training}/ and {validation}/", "another folder",
-                    f"name {root / name} itself to use it")
+        listing.say(
+            f"{name}/",
+            "part not used",
+            NOTE,
+            f"the parts {training}/ and {validation}/",
+            "another folder",
+            f"name {root / name} itself to use it",
+        )
     for label, name in enumerate(listing.class_names):
         _walk(listing, f"{training}/{name}", label, suffixes, TRAINING)
     seen = _classes(listing, validation, suffixes)
@@ -99,11 +119,23 @@ def list_folder(root, suffixes=KERAS_SUFFIXES):
         if name in listing.class_names:
             _walk(listing, f"{validation}/{name}", listing.class_names.index(name), suffixes, VALIDATION)
         else:
-            listing.say(f"{validation}/{name}/", "class without training pictures", LEFT_OUT,
-                        f"a folder {training}/{name}", "none", "add one, or remove this folder")
+            listing.say(
+                f"{validation}/{name}/",
+                "class without training pictures",
+                LEFT_OUT,
+                f"a folder {training}/{name}",
+                "none",
+                "add one, or remove this folder",
+            )
     for name in sorted(set(listing.class_names) - set(seen)):
-        listing.say(f"{training}/{name}/", "class without validation pictures", SUSPECT,
-                    f"a folder {validation}/{name}", "none", "add one")
+        listing.say(
+            f"{training}/{name}/",
+            "class without validation pictures",
+            SUSPECT,
+            f"a folder {validation}/{name}",
+            "none",
+            "add one",
+        )
     return listing
 
 
@@ -113,18 +145,32 @@ def _classes(listing, below, suffixes):
     folders, files = _entries(listing.root / below)
     for name in files:
         if name.lower().endswith(suffixes + OTHER_SUFFIXES):
-            listing.say(prefix + name, "in no class", LEFT_OUT, "pictures in a folder named after their class",
-                        "one beside these folders", "move it into a class")
+            listing.say(
+                prefix + name,
+                "in no class",
+                LEFT_OUT,
+                "pictures in a folder named after their class",
+                "one beside these folders",
+                "move it into a class",
+            )
         else:
             _not_a_picture(listing, prefix + name)
     classes = [name for name in folders if not name.startswith(".")]
     for name in sorted(set(folders) - set(classes)):
-        listing.say(f"{prefix}{name}/", "hidden folder", NOTE, "folders of classes", "a name that begins with a dot",
-                    "not read, as in Keras")
+        listing.say(
+            f"{prefix}{name}/",
+            "hidden folder",
+            NOTE,
+            "folders of classes",
+            "a name that begins with a dot",
+            "not read, as in Keras",
+        )
     if not classes:
         pictures = sum(name.lower().endswith(suffixes) for name in files)
-        raise refusal(f"{listing.root / below}: no class: expected a folder of pictures for each class, found no "
-                      f"folder and {count(pictures)}; sort the pictures into folders named after their classes")
+        raise refusal(
+            f"{listing.root / below}: no class: expected a folder of pictures for each class, found no "
+            f"folder and {count(pictures)}; sort the pictures into folders named after their classes"
+        )
     return classes
 
 
@@ -141,24 +187,48 @@ def _walk(listing, below, label, suffixes, part=None):
         for name in pictures:
             listing.add(f"{prefix}/{name}", label, part)
         if pictures and folder != top:
-            listing.say(f"{prefix}/", "nested folder", NOTE, f"pictures in {below}/ itself",
-                        f"{count(len(pictures))} deeper", f"they count as {listing.class_names[label]}, as in Keras")
+            listing.say(
+                f"{prefix}/",
+                "nested folder",
+                NOTE,
+                f"pictures in {below}/ itself",
+                f"{count(len(pictures))} deeper",
+                f"they count as {listing.class_names[label]}, as in Keras",
+            )
         _look_at_others(listing, prefix, sorted(set(files) - set(pictures)), suffixes)
         for name in sorted(inner):
             if os.path.islink(os.path.join(folder, name)):
-                listing.say(f"{prefix}/{name}/", "link to a folder", LEFT_OUT, "a folder",
-                            "a link, which is not followed", "put the folder itself there")
+                listing.say(
+                    f"{prefix}/{name}/",
+                    "link to a folder",
+                    LEFT_OUT,
+                    "a folder",
+                    "a link, which is not followed",
+                    "put the folder itself there",
+                )
     for error in errors:
         name = Path(error.filename).relative_to(listing.root).as_posix()
-        listing.say(f"{name}/", "folder that cannot be read", LEFT_OUT, "a readable folder", error.strerror,
-                    "check its permissions")
+        listing.say(
+            f"{name}/",
+            "folder that cannot be read",
+            LEFT_OUT,
+            "a readable folder",
+            error.strerror,
+            "check its permissions",
+        )
 
 
 def _look_at_others(listing, prefix, names, suffixes):
     for name in names:
         if name.lower().endswith(OTHER_SUFFIXES):
             suffix = os.path.splitext(name)[1].lower()
-            listing.say(f"{prefix}/{name}", f"{suffix} picture", LEFT_OUT, f"one of {', '.join(suffixes)}", suffix,
-                        "convert it to PNG or JPEG" + (", or add '.webp' to suffixes" if suffix == ".webp" else ""))
+            listing.say(
+                f"{prefix}/{name}",
+                f"{suffix} picture",
+                LEFT_OUT,
+                f"one of {', '.join(suffixes)}",
+                suffix,
+                "convert it to PNG or JPEG" + (", or add '.webp' to suffixes" if suffix == ".webp" else ""),
+            )
         else:
             _not_a_picture(listing, f"{prefix}/{name}")

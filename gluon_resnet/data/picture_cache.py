@@ -7,6 +7,7 @@
 The record file is MXNet's, with the bare pixels as content. It lies in the suite's cache ($GLUON_RESNET_HOME), has no
 name and vanishes with the cache or the process, however that ends.
 """
+
 import copy
 import threading
 from dataclasses import dataclass, replace
@@ -14,10 +15,10 @@ from typing import Tuple
 
 import numpy
 
-from .images import IMAGENET, Preparation, resize, view
 from .augment import ENLARGED
-from .recordio import TemporaryRecords, framed, unpack
 from .findings import refusal
+from .images import IMAGENET, Preparation, resize, view
+from .recordio import TemporaryRecords, framed, unpack
 from .sources import home
 
 CACHE_BYTES = 2 * 2**30  # of memory, unless another number is given
@@ -108,7 +109,9 @@ class PictureCache:
         return numpy.frombuffer(content, numpy.uint8).reshape(self.shape)  # (*kept_size, 3)
 
     def _no_room(self, error):
-        return refusal(f"{home() / 'pictures'}: the decoded pictures of {self.where} need "
-                       f"{self.disk_bytes / 2**20:,.0f} MiB, which cannot be kept there ({error.strerror}); make room, "
-                       f"set GLUON_RESNET_HOME to another disk, allow more memory (cache_bytes; --set cache_mb=), or "
-                       f"decode anew in every epoch with cache=False")
+        return refusal(
+            f"{home() / 'pictures'}: the decoded pictures of {self.where} need "
+            f"{self.disk_bytes / 2**20:,.0f} MiB, which cannot be kept there ({error.strerror}); make room, "
+            f"set GLUON_RESNET_HOME to another disk, allow more memory (cache_bytes; --set cache_mb=), or "
+            f"decode anew in every epoch with cache=False"
+        )

@@ -7,6 +7,7 @@ A picture is resized to the network's size without cropping, as in article 000, 
 side and cut out of the middle. Where Keras shrinks, it interpolates between four pixels and passes over the others;
 this averages over areas, as ``predict`` does. From 227x227 to 224x224 the two are 0.2 grey levels apart on average.
 """
+
 from concurrent.futures import ThreadPoolExecutor
 
 import mxnet as mx
@@ -14,8 +15,8 @@ import numpy
 from mxnet.util import is_np_array
 
 from ..errors import ConfigError
-from .images import IMAGENET, PREPARATIONS, normalize, resize
 from .batches import prefetch
+from .images import IMAGENET, PREPARATIONS, normalize, resize
 from .picture_cache import CACHE_BYTES, Fit, PictureCache
 
 
@@ -58,8 +59,19 @@ class PictureBatches:
     ``numpy.random.seed`` decides both, whatever the number of threads. Raises ConfigError, DataError.
     """
 
-    def __init__(self, source, batch_size, image_size, augment=None, shuffle=False, preparation=None, crop=False,
-                 cache=True, cache_bytes=CACHE_BYTES, workers=2):
+    def __init__(
+        self,
+        source,
+        batch_size,
+        image_size,
+        augment=None,
+        shuffle=False,
+        preparation=None,
+        crop=False,
+        cache=True,
+        cache_bytes=CACHE_BYTES,
+        workers=2,
+    ):
         if not len(source):
             raise ConfigError(f"{source.where}: no pictures to make batches of")
         self.source, self.augment, self.shuffle = source, augment, shuffle

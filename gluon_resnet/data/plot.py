@@ -1,6 +1,8 @@
 """Pictures in a grid with their classes, as article 000 shows its birds. Figures are made without pyplot (plots.py)."""
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
 from ..figures import fonts
 
 LONGEST = 22  # characters of a title that fit above a picture
@@ -8,7 +10,7 @@ LONGEST = 22  # characters of a title that fit above a picture
 
 def _short(title):
     title = title.replace("_", " ")
-    return title if len(title) <= LONGEST else title[:LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return title if len(title) <= LONGEST else title[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def draw_pictures(pictures, titles, heading="Bird Photos", num_columns=4):

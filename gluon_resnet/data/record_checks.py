@@ -8,6 +8,7 @@ Every record is read, every picture decoded; then the index and the names are co
 that are twice in a file or in two of them are found as in a folder (duplicates.py): by their bytes, and by their
 perceptual hash if they were encoded or scaled anew.
 """
+
 import hashlib
 import io
 import statistics
@@ -20,8 +21,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import DataError
-from .images import decode_image, whole_files_only
 from .duplicates import close_pairs
+from .images import decode_image, whole_files_only
 from .recordio import ADVICE, CutOff, Damaged, RecordFile, read_index, unpack
 from .records import RecordSource, description_path, read_description
 from .scan import perceptual_hash
@@ -80,8 +81,13 @@ class Verified:
 
     def as_dict(self):
         """The same as plain data, for JSON."""
-        return {"files": self.files, "records": self.records, "whole": self.whole, "wrong": len(self.wrong),
-                "findings": [asdict(finding) for finding in self.findings]}
+        return {
+            "files": self.files,
+            "records": self.records,
+            "whole": self.whole,
+            "wrong": len(self.wrong),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
 
 
 class _Check:
@@ -102,11 +108,12 @@ class _Check:
         if self.described is not None:
             self.classes = self.classes or len(self.described["class_names"])
         try:
-            with RecordFile(self.path) as file, tqdm(total=file.size, unit="B", unit_scale=True, desc=self.path.name,
-                                                     leave=False, disable=None) as bar:
+            with RecordFile(self.path) as file, tqdm(
+                total=file.size, unit="B", unit_scale=True, desc=self.path.name, leave=False, disable=None
+            ) as bar:
                 self._walk(file, bar)
         except DataError as error:
-            reason = str(error)[len(self.file) + 2:].split(": expected")[0]
+            reason = str(error)[len(self.file) + 2 :].split(": expected")[0]
             self.say(None, None, "file", "a record file with at least one record", reason)
             return
         self._index()
@@ -138,8 +145,13 @@ class _Check:
             return
         top = float("inf") if self.classes is None else self.classes - 1
         if not 0 <= one.label <= top or one.label != int(one.label):
-            self.say(one.index, one.offset, "label out of range",
-                     f"a whole number from 0{'' if self.classes is None else f' to {top}'}", f"{one.label:g}")
+            self.say(
+                one.index,
+                one.offset,
+                "label out of range",
+                f"a whole number from 0{'' if self.classes is None else f' to {top}'}",
+                f"{one.label:g}",
+            )
         one.bytes, one.digest = len(picture), hashlib.sha256(picture).hexdigest()
         try:
             pixels = decode_image(picture, "")
@@ -168,8 +180,9 @@ class _Check:
         for line, one, offset in pairs:
             if offset != one.offset:
                 where = "where a record starts" if one.offset is None else one.offset
-                self.say(one.index, one.offset, f"index, line {line}", f"offset {where}", f"offset {offset}",
-                         file=str(path))
+                self.say(
+                    one.index, one.offset, f"index, line {line}", f"offset {where}", f"offset {offset}", file=str(path)
+                )
         for key, times in Counter(key for key, _ in entries).items():
             if times > 1:
                 self.say(None, None, "index", f"number {key} once", f"{times} times", file=str(path))
@@ -181,19 +194,28 @@ class _Check:
         for one, told in zip(self.seen, records if len(records) == len(self.seen) else ()):
             if one.digest is None:  # not even its bytes could be read
                 continue
-            expected = {"label": told["label"], "size": (told["height"], told["width"]), "bytes": told["bytes"],
-                        "sha256": told["sha256"]}
+            expected = {
+                "label": told["label"],
+                "size": (told["height"], told["width"]),
+                "bytes": told["bytes"],
+                "sha256": told["sha256"],
+            }
             found = {"label": one.label, "size": one.size, "bytes": one.bytes, "sha256": one.digest}
             for key, value in expected.items():
                 if found[key] is not None and found[key] != value:
-                    self.say(one.index, one.offset, f"{key} of {told['name']}", f"{value} as in {Path(beside).name}",
-                             found[key])
+                    self.say(
+                        one.index,
+                        one.offset,
+                        f"{key} of {told['name']}",
+                        f"{value} as in {Path(beside).name}",
+                        found[key],
+                    )
         for name, times in Counter(record["name"] for record in records).items():
             if times > 1:
                 self.say(None, None, f"name {name}", "one record of it", times, file=beside)
 
     def _labels(self):
-        end = self.classes or 2 ** 31  # a label out of range is a finding already
+        end = self.classes or 2**31  # a label out of range is a finding already
         counts = Counter(int(one.label) for one in self.seen if one.label is not None and 0 <= one.label < end)
         classes = min(self.classes or max(counts, default=-1) + 1, MOST_CLASSES)
         missing = [str(number) for number in range(classes) if number not in counts]
@@ -201,8 +223,14 @@ class _Check:
             self.say(None, None, "classes", "records of every class", f"none of {', '.join(missing[:10])}", WARNING)
         if counts and max(counts.values()) > UNBALANCED * min(counts.values()):
             (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
-            self.say(None, None, "balance", f"at most {UNBALANCED} times as many records of one class as of another",
-                     f"{many} of class {most}, {few} of class {least}", WARNING)
+            self.say(
+                None,
+                None,
+                "balance",
+                f"at most {UNBALANCED} times as many records of one class as of another",
+                f"{many} of class {most}, {few} of class {least}",
+                WARNING,
+            )
 
 
 def _duplicates(seen):
@@ -224,8 +252,14 @@ def _duplicates(seen):
 def _twice(one, earlier, how):
     labels = "" if one.label == earlier.label else f", labelled {one.label:g} here and {earlier.label:g} there"
     across = "duplicate" if one.file == earlier.file else "duplicate across files"
-    return Finding(one.file, one.index, one.offset, across, "a picture that no other record has",
-                   f"{how} {earlier.file}, record {earlier.index} at byte {earlier.offset}{labels}")
+    return Finding(
+        one.file,
+        one.index,
+        one.offset,
+        across,
+        "a picture that no other record has",
+        f"{how} {earlier.file}, record {earlier.index} at byte {earlier.offset}{labels}",
+    )
 
 
 def verify(paths, classes=None):
@@ -262,27 +296,45 @@ def info(path):
                 formats[image.format] += 1
                 sizes.append(image.size)
         except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
-            raise DataError(f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); "
-                            f"{ADVICE}") from None
+            raise DataError(
+                f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); {ADVICE}"
+            ) from None
         lengths.append(len(content))
     counts, said = Counter(source.labels.tolist()), read_description(path)
-    return {"file": str(path), "records": len(source), "bytes": Path(path).stat().st_size,
-            "classes": [{"label": label, "name": name, "records": counts[label]}
-                        for label, name in enumerate(source.class_names)],
-            "formats": dict(formats.most_common()), "width": _range([width for width, _ in sizes]),
-            "height": _range([height for _, height in sizes]), "shorter_side": _range([min(size) for size in sizes]),
-            "picture_bytes": _range(lengths), "settings": said and said["settings"]}
+    return {
+        "file": str(path),
+        "records": len(source),
+        "bytes": Path(path).stat().st_size,
+        "classes": [
+            {"label": label, "name": name, "records": counts[label]} for label, name in enumerate(source.class_names)
+        ],
+        "formats": dict(formats.most_common()),
+        "width": _range([width for width, _ in sizes]),
+        "height": _range([height for _, height in sizes]),
+        "shorter_side": _range([min(size) for size in sizes]),
+        "picture_bytes": _range(lengths),
+        "settings": said and said["settings"],
+    }
 
 
 def info_lines(content):
     """:func:`info` as lines of text."""
-    ranges = [f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
-              for title, key_of in (("width", "width"), ("height", "height"), ("shorter side", "shorter_side"),
-                                    ("bytes a picture", "picture_bytes"))]
+    ranges = [
+        f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
+        for title, key_of in (
+            ("width", "width"),
+            ("height", "height"),
+            ("shorter side", "shorter_side"),
+            ("bytes a picture", "picture_bytes"),
+        )
+    ]
     formats = ", ".join(f"{number:,} {name}" for name, number in content["formats"].items())
     packed = "no .json beside it"
     if content["settings"]:
         packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
-    return [f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})", *ranges,
-            *(f"class {one['label']}, {one['name']}: {one['records']:,}" for one in content["classes"]),
-            packed]
+    return [
+        f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})",
+        *ranges,
+        *(f"class {one['label']}, {one['name']}: {one['records']:,}" for one in content["classes"]),
+        packed,
+    ]

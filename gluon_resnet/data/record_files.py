@@ -7,6 +7,7 @@ One file is read from end to end where a folder's thousands are opened one by on
 by mxnet.recordio), for mx.io.ImageRecordIter and ImageRecordDataset as well. The names and what else does not fit into
 a record go into the .json. Article 003 makes such files (TensorFlow's) with its FlowIO.py before it trains.
 """
+
 import errno
 import hashlib
 import io
@@ -27,13 +28,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
-from .images import decode_image, resize, whole_files_only
 from ..files import as_json, written_whole
+from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
+from .images import decode_image, resize, whole_files_only
 from .listing import KERAS_SUFFIXES
 from .recordio import LABEL_SIZE, LONGEST
 from .records import FORMAT, PARTS, VERSION, RecordSource
-from .findings import LEFT_OUT, Report
 from .scan import scan
 
 UPRIGHT = (None, 1)  # EXIF's orientation of a picture that is stored as it is seen
@@ -52,8 +53,10 @@ class Settings:
 
     def __post_init__(self):
         if self.size < 1 or not 1 <= self.quality <= 100 or not (self.split is None or 0 < self.split < 1):
-            raise ConfigError(f"size {self.size}, quality {self.quality}, split {self.split}: expected a size of at "
-                              f"least 1, a quality from 1 to 100 and a split between 0 and 1")
+            raise ConfigError(
+                f"size {self.size}, quality {self.quality}, split {self.split}: expected a size of at "
+                f"least 1, a quality from 1 to 100 and a split between 0 and 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ def _is_plain_jpeg(content):
     mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
     """
     with whole_files_only, Image.open(io.BytesIO(content)) as image:
-        return (image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
-                and image.getexif().get(ORIENTATION) in UPRIGHT)
+        return (
+            image.format in ("JPEG", "MPO")
+            and image.mode in ("RGB", "L")
+            and image.getexif().get(ORIENTATION) in UPRIGHT
+        )
 
 
 def encode(path, settings):
@@ -95,8 +101,10 @@ def encode(path, settings):
         Image.fromarray(picture).save(stream, **how)
         content = stream.getvalue()
     if len(content) + LABEL_SIZE > LONGEST:
-        raise DataError(f"{path}: {len(content):,} bytes: expected at most {LONGEST - LABEL_SIZE:,}, the most a record "
-                        f"holds; shrink it, or leave --lossless out")
+        raise DataError(
+            f"{path}: {len(content):,} bytes: expected at most {LONGEST - LABEL_SIZE:,}, the most a record "
+            f"holds; shrink it, or leave --lossless out"
+        )
     return content, height, width, kept
 
 
@@ -148,8 +156,17 @@ def _write_part(scratch, names, source, settings, jobs, bar):
             number = len(records)
             label = int(source.labels[number])
             writer.write_idx(number, recordio.pack(recordio.IRHeader(0, label, number, 0), content))
-            records.append({"name": source.names[number], "label": label, "height": height, "width": width,
-                            "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "kept": kept})
+            records.append(
+                {
+                    "name": source.names[number],
+                    "label": label,
+                    "height": height,
+                    "width": width,
+                    "bytes": len(content),
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "kept": kept,
+                }
+            )
             bar.update()
         size = writer.tell()
     finally:
@@ -171,8 +188,9 @@ def _scratch(out):
         last = str(error).strip().splitlines()[-1]
         raise DataError(f"{out}: cannot be written ({last}); is the disk full?") from None
     except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}): expected room in a folder that is "
-                        f"there") from None
+        raise DataError(
+            f"{out}: cannot be written ({error.strerror}): expected room in a folder that is there"
+        ) from None
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -226,14 +244,27 @@ def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=Fa
                 names += _names(out, part)
                 described[part] = {"records": _write_part(scratch, _names(out, part), source, settings, jobs, bar)}
         names.append(f"{out.name}.json")
-        (scratch / names[-1]).write_text(as_json({
-            "format": FORMAT, "version": VERSION, "class_names": source.class_names, "settings": asdict(settings),
-            "left_out": [asdict(problem) for problem in report.of(LEFT_OUT)], "parts": described}))
+        (scratch / names[-1]).write_text(
+            as_json(
+                {
+                    "format": FORMAT,
+                    "version": VERSION,
+                    "class_names": source.class_names,
+                    "settings": asdict(settings),
+                    "left_out": [asdict(problem) for problem in report.of(LEFT_OUT)],
+                    "parts": described,
+                }
+            )
+        )
         _publish(scratch, names, old, out.parent)
     files = [out.parent / _names(out, part)[0] for part in described]
     records = [one["records"] for one in described.values()]
-    return Packed([(path, len(part), path.stat().st_size) for path, part in zip(files, records)],
-                  sum(record["kept"] for part in records for record in part), out.parent / names[-1], report)
+    return Packed(
+        [(path, len(part), path.stat().st_size) for path, part in zip(files, records)],
+        sum(record["kept"] for part in records for record in part),
+        out.parent / names[-1],
+        report,
+    )
 
 
 def _target(folder, name):
@@ -265,13 +296,16 @@ def unpack(path, folder):
     for i in tqdm(range(len(source)), unit="picture", leave=False, disable=None):
         content = source.stored(i)
         if source.digests is not None and hashlib.sha256(content).hexdigest() != source.digests[i]:
-            raise DataError(f"{path}: {source.names[i]}: expected the bytes with SHA-256 {source.digests[i]}, found "
-                            f"others; run gluon-resnet records verify")
+            raise DataError(
+                f"{path}: {source.names[i]}: expected the bytes with SHA-256 {source.digests[i]}, found "
+                f"others; run gluon-resnet records verify"
+            )
         try:
             targets[i].parent.mkdir(parents=True, exist_ok=True)
             with written_whole(targets[i]) as temporary:
                 temporary.write_bytes(content)
         except OSError as error:
-            raise DataError(f"{targets[i]}: cannot be written ({error.strerror}); {i:,} of {len(source):,} were "
-                            f"unpacked") from None
+            raise DataError(
+                f"{targets[i]}: cannot be written ({error.strerror}); {i:,} of {len(source):,} were unpacked"
+            ) from None
     return len(source)

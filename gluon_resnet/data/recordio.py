@@ -9,6 +9,7 @@ magic number in its place always starts a part. A picture's record begins with m
 stay are written by mxnet.recordio (record_files.py); it keeps back what it has been given until it is closed, so a file
 that is read while it grows is written here. Source: dmlc-core's recordio.h and mxnet.recordio.
 """
+
 import mmap
 import os
 import struct
@@ -86,8 +87,12 @@ class RecordFile:
         """(flag, the first ``limit`` bytes of the content, where the next part starts) of the part at ``offset``."""
         head = os.pread(self.descriptor, HEAD.size, offset)
         if len(head) < HEAD.size:
-            raise CutOff(self.path, offset, f"the {HEAD.size} bytes that a record starts with",
-                         f"{len(head)} up to the end of the file")
+            raise CutOff(
+                self.path,
+                offset,
+                f"the {HEAD.size} bytes that a record starts with",
+                f"{len(head)} up to the end of the file",
+            )
         magic, word = HEAD.unpack(head)
         flag, length = word >> 29, word & LONGEST
         if magic != MAGIC:
@@ -96,8 +101,12 @@ class RecordFile:
             raise Damaged(self.path, offset, f"part flag {' or '.join(map(str, flags))}", str(flag))
         end = offset + HEAD.size + length + -length % 4
         if end > self.size:
-            raise CutOff(self.path, offset, f"a record of {end - offset:,} bytes",
-                         f"{self.size - offset:,} up to the end of the file")
+            raise CutOff(
+                self.path,
+                offset,
+                f"a record of {end - offset:,} bytes",
+                f"{self.size - offset:,} up to the end of the file",
+            )
         return flag, os.pread(self.descriptor, length if limit is None else min(limit, length), offset + HEAD.size), end
 
     def record(self, offset):
@@ -142,7 +151,7 @@ def framed(content):
     pieces, last = [], len(starts) - 1
     for number, start in enumerate(starts):
         flag = WHOLE if not last else FIRST if not number else LAST if number == last else MIDDLE
-        part = content[start:starts[number + 1] - 4] if number < last else content[start:]
+        part = content[start : starts[number + 1] - 4] if number < last else content[start:]
         pieces += [HEAD.pack(MAGIC, flag << 29 | len(part)), part, bytes(-len(part) % 4)]
     return b"".join(pieces)
 
@@ -180,16 +189,21 @@ def read_index(path):
     try:
         lines = Path(path).read_text(encoding="ascii").splitlines()
     except UnicodeDecodeError:
-        raise DataError(f"{path}: not an index: expected lines of two numbers, found other bytes; pack the file "
-                        f"again") from None
+        raise DataError(
+            f"{path}: not an index: expected lines of two numbers, found other bytes; pack the file again"
+        ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): expected the index of the record file beside it; "
-                        f"pack the file again") from None
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}): expected the index of the record file beside it; "
+            f"pack the file again"
+        ) from None
     entries = []
     for number, line in enumerate(lines, 1):
         words = line.split("\t")
         if len(words) != 2 or not all(word.isdigit() for word in words):
-            raise DataError(f"{path}: line {number}: expected a number, a tab and a byte offset, found {line[:40]!r}; "
-                            f"pack the file again")
+            raise DataError(
+                f"{path}: line {number}: expected a number, a tab and a byte offset, found {line[:40]!r}; "
+                f"pack the file again"
+            )
         entries.append((int(words[0]), int(words[1])))
     return entries

@@ -5,6 +5,7 @@
 
 What record_files.py packs has a .json beside it, which knows the names; other record files (im2rec's) go without.
 """
+
 import json
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def description_path(path):
     if own.is_file():
         return own, "all"
     for part in PARTS:
-        common = path.with_name(f"{path.stem[:-len(part) - 1]}.json")
+        common = path.with_name(f"{path.stem[: -len(part) - 1]}.json")
         if path.stem.endswith(f"_{part}") and common.is_file():
             return common, part
     return None, None
@@ -44,23 +45,32 @@ def read_description(path):
     try:
         content = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{beside}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
-                        f"pack again, or move it away to go without names") from None
+        raise DataError(
+            f"{beside}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
+            f"pack again, or move it away to go without names"
+        ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
     if content.get("version") != VERSION:
         raise DataError(f"{beside}: version {content.get('version')!r}: expected {VERSION}; pack again")
     try:
-        found = {"class_names": content["class_names"], "settings": content["settings"],
-                 "records": content["parts"][part]["records"]}
-        whole = (all(isinstance(name, str) for name in found["class_names"])
-                 and all(isinstance(record[key], str) for record in found["records"] for key in ("name", "sha256"))
-                 and all(isinstance(record[key], int) for record in found["records"] for key in NUMBERS))
+        found = {
+            "class_names": content["class_names"],
+            "settings": content["settings"],
+            "records": content["parts"][part]["records"],
+        }
+        whole = (
+            all(isinstance(name, str) for name in found["class_names"])
+            and all(isinstance(record[key], str) for record in found["records"] for key in ("name", "sha256"))
+            and all(isinstance(record[key], int) for record in found["records"] for key in NUMBERS)
+        )
     except (KeyError, TypeError):
         whole = False
     if not whole:
-        raise DataError(f"{beside}: expected class names and the records of part {part!r}, found none or other things; "
-                        f"pack again, or move it away to go without names")
+        raise DataError(
+            f"{beside}: expected class names and the records of part {part!r}, found none or other things; "
+            f"pack again, or move it away to go without names"
+        )
     return found
 
 
@@ -93,9 +103,11 @@ class RecordSource:
         told = numpy.array([record["label"] for record in said["records"]], dtype=numpy.int64)
         if not numpy.array_equal(told, self.labels) or self.labels.max() >= len(self.class_names):
             beside = description_path(path)[0].name
-            raise DataError(f"{path}: expected the {len(told):,} records and labels of {beside}, found "
-                            f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
-                            f"again")
+            raise DataError(
+                f"{path}: expected the {len(told):,} records and labels of {beside}, found "
+                f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
+                f"again"
+            )
 
     def _label(self, offset):
         try:
@@ -103,9 +115,10 @@ class RecordSource:
         except ValueError as error:
             if isinstance(error, Damaged):
                 raise
-            raise DataError(f"{self.where}: at byte {offset}: expected one picture with one label, found {error}; pack "
-                            f"again") from None
-        if not 0 <= label < 2 ** 31 or label != int(label):
+            raise DataError(
+                f"{self.where}: at byte {offset}: expected one picture with one label, found {error}; pack again"
+            ) from None
+        if not 0 <= label < 2**31 or label != int(label):
             raise DataError(f"{self.where}: at byte {offset}: expected a whole label from 0, found {label}; pack again")
         return int(label)
 

@@ -7,6 +7,7 @@ Every file is read and decoded once, by a few threads, and what was decoded may 
 duplicates are found by ImageHash's perceptual hash (the signs of the lowest frequencies of a 32x32 grey copy). A wrong
 label on a picture that is there once is not found here: that takes a network.
 """
+
 import hashlib
 import os
 import re
@@ -20,10 +21,10 @@ import pandas as pd
 from PIL import Image
 
 from ..errors import DataError
-from .images import FORMATS, read_image, resize, whole_files_only
+from ..text import printable
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
-from ..text import printable
+from .images import FORMATS, read_image, resize, whole_files_only
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below
@@ -31,8 +32,14 @@ WORKERS = 4
 CHUNK = 1 << 20
 AGAIN, SMALLER = "fetch it again or remove it", "scale it down or remove it"
 #: format, as Pillow calls it -> suffixes that fit it; MPO is what telephones write as .jpg
-SUFFIXES_OF = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "PNG": (".png",), "GIF": (".gif",),
-               "WEBP": (".webp",), "BMP": (".bmp",)}
+SUFFIXES_OF = {
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+}
 
 
 @dataclass
@@ -66,8 +73,9 @@ def perceptual_hash(image):
 def _look_at_file(look, path):
     try:
         if os.path.islink(path) and not os.path.exists(path):
-            return look.say("broken link", LEFT_OUT, "a file", f"a link to {os.readlink(path)}, which is not there",
-                            "remove it")
+            return look.say(
+                "broken link", LEFT_OUT, "a file", f"a link to {os.readlink(path)}, which is not there", "remove it"
+            )
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             return look.say("not a file", LEFT_OUT, "a regular file", stat.filemode(status.st_mode), "remove it")
@@ -83,8 +91,13 @@ def _look_at_file(look, path):
     except FileNotFoundError:
         return look.say("missing file", LEFT_OUT, "a file", "none of this name", "correct the path or remove the line")
     except OSError as error:
-        return look.say("file that cannot be read", LEFT_OUT, "a readable file", error.strerror or str(error),
-                        "check its permissions and the disk")
+        return look.say(
+            "file that cannot be read",
+            LEFT_OUT,
+            "a readable file",
+            error.strerror or str(error),
+            "check its permissions and the disk",
+        )
     return True
 
 
@@ -99,8 +112,13 @@ def _look_at_header(look, path):
         found = f"{int(re.search('[0-9]+', str(error)).group()):,}"  # Pillow gives no size any more then
         return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", found, SMALLER)
     except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
-        return look.say("not a picture" if "cannot identify" in str(error) else "damaged", LEFT_OUT,
-                        "a JPEG, PNG, GIF, WebP or BMP", f"a file that begins with {look.start!r}", AGAIN)
+        return look.say(
+            "not a picture" if "cannot identify" in str(error) else "damaged",
+            LEFT_OUT,
+            "a JPEG, PNG, GIF, WebP or BMP",
+            f"a file that begins with {look.start!r}",
+            AGAIN,
+        )
     size = f"{look.width}x{look.height}"
     if look.width * look.height > MAX_PIXELS:
         return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", size, SMALLER)
@@ -114,9 +132,13 @@ def _note_conversions(look, frames, alpha):
     """What is read otherwise than it is written."""
     fitting = SUFFIXES_OF[look.format]
     if not look.name.lower().endswith(fitting):
-        look.say("suffix of another format", SUSPECT, " or ".join(fitting),
-                 f"{look.format} in a {os.path.splitext(look.name)[1]} file",
-                 "read as what it is; rename it, and check where it came from")
+        look.say(
+            "suffix of another format",
+            SUSPECT,
+            " or ".join(fitting),
+            f"{look.format} in a {os.path.splitext(look.name)[1]} file",
+            "read as what it is; rename it, and check where it came from",
+        )
     if frames > 1:
         look.say("animation", NOTE, "one picture", f"{frames} frames", "the first is used")
     if alpha:
@@ -152,13 +174,20 @@ def damaged_records(source, workers=WORKERS, keep=None):
 
     ``keep`` as in :func:`scan`. What else may be wrong with a record file is found by record_checks.py.
     """
+
     def look(i):
         try:
             image = source.read(i)
         except DataError as error:
             reason = str(error).partition(": expected")[0].rpartition(": ")[2]
-            return Problem(source.names[i], "damaged", LEFT_OUT, "a whole picture", printable(f"one that {reason}"),
-                           "gluon-resnet records verify lists all that is wrong; pack again")
+            return Problem(
+                source.names[i],
+                "damaged",
+                LEFT_OUT,
+                "a whole picture",
+                printable(f"one that {reason}"),
+                "gluon-resnet records verify lists all that is wrong; pack again",
+            )
         kept = keep and keep(i)
         if kept:
             kept(image)
@@ -187,8 +216,10 @@ def scan(source, parts=None, workers=WORKERS, progress=False, keep=None):
             looks = tqdm(looks, total=len(paths), desc=title, unit=" pictures", leave=False)
         looks = list(looks)
     classes = [source.class_names[label] for label in source.labels]
-    rows = [(look.name, name, look.width, look.height, look.format, look.mode, look.size)
-            for look, name in zip(looks, classes)]
+    rows = [
+        (look.name, name, look.width, look.height, look.format, look.mode, look.size)
+        for look, name in zip(looks, classes)
+    ]
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
     found = [problem for look in looks for problem in look.problems]

@@ -4,6 +4,7 @@ Looked at in turn: a folder the user names, the suite's cache, mxnet's cache, De
 ``apt-get download`` of that package, which needs neither root nor an installed package. A file counts only when the
 SHA-256 of its decompressed bytes is the published one: recompressed archives pass, damaged ones do not.
 """
+
 import gzip
 import hashlib
 import os
@@ -54,9 +55,11 @@ def home():
 def local_folders(dataset):
     """Folders that may hold ``dataset`` on this machine, in the order they are looked at: (what it is, path)."""
     mxnet_home = as_folder(os.environ.get("MXNET_HOME") or "~/.mxnet")
-    return [("the suite's cache", home() / dataset.folder),
-            ("mxnet's cache", mxnet_home / "datasets" / dataset.folder),
-            (f"Debian's {dataset.debian_package}", Path(dataset.debian_folder))]
+    return [
+        ("the suite's cache", home() / dataset.folder),
+        ("mxnet's cache", mxnet_home / "datasets" / dataset.folder),
+        (f"Debian's {dataset.debian_package}", Path(dataset.debian_folder)),
+    ]
 
 
 def find_file(folder, file):
@@ -86,8 +89,9 @@ def check(path, content, file):
         raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); {ADVICE}")
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        raise DataError(f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; "
-                        f"{ADVICE}")
+        raise DataError(
+            f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; {ADVICE}"
+        )
 
 
 def load_folder(dataset, folder, verify=True):
@@ -97,14 +101,17 @@ def load_folder(dataset, folder, verify=True):
     """
     folder = as_folder(folder)
     if not os.path.isdir(folder):
-        raise DataError(f"{folder}: no such folder, or none that may be read; expected one with {file_names(dataset)} "
-                        f"(plain or .gz)")
+        raise DataError(
+            f"{folder}: no such folder, or none that may be read; expected one with {file_names(dataset)} "
+            f"(plain or .gz)"
+        )
     contents = {}
     paths = {file: find_file(folder, file) for file in dataset.files}
     for file, path in paths.items():
         if path is None:
-            raise DataError(f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are "
-                            f"{file_names(dataset)}; {ADVICE}")
+            raise DataError(
+                f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {file_names(dataset)}; {ADVICE}"
+            )
     for file, path in paths.items():
         content = read_file(path)
         if verify:

@@ -9,6 +9,7 @@ What is drawn is read from the layout (layout.py) and counted by reconcile.py, s
 canvas.py knows boxes and text, words.py both languages, parts.py how a convolution looks; stages.py and block.py put
 them where they belong, and picture.py is what a caller gets.
 """
+
 from .arguments import usual_input
 from .block import draw_block
 from .picture import Drawing

@@ -1,4 +1,5 @@
 """What draw and draw_block are given, checked."""
+
 import operator
 from dataclasses import replace
 
@@ -9,8 +10,13 @@ from .words import LANGUAGES
 
 GREY = ("d2l", "narrow")  # families whose pictures have one channel: Fashion-MNIST's
 #: kind of block -> (the spec's block, the family that is drawn if none is asked for)
-KINDS = {"residual": ("basic", DEFAULT_FAMILY), "bottleneck": ("bottleneck", DEFAULT_FAMILY),
-         "plain": ("basic", DEFAULT_FAMILY), "v2": ("basic", "v2"), "bottleneck_v2": ("bottleneck", "v2")}
+KINDS = {
+    "residual": ("basic", DEFAULT_FAMILY),
+    "bottleneck": ("bottleneck", DEFAULT_FAMILY),
+    "plain": ("basic", DEFAULT_FAMILY),
+    "v2": ("basic", "v2"),
+    "bottleneck_v2": ("bottleneck", "v2"),
+}
 CHANNELS, SIDE = {"basic": 64, "bottleneck": 256}, 56  # of an input that nobody gave: those of the paper's figure 5
 
 
@@ -40,8 +46,10 @@ def spec_of(model):
         return parse_model(model)
     spec = getattr(model, "spec", model)
     if not isinstance(spec, ResNetSpec):
-        raise ModelError(f"model is of type {type(model).__name__}: expected a name such as 'resnet50@keras', a "
-                         f"ResNetSpec or a network of this suite")
+        raise ModelError(
+            f"model is of type {type(model).__name__}: expected a name such as 'resnet50@keras', a "
+            f"ResNetSpec or a network of this suite"
+        )
     return spec
 
 
@@ -75,8 +83,9 @@ def _option(kind, shortcut, use_1x1conv, changes):
     if use_1x1conv and shortcut is not None:
         raise ShapeError(f"use_1x1conv and shortcut={shortcut!r} are given: expected one of them")
     if shortcut is None and changes and not use_1x1conv:
-        raise ShapeError("X itself cannot be added where the shape changes: give use_1x1conv=True, or shortcut='A' or "
-                         "'B'")
+        raise ShapeError(
+            "X itself cannot be added where the shape changes: give use_1x1conv=True, or shortcut='A' or 'B'"
+        )
     return shortcut or ("C" if use_1x1conv else "B")
 
 

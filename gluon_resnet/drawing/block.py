@@ -7,23 +7,41 @@
 
 The blocks are those of layout.py, so strides, biases and batch norms stand where the family has them.
 """
+
 from dataclasses import replace
 
 from ..errors import ShapeError
-from ..networks.layout import layout
 from ..networks.cost import network
+from ..networks.layout import layout
 from .arguments import block_cases, checked_language
 from .canvas import FRAME, MUTED, PAPER, Canvas
 from .parts import (
-    LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_badges, draw_identity, draw_way, in_words,
-    shape_text, shortcut_kind, shortcut_words, stride_badge,
+    LIST,
+    SMALL,
+    STYLES,
+    SideBox,
+    conv_badges,
+    conv_text,
+    draw_badges,
+    draw_identity,
+    draw_way,
+    in_words,
+    shape_text,
+    shortcut_kind,
+    shortcut_words,
+    stride_badge,
 )
 from .picture import Drawing
 from .words import Words, join, say, sentences
 
 #: kind of block -> its name in words.py
-NAMES = {"residual": "residual", "bottleneck": "bottleneck_block", "plain": "plain", "v2": "v2",
-         "bottleneck_v2": "bottleneck_v2"}
+NAMES = {
+    "residual": "residual",
+    "bottleneck": "bottleneck_block",
+    "plain": "plain",
+    "v2": "v2",
+    "bottleneck_v2": "bottleneck_v2",
+}
 
 WIDTH, LEFT, BODY = 360, 14, 190  # of the picture; where the layers begin, and how wide they are
 AXIS = LEFT + BODY / 2  # where the data flows down
@@ -41,12 +59,22 @@ class _Case:
             raise ShapeError(f"num_channels is {num_channels}: expected a multiple of 4 for a bottleneck")
         # A first stage keeps height and width, so a block that halves them is that of a second one.
         widths = (num_channels,) if strides == 1 else (shape[1], num_channels)
-        small = replace(spec, stem_channels=shape[1], stem_kernel=1, stem_stride=1, pool=False, downsample="first",
-                        widths=widths, stage_sizes=(1,) * len(widths))
+        small = replace(
+            spec,
+            stem_channels=shape[1],
+            stem_kernel=1,
+            stem_stride=1,
+            pool=False,
+            downsample="first",
+            widths=widths,
+            stage_sizes=(1,) * len(widths),
+        )
         counted, stage = network(small, shape[1], shape[2:]), len(widths)
         self.shape, self.block = shape, layout(small, shape[1]).stages[-1][0]
-        self.counts = [say("parameters", count=counted.total("parameters", stage)),
-                       say("block_work", count=counted.total("multiply_adds", stage))]
+        self.counts = [
+            say("parameters", count=counted.total("parameters", stage)),
+            say("block_work", count=counted.total("multiply_adds", stage)),
+        ]
 
     @property
     def forks_late(self):
@@ -66,17 +94,26 @@ class _Case:
 
     def formula(self):
         """What the block computes."""
-        added = {"projection": " + P(relu(bn(X)))" if self.forks_late else " + P(X)", "zeros": " + pad(X)",
-                 "subsampling": " + X[:, :, ::2, ::2]", "identity": " + X",
-                 "no_shortcut": ""}[shortcut_kind(self.block)]
+        added = {
+            "projection": " + P(relu(bn(X)))" if self.forks_late else " + P(X)",
+            "zeros": " + pad(X)",
+            "subsampling": " + X[:, :, ::2, ::2]",
+            "identity": " + X",
+            "no_shortcut": "",
+        }[shortcut_kind(self.block)]
         return f"Y = F(X){added}" if self.block.preactivation else f"Y = relu(F(X){added})"
 
     def words(self, shape):
         """The case in words, a text a sentence; ``shape`` is that of Y."""
         layers = [_layer_words(*layer) for group in self.groups() for layer in group]
-        return [join(["X", shape_text(self.shape)], " "), join(layers, Words("; ", "；")),
-                join([say("shortcut"), shortcut_words(self.block)], Words(": ", "：")), self.formula(),
-                join(["Y", shape_text(shape)], " "), *self.counts]
+        return [
+            join(["X", shape_text(self.shape)], " "),
+            join(layers, Words("; ", "；")),
+            join([say("shortcut"), shortcut_words(self.block)], Words(": ", "：")),
+            self.formula(),
+            join(["Y", shape_text(shape)], " "),
+            *self.counts,
+        ]
 
 
 def _layer_words(what, conv):
@@ -97,7 +134,7 @@ def _draw_layer(canvas, y, what, conv=None):
     canvas.write(LEFT + 8, second, say("channels", count=conv.out_channels), SMALL)
     strides = stride_badge(conv.stride)
     draw_badges(canvas, LEFT + BODY - 5, first, strides, "end")
-    draw_badges(canvas, LEFT + BODY - 5, second, conv_badges(conv)[len(strides):], "end")
+    draw_badges(canvas, LEFT + BODY - 5, second, conv_badges(conv)[len(strides) :], "end")
     return y + height
 
 
@@ -112,8 +149,12 @@ def _side_boxes(case):
     if pad is not None and pad.stride > 1:
         boxes.append(SideBox("plain", [say("every_second"), say("and_column")], stride_badge(pad.stride), LANE_WIDTH))
     if pad is not None and (pad.before or pad.after):
-        lines = [say("channels_are"), say("of_zeros", count=pad.before), say("of_x", count=case.shape[1]),
-                 say("of_zeros", count=pad.after)]
+        lines = [
+            say("channels_are"),
+            say("of_zeros", count=pad.before),
+            say("of_x", count=case.shape[1]),
+            say("of_zeros", count=pad.after),
+        ]
         boxes.append(SideBox("plain", lines, [], LANE_WIDTH))
     return boxes
 
@@ -184,8 +225,17 @@ def _draw_panel(canvas, y, case, heading):
     return y, told + case.words(shape)
 
 
-def draw_block(kind="residual", shortcut=None, *, use_1x1conv=False, num_channels=None, strides=None, X=None,
-               family=None, lang="en"):
+def draw_block(
+    kind="residual",
+    shortcut=None,
+    *,
+    use_1x1conv=False,
+    num_channels=None,
+    strides=None,
+    X=None,
+    family=None,
+    lang="en",
+):
     """The diagram of a block as a :class:`Drawing`.
 
     ``kind`` is "residual", "bottleneck", "plain", "v2" or "bottleneck_v2", of the ``family`` d2l or v2 if none is

@@ -2,6 +2,7 @@
 
 Text widths are estimated from above, as no font is known here: what fits by :func:`text_width` fits in the usual ones.
 """
+
 import hashlib
 import re
 import xml.etree.ElementTree as ET
@@ -9,12 +10,17 @@ import xml.etree.ElementTree as ET
 from .words import LANGUAGES, Words, both
 
 INK, MUTED, PAPER, FRAME = "#1b2733", "#465463", "#ffffff", "#b9c4d0"
-FONTS = ('"Helvetica Neue", Helvetica, Arial, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", '
-         '"WenQuanYi Micro Hei", sans-serif')
+FONTS = (
+    '"Helvetica Neue", Helvetica, Arial, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", '
+    '"WenQuanYi Micro Hei", sans-serif'
+)
 
 #: Widths in em, none smaller than DejaVu Sans's, the widest of the usual sans-serif fonts; 1.0 for all others.
-WIDTHS = [(0.42, " !'(),-./:;IJ[]fijlrt|"), (0.65, "0123456789abcdeghknopqsuvxyzFLPSTY?_"),
-          (0.85, "ABCDEGHKNOQRUVXZw+=<>×→")]
+WIDTHS = [
+    (0.42, " !'(),-./:;IJ[]fijlrt|"),
+    (0.65, "0123456789abcdeghknopqsuvxyzFLPSTY?_"),
+    (0.85, "ABCDEGHKNOQRUVXZw+=<>×→"),
+]
 _WIDTH = {character: width for width, characters in WIDTHS for character in characters}
 BOLD = 1.12  # how much wider bold text is
 
@@ -42,6 +48,7 @@ def _lines(pieces, glue, fits):
 
 def wrap(words, size, width, bold=False):
     """(lines in English, lines in Chinese) of a text, none wider than ``width`` pixels at a font size of ``size``."""
+
     def fits(line):
         return text_width(line, size, bold) <= width
 
@@ -88,8 +95,20 @@ class Canvas:
     def write(self, x, y, words, size=13, anchor="start", bold=False, colour=INK):
         """One line of text whose middle is at height ``y``; ``anchor`` is "start", "middle" or "end", as in SVG."""
         # the baseline: capitals and digits are about 0.72 em high; "dominant-baseline" is not drawn alike everywhere
-        self._shapes.append(("text", dict(x=x, y=y + 0.36 * size, font_size=size, text_anchor=anchor, fill=colour,
-                                          font_weight="bold" if bold else None), both(words)))
+        self._shapes.append(
+            (
+                "text",
+                dict(
+                    x=x,
+                    y=y + 0.36 * size,
+                    font_size=size,
+                    text_anchor=anchor,
+                    fill=colour,
+                    font_weight="bold" if bold else None,
+                ),
+                both(words),
+            )
+        )
 
     def paragraphs(self, x, y, texts, width, size=12, spacing=17, gap=5, bold=False, colour=INK):
         """Texts one below the other in lines of at most ``width`` pixels, from the height ``y`` on.
@@ -114,21 +133,43 @@ class Canvas:
         # several drawings may stand in one page, whose names must differ
         key = hashlib.sha256(repr((lang, title, desc, self._shapes)).encode()).hexdigest()[:10]
         names = {part: f"drawing-{key}-{part}" for part in ("title", "desc")}
-        root = ET.Element("svg", {
-            "xmlns": "http://www.w3.org/2000/svg", "width": _number(self.width), "height": _number(height),
-            "viewBox": f"0 0 {_number(self.width)} {_number(height)}", "role": "img",
-            "aria-labelledby": " ".join(names.values()), "xml:lang": {"zh": "zh-Hans"}.get(lang, lang),
-            "font-family": FONTS})
+        root = ET.Element(
+            "svg",
+            {
+                "xmlns": "http://www.w3.org/2000/svg",
+                "width": _number(self.width),
+                "height": _number(height),
+                "viewBox": f"0 0 {_number(self.width)} {_number(height)}",
+                "role": "img",
+                "aria-labelledby": " ".join(names.values()),
+                "xml:lang": {"zh": "zh-Hans"}.get(lang, lang),
+                "font-family": FONTS,
+            },
+        )
         for part, text in (("title", title), ("desc", desc)):
             ET.SubElement(root, part, {"id": names[part]}).text = both(text)[number]
-        ET.SubElement(root, "rect", {"x": "0.5", "y": "0.5", "width": _number(self.width - 1),
-                                     "height": _number(height - 1), "rx": "8", "fill": PAPER, "stroke": FRAME})
+        ET.SubElement(
+            root,
+            "rect",
+            {
+                "x": "0.5",
+                "y": "0.5",
+                "width": _number(self.width - 1),
+                "height": _number(height - 1),
+                "rx": "8",
+                "fill": PAPER,
+                "stroke": FRAME,
+            },
+        )
         for tag, attributes, words in self._shapes:
             text = words[number] if words else None
             if tag == "text" and not text:
                 continue
-            written = {name.replace("_", "-"): value if isinstance(value, str) else _number(value)
-                       for name, value in attributes.items() if value is not None}
+            written = {
+                name.replace("_", "-"): value if isinstance(value, str) else _number(value)
+                for name, value in attributes.items()
+                if value is not None
+            }
             ET.SubElement(root, tag, written).text = text
         return ET.tostring(root, encoding="unicode") + "\n"
 

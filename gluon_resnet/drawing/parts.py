@@ -1,13 +1,25 @@
 """How the layers of a layout look and what they are called: shared by the stage diagrams and the block diagrams."""
+
 from .canvas import MUTED, text_width
 from .words import Words, join, say
 
 #: what a box holds -> (fill, edge)
-STYLES = {"conv": ("#dce9f9", "#3f6fa8"), "norm": ("#e2f1e0", "#5b8f57"), "relu": ("#fdeeda", "#b67a2d"),
-          "pool": ("#ece4f6", "#7c63a6"), "dense": ("#fbf3cf", "#a08a2c"), "plain": ("#eef1f4", "#8b97a5")}
+STYLES = {
+    "conv": ("#dce9f9", "#3f6fa8"),
+    "norm": ("#e2f1e0", "#5b8f57"),
+    "relu": ("#fdeeda", "#b67a2d"),
+    "pool": ("#ece4f6", "#7c63a6"),
+    "dense": ("#fbf3cf", "#a08a2c"),
+    "plain": ("#eef1f4", "#8b97a5"),
+}
 #: what a badge says -> (fill, colour of its text)
-BADGES = {"stride": ("#ffd39b", "#542c00"), "bias": ("#f6d3df", "#6d1233"), "bn": ("#cfe8cc", "#1d4d1d"),
-          "relu": ("#fbdcb2", "#5c3600"), "padding": ("#ddd0ee", "#3c2266")}
+BADGES = {
+    "stride": ("#ffd39b", "#542c00"),
+    "bias": ("#f6d3df", "#6d1233"),
+    "bn": ("#cfe8cc", "#1d4d1d"),
+    "relu": ("#fbdcb2", "#5c3600"),
+    "padding": ("#ddd0ee", "#3c2266"),
+}
 SMALL = 12  # font size of badges and remarks, the smallest of all
 LIST = Words(", ", "，")
 
@@ -39,7 +51,7 @@ def in_words(text, badges):
 
 
 def shortcut_kind(block):
-    """"projection", "zeros" (option A with new channels), "subsampling" (without), "identity" or "no_shortcut"."""
+    """ "projection", "zeros" (option A with new channels), "subsampling" (without), "identity" or "no_shortcut"."""
     if block.shortcut is not None:
         return "projection"
     if block.pad is not None:

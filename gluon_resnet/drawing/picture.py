@@ -1,4 +1,5 @@
 """What a drawing is to its caller: an SVG text that a notebook shows and that can be saved."""
+
 from pathlib import Path
 
 from ..errors import RunError

@@ -6,16 +6,29 @@
 
 Blocks of a stage that follow each other and are alike are drawn once.
 """
+
 from dataclasses import replace
 
+from ..networks.cost import HEAD, network, output_sizes
 from ..networks.layout import Conv, children, layout
-from ..networks.cost import HEAD, network
-from ..networks.cost import output_sizes
 from .arguments import checked_language, input_shape, spec_of, usual_input
 from .canvas import FRAME, MUTED, Canvas
 from .parts import (
-    LIST, SMALL, STYLES, SideBox, conv_badges, conv_text, draw_identity, draw_row, draw_way, in_words,
-    shape_text, shortcut_kind, shortcut_parts, shortcut_words, stride_badge,
+    LIST,
+    SMALL,
+    STYLES,
+    SideBox,
+    conv_badges,
+    conv_text,
+    draw_identity,
+    draw_row,
+    draw_way,
+    in_words,
+    shape_text,
+    shortcut_kind,
+    shortcut_parts,
+    shortcut_words,
+    stride_badge,
 )
 from .picture import Drawing
 from .words import Words, join, name, say, sentences
@@ -31,6 +44,7 @@ SUM, END = 20, 15  # from there to the sum, and on to the end
 
 def runs(stage):
     """[(first, last)]: blocks of a stage, counted from 1, that follow each other and differ in their names alone."""
+
     def look(block):
         layers = [layer for pair in (*block.body, block.shortcut or ()) for layer in pair if layer is not None]
         return [replace(layer, name="") for layer in layers], block.pad
@@ -62,8 +76,11 @@ class _Diagram:
         kind = name(spec.block)
         kind = say("plain_blocks", kind=kind) if spec.shortcut == "none" else kind
         kind = say("v2_blocks", kind=kind) if spec.preactivation else kind
-        lines = [say("sizes", kind=kind, sizes=", ".join(map(str, spec.stage_sizes))), self.parameters(),
-                 say("work", count=self.counted.total("multiply_adds") / 1e9)]
+        lines = [
+            say("sizes", kind=kind, sizes=", ".join(map(str, spec.stage_sizes))),
+            self.parameters(),
+            say("work", count=self.counted.total("multiply_adds") / 1e9),
+        ]
         for words in lines:
             self.canvas.write(LEFT, self.y + 9, words, colour=MUTED)
             self.y += 18
@@ -136,7 +153,7 @@ def _head(diagram, shape):
     """The head's card: the network's children behind the last stage, which gives (N, C, H, W) = ``shape``."""
     plan, kinds = diagram.plan, children(diagram.spec)
     steps = []
-    for kind in kinds[kinds.index(f"stage{len(plan.stages)}") + 1:]:
+    for kind in kinds[kinds.index(f"stage{len(plan.stages)}") + 1 :]:
         if kind == "average_pool":
             steps.append(("pool", say(kind), [], (*shape[:2], 1, 1)))
         elif kind == "classifier":

@@ -1,4 +1,5 @@
 """What the drawings say, in English and in Chinese."""
+
 from typing import NamedTuple
 
 LANGUAGES = ("en", "zh")
@@ -60,10 +61,14 @@ PHRASES = {
     "more_channels": ("+{count} channels", "+{count} 个通道"),
     "subsampling": ("subsampling", "下采样"),
     "no_shortcut": ("no shortcut", "没有捷径"),
-    "option_A": ("Shortcuts, option A: X itself, subsampled and padded with zero channels where the shape changes.",
-                 "捷径选项 A：形状改变处对 X 下采样并补零通道，其余处为恒等。"),
-    "option_B": ("Shortcuts, option B: a projection where the shape changes, X itself elsewhere.",
-                 "捷径选项 B：形状改变处用投影，其余处为恒等。"),
+    "option_A": (
+        "Shortcuts, option A: X itself, subsampled and padded with zero channels where the shape changes.",
+        "捷径选项 A：形状改变处对 X 下采样并补零通道，其余处为恒等。",
+    ),
+    "option_B": (
+        "Shortcuts, option B: a projection where the shape changes, X itself elsewhere.",
+        "捷径选项 B：形状改变处用投影，其余处为恒等。",
+    ),
     "option_C": ("Shortcuts, option C: a projection in every block.", "捷径选项 C：每个块都用投影。"),
     "option_none": ("A plain network: no shortcuts.", "普通网络：没有捷径。"),
     # blocks
@@ -84,32 +89,46 @@ PHRASES = {
     "of_x": ("{count} of X", "{count} 个 X"),
     "block_work": ("{count:,} multiply-adds a picture", "每张图片 {count:,} 次乘加"),
     # notes
-    "key_conv": ("3×3, 64: a convolution with a 3×3 kernel to 64 channels. Shapes are (N, C, H, W).",
-                 "3×3, 64 表示 3×3 卷积，输出 64 个通道。形状为 (N, C, H, W)。"),
+    "key_conv": (
+        "3×3, 64: a convolution with a 3×3 kernel to 64 channels. Shapes are (N, C, H, W).",
+        "3×3, 64 表示 3×3 卷积，输出 64 个通道。形状为 (N, C, H, W)。",
+    ),
     "no_bias": ("No convolution of a block has a bias.", "块内的卷积都没有偏置。"),
-    "norm_behind": ("In a block a batch norm follows every convolution; a ReLU follows each but the last, and the sum.",
-                    "块内每个卷积之后是批量归一化；除最后一个外，其后再接 ReLU；相加之后也是 ReLU。"),
-    "norm_behind_plain": ("In a block a batch norm and a ReLU follow every convolution.",
-                          "块内每个卷积之后是批量归一化和 ReLU。"),
-    "norm_but_last": ("In a block a batch norm and a ReLU follow every convolution but the last; "
-                      "a ReLU follows the sum.",
-                      "块内除最后一个卷积外，其后是批量归一化和 ReLU；相加之后是 ReLU。"),
-    "norm_in_front": ("In a block a batch norm and a ReLU stand in front of every convolution; "
-                      "nothing follows the sum.",
-                      "块内每个卷积之前是批量归一化和 ReLU；相加之后什么也没有。"),
-    "behind_first": ("A projection takes what the block's first batch norm and ReLU give.",
-                     "投影的输入是块内第一个批量归一化和 ReLU 的输出。"),
+    "norm_behind": (
+        "In a block a batch norm follows every convolution; a ReLU follows each but the last, and the sum.",
+        "块内每个卷积之后是批量归一化；除最后一个外，其后再接 ReLU；相加之后也是 ReLU。",
+    ),
+    "norm_behind_plain": (
+        "In a block a batch norm and a ReLU follow every convolution.",
+        "块内每个卷积之后是批量归一化和 ReLU。",
+    ),
+    "norm_but_last": (
+        "In a block a batch norm and a ReLU follow every convolution but the last; a ReLU follows the sum.",
+        "块内除最后一个卷积外，其后是批量归一化和 ReLU；相加之后是 ReLU。",
+    ),
+    "norm_in_front": (
+        "In a block a batch norm and a ReLU stand in front of every convolution; nothing follows the sum.",
+        "块内每个卷积之前是批量归一化和 ReLU；相加之后什么也没有。",
+    ),
+    "behind_first": (
+        "A projection takes what the block's first batch norm and ReLU give.",
+        "投影的输入是块内第一个批量归一化和 ReLU 的输出。",
+    ),
     "eps": ("BN is batch norm, with eps {eps:g}.", "BN 即批量归一化，eps 为 {eps:g}。"),
-    "eps_no_gamma": ("BN is batch norm, with eps {eps:g}, inside blocks without gamma.",
-                     "BN 即批量归一化，eps 为 {eps:g}，块内的没有 gamma。"),
+    "eps_no_gamma": (
+        "BN is batch norm, with eps {eps:g}, inside blocks without gamma.",
+        "BN 即批量归一化，eps 为 {eps:g}，块内的没有 gamma。",
+    ),
 }
 
 
 def say(key, **values):
     """The phrase ``key`` as :class:`Words`, its fields filled in; a value that is Words itself goes in by language."""
+
     def filled(number):
         own = {name: value[number] if isinstance(value, Words) else value for name, value in values.items()}
         return PHRASES[key][number].format(**own)
+
     return Words(filled(0), filled(1))
 
 

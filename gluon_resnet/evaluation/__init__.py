@@ -1,4 +1,5 @@
 """How good a trained network is, and what it predicts."""
+
 import importlib
 
 

@@ -8,16 +8,17 @@
 
 The network is run in float32 by Gluon, also where it was trained with bfloat16.
 """
+
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
 import pandas as pd
 
-from . import metrics
 from ..errors import ConfigError, DataError
-from .predict import softmax
 from ..runs.network import PICTURES
+from . import metrics
+from .predict import softmax
 
 PARTS = ("validation", "training", "all")
 BATCH = 32  # pictures that go through the network at once
@@ -54,8 +55,9 @@ class Examples:
         problem = f"no picture {name}"
         if found:
             problem = f"{len(found)} pictures are called {name}, such as {self.names[found[0]]}"
-        raise DataError(f"{self.where}: {problem}: expected a name such as {self.names[0]}; predictions.csv of --save "
-                        f"has all")
+        raise DataError(
+            f"{self.where}: {problem}: expected a name such as {self.names[0]}; predictions.csv of --save has all"
+        )
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,12 @@ def _open_fashion_mnist(run, data, part):
 
     config = run.config
     training, test, where = load_arrays(data or config.data, config.verify)
-    training = tuple(values[:config.limit] for values in training)
-    chosen = [(name, arrays) for name, here, arrays in (("train", "training", training), ("test", "validation", test))
-              if part in (here, "all")]
+    training = tuple(values[: config.limit] for values in training)
+    chosen = [
+        (name, arrays)
+        for name, here, arrays in (("train", "training", training), ("test", "validation", test))
+        if part in (here, "all")
+    ]
     images, labels = (numpy.concatenate([arrays[k] for _, arrays in chosen]) for k in range(2))
     names = [f"{name}/{i:05d}" for name, arrays in chosen for i in range(len(arrays[0]))]
     parts = ["validation" if name.startswith("test") else "training" for name in names]
@@ -121,8 +126,10 @@ def _whole(path, fit):
     usable = set(report.usable)
     kept = [i for i in range(len(source)) if i in usable]
     if not kept:
-        raise DataError(f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
-                        f"data show {path} says why")
+        raise DataError(
+            f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
+            f"data show {path} says why"
+        )
     return [("all", source.subset(kept))], [report.summary()] if report.has_findings else []
 
 
@@ -133,8 +140,14 @@ def _open_sources(run, data, part):
 
     path = data or run.data
     if not Path(path).exists():
-        raise DataError(f"{path}: no such folder or file" + (": check the name" if data else
-                        f": the data of the run {run.path} were moved or removed; name them with --data"))
+        raise DataError(
+            f"{path}: no such folder or file"
+            + (
+                ": check the name"
+                if data
+                else f": the data of the run {run.path} were moved or removed; name them with --data"
+            )
+        )
     fit = make_fit(run.image_size, crop=run.crop)
     if data and part == "all":
         return _whole(data, fit)
@@ -149,21 +162,25 @@ def _labels(run, source):
     known = {name: number for number, name in enumerate(run.class_names)}
     strange = [name for name in source.class_names if name not in known]
     if strange:
-        raise DataError(f"{source.where}: {len(strange)} of its {len(source.class_names)} classes unknown to the run, "
-                        f"such as {strange[0]}: expected {', '.join(run.class_names[:8])}{', ...' * (len(known) > 8)}")
+        raise DataError(
+            f"{source.where}: {len(strange)} of its {len(source.class_names)} classes unknown to the run, "
+            f"such as {strange[0]}: expected {', '.join(run.class_names[:8])}{', ...' * (len(known) > 8)}"
+        )
     return numpy.array([known[name] for name in source.class_names])[source.labels]
 
 
 def _open_pictures(run, data, part):
     from concurrent.futures import ThreadPoolExecutor
 
-    from ..data.pictures import PictureBatches
     from ..data.images import PREPARATIONS
+    from ..data.pictures import PictureBatches
 
     chosen, notes = _open_sources(run, data, part)
     y = numpy.concatenate([_labels(run, source) for _, source in chosen])
-    batches = [PictureBatches(source, BATCH, run.image_size, preparation=PREPARATIONS[run.spec.family], crop=run.crop)
-               for _, source in chosen]
+    batches = [
+        PictureBatches(source, BATCH, run.image_size, preparation=PREPARATIONS[run.spec.family], crop=run.crop)
+        for _, source in chosen
+    ]
     places = [(one, i) for one in batches for i in range(len(one.source))]
 
     def X(indices):
@@ -201,10 +218,24 @@ def judge(examples, logits, class_names):
     y, probabilities = examples.y, softmax(logits)  # (N,), (N, num_classes)
     y_hat, each = logits.argmax(axis=1), numpy.arange(len(y))
     names = numpy.array(class_names, dtype=object)
-    predictions = pd.DataFrame({
-        "name": examples.names, "part": examples.parts, "true": names[y], "predicted": names[y_hat],
-        "right": y == y_hat, "probability": probabilities[each, y_hat],
-        "probability_of_true": probabilities[each, y], "loss": metrics.losses(y, logits)})
+    predictions = pd.DataFrame(
+        {
+            "name": examples.names,
+            "part": examples.parts,
+            "true": names[y],
+            "predicted": names[y_hat],
+            "right": y == y_hat,
+            "probability": probabilities[each, y_hat],
+            "probability_of_true": probabilities[each, y],
+            "loss": metrics.losses(y, logits),
+        }
+    )
     confusion = metrics.confusion(y, y_hat, class_names)
-    return Evaluation(metrics.summary(y, logits), metrics.by_class(y, y_hat, class_names), confusion,
-                      metrics.most_confused(confusion), metrics.calibration(y, probabilities)[0], predictions)
+    return Evaluation(
+        metrics.summary(y, logits),
+        metrics.by_class(y, y_hat, class_names),
+        confusion,
+        metrics.most_confused(confusion),
+        metrics.calibration(y, probabilities)[0],
+        predictions,
+    )

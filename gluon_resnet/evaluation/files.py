@@ -5,6 +5,7 @@
 metrics.json, classes.csv, confusion.csv, predictions.csv (a line a picture), confusion.png, top_losses.png,
 reliability.png, predictions.png, and cam_*.png for the pictures asked for.
 """
+
 import json
 import os
 import re
@@ -13,13 +14,12 @@ from pathlib import Path
 import numpy
 import pandas as pd
 
-from . import plots
 from ..errors import ConfigError, RunError
-from .evaluate import Evaluation
+from ..files import as_json, folder_written_whole
 from ..instruments.gradcam import enlarge, grad_cam
+from . import plots
+from .evaluate import Evaluation
 from .predict import softmax
-from ..files import as_json
-from ..files import folder_written_whole
 
 SHOWN = 12  # pictures with the largest losses that are drawn
 GRID = 8  # pictures of article 000's grid
@@ -29,21 +29,31 @@ def check_target(path):
     """Raise RunError unless a folder can be made at ``path``: a new or empty one, in a folder that is there."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(f"{path}: {'not empty' if path.is_dir() else 'a file'}; name a new folder with --save, or "
-                       f"remove this one")
+        raise RunError(
+            f"{path}: {'not empty' if path.is_dir() else 'a file'}; name a new folder with --save, or remove this one"
+        )
     if not path.absolute().parent.is_dir():
         raise RunError(f"{path}: there is no folder {path.parent}")
 
 
 def as_dict(run, found, where, part):
     """Everything of an Evaluation but the single pictures, as JSON takes it."""
+
     def records(table):
         return table.astype(object).where(table.notna(), None).to_dict("records")
 
-    return {"run": str(run.path), "network": run.spec.name, "data": where, "part": part, **found.summary,
-            "classes": records(found.classes), "confusion": found.confusion.to_numpy().tolist(),
-            "most_confused": records(found.pairs), "calibration": records(found.calibration),
-            "largest_losses": records(found.top_losses())}
+    return {
+        "run": str(run.path),
+        "network": run.spec.name,
+        "data": where,
+        "part": part,
+        **found.summary,
+        "classes": records(found.classes),
+        "confusion": found.confusion.to_numpy().tolist(),
+        "most_confused": records(found.pairs),
+        "calibration": records(found.calibration),
+        "largest_losses": records(found.top_losses()),
+    }
 
 
 def class_maps(run, examples, i, class_name=None):
@@ -72,11 +82,14 @@ def _pictures(examples, found):
     """{file name: Figure} of what every evaluation has."""
     worst = found.top_losses(SHOWN)
     spread = numpy.unique(numpy.linspace(0, len(examples) - 1, GRID).round().astype(int))
-    return {"confusion.png": plots.draw_confusion(found.confusion),
-            "top_losses.png": plots.draw_top_losses([examples.picture(i) for i in worst.index], worst),
-            "reliability.png": plots.draw_reliability(found.calibration, found.summary["ece"]),
-            "predictions.png": plots.draw_prediction_grid([examples.picture(i) for i in spread],
-                                                          found.predictions.loc[spread])}
+    return {
+        "confusion.png": plots.draw_confusion(found.confusion),
+        "top_losses.png": plots.draw_top_losses([examples.picture(i) for i in worst.index], worst),
+        "reliability.png": plots.draw_reliability(found.calibration, found.summary["ece"]),
+        "predictions.png": plots.draw_prediction_grid(
+            [examples.picture(i) for i in spread], found.predictions.loc[spread]
+        ),
+    }
 
 
 def save(run, examples, found, path, part="", cams=(), cam_class=None):
@@ -122,19 +135,26 @@ def read(path):
         found = Evaluation(summary, classes, confusion, pairs, pd.DataFrame(content["calibration"]), predictions)
         _check_numbers(found)
     except OSError as error:
-        raise RunError(f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet "
-                       f"evaluate --save; {again}") from None
+        raise RunError(
+            f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet "
+            f"evaluate --save; {again}"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path}: not an evaluation that can be read ({type(error).__name__}: {error}): expected "
-                       f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; "
-                       f"{again}") from None
+        raise RunError(
+            f"{path}: not an evaluation that can be read ({type(error).__name__}: {error}): expected "
+            f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; "
+            f"{again}"
+        ) from None
     return found, about
 
 
 def _check_numbers(found):
     """Raise ValueError or TypeError where a number of an Evaluation read from files is none."""
-    for table, columns in ((found.classes, ["precision", "recall", "f1", "support"]), (found.pairs, ["count", "share"]),
-                           (found.predictions, ["probability", "probability_of_true", "loss"])):
+    for table, columns in (
+        (found.classes, ["precision", "recall", "f1", "support"]),
+        (found.pairs, ["count", "share"]),
+        (found.predictions, ["probability", "probability_of_true", "loss"]),
+    ):
         for column in columns:
             table[column] = pd.to_numeric(table[column])
     for name, value in found.summary.items():

@@ -6,6 +6,7 @@
 
 Counted by scikit-learn, but for the calibration error: Guo et al., arXiv 1706.04599, section 2, equation 3.
 """
+
 import numpy
 import pandas as pd
 from scipy.special import log_softmax
@@ -34,8 +35,9 @@ def calibration(y, probabilities, bins=BINS):
     count = numpy.bincount(place, minlength=bins)
     with numpy.errstate(invalid="ignore"):
         means = [numpy.bincount(place, weights=values, minlength=bins) / count for values in (confidence, right)]
-    table = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": count, "confidence": means[0],
-                          "accuracy": means[1]})
+    table = pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "count": count, "confidence": means[0], "accuracy": means[1]}
+    )
     filled = table[table["count"] > 0]
     error = float((filled["count"] * (filled["accuracy"] - filled["confidence"]).abs()).sum() / len(y))
     return table, error
@@ -52,9 +54,13 @@ def summary(y, logits):
     y, logits = numpy.asarray(y), numpy.asarray(logits, dtype=numpy.float64)
     classes = numpy.arange(logits.shape[1])
     top5 = float(top_k_accuracy_score(y, logits, k=TOP, labels=classes)) if len(classes) > TOP else None
-    return {"pictures": len(y), "loss": float(losses(y, logits).mean()),
-            "top1": float(accuracy_score(y, logits.argmax(axis=1))), "top5": top5,
-            "ece": calibration(y, numpy.exp(log_softmax(logits, axis=1)))[1]}
+    return {
+        "pictures": len(y),
+        "loss": float(losses(y, logits).mean()),
+        "top1": float(accuracy_score(y, logits.argmax(axis=1))),
+        "top5": top5,
+        "ece": calibration(y, numpy.exp(log_softmax(logits, axis=1)))[1],
+    }
 
 
 def by_class(y, y_hat, class_names):
@@ -89,7 +95,10 @@ def most_confused(table, top=10):
     ``share`` is the count over the pictures of the true class.
     """
     counts = table.to_numpy()
-    rows = [(table.index[i], table.columns[j], int(counts[i, j]), counts[i, j] / counts[i].sum())
-            for i, j in zip(*numpy.nonzero(counts)) if i != j]
+    rows = [
+        (table.index[i], table.columns[j], int(counts[i, j]), counts[i, j] / counts[i].sum())
+        for i, j in zip(*numpy.nonzero(counts))
+        if i != j
+    ]
     rows.sort(key=lambda row: (-row[2], -row[3]))
     return pd.DataFrame(rows[:top], columns=["true", "predicted", "count", "share"])

@@ -2,6 +2,9 @@
 
 Figures are made without pyplot (plots.py).
 """
+
+from pathlib import Path
+
 import numpy
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import fonts
-from pathlib import Path
 
 RIGHT, WRONG = "green", "red"  # as titles, as article 000's readers know them
 MOST_NUMBERS = 20  # classes up to which the matrix has its counts written in
@@ -24,7 +26,7 @@ def _figure(width, height):
 def _text(name, longest=26):
     """A class or file name as matplotlib's text: short, and a $ is a $."""
     name = str(name).replace("_", " ")
-    name = name if len(name) <= longest else name[:longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    name = name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return name.replace("$", r"\$")
 
 
@@ -47,8 +49,15 @@ def draw_confusion(table):
     axes.set(xlabel="predicted", ylabel="true", title=f"{counts.sum():,} pictures, {counts.trace():,} right")
     if number <= MOST_NUMBERS:
         for i, j in zip(*numpy.nonzero(counts)):
-            axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center", fontsize=9,
-                      color="white" if shares[i, j] > 0.6 else "black")
+            axes.text(
+                j,
+                i,
+                f"{counts[i, j]:,}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if shares[i, j] > 0.6 else "black",
+            )
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
@@ -62,8 +71,9 @@ def _grid(pictures, num_columns, height, heading):
     for axes in cells:
         axes.axis("off")
     for axes, picture in zip(cells, pictures):
-        axes.imshow(picture, cmap="gray" if picture.ndim == 2 else None,
-                    interpolation="nearest" if len(picture) < 64 else None)
+        axes.imshow(
+            picture, cmap="gray" if picture.ndim == 2 else None, interpolation="nearest" if len(picture) < 64 else None
+        )
     figure.suptitle(heading, fontsize=13, fontfamily=fonts())
     return figure, cells
 
@@ -75,9 +85,13 @@ def draw_top_losses(pictures, rows, num_columns=4):
     """
     figure, cells = _grid(pictures, num_columns, 3.1, "The largest losses")
     for axes, row in zip(cells, rows.itertuples()):
-        axes.set_title(f"{_text(row.name.rpartition('/')[2], 32)}\ntrue: {_text(row.true)}\n"
-                       f"predicted: {_text(row.predicted)}\nprobability {row.probability:.2f}, loss {row.loss:.2f}",
-                       fontsize=8, fontfamily=fonts(), color=RIGHT if row.right else WRONG)
+        axes.set_title(
+            f"{_text(row.name.rpartition('/')[2], 32)}\ntrue: {_text(row.true)}\n"
+            f"predicted: {_text(row.predicted)}\nprobability {row.probability:.2f}, loss {row.loss:.2f}",
+            fontsize=8,
+            fontfamily=fonts(),
+            color=RIGHT if row.right else WRONG,
+        )
     return figure
 
 
@@ -103,15 +117,24 @@ def draw_reliability(table, error):
     width, filled = table["high"] - table["low"], table[table["count"] > 0]
     middles = (table["low"] + table["high"]) / 2
     upper.bar(middles[filled.index], filled["accuracy"], width[filled.index] * 0.94, color="tab:blue", label="accuracy")
-    upper.plot(filled["confidence"], filled["accuracy"], "o", color="tab:orange", markersize=5, clip_on=False, zorder=3,
-               label="at the bin's mean confidence")
+    upper.plot(
+        filled["confidence"],
+        filled["accuracy"],
+        "o",
+        color="tab:orange",
+        markersize=5,
+        clip_on=False,
+        zorder=3,
+        label="at the bin's mean confidence",
+    )
     upper.plot([0, 1], [0, 1], "--", color="gray", label="calibrated")
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02), title=f"expected calibration error {error:.3f}")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     bars = lower.bar(middles, table["count"], width * 0.94, color="lightgray")
     lower.bar_label(bars, [f"{count:,}" if count else "" for count in table["count"]], fontsize=7)
-    lower.set(xlabel="confidence (the predicted class's probability)", ylabel="pictures",
-              ylim=(0, 1.2 * table["count"].max()))
+    lower.set(
+        xlabel="confidence (the predicted class's probability)", ylabel="pictures", ylim=(0, 1.2 * table["count"].max())
+    )
     lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
@@ -146,9 +169,15 @@ def draw_runs(histories):
     left, right = figure.subplots(1, 2)
     for name, history in histories.items():
         tested = history[history["test_acc"].notna()]
-        line, = left.plot(history["position"].astype(float), history["loss"].astype(float), label=_text(name, 60))
-        right.plot(tested["position"].astype(float), tested["test_acc"].astype(float), "o-", markersize=4,
-                   color=line.get_color(), clip_on=False)
+        (line,) = left.plot(history["position"].astype(float), history["loss"].astype(float), label=_text(name, 60))
+        right.plot(
+            tested["position"].astype(float),
+            tested["test_acc"].astype(float),
+            "o-",
+            markersize=4,
+            color=line.get_color(),
+            clip_on=False,
+        )
     left.set(xlabel="epoch", ylabel="train loss", xlim=(0, None))
     right.set(xlabel="epoch", ylabel="test accuracy", xlim=(0, None))
     for axes in (left, right):
@@ -165,10 +194,11 @@ def draw_predictions(views, table, num_columns=2):
     longest = max(len(label) for label in table["label"])
     figure = Figure(figsize=(num_columns * (5 + 0.08 * longest), 2.6 * num_rows), layout="constrained")
     FigureCanvasAgg(figure)
-    cells = figure.subplots(num_rows, 2 * num_columns, squeeze=False,
-                            gridspec_kw={"width_ratios": [1, 1.1] * num_columns}).reshape(-1, 2)
+    cells = figure.subplots(
+        num_rows, 2 * num_columns, squeeze=False, gridspec_kw={"width_ratios": [1, 1.1] * num_columns}
+    ).reshape(-1, 2)
     for i, ((left, right), view) in enumerate(zip(cells, views)):
-        rows = table[i * top:(i + 1) * top].iloc[::-1]
+        rows = table[i * top : (i + 1) * top].iloc[::-1]
         left.imshow(view)
         left.set_title(Path(rows["image"].iloc[0]).name, fontsize=9)
         bars = right.barh(range(len(rows)), rows["probability"], color="tab:blue")
@@ -176,8 +206,8 @@ def draw_predictions(views, table, num_columns=2):
         right.set(xlim=(0, 1.2), yticks=range(len(rows)), yticklabels=rows["label"], xticks=(0, 0.5, 1))
         right.tick_params(labelsize=8)
         right.spines[["top", "right"]].set_visible(False)
-    for left, right in cells:
+    for left, _ in cells:
         left.axis("off")
-    for _, right in cells[len(views):]:
+    for _, right in cells[len(views) :]:
         right.axis("off")
     return figure

@@ -1,13 +1,14 @@
 """What a trained network says about pictures: a table of its best classes, and the pictures with them.
 
-    gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
+gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
 """
+
 import numpy
 import pandas as pd
 import scipy.special
 
-from ..errors import ConfigError
 from ..data.images import normalize, read_image, view
+from ..errors import ConfigError
 
 BATCH = 8  # pictures that go through the network at once
 
@@ -34,8 +35,8 @@ def predict(engine, X, labels, names, top=5):
         raise ConfigError(f"top is {top}: expected 1 to {len(labels)}, the number of classes")
     rows = []
     for start in range(0, len(X), BATCH):
-        probabilities = softmax(engine.logits(X[start:start + BATCH]))  # (N, num_classes)
-        for name, row in zip(names[start:start + BATCH], probabilities):
+        probabilities = softmax(engine.logits(X[start : start + BATCH]))  # (N, num_classes)
+        for name, row in zip(names[start : start + BATCH], probabilities):
             order = numpy.argsort(-row, kind="stable")[:top]
             rows += [(str(name), rank, labels[c], int(c), float(row[c])) for rank, c in enumerate(order, 1)]
     return pd.DataFrame(rows, columns=["image", "rank", "label", "class", "probability"])

@@ -7,6 +7,7 @@
 Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU,
 as Gluon runs the two as one.
 """
+
 from ..errors import BackendError, ModelError
 from ..networks.layout import input_channels, layout
 
@@ -23,8 +24,9 @@ def watched_layers(plan):
     for stage in plan.stages:
         for block in stage:
             names += [layer.name for layer in block.layers()] + [block.name]
-    return names + [places[kind] for kind in ("final_norm", "final_relu", "average_pool", "classifier")
-                    if kind in places]
+    return names + [
+        places[kind] for kind in ("final_norm", "final_relu", "average_pool", "classifier") if kind in places
+    ]
 
 
 def shown_as(plan, layer):
@@ -34,8 +36,12 @@ def shown_as(plan, layer):
 
 def _with_relu(plan):
     """Names of the batch norms inside blocks that a ReLU follows: all but the body's last; pre-activated all."""
-    return {norm.name for stage in plan.stages for block in stage
-            for _, norm in (block.body if block.preactivation else block.body[:-1])}
+    return {
+        norm.name
+        for stage in plan.stages
+        for block in stage
+        for _, norm in (block.body if block.preactivation else block.body[:-1])
+    }
 
 
 class GluonEngine:
@@ -101,8 +107,11 @@ class GluonEngine:
         with self.mx.autograd.record():
             loss = loss_function(net(X), self.array(y, ctx=self.device, dtype="float64")).mean()
         loss.backward()
-        return {name: param.grad().asnumpy() for name, param in net._collect_params_with_prefix().items()
-                if param.grad_req != "null" and name not in self.plan.fixed()}
+        return {
+            name: param.grad().asnumpy()
+            for name, param in net._collect_params_with_prefix().items()
+            if param.grad_req != "null" and name not in self.plan.fixed()
+        }
 
 
 class ByhandEngine:
@@ -142,8 +151,9 @@ class OnnxEngine:
         try:
             import onnxruntime
         except ImportError as error:
-            raise BackendError(f"the engine onnx needs onnxruntime ({error}): pip install -r requirements.txt "
-                               f"-c constraints.txt") from None
+            raise BackendError(
+                f"the engine onnx needs onnxruntime ({error}): pip install -r requirements.txt -c constraints.txt"
+            ) from None
         from ..weights.onnx_graph import to_onnx
 
         self.runtime, self.plan = onnxruntime, layout(spec, input_channels(spec, params))
@@ -168,10 +178,8 @@ class OnnxEngine:
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         names = watched_layers(self.plan)
-        if self.plan.spec.head == "dense":  # the classifier's value is called "logits" where nothing follows it
-            asked = [*names[:-1], OUTPUT]
-        else:
-            asked = names
+        # a classifier's value is called "logits" if nothing follows it
+        asked = [*names[:-1], OUTPUT] if self.plan.spec.head == "dense" else names
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in asked if name != OUTPUT)
         return _shown(dict(zip(names, self._start(model).run(asked, {"input": X}))), self.plan)
 
@@ -181,8 +189,10 @@ def _shown(found, plan):
     import numpy
 
     with_relu = _with_relu(plan)
-    return _flat({name: numpy.maximum(found[name], 0) if name in with_relu else found[name]
-                  for name in watched_layers(plan)}, plan)
+    return _flat(
+        {name: numpy.maximum(found[name], 0) if name in with_relu else found[name] for name in watched_layers(plan)},
+        plan,
+    )
 
 
 def _flat(found, plan):

@@ -8,6 +8,7 @@
 Selvaraju et al., arXiv 1610.02391, equations 1 and 2. Behind these maps networks have only the mean over the picture
 and one linear layer, so the map is that of CAM (Zhou et al., arXiv 1512.04150), divided by the number of places.
 """
+
 from dataclasses import dataclass
 
 import cv2
@@ -63,6 +64,7 @@ def _halves(net):
         for layer in layers[split:]:
             A = layer(A)
         return A
+
     return layers[:split], head
 
 

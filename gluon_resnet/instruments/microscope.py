@@ -6,15 +6,16 @@ A difference is given as the largest absolute one of a layer, and relative to th
 Layers come in the order they run, so the first one past the tolerance is where to look; those behind it only carry it
 on. ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
 """
+
 from dataclasses import dataclass
 from typing import Optional
 
 import numpy
 import pandas as pd
 
-from .engines import shown_as
 from ..errors import ConfigError, ModelError
 from ..networks.layout import input_channels, layout
+from .engines import shown_as
 
 PLANTED = 1.05  # the factor on one channel of a planted layer
 COLUMNS = ["layer", "kind", "shape", "largest", "absolute", "relative", "past"]
@@ -63,6 +64,7 @@ def look(a, b, X, tolerance=1e-4, gradients=False, y=None):
     def first(kind):
         past = table[table["past"] & (table["kind"] == kind)]
         return past["layer"].iloc[0] if len(past) else None
+
     return Found(table, tolerance, first("activation"), first("gradient"), both)
 
 
@@ -75,12 +77,13 @@ def plant(spec, params, layer):
     plan = layout(spec, input_channels(spec, params))
     known = [one.name for one in plan.layers()]
     if layer not in known:
-        raise ModelError(f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} "
-                         f"... {known[-1]}")
+        raise ModelError(
+            f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} ... {known[-1]}"
+        )
     name = f"{layer}.weight" if f"{layer}.weight" in params else f"{layer}.gamma"
     factor = PLANTED
     if name in plan.fixed():
-        name, factor = f"{layer}.running_var", PLANTED ** -2  # divided by its root
+        name, factor = f"{layer}.running_var", PLANTED**-2  # divided by its root
     damaged = params[name].copy()
     channel = int(abs(damaged).reshape(len(damaged), -1).sum(axis=1).argmax())
     damaged[channel] *= factor
@@ -105,20 +108,36 @@ def as_text(found, every=False):
         shown = row.past if row.kind == "gradient" else row.kind == "activation" and row.layer.count(".") < 2
         if every or is_first or shown:
             mark = f"<- first past {found.tolerance:g}" if is_first else "past" if row.past else ""
-            rows.append((row.layer, row.kind, "x".join(map(str, row.shape)), f"{row.largest:.3g}",
-                         f"{row.absolute:.2e}", f"{row.relative:.2e}", mark))
-    lines = [tabulate(rows, headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
-                      disable_numparse=True, colalign=("left", "left", "left", "right", "right", "right", "left"))]
+            rows.append(
+                (
+                    row.layer,
+                    row.kind,
+                    "x".join(map(str, row.shape)),
+                    f"{row.largest:.3g}",
+                    f"{row.absolute:.2e}",
+                    f"{row.relative:.2e}",
+                    mark,
+                )
+            )
+    lines = [
+        tabulate(
+            rows,
+            headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
+            disable_numparse=True,
+            colalign=("left", "left", "left", "right", "right", "right", "left"),
+        )
+    ]
     if not every:
         lines.append(f"{len(rows)} of {len(table)} rows; --every shows all")
     for kind, first in marks.items():
         part = table[table["kind"] == kind]
         if len(part):
             worst = part.loc[part["relative"].idxmax()]
-            lines.append(f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at "
-                         f"{worst['layer']}; "
-                         + (f"{first} is the first past {found.tolerance:g}" if first
-                            else f"none past {found.tolerance:g}"))
+            lines.append(
+                f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at "
+                f"{worst['layer']}; "
+                + (f"{first} is the first past {found.tolerance:g}" if first else f"none past {found.tolerance:g}")
+            )
     return "\n".join(lines)
 
 
@@ -148,15 +167,25 @@ def _draw_depth(axes, found, kind):
     table = found.table[found.table["kind"] == kind].reset_index(drop=True)
     floor = 1e-9
     axes.semilogy(table["relative"].clip(lower=floor), ".-", color="tab:blue", label="relative", linewidth=0.8)
-    axes.semilogy(table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5,
-                  markersize=3)
-    axes.axhline(found.tolerance, color="tab:red", linestyle="--", linewidth=0.8,
-                 label=f"tolerance {found.tolerance:g}")
+    axes.semilogy(
+        table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5, markersize=3
+    )
+    axes.axhline(
+        found.tolerance, color="tab:red", linestyle="--", linewidth=0.8, label=f"tolerance {found.tolerance:g}"
+    )
     first = found.first if kind == "activation" else found.first_gradient
     if first is not None:
         at = int(table.index[table["layer"] == first][0])
-        axes.annotate(first, (at, table["relative"][at]), xytext=(0, 12), textcoords="offset points", color="tab:red",
-                      ha="center", fontsize=9, arrowprops={"arrowstyle": "-", "color": "tab:red"})
+        axes.annotate(
+            first,
+            (at, table["relative"][at]),
+            xytext=(0, 12),
+            textcoords="offset points",
+            color="tab:red",
+            ha="center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": "tab:red"},
+        )
     step = max(1, len(table) // 24)
     axes.set_xticks(range(0, len(table), step))
     axes.set_xticklabels(table["layer"][::step], rotation=90, fontsize=7)

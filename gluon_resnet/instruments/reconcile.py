@@ -10,24 +10,46 @@ trainable ones; multiply-adds are counted for one picture as in shapes.py (convo
 included; Table 1 of He et al., arXiv 1512.03385). The rows sum to the differences of the totals exactly. Shortcuts
 without parameters and plain blocks, which have none, are layers, too; an identity is not.
 """
+
 from dataclasses import dataclass
 from typing import Tuple
 
 import pandas as pd
-
 from tabulate import tabulate
 
-from ..networks.layout import children
 from ..networks.cost import HEAD, Network, network
+from ..networks.layout import children
 
 COLUMNS = ["layer", "what", "a", "b", "parameters", "multiply_adds"]
 NUMBERS = COLUMNS[-2:]
 #: What explains a difference of a layer's numbers: the first of these in which the layer differs.
 CAUSES = {
-    "parameters": ("only in a", "only in b", "shortcut", "input norm", "final norm", "batch norm", "kernel",
-                   "in channels", "channels", "classes", "bias", "scale"),
-    "multiply_adds": ("only in a", "only in b", "shortcut", "kernel", "in channels", "channels", "classes", "stride",
-                      "padding", "input size"),
+    "parameters": (
+        "only in a",
+        "only in b",
+        "shortcut",
+        "input norm",
+        "final norm",
+        "batch norm",
+        "kernel",
+        "in channels",
+        "channels",
+        "classes",
+        "bias",
+        "scale",
+    ),
+    "multiply_adds": (
+        "only in a",
+        "only in b",
+        "shortcut",
+        "kernel",
+        "in channels",
+        "channels",
+        "classes",
+        "stride",
+        "padding",
+        "input size",
+    ),
 }
 
 
@@ -63,8 +85,11 @@ def _differences(a, b):
         return [("shortcut", *kinds)]
     # Where the work is the same, another input size is only the other side of a stride that sits elsewhere.
     same_work = a.multiply_adds == b.multiply_adds
-    return [(name, a.traits[name], b.traits[name]) for name in a.traits
-            if a.traits[name] != b.traits[name] and not (name == "input size" and same_work)]
+    return [
+        (name, a.traits[name], b.traits[name])
+        for name in a.traits
+        if a.traits[name] != b.traits[name] and not (name == "input size" and same_work)
+    ]
 
 
 def shortcut(net, where):
@@ -117,8 +142,13 @@ def compare(spec_a, spec_b, in_channels=3, size=(224, 224)):
     rows = []
     for key, found in differences(a, b).items():
         one, other = a.layers.get(key), b.layers.get(key)
-        rows.append((_name(a, b, key), *(", ".join(part) for part in zip(*found)),
-                     *(_minus(other, one, number) for number in NUMBERS)))
+        rows.append(
+            (
+                _name(a, b, key),
+                *(", ".join(part) for part in zip(*found)),
+                *(_minus(other, one, number) for number in NUMBERS),
+            )
+        )
     table = pd.DataFrame(rows, columns=COLUMNS).astype({number: "int64" for number in NUMBERS})
     return Comparison(a, b, (in_channels, *size), table)
 
@@ -142,8 +172,10 @@ def groups(comparison, most=3):
         causes = {number: next((what for what in CAUSES[number] if what in differing), None) for number in NUMBERS}
         for what, *values in each:
             values = ["", ""] if what.startswith("only") or len(pairs[what]) > most else values
-            row = rows.setdefault((what, *values), {"what": what, "a": values[0], "b": values[1], "layers": [],
-                                                    "parameters": 0, "multiply_adds": 0})
+            row = rows.setdefault(
+                (what, *values),
+                {"what": what, "a": values[0], "b": values[1], "layers": [], "parameters": 0, "multiply_adds": 0},
+            )
             row["layers"].append(_name(a, b, key))
             for number in NUMBERS:
                 row[number] += _minus(other, one, number) if causes[number] == what else 0
@@ -160,10 +192,15 @@ def _signed(value):
 
 
 def _as_table(table):
-    return tabulate([[_signed(value) if name in NUMBERS else value for name, value in row.items()]
-                     for row in table.to_dict("records")], headers=[name.replace("_", " ") for name in table.columns],
-                    colalign=["right" if name in ("layers", *NUMBERS) else "left" for name in table.columns],
-                    disable_numparse=True)
+    return tabulate(
+        [
+            [_signed(value) if name in NUMBERS else value for name, value in row.items()]
+            for row in table.to_dict("records")
+        ],
+        headers=[name.replace("_", " ") for name in table.columns],
+        colalign=["right" if name in ("layers", *NUMBERS) else "left" for name in table.columns],
+        disable_numparse=True,
+    )
 
 
 def as_text(comparison, full=False):

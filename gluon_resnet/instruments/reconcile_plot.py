@@ -11,14 +11,24 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..figures import as_png
+from ..files import writing
 from ..networks.cost import EXTRA, HEAD
 from .reconcile import NUMBERS, differences
-from ..files import writing
 
 SHAPE = "kernel or channels"
-COLOURS = {"bias": "#9ecae1", "eps": "#a1d99b", "stride": "#fdae6b", "padding": "#f7a8c4", "batch norm": "#c5b0d5",
-           "shortcut": "#dbb896", SHAPE: "#ffe27a", "input size": "#c4c4c4", "scale": "#9edae5", "head": "#e7cb94",
-           "only in one": "#f4827b"}
+COLOURS = {
+    "bias": "#9ecae1",
+    "eps": "#a1d99b",
+    "stride": "#fdae6b",
+    "padding": "#f7a8c4",
+    "batch norm": "#c5b0d5",
+    "shortcut": "#dbb896",
+    SHAPE: "#ffe27a",
+    "input size": "#c4c4c4",
+    "scale": "#9edae5",
+    "head": "#e7cb94",
+    "only in one": "#f4827b",
+}
 CELL, GAP = 1.0, 0.55  # width of a cell, and of the space between the networks
 
 
@@ -32,10 +42,12 @@ def _kind(what):
 
 def _rows(comparison, found):
     """[(stage, first block, last block)]: runs of blocks whose layers and differences are the same."""
+
     def looks(stage, block):
-        return [[(key[2], layer.text, layer.traits) for key, layer in net.layers.items() if key[:2] == (stage, block)]
-                for net in (comparison.a, comparison.b)], {
-            key[2]: value for key, value in found.items() if key[:2] == (stage, block)}
+        return [
+            [(key[2], layer.text, layer.traits) for key, layer in net.layers.items() if key[:2] == (stage, block)]
+            for net in (comparison.a, comparison.b)
+        ], {key[2]: value for key, value in found.items() if key[:2] == (stage, block)}
 
     rows, before = [], None
     for stage, block in sorted({key[:2] for net in (comparison.a, comparison.b) for key in net.layers}):
@@ -52,9 +64,15 @@ def _label(layer, kinds):
     """What a cell says: as in the paper's figures, "3x3, 128, /2" is a convolution to 128 channels with stride 2."""
     traits = layer.traits
     if "kernel" in traits:
-        return ", ".join([traits["kernel"], traits["channels"], *(["/2"] if traits["stride"] == "2" else []),
-                          *(["bias"] if traits["bias"] == "yes" else []),
-                          *([f"of {traits['input size']}"] if "input size" in kinds else [])])
+        return ", ".join(
+            [
+                traits["kernel"],
+                traits["channels"],
+                *(["/2"] if traits["stride"] == "2" else []),
+                *(["bias"] if traits["bias"] == "yes" else []),
+                *([f"of {traits['input size']}"] if "input size" in kinds else []),
+            ]
+        )
     if "eps" in traits:
         return f"bn, eps {traits['eps']}" + ("" if traits["scale"] == "learned" else ", no scale")
     if "shortcut" in traits:
@@ -64,14 +82,22 @@ def _label(layer, kinds):
 
 def _cell(axes, x, y, height, text, kinds, width=CELL, there=True):
     """One layer: a box in the colours of its differences, side by side; dotted where the network has no such layer."""
-    width -= .04
+    width -= 0.04
     for i, kind in enumerate(kinds):
         part = width / len(kinds)
         axes.add_patch(Rectangle((x + i * part, y), part, height, color=COLOURS[kind], lw=0))
-    axes.add_patch(Rectangle((x, y), width, height, fill=False, lw=.7, ec="0.35" if there else "0.6",
-                             ls="-" if there else ":"))
-    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=6.5 if len(text) < 24 else 5.5,
-              color="black" if there else "0.3")
+    axes.add_patch(
+        Rectangle((x, y), width, height, fill=False, lw=0.7, ec="0.35" if there else "0.6", ls="-" if there else ":")
+    )
+    axes.text(
+        x + width / 2,
+        y + height / 2,
+        text,
+        ha="center",
+        va="center",
+        fontsize=6.5 if len(text) < 24 else 5.5,
+        color="black" if there else "0.3",
+    )
 
 
 def _slot(stage, place, slots):
@@ -83,8 +109,12 @@ def _slot(stage, place, slots):
 
 def _blocks_name(comparison, stage, first, last):
     """The blocks' names, such as "4.0 to 4.2", without the stage's number where the two networks count differently."""
-    numbers = {layer.name.partition(".")[0] for net in (comparison.a, comparison.b)
-               for key, layer in net.layers.items() if key[0] == stage}
+    numbers = {
+        layer.name.partition(".")[0]
+        for net in (comparison.a, comparison.b)
+        for key, layer in net.layers.items()
+        if key[0] == stage
+    }
     begin = f"{numbers.pop()}." if len(numbers) == 1 else "block "
     end = begin if begin != "block " else ""
     return f"{begin}{first}" + (f" to {end}{last}" if last > first else "")
@@ -92,9 +122,9 @@ def _blocks_name(comparison, stage, first, last):
 
 def _draw_block(axes, x, y, net, where, found, slots):
     """The layers of block ``where`` (stage, block) of one network, and what it lacks of the other's; y is its top."""
-    y += .06
+    y += 0.06
     if not any(key[:2] == where for key in net.layers):
-        _cell(axes, x, y, .88, "no such block", [], slots * CELL, there=False)
+        _cell(axes, x, y, 0.88, "no such block", [], slots * CELL, there=False)
         return
     stage, identity = where[0], where[0] not in (0, HEAD) and (*where, HEAD) not in net.layers
     bare = not identity and stage not in (0, HEAD) and "kernel" not in net.layers[(*where, HEAD)].traits
@@ -107,11 +137,18 @@ def _draw_block(axes, x, y, net, where, found, slots):
         kinds = list(dict.fromkeys(_kind(what) for what, *_ in found.get(key, [])))
         # these have no batch norm below them: classifier, pooling, a shortcut without parameters
         whole = stage == HEAD or place == EXTRA or (stage, place) == (0, 2) or (bare and place == HEAD)
-        _cell(axes, x + slot * CELL, y + .44 * below, .88 if whole else .44, _label(layer, kinds) if layer else "none",
-              kinds, there=layer is not None)
+        _cell(
+            axes,
+            x + slot * CELL,
+            y + 0.44 * below,
+            0.88 if whole else 0.44,
+            _label(layer, kinds) if layer else "none",
+            kinds,
+            there=layer is not None,
+        )
     if identity:
         kinds = [_kind(what) for what, *_ in found.get((*where, HEAD), [])]
-        _cell(axes, x + (slots - 1) * CELL, y, .88, "identity", kinds)
+        _cell(axes, x + (slots - 1) * CELL, y, 0.88, "identity", kinds)
 
 
 def _draw_networks(axes, comparison, rows, found):
@@ -119,27 +156,34 @@ def _draw_networks(axes, comparison, rows, found):
     slots = 1 + max(key[2] // 2 + 1 for net in networks for key in net.layers if key[2] < HEAD)  # and the shortcut
     starts = (0, slots * CELL + GAP)
     for x, letter, net in zip(starts, "ab", networks):
-        axes.text(x + slots * CELL / 2, -.45, f"{letter}: {net.spec.name}", ha="center", fontsize=10, weight="bold")
-        axes.text(x + (slots - .5) * CELL, -.1, "shortcut", ha="center", fontsize=6.5, color="0.4")
+        axes.text(x + slots * CELL / 2, -0.45, f"{letter}: {net.spec.name}", ha="center", fontsize=10, weight="bold")
+        axes.text(x + (slots - 0.5) * CELL, -0.1, "shortcut", ha="center", fontsize=6.5, color="0.4")
         for y, (stage, first, _) in enumerate(rows):
             _draw_block(axes, x, y, net, (stage, first), found, slots)
     for y, (stage, first, last) in enumerate(rows):
         blocks = _blocks_name(comparison, stage, first, last) if 0 < stage < HEAD else ""
         name = {0: "stem", HEAD: "head"}.get(stage, f"stage {stage}\n{blocks}")
-        axes.text(-.08, y + .5, name, ha="right", va="center", fontsize=7.5)
-    axes.set(xlim=(-.75, starts[1] + slots * CELL + .05))
+        axes.text(-0.08, y + 0.5, name, ha="right", va="center", fontsize=7.5)
+    axes.set(xlim=(-0.75, starts[1] + slots * CELL + 0.05))
     axes.axis("off")
 
 
 def _draw_bars(axes, centres, values, title, unit):
     """Differences by stage: ``values`` in ``unit`` ("" or "M") at the heights ``centres``."""
     largest = max(abs(value) for value in values) or 1
-    axes.barh(centres, values, height=.3, color=["tab:red" if value > 0 else "tab:blue" for value in values])
-    axes.axvline(0, color="0.4", lw=.7)
+    axes.barh(centres, values, height=0.3, color=["tab:red" if value > 0 else "tab:blue" for value in values])
+    axes.axvline(0, color="0.4", lw=0.7)
     for y, value in zip(centres, values):
         text = (f"{value / 1e6:+,.2f} M" if unit else f"{value:+,}") if value else "0"
-        axes.text(0, y + .32, text, ha="center", va="center", fontsize=7,
-                  bbox=dict(facecolor="white", edgecolor="none", pad=.8))
+        axes.text(
+            0,
+            y + 0.32,
+            text,
+            ha="center",
+            va="center",
+            fontsize=7,
+            bbox=dict(facecolor="white", edgecolor="none", pad=0.8),
+        )
     total = sum(values)
     axes.set_title(f"{title}, b - a\n" + (f"{total / 1e6:+,.2f} M" if unit else f"{total:+,}"), fontsize=8)
     axes.set(xlim=(-1.2 * largest, 1.2 * largest), xticks=[])
@@ -151,11 +195,11 @@ def figure(comparison):
     """The picture of a Comparison as a matplotlib Figure."""
     found = differences(comparison.a, comparison.b)
     rows = _rows(comparison, found)
-    picture = Figure(figsize=(15, 1.7 + .62 * len(rows)), layout="constrained")
+    picture = Figure(figsize=(15, 1.7 + 0.62 * len(rows)), layout="constrained")
     FigureCanvasAgg(picture)
     networks, parameters, work = picture.subplots(1, 3, sharey=True, width_ratios=[11, 1.7, 1.7])
     _draw_networks(networks, comparison, rows, found)
-    networks.set_ylim(len(rows) + .1, -.7)
+    networks.set_ylim(len(rows) + 0.1, -0.7)
     table = comparison.stages()
     lines = [y for y, row in enumerate(rows) if y and row[0] != rows[y - 1][0]]
     centres = [(top + bottom) / 2 for top, bottom in zip([0, *lines], [*lines, len(rows)])]
@@ -163,13 +207,19 @@ def figure(comparison):
         _draw_bars(axes, centres, [int(value) for value in table[number]], number.replace("_", "-"), unit)
     for axes in (networks, parameters, work):
         for y in lines:
-            axes.axhline(y, color="0.85", lw=.7, zorder=0)
+            axes.axhline(y, color="0.85", lw=0.7, zorder=0)
     seen = {_kind(what) for each in found.values() for what, *_ in each}
-    picture.suptitle(f"{len(comparison.table)} layers differ; one picture of {'x'.join(map(str, comparison.picture))}",
-                     fontsize=10)
+    picture.suptitle(
+        f"{len(comparison.table)} layers differ; one picture of {'x'.join(map(str, comparison.picture))}", fontsize=10
+    )
     if seen:
-        picture.legend(handles=[Patch(color=colour, label=kind) for kind, colour in COLOURS.items() if kind in seen],
-                       loc="outside lower center", ncols=len(COLOURS), fontsize=8, frameon=False)
+        picture.legend(
+            handles=[Patch(color=colour, label=kind) for kind, colour in COLOURS.items() if kind in seen],
+            loc="outside lower center",
+            ncols=len(COLOURS),
+            fontsize=8,
+            frameon=False,
+        )
     return picture
 
 

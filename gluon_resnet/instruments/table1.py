@@ -8,21 +8,27 @@ Everything is counted on the layouts (by reconcile.py: convolutions and the clas
 in PAPER and PAPER_CIFAR, which are the paper's own (arXiv 1512.03385). The paper prints one decimal, some of them cut
 off (3.664 as 3.6, 3.858 as 3.8), some of them rounded (7.570 as 7.6).
 """
+
 import pandas as pd
 from tabulate import tabulate
 
+from ..networks.cost import network, output_sizes
 from ..networks.families import CIFAR, CIFAR_DEPTHS, DEPTHS
 from ..networks.layout import layout
-from ..networks.cost import network
 from ..networks.specs import get_spec
-from ..networks.cost import output_sizes
 
 #: FLOPs (multiply-adds) by depth in 10^9, as Table 1 prints them.
 PAPER = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
 
 #: depth -> (millions of parameters, test error on CIFAR-10 in %), as Table 6 prints them.
-PAPER_CIFAR = {20: ("0.27", "8.75"), 32: ("0.46", "7.51"), 44: ("0.66", "7.17"), 56: ("0.85", "6.97"),
-               110: ("1.7", "6.43"), 1202: ("19.4", "7.93")}
+PAPER_CIFAR = {
+    20: ("0.27", "8.75"),
+    32: ("0.46", "7.51"),
+    44: ("0.66", "7.17"),
+    56: ("0.85", "6.97"),
+    110: ("1.7", "6.43"),
+    1202: ("19.4", "7.93"),
+}
 
 #: row of the table -> the spec that it counts
 COUNTED = {
@@ -74,8 +80,17 @@ def cifar_table():
         counts = _counts(get_spec(depth, CIFAR), 32)
         millions, error = PAPER_CIFAR[depth]
         projected = _counts(get_spec(depth, CIFAR, shortcut="B"), 32)["parameters"]
-        rows.append([f"cifar_resnet{depth}", f"3 x {get_spec(depth, CIFAR).stage_sizes[0]}", counts["parameters"],
-                     projected, counts["multiply_adds"], millions, error])
+        rows.append(
+            [
+                f"cifar_resnet{depth}",
+                f"3 x {get_spec(depth, CIFAR).stage_sizes[0]}",
+                counts["parameters"],
+                projected,
+                counts["multiply_adds"],
+                millions,
+                error,
+            ]
+        )
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
@@ -95,14 +110,25 @@ def as_text(table):
         cells = [f"{cell / 1e9:.3f}" if isinstance(cell, int) else _in_lines(cell) for cell in row[2:]]
         rows.append([*row[:2], *cells])
     return tabulate(rows, headers=["", "output", *table.columns[2:]], disable_numparse=True) + (
-        "\n\nmultiply-adds of one picture in 10^9; the paper's: He et al., arXiv 1512.03385, Table 1, at 224x224")
+        "\n\nmultiply-adds of one picture in 10^9; the paper's: He et al., arXiv 1512.03385, Table 1, at 224x224"
+    )
 
 
 def cifar_text(table):
     """The table of :func:`cifar_table` for a terminal."""
-    headers = ["", "blocks", "parameters, A", "parameters, B", "multiply-adds, A", "paper: 10^6 parameters",
-               "paper: error %"]
-    rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
-            for row in table.itertuples(index=False, name=None)]
+    headers = [
+        "",
+        "blocks",
+        "parameters, A",
+        "parameters, B",
+        "multiply-adds, A",
+        "paper: 10^6 parameters",
+        "paper: error %",
+    ]
+    rows = [
+        [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
+        for row in table.itertuples(index=False, name=None)
+    ]
     return tabulate(rows, headers=headers, disable_numparse=True, colalign=("left", "left") + ("right",) * 5) + (
-        "\n\none picture of 3x32x32; the paper's: He et al., arXiv 1512.03385, Table 6, CIFAR-10's test error")
+        "\n\none picture of 3x32x32; the paper's: He et al., arXiv 1512.03385, Table 6, CIFAR-10's test error"
+    )

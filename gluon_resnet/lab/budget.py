@@ -6,6 +6,7 @@ A miniature of each arm's run is made as the run itself will be: data found, net
 to warm up, 20 timed ones, some test batches, checkpoint and results written. The rest is arithmetic. What comes after
 all runs (tables, pictures, depth probes: a minute at most) is not in the prediction.
 """
+
 import itertools
 import re
 import tempfile
@@ -121,8 +122,9 @@ class Load:
         epochs = min(self.epochs, epochs or self.epochs)
         examples = min(self.examples, limit or self.examples)
         steps = examples / self.batch_size
-        return self.runs * self.cost.seconds(epochs, steps + min(steps, self.norm_batches),
-                                             self.tests / self.batch_size)
+        return self.runs * self.cost.seconds(
+            epochs, steps + min(steps, self.norm_batches), self.tests / self.batch_size
+        )
 
 
 def measure(config, runs, most, arms=1):
@@ -143,12 +145,24 @@ def measure(config, runs, most, arms=1):
     watch.began = began
     with tempfile.TemporaryDirectory() as folder, mx.name.NameManager():
         short = replace(config, epochs=2, patience=0, norm_batches=0)  # the passes for batch norm are reckoned as steps
-        result, _ = execute(short, replace(job, train_iter=training, test_iter=testing), Path(folder) / "run",
-                            lambda line: None, make_listener=lambda epochs: watch)
+        result, _ = execute(
+            short,
+            replace(job, train_iter=training, test_iter=testing),
+            Path(folder) / "run",
+            lambda line: None,
+            make_listener=lambda epochs: watch,
+        )
     if result.stopped:
         raise KeyboardInterrupt
-    return Load(runs, watch.cost(tests), config.epochs, job.train_iter.num_examples, job.test_iter.num_examples,
-                config.batch_size, config.renewing)
+    return Load(
+        runs,
+        watch.cost(tests),
+        config.epochs,
+        job.train_iter.num_examples,
+        job.test_iter.num_examples,
+        config.batch_size,
+        config.renewing,
+    )
 
 
 def fit(loads, seconds, can_limit=True):
@@ -157,6 +171,7 @@ def fit(loads, seconds, can_limit=True):
     ``loads``: [Load] by arm. None stands for what need not be changed, in whole batches for pictures. Raises TooLong
     where not even one epoch fits, of one batch if ``can_limit``.
     """
+
     def predicted(epochs=None, limit=None):
         return sum(load.seconds(epochs, limit) for load in loads)
 
@@ -186,8 +201,11 @@ def shortened(config, epochs, limit):
     changes = {}
     if epochs is not None and epochs < config.epochs:
         scale = epochs / config.epochs
-        changes = {"epochs": epochs, "warmup_epochs": config.warmup_epochs * scale,
-                   "step_epochs": tuple(at * scale for at in config.step_epochs)}
+        changes = {
+            "epochs": epochs,
+            "warmup_epochs": config.warmup_epochs * scale,
+            "step_epochs": tuple(at * scale for at in config.step_epochs),
+        }
     if limit is not None:
         changes["limit"] = min(limit, config.limit or limit)
     return replace(config, **changes)

@@ -1,7 +1,8 @@
 """Did it come out as claimed? pass, near or miss, by arithmetic alone.
 
-    verdict(Check("test_acc", "resnet18", low=0.865, high=0.925), 0.93)      # "near": outside by less than 0.03
+verdict(Check("test_acc", "resnet18", low=0.865, high=0.925), 0.93)      # "near": outside by less than 0.03
 """
+
 from dataclasses import asdict
 from statistics import mean
 
@@ -9,7 +10,7 @@ VERDICTS = ("pass", "near", "miss")  # from best to worst
 
 
 def verdict(check, value):
-    """"pass" inside the band, its ends included; "near" outside by no more than the margin; "miss" otherwise.
+    """ "pass" inside the band, its ends included; "near" outside by no more than the margin; "miss" otherwise.
 
     The margin is half the band's width unless the check has its own in ``near``; a band open to one side has none then.
     A ``value`` of None, for what could not be measured, is a miss.

@@ -1,4 +1,5 @@
 """An experiment from its file to its results: data found, budget fitted, runs made, claim judged, all of it written."""
+
 import json
 import os
 from dataclasses import dataclass, replace
@@ -9,8 +10,8 @@ from typing import Optional
 from .. import files
 from ..benchmarks.processes import OtherPrograms
 from ..errors import ConfigError, DataError, RunError
-from . import budget as budgets
 from ..text import duration
+from . import budget as budgets
 from . import depth_probes, picture, results, sweep
 from .results import now
 
@@ -50,8 +51,10 @@ def _sought(given, named, what, option):
     for place in places:
         if place.exists():
             return str(place)
-    raise DataError(f"no {named} in {', '.join(str(place.parent) for place in places)}: expected the {what} of this "
-                    f"experiment; name it with {option}, or the folder it is in in GLUON_RESNET_REAL_DATA")
+    raise DataError(
+        f"no {named} in {', '.join(str(place.parent) for place in places)}: expected the {what} of this "
+        f"experiment; name it with {option}, or the folder it is in in GLUON_RESNET_REAL_DATA"
+    )
 
 
 def with_sources(experiment, data=None, weights=None):
@@ -80,8 +83,10 @@ def _refit(label, folder, configs, seeds):
         note = json.loads(path.read_text())
         fitted = {arm: budgets.shortened(config, note["epochs"], note["limit"]) for arm, config in configs.items()}
         if seeds > note["seeds"]:
-            raise ConfigError(f"{folder}: fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
-                              f"folder with --out")
+            raise ConfigError(
+                f"{folder}: fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
+                f"folder with --out"
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -118,8 +123,10 @@ def _measured(whole, text, seconds, say):
             rest = seconds - (perf_counter() - began)
             loads[arm] = budgets.measure(config, left.count(arm), rest, len(whole.configs))
         except budgets.TooLong:
-            raise ConfigError(f"budget {text}: gone before the first run, after {perf_counter() - began:.0f} s of "
-                              f"setting up and timing {arm}: expected a longer one") from None
+            raise ConfigError(
+                f"budget {text}: gone before the first run, after {perf_counter() - began:.0f} s of "
+                f"setting up and timing {arm}: expected a longer one"
+            ) from None
     return loads
 
 
@@ -136,16 +143,31 @@ def _fitted(whole, smaller, text, seconds, can_limit, say):
         epochs, limit, predicted = budgets.fit(every, seconds - spent, can_limit) if loads else (None, None, 0)
     except budgets.TooLong:
         least = duration(spent + budgets.least(every, can_limit))
-        raise ConfigError(f"budget {text}: one epoch{' of one batch' if can_limit else ''} of every run takes about "
-                          f"{least} already: expected more than that") from None
+        raise ConfigError(
+            f"budget {text}: one epoch{' of one batch' if can_limit else ''} of every run takes about "
+            f"{least} already: expected more than that"
+        ) from None
     configs = {arm: budgets.shortened(config, epochs, limit) for arm, config in whole.configs.items()}
     changed = {arm: budgets.changes(whole.configs[arm], config) for arm, config in configs.items()}
     line, runs = changed_line(changed), sum(load.runs for load in every)
-    say(f"budget {text}: {line}; predicted {duration(predicted)} for {runs} run{'' if runs == 1 else 's'}, "
-        f"after {duration(spent)} of timing{_beside(others.cores)}")
-    note = {"text": text, "seconds": seconds, "seeds": seeds, "epochs": epochs, "limit": limit, "changed": changed,
-            "line": line, "predicted_seconds": predicted, "timing_seconds": spent, "runs": runs,
-            "others_cores_timing": others.cores, "cost": {arm: vars(load.cost) for arm, load in loads.items()}}
+    say(
+        f"budget {text}: {line}; predicted {duration(predicted)} for {runs} run{'' if runs == 1 else 's'}, "
+        f"after {duration(spent)} of timing{_beside(others.cores)}"
+    )
+    note = {
+        "text": text,
+        "seconds": seconds,
+        "seeds": seeds,
+        "epochs": epochs,
+        "limit": limit,
+        "changed": changed,
+        "line": line,
+        "predicted_seconds": predicted,
+        "timing_seconds": spent,
+        "runs": runs,
+        "others_cores_timing": others.cores,
+        "cost": {arm: vars(load.cost) for arm, load in loads.items()},
+    }
     if not any(changed.values()):
         return replace(whole, budget=note)
     return replace(smaller, configs=configs, units=sweep.make_units(configs, seeds, smaller.folder), budget=note)
@@ -215,13 +237,21 @@ def _conduct_cost(experiment, request, say):
     one = next(iter(experiment.configs.values()))
     with sweep.alone_in(folder):
         started = now()
-        table = cost.measure(models, tuple(one.shape), one.batch_size, one.steps,
-                             request.seeds or experiment.settings.seeds, say)
+        table = cost.measure(
+            models, tuple(one.shape), one.batch_size, one.steps, request.seeds or experiment.settings.seeds, say
+        )
         rows = json.loads(table.to_json(orient="records"))
         arms = {arm: {"0": row} for arm, row in zip(experiment.configs, rows)}
         content = results.summarize(experiment, arms, None, request.command, *results.here(), started)
-        _write(experiment, experiment.name, content, {experiment.name: (table, cost.draw(table))}, folder,
-               request.save_results, say)
+        _write(
+            experiment,
+            experiment.name,
+            content,
+            {experiment.name: (table, cost.draw(table))},
+            folder,
+            request.save_results,
+            say,
+        )
     return content
 
 

@@ -7,15 +7,15 @@ As in benchmark.py every measurement runs in a process of its own, the networks 
 Training and predicting have separate processes, so that each has its own peak memory. Source of the depths: He et al.,
 arXiv 1512.03385, Table 1.
 """
+
 import statistics
 import sys
 
 import pandas as pd
 
-from ..machine import env
-from ..benchmarks.processes import OtherPrograms
-from ..benchmarks.processes import run_worker, check_positive
+from ..benchmarks.processes import OtherPrograms, check_positive, run_worker
 from ..errors import ConfigError
+from ..machine import env
 from ..networks.shapes import parse_shape
 from ..networks.specs import parse_model
 
@@ -72,8 +72,10 @@ def compare(models, shape, batch_size, steps, rounds, say):
                     found = run_worker(sys.executable, "cost.py", settings, plain)
                 measured[model][way].append({**found, "others_cores": others.cores})
                 taken = 1000 * found["median_seconds"] / batch_size
-                say(f"round {turn}/{rounds}: {model}: {way} {taken:.2f} ms a picture, "
-                    f"peak {found['peak_memory_bytes'] / 2**20:,.0f} MiB")
+                say(
+                    f"round {turn}/{rounds}: {model}: {way} {taken:.2f} ms a picture, "
+                    f"peak {found['peak_memory_bytes'] / 2**20:,.0f} MiB"
+                )
     return measured
 
 
@@ -85,13 +87,25 @@ def table(measured, batch_size):
         row = {"model": model, "parameters": every[0]["parameters"], "multiply_adds": every[0]["multiply_adds"]}
         for way, found in ways.items():
             times = [1000 * one["median_seconds"] / batch_size for one in found]
-            row.update({f"{way}_ms": statistics.median(times), f"{way}_ms_low": min(times),
-                        f"{way}_ms_high": max(times),
-                        f"{way}_peak_bytes": max(one["peak_memory_bytes"] for one in found)})
+            row.update(
+                {
+                    f"{way}_ms": statistics.median(times),
+                    f"{way}_ms_low": min(times),
+                    f"{way}_ms_high": max(times),
+                    f"{way}_peak_bytes": max(one["peak_memory_bytes"] for one in found),
+                }
+            )
         cores = [one["others_cores"] for one in every if one["others_cores"] is not None]
-        rows.append({**row, "others_cores": max(cores) if cores else None, "threads": every[0]["threads"],
-                     "winograd": all(one["winograd"] for one in ways["train"]), "batch_size": batch_size,
-                     "rounds": len(ways["train"])})
+        rows.append(
+            {
+                **row,
+                "others_cores": max(cores) if cores else None,
+                "threads": every[0]["threads"],
+                "winograd": all(one["winograd"] for one in ways["train"]),
+                "batch_size": batch_size,
+                "rounds": len(ways["train"]),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -108,8 +122,14 @@ def draw(table):
     for way, style in (("train", dict(color="C0", marker="o")), ("predict", dict(color="C1", marker="s"))):
         label = {"train": "training step", "predict": "predicting"}[way]
         middle = table[f"{way}_ms"]
-        times.errorbar(work, middle, (middle - table[f"{way}_ms_low"], table[f"{way}_ms_high"] - middle), label=label,
-                       capsize=3, **style)
+        times.errorbar(
+            work,
+            middle,
+            (middle - table[f"{way}_ms_low"], table[f"{way}_ms_high"] - middle),
+            label=label,
+            capsize=3,
+            **style,
+        )
         memory.plot(work, table[f"{way}_peak_bytes"] / 2**20, label=label, **style)
     for axes, column, scale in ((times, "train_ms", 1), (memory, "train_peak_bytes", 2**20)):
         for i, (x, y, model) in enumerate(zip(work, table[column] / scale, table["model"])):

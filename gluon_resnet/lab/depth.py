@@ -11,6 +11,7 @@ A residual block gives relu(X + F(X)) (He et al., arXiv 1512.03385, equation 1).
 gradients are not what degrades plain networks (section 4.1), and that residuals are small (figure 7). Here one can
 look.
 """
+
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from mxnet import autograd, gluon
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
-from ..networks.blocks import blocks_by_name
 from ..errors import ModelError, RunError
-from ..networks.layout import Conv, layout
 from ..files import writing
+from ..networks.blocks import blocks_by_name
+from ..networks.layout import Conv, layout
 from ..networks.shapes import watched
 
 COLUMNS = ["kind", "name", "stage", "position", "gradient_norm", "input_norm", "residual_norm", "ratio", "measured"]
@@ -54,12 +55,21 @@ def probe(net, X, y):
     rows, counts = [], {LAYER: 0, PROJECTION: 0, BLOCK: 0}
     for kind, name, stage, block in _parts(plan):
         counts[kind] += 1
-        row = {"kind": kind, "name": name, "stage": stage, "position": counts[kind],
-               "gradient_norm": _norm(gradients, name)}
+        row = {
+            "kind": kind,
+            "name": name,
+            "stage": stage,
+            "position": counts[kind],
+            "gradient_norm": _norm(gradients, name),
+        }
         if block is not None:
             before, after = (_root_mean_square(value) for value in seen[name])
-            row.update(input_norm=before, residual_norm=after, ratio=after / before if before > 0 else numpy.nan,
-                       measured="residual" if block.adds else "output")
+            row.update(
+                input_norm=before,
+                residual_norm=after,
+                ratio=after / before if before > 0 else numpy.nan,
+                measured="residual" if block.adds else "output",
+            )
         rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -96,8 +106,11 @@ def _last_layer(block):
 @contextmanager
 def _undisturbed(net):
     """Context in which dropout, which would draw random numbers, is off; behind it running statistics are as before."""
-    kept = [(param, [array.copy() for array in param.list_data()]) for param in net.collect_params().values()
-            if param.grad_req == "null"]
+    kept = [
+        (param, [array.copy() for array in param.list_data()])
+        for param in net.collect_params().values()
+        if param.grad_req == "null"
+    ]
     dropouts = []
     net.apply(lambda block: dropouts.append((block, block._rate)) if isinstance(block, nn.Dropout) else None)
     for block, _ in dropouts:
@@ -125,8 +138,10 @@ def _passes(net, plan, X, y, device):
         # not backward(), which would write over the gradients that training may be gathering
         gradients = autograd.grad([mean_loss], [param.data(device) for param in trained.values()])
     of_call = {names[id(layer)]: (before, after) for layer, before, after in calls}
-    seen = {block.name: (of_call[block.name][0], of_call[_last_layer(block) if block.adds else block.name][1])
-            for block in blocks}
+    seen = {
+        block.name: (of_call[block.name][0], of_call[_last_layer(block) if block.adds else block.name][1])
+        for block in blocks
+    }
     return seen, {name: gradient.asnumpy() for name, gradient in zip(trained, gradients)}
 
 
@@ -137,8 +152,11 @@ def _array(values, device):
 
 
 def _norm(gradients, name):
-    squares = [numpy.square(values, dtype=numpy.float64).sum() for key, values in gradients.items()
-               if key.startswith(f"{name}.")]
+    squares = [
+        numpy.square(values, dtype=numpy.float64).sum()
+        for key, values in gradients.items()
+        if key.startswith(f"{name}.")
+    ]
     return float(numpy.sqrt(sum(squares))) if squares else numpy.nan
 
 
@@ -242,12 +260,24 @@ def draw(tables):
             plain = (blocks["measured"] == "output").any()
             style = dict(color=f"C{i % 10}", marker="os^Dv"[i % 5], markersize=4, linewidth=1)
             left.plot(layers["position"], layers["gradient_norm"], label=arm, **style)
-            right.plot(blocks["position"], blocks["ratio"], "--" if plain else "-",
-                       label=f"{arm}: {'|output|' if plain else '|F(X)|'} / |X|", **style)
-        left.set(xlabel="layer, from input (1) to output", ylabel="L2 norm of the gradient",
-                 yscale="log", title=f"gradients of each layer's parameters {title}".strip())
-        right.set(xlabel="block, from input (1) to output", ylabel="ratio of root mean squares (1)",
-                  title=f"blocks {title}".strip())
+            right.plot(
+                blocks["position"],
+                blocks["ratio"],
+                "--" if plain else "-",
+                label=f"{arm}: {'|output|' if plain else '|F(X)|'} / |X|",
+                **style,
+            )
+        left.set(
+            xlabel="layer, from input (1) to output",
+            ylabel="L2 norm of the gradient",
+            yscale="log",
+            title=f"gradients of each layer's parameters {title}".strip(),
+        )
+        right.set(
+            xlabel="block, from input (1) to output",
+            ylabel="ratio of root mean squares (1)",
+            title=f"blocks {title}".strip(),
+        )
         right.set_ylim(bottom=0)
         for axes in (left, right):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,4 +1,5 @@
 """Gradients and residuals by depth (depth.py) of an experiment's runs, before and after training."""
+
 import numpy
 import pandas as pd
 

@@ -4,21 +4,29 @@
 
 Both are plain dicts in a Python file; nothing in the file is run. See experiments/README.md for their fields.
 """
+
 import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..runs.config import make
-from ..files import CHECKOUT
 from ..errors import ConfigError, ModelError, did_you_mean
+from ..files import CHECKOUT
 from ..networks.specs import parse_model
+from ..runs.config import make
 
 KINDS = ("fashion-mnist", "pictures", "cost")
 
 #: what a training run comes to, by its name in result.json
-METRICS = ("test_acc", "best_test_acc", "train_acc", "loss", "examples_per_sec", "examples_per_sec_end_to_end",
-           "train_seconds")
+METRICS = (
+    "test_acc",
+    "best_test_acc",
+    "train_acc",
+    "loss",
+    "examples_per_sec",
+    "examples_per_sec_end_to_end",
+    "train_seconds",
+)
 #: and what is measured of a network's cost (cost.py)
 COST_METRICS = ("parameters", "multiply_adds", "train_ms", "predict_ms", "train_peak_bytes", "predict_peak_bytes")
 
@@ -99,8 +107,10 @@ def find(name):
             raise ConfigError(f"{path}: no such file: expected an experiment; known by name are {', '.join(names())}")
         return path
     if name not in names():
-        raise ConfigError(f"unknown experiment '{name}': {did_you_mean(name, names())}"
-                          f"known in {experiments_folder()} are {', '.join(names()) or 'none'}")
+        raise ConfigError(
+            f"unknown experiment '{name}': {did_you_mean(name, names())}"
+            f"known in {experiments_folder()} are {', '.join(names()) or 'none'}"
+        )
     return experiments_folder() / f"{name}.py"
 
 
@@ -111,8 +121,9 @@ def _literals(path):
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except SyntaxError as error:
-        raise ConfigError(f"{path}: line {error.lineno}: {error.msg}: expected Python with a CONFIG and a "
-                          f"CLAIM") from None
+        raise ConfigError(
+            f"{path}: line {error.lineno}: {error.msg}: expected Python with a CONFIG and a CLAIM"
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte, no UTF-8, brackets without end
         raise ConfigError(f"{path}: not a Python file ({error})") from None
     found = {}
@@ -131,8 +142,10 @@ def _literal(path, name, node):
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError):
-        raise ConfigError(f"{path}: line {node.lineno}: {name} is not written out: expected a dict of plain values "
-                          f"(numbers, words, lists, dicts), without calls or names") from None
+        raise ConfigError(
+            f"{path}: line {node.lineno}: {name} is not written out: expected a dict of plain values "
+            f"(numbers, words, lists, dicts), without calls or names"
+        ) from None
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with words as keys")
     return value
@@ -150,8 +163,10 @@ def _arm_configs(settings, where):
         if "seed" in values:
             raise ConfigError(f"{where}: arm {arm}: seed is set: expected it left to seeds and --seeds")
         if settings.kind == "cost" and set(differs) - {"model"}:
-            raise ConfigError(f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
-                              f"are measured on the same")
+            raise ConfigError(
+                f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
+                f"are measured on the same"
+            )
         made[arm] = make(kind, values, f"{where}: arm {arm}")
         try:
             getattr(made[arm], "check", lambda: None)()
@@ -207,5 +222,6 @@ def load(name):
     checks = tuple(make(Check, one, f"{path}: CLAIM: check {i}") for i, one in enumerate(claim.checks, start=1))
     for i, check in enumerate(checks, start=1):
         _check_check(check, settings, f"{path}: CLAIM: check {i}")
-    return Experiment(path.stem, path, settings, claim.statement, claim.source, checks,
-                      _arm_configs(settings, f"{path}: CONFIG"))
+    return Experiment(
+        path.stem, path, settings, claim.statement, claim.source, checks, _arm_configs(settings, f"{path}: CONFIG")
+    )

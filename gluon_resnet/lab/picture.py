@@ -1,4 +1,5 @@
 """An experiment as a picture: each arm's curve is the mean over its seeds, its band from the lowest to the highest."""
+
 import numpy
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -35,8 +36,13 @@ def _over_seeds(rows, values):
 def _draw(axes, arms, curve, markers):
     for i, (arm, rows) in enumerate(arms.items()):
         position, low, middle, high = _over_seeds(*curve(rows))
-        axes.plot(position, middle, color=_colour(i, len(arms)), label=f"{arm} (n={rows['seed'].nunique()})",
-                  marker=MARKERS[i % len(MARKERS)] if markers else None)
+        axes.plot(
+            position,
+            middle,
+            color=_colour(i, len(arms)),
+            label=f"{arm} (n={rows['seed'].nunique()})",
+            marker=MARKERS[i % len(MARKERS)] if markers else None,
+        )
         axes.fill_between(position, low, high, color=_colour(i, len(arms)), alpha=0.2, linewidth=0)
 
 

@@ -3,6 +3,7 @@
 One recipe, ResNet-18 on Fashion-MNIST (96x96, batch size 256, SGD 0.05, 10 epochs, last epoch), was published by six
 editions with six results. The paper's own tables need data that this suite has no way to get: they are listed, not run.
 """
+
 from dataclasses import dataclass
 from typing import Optional
 
@@ -25,13 +26,26 @@ class Entry:
 
 
 def _d2l(name, source, loss, train_acc, test_acc, examples_per_sec):
-    return Entry(name, "ResNet-18, Fashion-MNIST 96x96, 10 epochs", source, test_acc, loss, train_acc, examples_per_sec,
-                 "fashion_mnist_resnet18")
+    return Entry(
+        name,
+        "ResNet-18, Fashion-MNIST 96x96, 10 epochs",
+        source,
+        test_acc,
+        loss,
+        train_acc,
+        examples_per_sec,
+        "fashion_mnist_resnet18",
+    )
 
 
 def _paper(name, what, table, error, data):
-    return Entry(f"he2015-{name}", what, f"He et al., arXiv 1512.03385, {table}", round(1 - error / 100, 4),
-                 missing=f"{data} is not to be had here")
+    return Entry(
+        f"he2015-{name}",
+        what,
+        f"He et al., arXiv 1512.03385, {table}",
+        round(1 - error / 100, 4),
+        missing=f"{data} is not to be had here",
+    )
 
 
 _CIFAR = ((20, 8.75), (32, 7.51), (44, 7.17), (56, 6.97), (110, 6.43), (1202, 7.93))
@@ -44,14 +58,28 @@ ENTRIES = (
     _d2l("d2l-tensorflow-2021", "d2l TensorFlow copy, 2021", 0.004, 1.000, 0.925, 5006.5),
     _d2l("d2l-pytorch-2022", "d2l PyTorch slides, 2022", 0.011, 0.997, 0.865, 4713.2),
     _d2l("d2l-pytorch-2023", "d2l PyTorch slides, 2023", 0.012, 0.997, 0.893, 5032.7),
-    Entry("fashion-mnist-readme-resnet18", "ResNet-18, Fashion-MNIST, augmented", "Fashion-MNIST's README", 0.949,
-          missing="its recipe is not published with it"),
-    Entry("fashion-mnist-readme-wrn28-10", "WRN-28-10, Fashion-MNIST", "Fashion-MNIST's README", 0.959,
-          missing="wide networks are not in the suite"),
-    *(_paper(f"cifar10-resnet{depth}", f"ResNet-{depth}, CIFAR-10", "Table 6", error, "CIFAR-10")
-      for depth, error in _CIFAR),
-    *(_paper(f"imagenet-{name}", f"{name}, ImageNet, 10-crop top-1", "Table 2", error, "ImageNet")
-      for name, error in _IMAGENET),
+    Entry(
+        "fashion-mnist-readme-resnet18",
+        "ResNet-18, Fashion-MNIST, augmented",
+        "Fashion-MNIST's README",
+        0.949,
+        missing="its recipe is not published with it",
+    ),
+    Entry(
+        "fashion-mnist-readme-wrn28-10",
+        "WRN-28-10, Fashion-MNIST",
+        "Fashion-MNIST's README",
+        0.959,
+        missing="wide networks are not in the suite",
+    ),
+    *(
+        _paper(f"cifar10-resnet{depth}", f"ResNet-{depth}, CIFAR-10", "Table 6", error, "CIFAR-10")
+        for depth, error in _CIFAR
+    ),
+    *(
+        _paper(f"imagenet-{name}", f"{name}, ImageNet, 10-crop top-1", "Table 2", error, "ImageNet")
+        for name, error in _IMAGENET
+    ),
 )
 
 

@@ -4,29 +4,45 @@
 
 The runs are those of the entry's experiment, so that nothing is trained twice.
 """
+
 import pandas as pd
 
 from ..errors import ConfigError
 from . import experiment as experiments
 from .table import spread
 
-ROWS = (("loss", "loss", "{:.3f}"), ("train acc", "train_acc", "{:.3f}"), ("test acc", "test_acc", "{:.3f}"),
-        ("examples/sec, the book's clock", "examples_per_sec", "{:.1f}"),
-        ("examples/sec end to end", "examples_per_sec_end_to_end", "{:.1f}"))
+ROWS = (
+    ("loss", "loss", "{:.3f}"),
+    ("train acc", "train_acc", "{:.3f}"),
+    ("test acc", "test_acc", "{:.3f}"),
+    ("examples/sec, the book's clock", "examples_per_sec", "{:.1f}"),
+    ("examples/sec end to end", "examples_per_sec_end_to_end", "{:.1f}"),
+)
 
 
 def listing(entries):
     """All entries as a table."""
-    return pd.DataFrame([{"name": entry.name, "what": entry.what, "test acc": f"{entry.test_acc:.4g}",
-                          "source": entry.source, "run here": "yes" if entry.experiment else f"no: {entry.missing}"}
-                         for entry in entries])
+    return pd.DataFrame(
+        [
+            {
+                "name": entry.name,
+                "what": entry.what,
+                "test acc": f"{entry.test_acc:.4g}",
+                "source": entry.source,
+                "run here": "yes" if entry.experiment else f"no: {entry.missing}",
+            }
+            for entry in entries
+        ]
+    )
 
 
 def experiment_of(entry):
     """The Experiment that runs an entry's recipe; ConfigError where there is none."""
     if entry.experiment is None:
-        raise ConfigError(f"{entry.name}: published ({entry.source}: test accuracy {entry.test_acc:.4g}) but not run "
-                          f"here: {entry.missing}")
+        raise ConfigError(
+            f"{entry.name}: published ({entry.source}: test accuracy {entry.test_acc:.4g}) but not run "
+            f"here: {entry.missing}"
+        )
     return experiments.load(entry.experiment)
 
 
@@ -39,12 +55,17 @@ def compare(entry, content):
         middle, low, high, deviation = spread(values)
         cited = getattr(entry, name, None)
         best = [one["best_test_acc"] for one in seeds if name == "test_acc" and one["best_test_acc"] is not None]
-        rows.append({"": title, "cited": "" if cited is None else form.format(cited),
-                     "last, by seed": " ".join("diverged" if value is None else form.format(value) for value in values),
-                     "mean": "" if middle is None else form.format(middle),
-                     "min-max": "" if middle is None else f"{form.format(low)}-{form.format(high)}",
-                     "sd": "" if deviation is None else f"{deviation:.4f}",
-                     "best": form.format(max(best)) if best else ""})
+        rows.append(
+            {
+                "": title,
+                "cited": "" if cited is None else form.format(cited),
+                "last, by seed": " ".join("diverged" if value is None else form.format(value) for value in values),
+                "mean": "" if middle is None else form.format(middle),
+                "min-max": "" if middle is None else f"{form.format(low)}-{form.format(high)}",
+                "sd": "" if deviation is None else f"{deviation:.4f}",
+                "best": form.format(max(best)) if best else "",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -56,5 +77,7 @@ def position(entry, content):
         return "a seed diverged: nothing to compare with"
     place = "within" if low <= entry.test_acc <= high else "above" if entry.test_acc > high else "below"
     seeds = f"{len(by_seed)} seed{'s' if len(by_seed) > 1 else ''}"
-    return (f"cited {entry.test_acc:.3f} ({entry.source}) is {place} the last epochs of {seeds}, {low:.3f} to "
-            f"{high:.3f}; the mean is {middle - entry.test_acc:+.3f} from it")
+    return (
+        f"cited {entry.test_acc:.3f} ({entry.source}) is {place} the last epochs of {seeds}, {low:.3f} to "
+        f"{high:.3f}; the mean is {middle - entry.test_acc:+.3f} from it"
+    )

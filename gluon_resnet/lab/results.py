@@ -1,7 +1,8 @@
 """What an experiment came to, as data: <name>.json for programs, <name>.csv for the curves, <name>.png for the eye.
 
-    gluon-resnet run fashion_mnist_resnet18_28px --save-results      # writes them to experiments/results
+gluon-resnet run fashion_mnist_resnet18_28px --save-results      # writes them to experiments/results
 """
+
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -10,19 +11,47 @@ from pathlib import Path
 import pandas as pd
 
 from .. import files
+from ..errors import RunError
 from ..figures import save_figure
 from ..machine import system
-from ..errors import RunError
 from ..runs.table import read_run
 from .claims import judge
 
 FORMAT = 1  # of the results file
 #: what a run's result.json says that is kept by seed
-KEPT = ("status", "epochs", "loss", "train_acc", "test_acc", "best_test_acc", "examples", "train_seconds",
-        "wait_seconds", "test_seconds", "examples_per_sec", "examples_per_sec_end_to_end", "device", "winograd")
+KEPT = (
+    "status",
+    "epochs",
+    "loss",
+    "train_acc",
+    "test_acc",
+    "best_test_acc",
+    "examples",
+    "train_seconds",
+    "wait_seconds",
+    "test_seconds",
+    "examples_per_sec",
+    "examples_per_sec_end_to_end",
+    "device",
+    "winograd",
+)
 BY_EPOCH = ("epoch", "loss", "train_acc", "test_acc", "seconds", "wait_seconds", "test_seconds", "examples_per_sec")
-FIELDS = ("name", "kind", "claim", "verdict", "checks", "config", "budget", "arms", "machine", "commits", "seeds",
-          "command", "started", "date")
+FIELDS = (
+    "name",
+    "kind",
+    "claim",
+    "verdict",
+    "checks",
+    "config",
+    "budget",
+    "arms",
+    "machine",
+    "commits",
+    "seeds",
+    "command",
+    "started",
+    "date",
+)
 
 
 def _rounded(value):
@@ -60,23 +89,42 @@ def collect(experiment, units, configs, budget, command):
     curves = pd.concat([run.history.assign(arm=unit.arm, seed=unit.seed) for unit, run in found.items()])
     curves = curves[["arm", "seed", *(name for name in curves if name not in ("arm", "seed"))]]
     first = min((run.env for run in found.values()), key=lambda env: env["started"])
-    content = summarize(experiment, arms, budget, command, _machine(first),
-                        sorted({str(run.env.get("git_commit")) for run in found.values()}), first["started"])
-    content["config"] = {arm: {name: value for name, value in asdict(config).items() if name != "seed"}
-                         for arm, config in configs.items()}
+    content = summarize(
+        experiment,
+        arms,
+        budget,
+        command,
+        _machine(first),
+        sorted({str(run.env.get("git_commit")) for run in found.values()}),
+        first["started"],
+    )
+    content["config"] = {
+        arm: {name: value for name, value in asdict(config).items() if name != "seed"}
+        for arm, config in configs.items()
+    }
     return content, curves
 
 
 def summarize(experiment, arms, budget, command, machine, commits, started):
     """The content of a results file of ``arms``, {arm: {seed: {metric: value}}}, with the claim judged."""
     verdict, checks = judge(experiment.checks, arms)
-    return {"format": FORMAT, "name": experiment.name, "kind": experiment.settings.kind,
-            "claim": {"statement": experiment.statement, "source": experiment.source},
-            "verdict": verdict, "checks": checks,
-            "config": {arm: asdict(config) for arm, config in experiment.configs.items()},
-            "budget": budget, "arms": arms, "machine": machine, "commits": commits,
-            "seeds": sorted({int(seed) for seeds in arms.values() for seed in seeds}), "command": command,
-            "started": started, "date": now()}
+    return {
+        "format": FORMAT,
+        "name": experiment.name,
+        "kind": experiment.settings.kind,
+        "claim": {"statement": experiment.statement, "source": experiment.source},
+        "verdict": verdict,
+        "checks": checks,
+        "config": {arm: asdict(config) for arm, config in experiment.configs.items()},
+        "budget": budget,
+        "arms": arms,
+        "machine": machine,
+        "commits": commits,
+        "seeds": sorted({int(seed) for seeds in arms.values() for seed in seeds}),
+        "command": command,
+        "started": started,
+        "date": now(),
+    }
 
 
 def here():
@@ -114,11 +162,14 @@ def read(path):
     except ValueError as error:
         raise RunError(f"{path}: damaged ({error}): expected JSON") from None
     if not isinstance(content, dict) or "format" not in content:
-        raise RunError(f"{path}: not a results file: expected an object with a format; gluon-resnet run ... "
-                       f"--save-results writes one")
+        raise RunError(
+            f"{path}: not a results file: expected an object with a format; gluon-resnet run ... "
+            f"--save-results writes one"
+        )
     if content["format"] != FORMAT:
-        raise RunError(f"{path}: version {content['format']} of the results file: expected {FORMAT}; run the "
-                       f"experiment again")
+        raise RunError(
+            f"{path}: version {content['format']} of the results file: expected {FORMAT}; run the experiment again"
+        )
     missing = [name for name in FIELDS if name not in content]
     if missing:
         raise RunError(f"{path}: damaged: no {missing[0]}; run the experiment again")

@@ -5,6 +5,7 @@
 Seed by seed, so that all arms can be compared as soon as the first seed is through. A folder is a run of this sweep
 when its config is the one asked for; with another config it is left alone and named.
 """
+
 import fcntl
 import shutil
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from dataclasses import dataclass, fields, replace
 from os.path import abspath
 from pathlib import Path
 
-from ..training.checkpoint import NAME as CHECKPOINT
 from ..errors import DivergedError, RunError
 from ..runs.network import read_config
 from ..runs.table import read_run
+from ..training.checkpoint import NAME as CHECKPOINT
 
 #: fields that leave what is learned as it is
 WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep_best")
@@ -45,8 +46,11 @@ def runs_folder(name):
 
 def make_units(configs, seeds, folder):
     """[Unit] of ``seeds`` seeds of every config, {arm: config}, seed by seed."""
-    return [Unit(arm, seed, replace(config, seed=seed), Path(folder) / f"{arm}-seed{seed}")
-            for seed in range(seeds) for arm, config in configs.items()]
+    return [
+        Unit(arm, seed, replace(config, seed=seed), Path(folder) / f"{arm}-seed{seed}")
+        for seed in range(seeds)
+        for arm, config in configs.items()
+    ]
 
 
 def _same(name, one, other, config):
@@ -64,8 +68,10 @@ def _check_same(unit, config):
         if name not in WITHOUT_EFFECT and not _same(name, before, now, unit.config):
             different.append(f"{name} {before!r}, here {now!r}")
     if different:
-        raise RunError(f"{unit.path}: holds a run with another config ({'; '.join(different)}): name another "
-                       f"folder with --out, or remove this one")
+        raise RunError(
+            f"{unit.path}: holds a run with another config ({'; '.join(different)}): name another "
+            f"folder with --out, or remove this one"
+        )
 
 
 def state(unit):
@@ -75,8 +81,9 @@ def state(unit):
     if not unit.path.is_dir() or not (unit.path / "config.json").exists():
         if unit.path.is_dir() and not any(unit.path.iterdir()):
             return NEW
-        raise RunError(f"{unit.path}: not a run folder: expected one, or nothing; remove it or name another folder "
-                       f"with --out")
+        raise RunError(
+            f"{unit.path}: not a run folder: expected one, or nothing; remove it or name another folder with --out"
+        )
     _, config, _ = read_config(unit.path)
     if type(config) is not type(unit.config):
         raise RunError(f"{unit.path}: holds a run on other data: name another folder with --out")
@@ -86,8 +93,10 @@ def state(unit):
     if (unit.path / "result.json").exists() and read_run(unit.path).status in ("finished", "diverged"):
         return DONE
     if not _begun_here(unit):
-        raise RunError(f"{unit.path}: no checkpoint and no result: the run is under way elsewhere, or was ended; wait, "
-                       f"or remove it to begin anew")
+        raise RunError(
+            f"{unit.path}: no checkpoint and no result: the run is under way elsewhere, or was ended; wait, "
+            f"or remove it to begin anew"
+        )
     return NEW
 
 
@@ -107,8 +116,9 @@ def alone_in(folder):
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunError(f"{folder}: another gluon-resnet run is at work in it: wait, or name another folder "
-                               f"with --out") from None
+                raise RunError(
+                    f"{folder}: another gluon-resnet run is at work in it: wait, or name another folder with --out"
+                ) from None
             yield
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
@@ -169,6 +179,8 @@ def run(units, say, make_listener=None):
 
 def _outcome(unit):
     result = read_run(unit.path).result
-    return (f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}",
-            f"{result['examples_per_sec']:.1f} examples/sec on {result['device']}",
-            f"{result['examples_per_sec_end_to_end']:.1f} end to end")
+    return (
+        f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}",
+        f"{result['examples_per_sec']:.1f} examples/sec on {result['device']}",
+        f"{result['examples_per_sec_end_to_end']:.1f} end to end",
+    )

@@ -1,7 +1,8 @@
 """Results as tables: by arm for the terminal, all of them in Markdown for experiments/README.md.
 
-    gluon-resnet results --update experiments/README.md
+gluon-resnet results --update experiments/README.md
 """
+
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -40,14 +41,22 @@ def arms_table(content):
         middle, low, high, deviation = spread(last)
         best = max((one["best_test_acc"] for one in seeds if one["best_test_acc"] is not None), default=None)
         seconds = _mean_of(seeds, "train_seconds", "test_seconds")
-        rows.append({"arm": arm, "n": len(seeds), "last": " ".join(_number(value) or "diverged" for value in last),
-                     "mean": _number(middle), "min-max": "" if middle is None else f"{low:.3f}-{high:.3f}",
-                     "sd": _number(deviation, "{:.4f}"), "best": _number(best),
-                     "train acc": _number(spread([one["train_acc"] for one in seeds])[0]),
-                     "loss": _number(spread([one["loss"] for one in seeds])[0]),
-                     "ex/s": _number(_mean_of(seeds, "examples_per_sec"), "{:.1f}"),
-                     "end to end": _number(_mean_of(seeds, "examples_per_sec_end_to_end"), "{:.1f}"),
-                     "time a run": "" if seconds is None else duration(seconds)})
+        rows.append(
+            {
+                "arm": arm,
+                "n": len(seeds),
+                "last": " ".join(_number(value) or "diverged" for value in last),
+                "mean": _number(middle),
+                "min-max": "" if middle is None else f"{low:.3f}-{high:.3f}",
+                "sd": _number(deviation, "{:.4f}"),
+                "best": _number(best),
+                "train acc": _number(spread([one["train_acc"] for one in seeds])[0]),
+                "loss": _number(spread([one["loss"] for one in seeds])[0]),
+                "ex/s": _number(_mean_of(seeds, "examples_per_sec"), "{:.1f}"),
+                "end to end": _number(_mean_of(seeds, "examples_per_sec_end_to_end"), "{:.1f}"),
+                "time a run": "" if seconds is None else duration(seconds),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -56,8 +65,11 @@ def cost_table(content):
     rows = []
     for arm, by_seed in content["arms"].items():
         for one in by_seed.values():
-            row = {"network": arm, "parameters": f"{one['parameters']:,}",
-                   "multiply-adds (G)": f"{one['multiply_adds'] / 1e9:.3f}"}
+            row = {
+                "network": arm,
+                "parameters": f"{one['parameters']:,}",
+                "multiply-adds (G)": f"{one['multiply_adds'] / 1e9:.3f}",
+            }
             for way in ("train", "predict"):
                 low, high = (one[f"{way}_ms_{end}"] for end in ("low", "high"))
                 row[f"{way} (ms)"] = f"{one[f'{way}_ms']:.2f} ({low:.2f}-{high:.2f})"
@@ -97,23 +109,35 @@ def _claims(found):
         note = f" (budget {content['budget']['text']}: {content['budget']['line']})" if changed else ""
         for i, check in enumerate(content["checks"]):
             first = i == 0
-            rows.append({"experiment": content["name"] + note if first else "",
-                         "claim": content["claim"]["statement"] if first else "", "looked at": describe(check),
-                         "claimed": band(check), "found": _number(check["value"], "{:.4g}") or "diverged",
-                         "n": _count(content["arms"][check["arm"]]), "verdict": check["verdict"]})
+            rows.append(
+                {
+                    "experiment": content["name"] + note if first else "",
+                    "claim": content["claim"]["statement"] if first else "",
+                    "looked at": describe(check),
+                    "claimed": band(check),
+                    "found": _number(check["value"], "{:.4g}") or "diverged",
+                    "n": _count(content["arms"][check["arm"]]),
+                    "verdict": check["verdict"],
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def _origin(content):
     """A line on where and how a result was measured."""
     machine = content["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items()
-                         if name in ("python", "mxnet", "mxnet-cu112", "numpy"))
+    versions = ", ".join(
+        f"{name} {version}"
+        for name, version in machine["versions"].items()
+        if name in ("python", "mxnet", "mxnet-cu112", "numpy")
+    )
     threads = (machine["threads"] or {}).get("threads")
     seeds = "" if content["kind"] == "cost" else f"seeds {', '.join(map(str, content['seeds']))}; "
-    return (f"{machine['cpu']['model']}, {machine['cpu']['physical']} cores, {threads} threads; {versions}; "
-            f"{seeds}commit {', '.join(content['commits'])}; {content['date'][:10]}; "
-            f"claim from {content['claim']['source']}; `{content['command']}`")
+    return (
+        f"{machine['cpu']['model']}, {machine['cpu']['physical']} cores, {threads} threads; {versions}; "
+        f"{seeds}commit {', '.join(content['commits'])}; {content['date'][:10]}; "
+        f"claim from {content['claim']['source']}; `{content['command']}`"
+    )
 
 
 def markdown(found):
@@ -121,8 +145,10 @@ def markdown(found):
     parts = [_cells(_claims(found)).to_markdown(index=False, disable_numparse=True)]
     for content in found:
         table = cost_table(content) if content["kind"] == "cost" else arms_table(content)
-        parts += [f"**{content['name']}**: {content['verdict']}. {_cell(_origin(content))}",
-                  _cells(table).to_markdown(index=False, disable_numparse=True)]
+        parts += [
+            f"**{content['name']}**: {content['verdict']}. {_cell(_origin(content))}",
+            _cells(table).to_markdown(index=False, disable_numparse=True),
+        ]
     return "\n\n".join(parts)
 
 

@@ -8,6 +8,7 @@ Any text will do: a page, a notebook, lines run together or between Chinese ones
 editions print them (``conv5 output shape: (1, 64, 112, 112)``, ``torch.Size([1, 64, 24, 24])``, channels last) are
 compared layer by layer, whatever the layers' numbers; a Sequential may stand for several of ours.
 """
+
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -22,20 +23,35 @@ from .transcript_compare import BANDS, Ours, Walker, compare_block, compare_valu
 COLUMNS = ["line", "kind", "published", "ours", "same", "note"]
 
 _GAP = r"(?:\s|\\[tn])*"  # a notebook's file has its tabs as \t
-_SHAPE = re.compile(r"(?:(?<=\\[tn])|(?<!\\))([A-Za-z_][\w.]*)[^\S\n]+output[^\S\n]+shape[^\S\n]*:"
-                    rf"{_GAP}(?:[A-Za-z_][\w.]*\()?"
-                    r"[(\[]((?:\d{1,9}|None)(?:\s*,\s*(?:\d{1,9}|None))*),?\s*[)\]]", re.ASCII)
+_SHAPE = re.compile(
+    r"(?:(?<=\\[tn])|(?<!\\))([A-Za-z_][\w.]*)[^\S\n]+output[^\S\n]+shape[^\S\n]*:"
+    rf"{_GAP}(?:[A-Za-z_][\w.]*\()?"
+    r"[(\[]((?:\d{1,9}|None)(?:\s*,\s*(?:\d{1,9}|None))*),?\s*[)\]]",
+    re.ASCII,
+)
 #: Three decimals are all there are where the next line's number follows without a blank.
 _NUMBER = r"(\d\.\d{3}(?=\d+\.\d)|\d+(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)"
-_LOSS = re.compile(rf"(?:epoch\s+(\d+)\s*[,:]\s*)?loss[ :=]*{_NUMBER}\s*,\s*train[ _]acc[ :=]*{_NUMBER}"
-                   rf"(?:\s*,\s*test[ _]acc[ :=]*{_NUMBER})?", re.ASCII)
-_RATE = re.compile(r"(\d[\d,]*(?:\.\d+)?)[^\S\n]*exam\w*/s(?:ec)?\b(?:[^\S\n]+on[^\S\n]+(\[[^\]\n]*\]|[\w:/.()]+)|"
-                   r"[^\S\n]+(end to end))?", re.ASCII)
+_LOSS = re.compile(
+    rf"(?:epoch\s+(\d+)\s*[,:]\s*)?loss[ :=]*{_NUMBER}\s*,\s*train[ _]acc[ :=]*{_NUMBER}"
+    rf"(?:\s*,\s*test[ _]acc[ :=]*{_NUMBER})?",
+    re.ASCII,
+)
+_RATE = re.compile(
+    r"(\d[\d,]*(?:\.\d+)?)[^\S\n]*exam\w*/s(?:ec)?\b(?:[^\S\n]+on[^\S\n]+(\[[^\]\n]*\]|[\w:/.()]+)|"
+    r"[^\S\n]+(end to end))?",
+    re.ASCII,
+)
 #: A block tried alone: its arguments, the code up to .shape, and the shape below.
-_BLOCK = re.compile(r"Residual\(([^()]*)\)((?:(?!Residual\().){0,400}?\.shape)\)?\s*\n\s*(?:[A-Za-z_][\w.]*\()?"
-                    r"[(\[](\d{1,9}(?:\s*,\s*\d{1,9}){3})[)\]]", re.ASCII | re.DOTALL)
-_BLOCKS_INPUT = re.compile(r"(tf\.)?(?:random\.)?(?:uniform|normal|randn?)\((?:size=)?\(?"
-                           r"(\d{1,9}(?:\s*,\s*\d{1,9}){3})\)", re.ASCII)
+_BLOCK = re.compile(
+    r"Residual\(([^()]*)\)((?:(?!Residual\().){0,400}?\.shape)\)?\s*\n\s*(?:[A-Za-z_][\w.]*\()?"
+    r"[(\[](\d{1,9}(?:\s*,\s*\d{1,9}){3})[)\]]",
+    re.ASCII | re.DOTALL,
+)
+_BLOCKS_INPUT = re.compile(
+    r"(tf\.)?(?:random\.)?(?:uniform|normal|randn?)\((?:size=)?\(?"
+    r"(\d{1,9}(?:\s*,\s*\d{1,9}){3})\)",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -100,8 +116,18 @@ def _blocks(text, line):
         inputs = list(_BLOCKS_INPUT.finditer(text, 0, match.end(2)))
         strides = [int(one[8:]) for one in arguments if re.fullmatch(r"strides=\d{1,3}", one)]
         if channels and inputs:
-            yield match.start(3), Block(line(match.start(3)), channels[-1], "use_1x1conv=True" in arguments,
-                                        *(strides or [1]), _sizes(inputs[-1][2]), _sizes(match[3]), bool(inputs[-1][1]))
+            yield (
+                match.start(3),
+                Block(
+                    line(match.start(3)),
+                    channels[-1],
+                    "use_1x1conv=True" in arguments,
+                    *(strides or [1]),
+                    _sizes(inputs[-1][2]),
+                    _sizes(match[3]),
+                    bool(inputs[-1][1]),
+                ),
+            )
 
 
 def find(text):
@@ -115,11 +141,16 @@ def find(text):
     found += _blocks(text, line)
     for match in _LOSS.finditer(text):
         epoch = int(match[1]) if match[1] else None
-        found += [(match.start() + place, Value(line(match.start()), kind, match[place + 2], epoch))
-                  for place, kind in enumerate(BANDS) if match[place + 2]]
+        found += [
+            (match.start() + place, Value(line(match.start()), kind, match[place + 2], epoch))
+            for place, kind in enumerate(BANDS)
+            if match[place + 2]
+        ]
     rest = _LOSS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)  # whose last number may touch the rate
-    found += [(match.start(), Value(line(match.start()), "examples/sec", match[1], where=match[2] or match[3] or ""))
-              for match in _RATE.finditer(rest)]
+    found += [
+        (match.start(), Value(line(match.start()), "examples/sec", match[1], where=match[2] or match[3] or ""))
+        for match in _RATE.finditer(rest)
+    ]
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -146,8 +177,10 @@ def compare(text, model=None, shape=None, run=None):
     """
     found = find(text)
     if not found:
-        raise DataError("no line that a book prints: expected some such as 'conv0 output shape: (1, 64, 112, 112)' or "
-                        "'loss 0.010, train acc 0.998, test acc 0.907'")
+        raise DataError(
+            "no line that a book prints: expected some such as 'conv0 output shape: (1, 64, 112, 112)' or "
+            "'loss 0.010, train acc 0.998, test acc 0.907'"
+        )
     ours, rows, walker = Ours(run), {}, None
     for walk in walks(found):
         walker = walker or Walker(ours.network(model))

@@ -4,6 +4,7 @@
 
 Used by transcript.py, which says what is compared and how.
 """
+
 import re
 from functools import reduce
 from operator import mul
@@ -21,10 +22,16 @@ LARGEST = 1024  # height and width of an input that is tried without being asked
 
 STAGE = "block"
 #: What a layer is, by a part of the name that a library gives it; the first that fits.
-KINDS = (("pooling", "pool"), ("batch norm", "batch_?norm|^bn"),
-         (STAGE, "sequential|residual|resnet|block|bottleneck|stage"), ("convolution", "conv"),
-         ("activation", "relu|activation"), ("dense", "dense|linear|^fc"), ("flatten", "flatten"),
-         ("dropout", "dropout"))
+KINDS = (
+    ("pooling", "pool"),
+    ("batch norm", "batch_?norm|^bn"),
+    (STAGE, "sequential|residual|resnet|block|bottleneck|stage"),
+    ("convolution", "conv"),
+    ("activation", "relu|activation"),
+    ("dense", "dense|linear|^fc"),
+    ("flatten", "flatten"),
+    ("dropout", "dropout"),
+)
 
 #: Names of the values in result.json and in histories.
 NAMES = {"loss": "loss", "train acc": "train_acc", "test acc": "test_acc", "examples/sec": "examples_per_sec"}
@@ -32,8 +39,11 @@ NAMES = {"loss": "loss", "train acc": "train_acc", "test acc": "test_acc", "exam
 _EDITIONS = [entry for entry in ENTRIES if entry.experiment == "fashion_mnist_resnet18"]
 #: Lowest and highest last-epoch values of article 001 and five editions of d2l (ResNet-18, Fashion-MNIST, 96x96,
 #: batch size 256, lr 0.05, 10 epochs).
-BANDS = {kind: (min(values), max(values)) for kind in ("loss", "train acc", "test acc")
-         for values in [[getattr(entry, NAMES[kind]) for entry in _EDITIONS]]}
+BANDS = {
+    kind: (min(values), max(values))
+    for kind in ("loss", "train acc", "test acc")
+    for values in [[getattr(entry, NAMES[kind]) for entry in _EDITIONS]]
+}
 
 
 def kind_of(name):
@@ -104,9 +114,12 @@ def _candidates(walk):
     if first is None:
         return [(224, 224, tuple)]
     times = (2, 1) if kind_of(first.name) in ("convolution", "batch norm", "activation") else (4, 2, 1)
-    found = [(by * height, by * width, order) for order, (height, width) in (
-        (tuple, first.shape[2:]), (_channels_last, first.shape[1:3])) for by in times]
-    found = [one for one in found if 1 <= min(one[:2]) and max(one[:2]) <= LARGEST]
+    found = [
+        (by * height, by * width, order)
+        for order, (height, width) in ((tuple, first.shape[2:]), (_channels_last, first.shape[1:3]))
+        for by in times
+    ]
+    found = [one for one in found if min(one[:2]) >= 1 and max(one[:2]) <= LARGEST]
     return found or [(224, 224, tuple), (224, 224, _channels_last)]
 
 
@@ -172,7 +185,7 @@ def compare_walk(walk, walker, shape=None):
         elif theirs not in (kind, STAGE):
             notes.append(f"the layer differs: {theirs} there, {kind} here")
         elif place > before + 1 and theirs != STAGE:
-            notes.append(f"not printed there: {', '.join(layer for layer, _ in layers[before + 1:place])}")
+            notes.append(f"not printed there: {', '.join(layer for layer, _ in layers[before + 1 : place])}")
         same = size == one.shape and theirs in (kind, STAGE)
         rows.append((one.line, "shape", published, f"{name} {_written(size)}", same, "; ".join(notes)))
         before = place
@@ -196,12 +209,18 @@ def compare_block(one):
         net = nn.HybridSequential()
         net.add(Residual(one.num_channels, one.use_1x1conv, one.strides))
     try:
-        (_, size), = layer_shapes(net, given).itertuples(index=False, name=None)
+        ((_, size),) = layer_shapes(net, given).itertuples(index=False, name=None)
     except ShapeError as error:
         return one.line, "shape", published, "", False, str(error)
     size = _channels_last(size) if one.channels_last else size
-    return (one.line, "shape", published, f"residual {_written(size)}", size == one.shape,
-            "" if size == one.shape else "the shape differs")
+    return (
+        one.line,
+        "shape",
+        published,
+        f"residual {_written(size)}",
+        size == one.shape,
+        "" if size == one.shape else "the shape differs",
+    )
 
 
 def _written(shape):
@@ -232,19 +251,21 @@ class Ours:
         if run.result is None:
             raise RunError(f"{path}: not finished: expected a run with a result.json; go on with --resume {path}")
         self.values, self.spec = run.result, spec_of_run(run.written, path)
-        self._remark([setting for setting in differences(run.config) if not setting.startswith(("seed=", "data="))],
-                     run.kind == PICTURES)
+        self._remark(
+            [setting for setting in differences(run.config) if not setting.startswith(("seed=", "data="))],
+            run.kind == PICTURES,
+        )
         for row in run.history[run.history["test_acc"].notna()].to_dict("records"):
             self.history[int(row["epoch"])] = row
 
     def _read_results(self, path):
-        from . import results
         from ..networks.specs import parse_model
+        from . import results
 
         content = results.read(path)
         if len(content["arms"]) != 1:
             raise RunError(f"{path}: {len(content['arms'])} arms: expected one, or a run folder")
-        (arm, seeds), = content["arms"].items()
+        ((arm, seeds),) = content["arms"].items()
         self.values = {"device": next(iter(seeds.values())).get("device")}
         for name in (*NAMES.values(), "examples_per_sec_end_to_end"):
             values = [one.get(name) for one in seeds.values()]

@@ -1,4 +1,5 @@
 """Which shared libraries a library needs, read from the ELF files themselves, and where the loader would find them."""
+
 import os
 import subprocess
 from functools import lru_cache

@@ -3,6 +3,8 @@
 ``import gluon_resnet`` calls :func:`prepare` once. By itself mxnet 1.9.1 gives OpenMP half of the processors and reads
 its settings while it is being loaded, so nothing here helps afterwards. ``gluon-resnet doctor`` shows what was done.
 """
+
+import contextlib
 import ctypes
 import glob
 import importlib.util
@@ -138,16 +140,22 @@ def thread_plan(environ=None, root="/"):
     if asked:
         if asked.isdigit() and int(asked) > 0:
             return ThreadPlan(int(asked), _binds(environ), "OMP_NUM_THREADS is set by the user", set_by_user=True)
-        warnings.warn(f"gluon_resnet: OMP_NUM_THREADS={asked!r} is not a positive number: ignored, {cores} used",
-                      stacklevel=2)
+        warnings.warn(
+            f"gluon_resnet: OMP_NUM_THREADS={asked!r} is not a positive number: ignored, {cores} used", stacklevel=2
+        )
     quota = cgroup_cpus(root)
     if quota < cores:
-        return ThreadPlan(max(1, math.floor(quota)), False,
-                          f"the control group grants {quota:g} of {cores} physical cores")
+        return ThreadPlan(
+            max(1, math.floor(quota)), False, f"the control group grants {quota:g} of {cores} physical cores"
+        )
     placed = [name for name in OPENMP_VARIABLES[1:] if environ.get(name)]
     if placed:
-        return ThreadPlan(cores, _binds(environ),
-                          f"physical cores this process may use; {placed[0]} is set by the user", set_by_user=True)
+        return ThreadPlan(
+            cores,
+            _binds(environ),
+            f"physical cores this process may use; {placed[0]} is set by the user",
+            set_by_user=True,
+        )
     return ThreadPlan(cores, True, "physical cores this process may use")
 
 
@@ -227,10 +235,8 @@ class _ReleaseAfterMxnet:
             try:
                 load(module)
             finally:
-                try:
+                with contextlib.suppress(OSError):  # the allowed processors have changed: nothing to give back
                     os.sched_setaffinity(0, self.cpus)
-                except OSError:  # the processors allowed have changed meanwhile: nothing to give back
-                    pass
 
         spec.loader.exec_module = exec_module
         return spec
@@ -258,7 +264,9 @@ def prepare():
             warnings.warn(
                 f"mxnet was imported before gluon_resnet, so OpenMP keeps mxnet's default (half of the processors) "
                 f"instead of {plan.threads} bound threads, and training may run at half speed; "
-                f"put 'import gluon_resnet' above 'import mxnet' and start Python again", stacklevel=3)
+                f"put 'import gluon_resnet' above 'import mxnet' and start Python again",
+                stacklevel=3,
+            )
     else:
         if not plan.set_by_user:
             variables.update(OMP_NUM_THREADS=str(plan.threads))
@@ -297,6 +305,8 @@ def without_prepared_variables():
 def threads_report():
     """The thread plan as a dict for a report: threads, bind, reason and the OpenMP variables in force."""
     prepared = prepare()
-    return {**asdict(prepared.plan), "too_late": prepared.too_late,
-            "variables": {name: os.environ[name] for name in (*OPENMP_VARIABLES, *MXNET_VARIABLES)
-                          if name in os.environ}}
+    return {
+        **asdict(prepared.plan),
+        "too_late": prepared.too_late,
+        "variables": {name: os.environ[name] for name in (*OPENMP_VARIABLES, *MXNET_VARIABLES) if name in os.environ},
+    }

@@ -1,4 +1,5 @@
 """How much memory this program has used; standard library only, so that the benchmark's workers can import it."""
+
 import resource
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """Modules under the names they had before the package was divided into sub-packages: the chapters still use these.
 
-    from gluon_resnet.evaluate import evaluate_accuracy     # is gluon_resnet.training.accuracy
+from gluon_resnet.evaluate import evaluate_accuracy     # is gluon_resnet.training.accuracy
 """
+
 import importlib
 import importlib.abc
 import importlib.util
@@ -9,13 +10,27 @@ import sys
 
 #: old name -> where the module is now
 OLD_NAMES = {
-    "checkpoint": "training.checkpoint", "engines": "instruments.engines", "evaluate": "training.accuracy",
-    "evaluation_files": "evaluation.files", "export": "weights.export", "gradcam": "instruments.gradcam",
-    "images": "data.images", "labels": "data.labels", "launch_pictures": "runs.pictures", "layout": "networks.layout",
-    "microscope": "instruments.microscope", "plots": "training.curves", "plots_evaluation": "evaluation.plots",
-    "plots_pictures": "data.plot", "precision": "training.precision", "predict": "evaluation.predict",
-    "recipe": "training.recipe", "reconcile": "instruments.reconcile", "run_network": "runs.network",
-    "system": "machine.system", "winograd": "training.winograd",
+    "checkpoint": "training.checkpoint",
+    "engines": "instruments.engines",
+    "evaluate": "training.accuracy",
+    "evaluation_files": "evaluation.files",
+    "export": "weights.export",
+    "gradcam": "instruments.gradcam",
+    "images": "data.images",
+    "labels": "data.labels",
+    "launch_pictures": "runs.pictures",
+    "layout": "networks.layout",
+    "microscope": "instruments.microscope",
+    "plots": "training.curves",
+    "plots_evaluation": "evaluation.plots",
+    "plots_pictures": "data.plot",
+    "precision": "training.precision",
+    "predict": "evaluation.predict",
+    "recipe": "training.recipe",
+    "reconcile": "instruments.reconcile",
+    "run_network": "runs.network",
+    "system": "machine.system",
+    "winograd": "training.winograd",
 }
 
 

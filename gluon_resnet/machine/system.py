@@ -1,4 +1,5 @@
 """What machine and what software this is, for a run folder and for ``doctor``. mxnet is never imported here."""
+
 import platform
 import shutil
 import subprocess
@@ -27,9 +28,12 @@ def cpu():
     """The processor: model, instruction sets that matter here, logical processors and physical cores allowed."""
     flags = set(_cpuinfo("flags").split())
     cpus = env.prepare().cpus
-    return {"model": _cpuinfo("model name") or platform.processor() or platform.machine(),
-            "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
-            "logical": len(cpus), "physical": env.physical_cores(cpus)}
+    return {
+        "model": _cpuinfo("model name") or platform.processor() or platform.machine(),
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+        "logical": len(cpus),
+        "physical": env.physical_cores(cpus),
+    }
 
 
 def gpus():
@@ -37,8 +41,9 @@ def gpus():
     if not shutil.which("nvidia-smi"):
         return []
     try:
-        done = subprocess.run(["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              timeout=20)
+        done = subprocess.run(
+            ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.splitlines() if done.returncode == 0 else []
@@ -55,8 +60,11 @@ def version_of(package):
 def versions():
     """Python, the mxnet build and the packages that results depend on: {name: version}."""
     name, version = env.mxnet_build()
-    return {"python": platform.python_version(), name or "mxnet": version,
-            **{package: version_of(package) for package in PACKAGES}}
+    return {
+        "python": platform.python_version(),
+        name or "mxnet": version,
+        **{package: version_of(package) for package in PACKAGES},
+    }
 
 
 def git_commit():
@@ -64,9 +72,13 @@ def git_commit():
     if not (CHECKOUT / ".git").exists():
         return None
     try:
-        done = subprocess.run(["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12",
-                               "--exclude=*"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20)
+        done = subprocess.run(
+            ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=20,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
@@ -74,5 +86,12 @@ def git_commit():
 
 def report():
     """All of it as one dict that fits into JSON."""
-    return {"versions": versions(), "platform": platform.platform(), "cpu": cpu(), "gpus": gpus(),
-            "threads": env.threads_report(), "git_commit": git_commit(), "executable": sys.executable}
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "cpu": cpu(),
+        "gpus": gpus(),
+        "threads": env.threads_report(),
+        "git_commit": git_commit(),
+        "executable": sys.executable,
+    }

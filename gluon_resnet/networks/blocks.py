@@ -18,8 +18,8 @@ a third of the time.
 from mxnet.gluon import nn
 
 from ..errors import ShapeError
-from .layout import plan_shortcut
 from .layers import BatchNorm, Conv2D, add, between_zeros, cast, project, relu, subsample, zero_padded
+from .layout import plan_shortcut
 
 
 class _Block(nn.HybridBlock):
@@ -33,8 +33,9 @@ class _Block(nn.HybridBlock):
         if shortcut is None:
             return use_1x1conv
         if use_1x1conv:
-            raise ShapeError(f"{type(self).__name__}: use_1x1conv and shortcut={shortcut!r} are given: expected one of "
-                             f"them")
+            raise ShapeError(
+                f"{type(self).__name__}: use_1x1conv and shortcut={shortcut!r} are given: expected one of them"
+            )
         in_channels = in_channels or num_channels
         kind, self.pad = plan_shortcut(shortcut, in_channels, num_channels, strides)
         self.adds = kind != "none"
@@ -79,8 +80,21 @@ class Residual(_Block):
 
     expansion = 1
 
-    def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(True, True), stride_at=0,
-                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, shortcut=None, in_channels=None, **kwargs):
+    def __init__(
+        self,
+        num_channels,
+        use_1x1conv=False,
+        strides=1,
+        *,
+        conv_bias=(True, True),
+        stride_at=0,
+        shortcut_bias=True,
+        shortcut_bn=False,
+        bn_eps=1e-5,
+        shortcut=None,
+        in_channels=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         projects = self._plan_shortcut(num_channels, use_1x1conv, strides, shortcut, in_channels)
         stride = [strides if i == stride_at else 1 for i in range(2)]
@@ -114,9 +128,23 @@ class Bottleneck(_Block):
 
     expansion = 4
 
-    def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(True, True, True), stride_at=0,
-                 shortcut_bias=True, shortcut_bn=False, bn_eps=1e-5, shortcut=None, in_channels=None, last_bn=True,
-                 bn_scale=True, **kwargs):
+    def __init__(
+        self,
+        num_channels,
+        use_1x1conv=False,
+        strides=1,
+        *,
+        conv_bias=(True, True, True),
+        stride_at=0,
+        shortcut_bias=True,
+        shortcut_bn=False,
+        bn_eps=1e-5,
+        shortcut=None,
+        in_channels=None,
+        last_bn=True,
+        bn_scale=True,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if num_channels % 4:
             raise ShapeError(f"Bottleneck: num_channels is {num_channels}: expected a multiple of 4")
@@ -173,5 +201,6 @@ def blocks_by_name(net):
         for key, child in block._children.items():
             attribute = next((name for name, value in vars(block).items() if value is child), key)
             walk(child, f"{path}.{attribute}".lstrip("."))
+
     walk(net, "")
     return found

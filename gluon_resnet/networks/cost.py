@@ -1,4 +1,5 @@
 """Every layer of a network with its parameters and multiply-adds."""
+
 from dataclasses import dataclass, replace
 
 from ..errors import ShapeError
@@ -38,12 +39,19 @@ def _conv(conv, size, name=None):
     """The layer of a convolution over a picture of ``size`` (height, width), and the size of its output."""
     out = conv.out_size(*size)
     if min(out) < 1:
-        raise ShapeError(f"layer {conv.name} cannot take an input of {size[0]}x{size[1]}: "
-                         f"give a larger height and width")
-    weights = conv.out_channels * conv.in_channels * conv.kernel ** 2
-    traits = {"kernel": f"{conv.kernel}x{conv.kernel}", "in channels": str(conv.in_channels),
-              "channels": str(conv.out_channels), "stride": str(conv.stride), "padding": str(conv.padding),
-              "bias": "yes" if conv.bias else "no", "input size": f"{size[0]}x{size[1]}"}
+        raise ShapeError(
+            f"layer {conv.name} cannot take an input of {size[0]}x{size[1]}: give a larger height and width"
+        )
+    weights = conv.out_channels * conv.in_channels * conv.kernel**2
+    traits = {
+        "kernel": f"{conv.kernel}x{conv.kernel}",
+        "in channels": str(conv.in_channels),
+        "channels": str(conv.out_channels),
+        "stride": str(conv.stride),
+        "padding": str(conv.padding),
+        "bias": "yes" if conv.bias else "no",
+        "input size": f"{size[0]}x{size[1]}",
+    }
     text = f"conv {conv.kernel}x{conv.kernel} {conv.in_channels} to {conv.out_channels}"
     parameters = weights + conv.bias * conv.out_channels
     return Layer(name or conv.name, text, traits, parameters, weights * out[0] * out[1]), out
@@ -107,9 +115,13 @@ def _head(layers, described):
     kind = {"dense": "dense", "conv": "conv 1x1", "dense_dropout": "dense, ReLU, dropout"}[spec.head]
     channels = spec.stage_channels[-1]
     weights = channels * spec.num_classes
-    layers[(HEAD, 0, 0)] = Layer(head.name, f"{kind} {channels} to {spec.num_classes}",
-                                 {"head": kind, "in channels": str(channels), "classes": str(spec.num_classes)},
-                                 weights + spec.num_classes, weights)
+    layers[(HEAD, 0, 0)] = Layer(
+        head.name,
+        f"{kind} {channels} to {spec.num_classes}",
+        {"head": kind, "in channels": str(channels), "classes": str(spec.num_classes)},
+        weights + spec.num_classes,
+        weights,
+    )
 
 
 def network(spec, in_channels=3, size=(224, 224)):

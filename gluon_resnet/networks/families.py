@@ -23,37 +23,75 @@ CIFAR_DEPTHS = (20, 32, 44, 56, 110)
 FAMILIES = {
     # Article 001 and the d2l book: every convolution with a bias, the projection without a batch norm.
     # The book ends at 18; its bottlenecks here follow the paper, with the stride on the first convolution.
-    "d2l": dict(num_classes=10, stem_bias=True, shortcut_bias=True, shortcut_bn=False,
-                basic=dict(conv_bias=(True, True), stride_at=0),
-                bottleneck=dict(conv_bias=(True, True, True), stride_at=0)),
+    "d2l": dict(
+        num_classes=10,
+        stem_bias=True,
+        shortcut_bias=True,
+        shortcut_bn=False,
+        basic=dict(conv_bias=(True, True), stride_at=0),
+        bottleneck=dict(conv_bias=(True, True, True), stride_at=0),
+    ),
     # torchvision, timm, gluoncv v1b: no bias anywhere, the stride on the 3x3 ("v1.5").
-    "torchvision": dict(num_classes=1000,
-                        basic=dict(conv_bias=(False, False), stride_at=0),
-                        bottleneck=dict(conv_bias=(False, False, False), stride_at=1)),
+    "torchvision": dict(
+        num_classes=1000,
+        basic=dict(conv_bias=(False, False), stride_at=0),
+        bottleneck=dict(conv_bias=(False, False, False), stride_at=1),
+    ),
     # MXNet's model zoo, gluoncv v1: the stride on the first 1x1, biased 1x1 convolutions.
-    "mxnet": dict(num_classes=1000,
-                  basic=dict(conv_bias=(False, False), stride_at=0),
-                  bottleneck=dict(conv_bias=(True, False, True), stride_at=0)),
+    "mxnet": dict(
+        num_classes=1000,
+        basic=dict(conv_bias=(False, False), stride_at=0),
+        bottleneck=dict(conv_bias=(True, False, True), stride_at=0),
+    ),
     # keras.applications: every convolution with a bias, the stride on the first 1x1.
-    "keras": dict(num_classes=1000, stem_bias=True, shortcut_bias=True, bn_eps=1.001e-5,
-                  basic=dict(conv_bias=(True, True), stride_at=0),
-                  bottleneck=dict(conv_bias=(True, True, True), stride_at=0)),
+    "keras": dict(
+        num_classes=1000,
+        stem_bias=True,
+        shortcut_bias=True,
+        bn_eps=1.001e-5,
+        basic=dict(conv_bias=(True, True), stride_at=0),
+        bottleneck=dict(conv_bias=(True, True, True), stride_at=0),
+    ),
     # Article 000's listing, as Keras had it in 2016: pooling without padding (112 -> 55), batch norm's eps 1e-3.
-    "keras2016": dict(num_classes=1000, stem_bias=True, shortcut_bias=True, bn_eps=1e-3, pool_padding=0,
-                      basic=dict(conv_bias=(True, True), stride_at=0),
-                      bottleneck=dict(conv_bias=(True, True, True), stride_at=0)),
+    "keras2016": dict(
+        num_classes=1000,
+        stem_bias=True,
+        shortcut_bias=True,
+        bn_eps=1e-3,
+        pool_padding=0,
+        basic=dict(conv_bias=(True, True), stride_at=0),
+        bottleneck=dict(conv_bias=(True, True, True), stride_at=0),
+    ),
     # Pre-activation (arXiv 1603.05027) as MXNet's zoo and gluoncv have it in resnetN_v2: the projection is a bare
     # convolution behind the first batch norm and ReLU, and the picture itself is normalized first.
-    "v2": dict(num_classes=1000, shortcut_bn=False, preactivation=True, input_bn=True, final_bn=True,
-               basic=dict(conv_bias=(False, False), stride_at=0),
-               bottleneck=dict(conv_bias=(False, False, False), stride_at=1)),
+    "v2": dict(
+        num_classes=1000,
+        shortcut_bn=False,
+        preactivation=True,
+        input_bn=True,
+        final_bn=True,
+        basic=dict(conv_bias=(False, False), stride_at=0),
+        bottleneck=dict(conv_bias=(False, False, False), stride_at=1),
+    ),
 }
 
 #: Article 003, slim.py says what was decided where its two listings disagree.
-_SLIM = dict(num_classes=1000, stem_bias=True, stem_bn=False, bn_eps=1e-3, pool_padding=0, shortcut="A",
-             downsample="last", last_bn=False, block_bn_scale=False, final_bn=True, head="conv",
-             shortcut_bias=True, shortcut_bn=False,
-             bottleneck=dict(conv_bias=(False, False, True), stride_at=1))
+_SLIM = dict(
+    num_classes=1000,
+    stem_bias=True,
+    stem_bn=False,
+    bn_eps=1e-3,
+    pool_padding=0,
+    shortcut="A",
+    downsample="last",
+    last_bn=False,
+    block_bn_scale=False,
+    final_bn=True,
+    head="conv",
+    shortcut_bias=True,
+    shortcut_bn=False,
+    bottleneck=dict(conv_bias=(False, False, True), stride_at=1),
+)
 
 CIFAR = "cifar"
 
@@ -65,11 +103,24 @@ OTHERS = {
     "slim": _SLIM,
     "slim_fc": dict(_SLIM, head="dense_dropout"),  # article 003's cnn_to_fc on the pooled features
     # Section 4.2 of the paper: a 3x3 stem of 16 channels, no pooling, three stages of n basic blocks, option A.
-    CIFAR: dict(num_classes=10, stem_channels=16, stem_kernel=3, stem_stride=1, pool=False, shortcut="A",
-                basic=dict(conv_bias=(False, False), stride_at=0)),
+    CIFAR: dict(
+        num_classes=10,
+        stem_channels=16,
+        stem_kernel=3,
+        stem_stride=1,
+        pool=False,
+        shortcut="A",
+        basic=dict(conv_bias=(False, False), stride_at=0),
+    ),
     # For pictures of 28x28 in seconds (experiments/speedrun.py): a 5x5 stem of 32 channels that halves, no pooling.
-    "narrow": dict(num_classes=10, stem_channels=32, stem_kernel=5, stem_stride=2, pool=False,
-                   basic=dict(conv_bias=(False, False), stride_at=0)),
+    "narrow": dict(
+        num_classes=10,
+        stem_channels=32,
+        stem_kernel=5,
+        stem_stride=2,
+        pool=False,
+        basic=dict(conv_bias=(False, False), stride_at=0),
+    ),
 }
 
 ROWS = {**FAMILIES, **OTHERS}

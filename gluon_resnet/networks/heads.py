@@ -10,6 +10,7 @@ more. The article collects the penalty in a collection of losses that its traini
 training of this suite adds it by itself. For plain SGD a weight decay on this one weight is the same thing; the
 recipe's ``weight_decay`` decays it like every other weight.
 """
+
 import mxnet as mx
 import numpy
 from mxnet.gluon import nn
@@ -37,8 +38,11 @@ class TruncatedNormal(mx.init.Initializer):
 def dense_dropout(num_classes):
     """The head's layers, (N, C, 1, 1) to (N, num_classes): dense with the article's starting values, ReLU,
     dropout 0.5."""
-    return [nn.Dense(num_classes, weight_initializer=TruncatedNormal(0.1), bias_initializer=mx.init.Constant(0.1)),
-            nn.Activation("relu"), nn.Dropout(0.5)]
+    return [
+        nn.Dense(num_classes, weight_initializer=TruncatedNormal(0.1), bias_initializer=mx.init.Constant(0.1)),
+        nn.Activation("relu"),
+        nn.Dropout(0.5),
+    ]
 
 
 def head_penalty(net, scale):

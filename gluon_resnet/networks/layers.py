@@ -1,4 +1,5 @@
 """The layers that blocks are made of."""
+
 import os
 
 import mxnet as mx
@@ -81,9 +82,15 @@ class BatchNorm(nn.BatchNorm):
             on_cpu = all(ctx.device_type == "cpu" for ctx in self.gamma.list_ctx())
         except RuntimeError:  # not initialized: no device to speak of, stay portable
             return False
-        return (self.fuses and on_cpu and self._data_dtype == self.precision == "float32" and self._kwargs["axis"] == 1
-                and not self._kwargs["use_global_stats"] and mx.runtime.Features().is_enabled("MKLDNN")
-                and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0")
+        return (
+            self.fuses
+            and on_cpu
+            and self._data_dtype == self.precision == "float32"
+            and self._kwargs["axis"] == 1
+            and not self._kwargs["use_global_stats"]
+            and mx.runtime.Features().is_enabled("MKLDNN")
+            and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
+        )
 
     def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
         inputs = (x, gamma, beta, running_mean, running_var)

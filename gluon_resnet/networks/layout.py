@@ -9,6 +9,7 @@ Names are those of the Gluon network's own parameters (``net.save_parameters``):
 from the same list; the by-hand network, the weight files of other libraries, the ONNX export and the reconciler all
 read this one description; a test holds it against the networks that models.py builds.
 """
+
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
 
@@ -67,8 +68,9 @@ class Norm:
     def fixed(self):
         """Names of the parameters that are neither trained nor running statistics:
         gamma is 1 whatever the file says, beta 0."""
-        return tuple(f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift))
-                     if not learned)
+        return tuple(
+            f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift)) if not learned
+        )
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,9 @@ def plan_shortcut(shortcut, in_channels, out_channels, stride):
         return "project", None
     if shortcut == "A" and changes:
         if out_channels < in_channels:
-            raise ShapeError(f"shortcut A: zeros cannot take {in_channels} channels to {out_channels}: expected no "
-                             f"fewer")
+            raise ShapeError(
+                f"shortcut A: zeros cannot take {in_channels} channels to {out_channels}: expected no fewer"
+            )
         before = (out_channels - in_channels) // 2
         return "pad", Pad(stride, before, out_channels - in_channels - before)
     if shortcut not in SHORTCUTS:
@@ -207,8 +210,10 @@ def _shortcut(spec, name, number, in_channels, out_channels, stride):
     kind, pad = plan_shortcut(spec.shortcut, in_channels, out_channels, stride)
     projection = None
     if kind == "project":
-        projection = (Conv(f"{name}.conv{number}", in_channels, out_channels, 1, stride, 0, spec.shortcut_bias),
-                      Norm(f"{name}.bn{number}", out_channels, spec.bn_eps) if spec.shortcut_bn else None)
+        projection = (
+            Conv(f"{name}.conv{number}", in_channels, out_channels, 1, stride, 0, spec.shortcut_bias),
+            Norm(f"{name}.bn{number}", out_channels, spec.bn_eps) if spec.shortcut_bn else None,
+        )
     return dict(shortcut=projection, pad=pad, adds=kind != "none")
 
 
@@ -217,31 +222,50 @@ def _block(spec, name, in_channels, out_channels, stride):
     widths = (out_channels,) * 2 if spec.block == "basic" else (out_channels // 4, out_channels // 4, out_channels)
     body, channels = [], in_channels
     for i, (kernel, width) in enumerate(zip(kernels, widths)):
-        conv = Conv(f"{name}.conv{i + 1}", channels, width, kernel, stride if i == spec.stride_at else 1, kernel // 2,
-                    spec.conv_bias[i])
+        conv = Conv(
+            f"{name}.conv{i + 1}",
+            channels,
+            width,
+            kernel,
+            stride if i == spec.stride_at else 1,
+            kernel // 2,
+            spec.conv_bias[i],
+        )
         norm = Norm(f"{name}.bn{i + 1}", channels if spec.preactivation else width, spec.bn_eps, spec.block_bn_scale)
         body.append((conv, norm if spec.last_bn or i < len(kernels) - 1 else None))
         channels = width
-    return Block(name, tuple(body), preactivation=spec.preactivation,
-                 **_shortcut(spec, name, len(kernels) + 1, in_channels, out_channels, stride))
+    return Block(
+        name,
+        tuple(body),
+        preactivation=spec.preactivation,
+        **_shortcut(spec, name, len(kernels) + 1, in_channels, out_channels, stride),
+    )
 
 
 def layout(spec, in_channels=3):
     """The :class:`Layout` of ``spec`` for pictures of ``in_channels`` channels."""
     at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
-    stem = (Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2,
-                 spec.stem_bias),
-            Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None)
-    stages = tuple(tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
-                   for s, blocks in enumerate(block_plan(spec), 1))
+    stem = (
+        Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, spec.stem_bias),
+        Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None,
+    )
+    stages = tuple(
+        tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
+        for s, blocks in enumerate(block_plan(spec), 1)
+    )
     if spec.head == "conv":
         classifier = Conv(at["classifier"], channels, spec.num_classes, 1, 1, 0, True)
     else:
         classifier = Dense(at["classifier"], channels, spec.num_classes)
     return Layout(
-        spec, stem, spec.pool_padding if spec.pool else None, stages, classifier,
+        spec,
+        stem,
+        spec.pool_padding if spec.pool else None,
+        stages,
+        classifier,
         Norm(at["input_norm"], in_channels, spec.bn_eps, scale=False, shift=False) if spec.input_bn else None,
-        Norm(at["final_norm"], channels, spec.bn_eps) if spec.final_bn else None)
+        Norm(at["final_norm"], channels, spec.bn_eps) if spec.final_bn else None,
+    )
 
 
 def input_channels(spec, params):

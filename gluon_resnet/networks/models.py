@@ -1,35 +1,47 @@
 """From a spec to a Gluon network whose children are the lines of the chapter: stem, stages, pooling, classifier.
 
-    gr.resnet18()                                     # article 001's: 10 classes
-    gr.resnet50(family="keras", num_classes=4)
-    gr.get_model("resnet101@torchvision")
-    gr.cifar_resnet(20, num_classes=10, shortcut="A")
-    gr.get_model("plain34@torchvision")               # no shortcuts
+gr.resnet18()                                     # article 001's: 10 classes
+gr.resnet50(family="keras", num_classes=4)
+gr.get_model("resnet101@torchvision")
+gr.cifar_resnet(20, num_classes=10, shortcut="A")
+gr.get_model("plain34@torchvision")               # no shortcuts
 """
+
 from mxnet.gluon import nn
 
-from .layers import BatchNorm
 from .blocks import Bottleneck, Residual
-from .preactivation import BottleneckV2, InputNorm, ResidualV2
 from .heads import dense_dropout
+from .layers import BatchNorm
 from .layout import block_plan, children
+from .preactivation import BottleneckV2, InputNorm, ResidualV2
 from .specs import CIFAR, DEFAULT_FAMILY, get_spec, parse_model
 
 #: (block, preactivation) -> the class that makes it
-BLOCKS = {("basic", False): Residual, ("bottleneck", False): Bottleneck,
-          ("basic", True): ResidualV2, ("bottleneck", True): BottleneckV2}
+BLOCKS = {
+    ("basic", False): Residual,
+    ("bottleneck", False): Bottleneck,
+    ("basic", True): ResidualV2,
+    ("bottleneck", True): BottleneckV2,
+}
 
 
 def _stage(spec, shapes):
     """A stage of blocks of the given (input channels, output channels, stride)."""
-    options = dict(conv_bias=spec.conv_bias, stride_at=spec.stride_at, shortcut=spec.shortcut,
-                   shortcut_bias=spec.shortcut_bias, shortcut_bn=spec.shortcut_bn, bn_eps=spec.bn_eps)
+    options = dict(
+        conv_bias=spec.conv_bias,
+        stride_at=spec.stride_at,
+        shortcut=spec.shortcut,
+        shortcut_bias=spec.shortcut_bias,
+        shortcut_bn=spec.shortcut_bn,
+        bn_eps=spec.bn_eps,
+    )
     if spec.block == "bottleneck":
         options.update(last_bn=spec.last_bn, bn_scale=spec.block_bn_scale)
     stage = nn.HybridSequential()
     for in_channels, num_channels, stride in shapes:
-        stage.add(BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels,
-                                                         **options))
+        stage.add(
+            BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels, **options)
+        )
     return stage
 
 
@@ -47,17 +59,24 @@ def build(spec):
     """
     makers = {
         "input_norm": lambda: InputNorm(epsilon=spec.bn_eps),
-        "stem": lambda: nn.Conv2D(spec.stem_channels, kernel_size=spec.stem_kernel, strides=spec.stem_stride,
-                                  padding=spec.stem_kernel // 2, use_bias=spec.stem_bias),
-        "stem_norm": lambda: BatchNorm(epsilon=spec.bn_eps), "stem_relu": lambda: nn.Activation("relu"),
+        "stem": lambda: nn.Conv2D(
+            spec.stem_channels,
+            kernel_size=spec.stem_kernel,
+            strides=spec.stem_stride,
+            padding=spec.stem_kernel // 2,
+            use_bias=spec.stem_bias,
+        ),
+        "stem_norm": lambda: BatchNorm(epsilon=spec.bn_eps),
+        "stem_relu": lambda: nn.Activation("relu"),
         "max_pool": lambda: nn.MaxPool2D(pool_size=3, strides=2, padding=spec.pool_padding),
-        "final_norm": lambda: BatchNorm(epsilon=spec.bn_eps), "final_relu": lambda: nn.Activation("relu"),
+        "final_norm": lambda: BatchNorm(epsilon=spec.bn_eps),
+        "final_relu": lambda: nn.Activation("relu"),
         "average_pool": nn.GlobalAvgPool2D,
     }
     for number, shapes in enumerate(block_plan(spec), 1):
         makers[f"stage{number}"] = lambda shapes=shapes: _stage(spec, shapes)
     net, kinds = nn.HybridSequential(), children(spec)
-    for kind in kinds[:kinds.index("classifier")]:
+    for kind in kinds[: kinds.index("classifier")]:
         net.add(makers[kind]())
     net.add(*_head(spec))
     net.spec = spec

@@ -7,8 +7,9 @@ et al., arXiv 1603.05027, figure 4 e). A projection takes relu(bn1(X)) and has n
 zoo and gluoncv (``resnet18_v2`` to ``resnet152_v2``, whose outputs these give with their parameters); zero padding
 takes X.
 """
-from .layers import BatchNorm
+
 from .blocks import Bottleneck, Residual
+from .layers import BatchNorm
 
 
 class InputNorm(BatchNorm):
@@ -33,8 +34,9 @@ class ResidualV2(Residual):
 
     preactivation = True
 
-    def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(False, False), shortcut_bias=False,
-                 **kwargs):
+    def __init__(
+        self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(False, False), shortcut_bias=False, **kwargs
+    ):
         super().__init__(num_channels, use_1x1conv, strides, conv_bias=conv_bias, shortcut_bias=shortcut_bias, **kwargs)
         self.bn1.fuses = False  # it takes a sum, not a convolution
 
@@ -52,10 +54,26 @@ class BottleneckV2(Bottleneck):
 
     preactivation = True
 
-    def __init__(self, num_channels, use_1x1conv=False, strides=1, *, conv_bias=(False, False, False), stride_at=1,
-                 shortcut_bias=False, **kwargs):
-        super().__init__(num_channels, use_1x1conv, strides, conv_bias=conv_bias, stride_at=stride_at,
-                         shortcut_bias=shortcut_bias, **kwargs)
+    def __init__(
+        self,
+        num_channels,
+        use_1x1conv=False,
+        strides=1,
+        *,
+        conv_bias=(False, False, False),
+        stride_at=1,
+        shortcut_bias=False,
+        **kwargs,
+    ):
+        super().__init__(
+            num_channels,
+            use_1x1conv,
+            strides,
+            conv_bias=conv_bias,
+            stride_at=stride_at,
+            shortcut_bias=shortcut_bias,
+            **kwargs,
+        )
         self.bn1.fuses = False
 
     def hybrid_forward(self, F, X):

@@ -6,6 +6,7 @@
 A multiply-add is one multiplication and the addition that takes its product in, counted for convolutions and dense
 layers, padding included, biases and batch norm left out: the way Table 1 of He et al. counts its "FLOPs".
 """
+
 from functools import reduce
 from operator import mul
 
@@ -29,8 +30,7 @@ def parse_shape(text):
     except ValueError:
         shape = ()
     if len(shape) != 4 or min(shape) < 1:
-        raise ShapeError(f"input shape '{text}': expected four positive whole numbers N,C,H,W, "
-                         f"such as 1,3,224,224")
+        raise ShapeError(f"input shape '{text}': expected four positive whole numbers N,C,H,W, such as 1,3,224,224")
     return shape
 
 
@@ -48,8 +48,10 @@ def _forward(layer, X, where):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "Check failed" in line or "MXNetError" in line), lines[0])
         reason = reason.split("Check failed:")[-1].split("MXNetError:")[-1].strip(" :")
-        raise ShapeError(f"{where} cannot take an input of shape {tuple(X.shape)}: {reason}; "
-                         f"give a larger height and width, or check the number of channels") from None
+        raise ShapeError(
+            f"{where} cannot take an input of shape {tuple(X.shape)}: {reason}; "
+            f"give a larger height and width, or check the number of channels"
+        ) from None
     return Y
 
 
@@ -107,14 +109,17 @@ class watched:
 
     def __enter__(self):
         seen = []
-        self.handles = [layer.register_forward_hook(
-            lambda block, inputs, output: seen.append((block, inputs[0], output))) for layer in self.layers]
+        self.handles = [
+            layer.register_forward_hook(lambda block, inputs, output: seen.append((block, inputs[0], output)))
+            for layer in self.layers
+        ]
         self.active = []
 
         def pause(block):
             if getattr(block, "_active", False):
                 self.active.append(block)
                 block._active = False
+
         self.net.apply(pause)
         return seen
 
@@ -163,12 +168,19 @@ def summary(net, X, depth=None):
     order = {id(block): position for position, (block, _, _) in enumerate(seen)}
     rows, counted = {}, set()
     for path, layer in sorted((leaf for leaf in leaves if id(leaf[1]) in order), key=lambda leaf: order[id(leaf[1])]):
-        key = path if depth is None else path[:max(1, depth)]
+        key = path if depth is None else path[: max(1, depth)]
         block = blocks[key]
-        row = rows.setdefault(key, {
-            "layer": ".".join((net._children[key[0]].name, *key[1:])) if key else net.name,
-            "type": type(block).__name__,
-            "output_shape": tuple(outputs[id(block)].shape), "parameters": 0, "multiply_adds": 0, "output_bytes": 0})
+        row = rows.setdefault(
+            key,
+            {
+                "layer": ".".join((net._children[key[0]].name, *key[1:])) if key else net.name,
+                "type": type(block).__name__,
+                "output_shape": tuple(outputs[id(block)].shape),
+                "parameters": 0,
+                "multiply_adds": 0,
+                "output_bytes": 0,
+            },
+        )
         Y = outputs[id(layer)]
         for param in layer.params.values():
             # v2's asks for a gradient of 0

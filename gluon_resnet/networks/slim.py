@@ -18,6 +18,7 @@ The article's text shows two networks: a ``bottleneck(input, depth)`` that subsa
   final one (``tf.layers.batch_normalization``) has a gamma;
 - the head is a 1x1 convolution on the pooled features, or the article's ``cnn_to_fc`` on them (heads.py).
 """
+
 from dataclasses import replace
 
 from ..errors import ModelError
@@ -25,8 +26,10 @@ from .families import DEPTHS, ROWS, family_depths
 from .specs import check_classes, get_spec
 
 #: Article 003's dictionary, as it stands there but for line breaks: made from the table.
-RESNET_DEMO = {f"layer_{depth}": [{"depth": 256 * 2 ** stage, "num_class": size}
-                                  for stage, size in enumerate(DEPTHS[depth][1])] for depth in family_depths("slim")}
+RESNET_DEMO = {
+    f"layer_{depth}": [{"depth": 256 * 2**stage, "num_class": size} for stage, size in enumerate(DEPTHS[depth][1])]
+    for depth in family_depths("slim")
+}
 
 HEADS = {"conv": "slim", "dense_dropout": "slim_fc"}
 
@@ -43,8 +46,9 @@ def _stage(entry, where):
     if not _whole(entry["depth"], 4) or entry["depth"] % 4:
         raise ModelError(f"{where}: depth is {entry['depth']!r}: expected a positive multiple of 4, {example}")
     if not _whole(entry["num_class"], 1):
-        raise ModelError(f"{where}: num_class is {entry['num_class']!r}: expected a number of units of at least 1, "
-                         f"{example}")
+        raise ModelError(
+            f"{where}: num_class is {entry['num_class']!r}: expected a number of units of at least 1, {example}"
+        )
     return entry["depth"], entry["num_class"]
 
 
@@ -70,8 +74,10 @@ def slim_spec(demo, num_classes=1000, head="conv", layer=None):
     stages = [_stage(entry, f"{where}[{i}]") for i, entry in enumerate(demo)]
     for i in range(1, len(stages)):
         if stages[i][0] < stages[i - 1][0]:
-            raise ModelError(f"{where}[{i}]: depth {stages[i][0]} is less than {stages[i - 1][0]} before it: zeros can "
-                             f"only add channels")
+            raise ModelError(
+                f"{where}[{i}]: depth {stages[i][0]} is less than {stages[i - 1][0]} before it: zeros can "
+                f"only add channels"
+            )
     return _spec(tuple(width for width, _ in stages), tuple(size for _, size in stages), num_classes, HEADS[head])
 
 

@@ -10,13 +10,13 @@ and CIFAR's networks.
 shortcut, the batch norm's epsilon, the padding of the first pooling and more. Their rows are in families.py; article
 003's dictionary becomes a spec in slim.py.
 """
+
 import re
 from dataclasses import dataclass, replace
 from typing import Tuple
 
 from ..errors import ModelError, did_you_mean
-from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, OWN_DEPTHS
-from .families import ROWS, family_depths, structure
+from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, OWN_DEPTHS, ROWS, family_depths, structure
 
 SHORTCUTS = ("A", "B", "C", "none")
 
@@ -61,8 +61,7 @@ class ResNetSpec:
         Networks of a user's own dictionary are in no table; their name lists the stages and cannot be parsed.
         """
         if self.widths:
-            return f"{self.family} " + " ".join(f"{width}x{size}" for width, size in
-                                                zip(self.widths, self.stage_sizes))
+            return f"{self.family} " + " ".join(f"{width}x{size}" for width, size in zip(self.widths, self.stage_sizes))
         kind = "plain" if self.shortcut == "none" else "resnet"
         model = f"cifar_{kind}{self.depth}" if self.family == CIFAR else f"{kind}{self.depth}@{self.family}"
         usual = self.shortcut in ("none", ROWS[self.family].get("shortcut", "B"))
@@ -74,16 +73,27 @@ class ResNetSpec:
         if self.widths:
             return self.widths
         widen = 4 if self.block == "bottleneck" else 1
-        return tuple(self.stem_channels * widen * 2 ** stage for stage in range(len(self.stage_sizes)))
+        return tuple(self.stem_channels * widen * 2**stage for stage in range(len(self.stage_sizes)))
 
 
 def _models():
     """{model's name without family: (depth, family or None for any, whether it is plain)} of the table."""
     known = {f"{kind}{depth}": (depth, None, kind == "plain") for kind in ("resnet", "plain") for depth in DEPTHS}
-    known.update({f"{kind}{depth}": (depth, family, kind == "plain") for kind in ("resnet", "plain")
-                  for family, depths in OWN_DEPTHS.items() for depth in depths})
-    known.update({f"cifar_{kind}{depth}": (depth, CIFAR, kind == "plain")
-                  for kind in ("resnet", "plain") for depth in CIFAR_DEPTHS})
+    known.update(
+        {
+            f"{kind}{depth}": (depth, family, kind == "plain")
+            for kind in ("resnet", "plain")
+            for family, depths in OWN_DEPTHS.items()
+            for depth in depths
+        }
+    )
+    known.update(
+        {
+            f"cifar_{kind}{depth}": (depth, CIFAR, kind == "plain")
+            for kind in ("resnet", "plain")
+            for depth in CIFAR_DEPTHS
+        }
+    )
     return known
 
 
@@ -106,8 +116,10 @@ def _unknown(kind, found, known):
 def _unknown_depth(depth, family):
     if family == CIFAR:
         nearest = 6 * max(1, round((depth - 2) / 6)) + 2 if isinstance(depth, int) else 20
-        return ModelError(f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{nearest}? CIFAR's networks "
-                          f"have 6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ...")
+        return ModelError(
+            f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{nearest}? CIFAR's networks "
+            f"have 6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ..."
+        )
     known = [f"resnet{own}" for own in family_depths(family)]
     if depth in DEPTHS:
         return ModelError(f"unknown model 'resnet{depth}@{family}': the family {family} has {', '.join(known)}")
@@ -165,11 +177,14 @@ def parse_model(name, num_classes=None):
     else:
         raise _unknown("model", model, list(_models()))
     if at and (family == CIFAR) != (own_family == CIFAR):
-        raise ModelError(f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
-                         f"cifar_resnet20, cifar_plain20 and so on without @")
+        raise ModelError(
+            f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
+            f"cifar_resnet20, cifar_plain20 and so on without @"
+        )
     if plain and colon and shortcut != "none":
-        raise ModelError(f"'{name.strip()}': a plain network has no shortcuts; write {rest} alone, or resnet instead "
-                         f"of plain")
+        raise ModelError(
+            f"'{name.strip()}': a plain network has no shortcuts; write {rest} alone, or resnet instead of plain"
+        )
     if not at:
         family = own_family or DEFAULT_FAMILY
     return get_spec(depth, family, num_classes, "none" if plain else shortcut if colon else None)

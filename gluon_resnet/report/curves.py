@@ -5,6 +5,7 @@
 matplotlib draws them; its colours become the custom properties --series-1, --series-2, --line and --surface, which the
 page sets for a light and for a dark screen (templates/report.css).
 """
+
 import io
 import re
 
@@ -15,8 +16,14 @@ from matplotlib.figure import Figure
 from ..training.curves import plot_accuracies, plot_loss
 
 #: matplotlib's colour -> the page's
-COLOURS = {"#000000": "currentColor", "#ffffff": "var(--surface)", "#1f77b4": "var(--series-1)",
-           "#ff7f0e": "var(--series-2)", "#b0b0b0": "var(--line)", "#cccccc": "var(--line)"}
+COLOURS = {
+    "#000000": "currentColor",
+    "#ffffff": "var(--surface)",
+    "#1f77b4": "var(--series-1)",
+    "#ff7f0e": "var(--series-2)",
+    "#b0b0b0": "var(--line)",
+    "#cccccc": "var(--line)",
+}
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 SIZE = 4.6, 3.1  # inches: legible without zooming where a telephone is as wide
 
@@ -30,7 +37,7 @@ def inline_svg(figure, name, label):
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(stream, format="svg", metadata=NO_METADATA)
     text = stream.getvalue()
-    text = text[text.index("<svg"):].replace("xlink:href", "href")
+    text = text[text.index("<svg") :].replace("xlink:href", "href")
     text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"| version="[^"]*"', "", text)
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
@@ -39,8 +46,12 @@ def inline_svg(figure, name, label):
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub("|".join(COLOURS), lambda found: COLOURS[found[0]], text)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups()
-    text = re.sub(r'<svg width="[^"]*" height="[^"]*"', f'<svg role="img" aria-label="{label}" '
-                  f'width="{float(width):.0f}" height="{float(height):.0f}"', text, count=1)
+    text = re.sub(
+        r'<svg width="[^"]*" height="[^"]*"',
+        f'<svg role="img" aria-label="{label}" width="{float(width):.0f}" height="{float(height):.0f}"',
+        text,
+        count=1,
+    )
     return text.strip()
 
 
@@ -63,8 +74,10 @@ def curves(history, num_epochs=None):
     if history["test_acc"].notna().any():
         accuracies.append(_span("test accuracy", history, "test_acc"))
     found = []
-    for name, plot, caption in (("loss", plot_loss, _span("Training loss", history, "loss")),
-                                ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}")):
+    for name, plot, caption in (
+        ("loss", plot_loss, _span("Training loss", history, "loss")),
+        ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
+    ):
         figure = Figure(figsize=SIZE, layout="constrained")
         FigureCanvasAgg(figure)
         plot(figure.subplots(), history, num_epochs)

@@ -1,10 +1,11 @@
 """What a report (report.py) shows of a run's evaluation: classes, confusion matrix, largest losses."""
+
 import base64
 import shlex
 from pathlib import Path
 
-from ..evaluation import files
 from ..errors import RunError
+from ..evaluation import files
 
 NAME = "evaluation"  # the folder of a run's own evaluation, in the run folder
 MOST_CELLS = 20  # classes up to which the confusion matrix is a table; beyond, it is evaluate's picture
@@ -34,8 +35,9 @@ def _picture(path):
     except (UnidentifiedImageError, SyntaxError) as error:  # PIL's complaint about a broken PNG
         raise RunError(f"{path}: damaged ({error}): expected a PNG picture; make the evaluation again") from None
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror or error}): expected a PNG picture; make the "
-                       f"evaluation again") from None
+        raise RunError(
+            f"{path}: cannot be read ({error.strerror or error}): expected a PNG picture; make the evaluation again"
+        ) from None
     return {"src": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
 
 
@@ -43,13 +45,16 @@ def _check_belongs(run, about, folder):
     """Raise RunError where an evaluation is of another run than ``run``."""
     network = run.model
     if about["network"] != network:
-        raise RunError(f"{folder}: an evaluation of {about['network']}: expected one of {network}, the network of "
-                       f"{run.path}")
+        raise RunError(
+            f"{folder}: an evaluation of {about['network']}: expected one of {network}, the network of {run.path}"
+        )
     # a run folder may have been moved with all that is in it
     inside = Path(folder).resolve().parent == run.path.resolve()
     if not inside and Path(about["run"]).resolve().name != run.path.resolve().name:
-        raise RunError(f"{folder}: an evaluation of the run {about['run']}: expected one of {run.path}; make one with "
-                       f"gluon-resnet evaluate {run.path} --save DIR")
+        raise RunError(
+            f"{folder}: an evaluation of the run {about['run']}: expected one of {run.path}; make one with "
+            f"gluon-resnet evaluate {run.path} --save DIR"
+        )
 
 
 def _confusion(table):
@@ -62,12 +67,16 @@ def _confusion(table):
 
 
 def _figures(summary):
-    found = [("pictures", f"{summary['pictures']:,.0f}", "evaluated"),
-             ("top-1 accuracy", f"{summary['top1']:.4f}", "share of the pictures whose first class is right")]
+    found = [
+        ("pictures", f"{summary['pictures']:,.0f}", "evaluated"),
+        ("top-1 accuracy", f"{summary['top1']:.4f}", "share of the pictures whose first class is right"),
+    ]
     if summary["top5"] is not None:
         found.append(("top-5 accuracy", f"{summary['top5']:.4f}", "right class among the first five"))
-    return found + [("loss", f"{summary['loss']:.4f}", "mean cross-entropy"),
-                    ("calibration error", f"{summary['ece']:.4f}", "mean gap between confidence and accuracy")]
+    return found + [
+        ("loss", f"{summary['loss']:.4f}", "mean cross-entropy"),
+        ("calibration error", f"{summary['ece']:.4f}", "mean gap between confidence and accuracy"),
+    ]
 
 
 def _is_older(run, folder):
@@ -88,8 +97,10 @@ def evaluation_part(run, folder=None):
     Raises RunError where it is damaged or of another run.
     """
     words = shlex.quote(str(run.path))
-    commands = {"report": f"gluon-resnet runs report {words} --evaluate",
-                "evaluate": f"gluon-resnet evaluate {words} --save {shlex.quote(str(default_folder(run.path)))}"}
+    commands = {
+        "report": f"gluon-resnet runs report {words} --evaluate",
+        "evaluate": f"gluon-resnet evaluate {words} --save {shlex.quote(str(default_folder(run.path)))}",
+    }
     folder = Path(folder or default_folder(run.path))
     if folder == default_folder(run.path) and not folder.exists():
         return {"found": False, "possible": (run.path / "net.params").exists(), **commands}
@@ -97,10 +108,17 @@ def evaluation_part(run, folder=None):
     _check_belongs(run, about, folder)
     worst = found.top_losses(files.SHOWN)
     small = len(found.confusion) <= MOST_CELLS
-    return {"found": True, "about": about, "figures": _figures(found.summary), "older": _is_older(run, folder),
-            **commands, "classes": _rows(found.classes, ("{}", *["{:.3f}"] * 3, "{:,.0f}")),
-            "names": list(found.confusion.index), "confusion": _confusion(found.confusion) if small else None,
-            "confusion_picture": None if small else _picture(folder / "confusion.png"),
-            "pairs": _rows(found.pairs, ("{}", "{}", "{:,.0f}", "{:.3f}")),
-            "worst": _rows(worst[["name", "true", "predicted", "probability", "loss"]], ("{}",) * 3 + ("{:.3f}",) * 2),
-            "worst_picture": _picture(folder / "top_losses.png")}
+    return {
+        "found": True,
+        "about": about,
+        "figures": _figures(found.summary),
+        "older": _is_older(run, folder),
+        **commands,
+        "classes": _rows(found.classes, ("{}", *["{:.3f}"] * 3, "{:,.0f}")),
+        "names": list(found.confusion.index),
+        "confusion": _confusion(found.confusion) if small else None,
+        "confusion_picture": None if small else _picture(folder / "confusion.png"),
+        "pairs": _rows(found.pairs, ("{}", "{}", "{:,.0f}", "{:.3f}")),
+        "worst": _rows(worst[["name", "true", "predicted", "probability", "loss"]], ("{}",) * 3 + ("{:.3f}",) * 2),
+        "worst_picture": _picture(folder / "top_losses.png"),
+    }

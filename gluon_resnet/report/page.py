@@ -5,19 +5,20 @@
 
 The page holds no script and refers to no other host or file. Jinja escapes whatever comes from the run.
 """
+
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from . import run as parts
-from ..runs import table
-from ..text import printable
 from ..errors import RunError
+from ..files import writing
+from ..runs import table
+from ..runs.network import spec_of_run
+from ..text import printable
+from ..version import VERSION
+from . import run as parts
 from .curves import curves
 from .evaluation import evaluation_part
-from ..runs.network import spec_of_run
-from ..files import writing
-from ..version import VERSION
 
 NAME = "report.html"
 
@@ -41,13 +42,29 @@ def check_target(out):
 def page(run, evaluation=None):
     """The report of a Run (run_table.py) as HTML text; ``evaluation`` and the errors are those of :func:`write`."""
     history, spec = parts.numeric_history(run), spec_of_run(run.written, run.path)
-    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
-    return printable(environment.get_template(NAME).render(
-        version=VERSION, about=parts.about(run, spec), state=parts.state(run), experiment=parts.experiment(run),
-        outcome=parts.figures(run), curves=curves(history, run.config.epochs), result=parts.result(run),
-        settings=parts.settings(run), environment=parts.environment(run), layers=parts.layers(run, spec),
-        epochs=parts.epochs(history), evaluation=evaluation_part(run, evaluation)))
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return printable(
+        environment.get_template(NAME).render(
+            version=VERSION,
+            about=parts.about(run, spec),
+            state=parts.state(run),
+            experiment=parts.experiment(run),
+            outcome=parts.figures(run),
+            curves=curves(history, run.config.epochs),
+            result=parts.result(run),
+            settings=parts.settings(run),
+            environment=parts.environment(run),
+            layers=parts.layers(run, spec),
+            epochs=parts.epochs(history),
+            evaluation=evaluation_part(run, evaluation),
+        )
+    )
 
 
 def write(path, out=None, evaluation=None):

@@ -1,15 +1,16 @@
 """What a report (report.py) shows of a run's own files, as plain texts and rows for the template."""
+
 import shlex
 from dataclasses import asdict
 
 import pandas as pd
 
-from ..runs import table as run_table
-from ..runs.config import differences
 from ..errors import GluonResNetError, RunError
 from ..lab import results
-from ..text import duration
+from ..runs import table as run_table
+from ..runs.config import differences
 from ..runs.network import PICTURES, side_of_run
+from ..text import duration
 
 NOTHING = "\N{EN DASH}"  # where there is no value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
@@ -20,10 +21,18 @@ FIGURES = (
     ("train_acc", "training accuracy", "over the last epoch", "{:.3f}"),
     ("test_acc", "test accuracy", "after the last epoch", "{:.3f}"),
     ("best_test_acc", "best test accuracy", "of all epochs", "{:.3f}"),
-    ("examples_per_sec", "examples a second", "the book's clock: stands still while the loop waits for data",
-     "{:,.1f}"),
-    ("examples_per_sec_end_to_end", "examples a second, end to end", "waiting for data included, testing left out",
-     "{:,.1f}"),
+    (
+        "examples_per_sec",
+        "examples a second",
+        "the book's clock: stands still while the loop waits for data",
+        "{:,.1f}",
+    ),
+    (
+        "examples_per_sec_end_to_end",
+        "examples a second, end to end",
+        "waiting for data included, testing left out",
+        "{:,.1f}",
+    ),
 )
 
 
@@ -48,10 +57,16 @@ def numeric_history(run):
 def about(run, spec):
     """What the run is, as texts: network, data, where they were found, folder, title, command, started, class_names."""
     written = run.written
-    return {"network": spec.name, "data": run.data, "where": written.get("data"), "folder": str(run.path),
-            "title": written.get("title"), "command": written.get("command", run.config.command()),
-            "started": str(run.env.get("started") or "").replace("T", " "),
-            "class_names": [str(name) for name in written.get("class_names", ())]}
+    return {
+        "network": spec.name,
+        "data": run.data,
+        "where": written.get("data"),
+        "folder": str(run.path),
+        "title": written.get("title"),
+        "command": written.get("command", run.config.command()),
+        "started": str(run.env.get("started") or "").replace("T", " "),
+        "class_names": [str(name) for name in written.get("class_names", ())],
+    }
 
 
 def state(run):
@@ -66,8 +81,10 @@ def state(run):
     if run.status == "stopped":
         note = "It was stopped by Ctrl-C, and goes on with this command:"
         return {"status": "stopped", "note": note, "command": resume}
-    note = ("It was under way when this page was written, or was ended from outside: what stands here is what it had "
-            "so far.")
+    note = (
+        "It was under way when this page was written, or was ended from outside: what stands here is what it had "
+        "so far."
+    )
     if run.status == "unfinished":
         return {"status": "unfinished", "note": note, "command": None}
     return {"status": "unfinished", "note": f"{note} It goes on with this command:", "command": resume}
@@ -93,8 +110,9 @@ def figures(run):
     training = _number(run, "train_seconds")
     if training:
         share, testing = (_number(run, "wait_seconds") or 0) / training, duration(_number(run, "test_seconds") or 0)
-        found.append(("training took", duration(training),
-                      f"{share:.1%} of it waiting for data; testing took {testing} more"))
+        found.append(
+            ("training took", duration(training), f"{share:.1%} of it waiting for data; testing took {testing} more")
+        )
     return found
 
 
@@ -129,8 +147,9 @@ def settings(run):
     """[(name, value, default, whether they differ)] of all settings of the run's config."""
     changed = {setting.partition("=")[0] for setting in differences(run.config)}
     defaults = asdict(type(run.config)())
-    return [(name, _setting(value), _setting(defaults[name]), name in changed)
-            for name, value in asdict(run.config).items()]
+    return [
+        (name, _setting(value), _setting(defaults[name]), name in changed) for name, value in asdict(run.config).items()
+    ]
 
 
 def _input_shape(run):
@@ -154,13 +173,20 @@ def layers(run, spec):
             table = shapes.summary(models.build(spec), shape, depth=1)
     except (GluonResNetError, mx.MXNetError, TypeError, ValueError, KeyError, IndexError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()
-        raise RunError(f"{run.path / 'config.json'}: a network that cannot be built "
-                       f"({type(error).__name__}: {reason[-1] if reason else ''}): expected one that this version "
-                       f"knows") from None
-    rows = [(row.layer, row.type, _times(row.output_shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
-            for row in table.itertuples()]
-    return {"input": _times(shape), "rows": rows,
-            **{name: f"{value:,}" for name, value in shapes.totals(table).items()}}
+        raise RunError(
+            f"{run.path / 'config.json'}: a network that cannot be built "
+            f"({type(error).__name__}: {reason[-1] if reason else ''}): expected one that this version "
+            f"knows"
+        ) from None
+    rows = [
+        (row.layer, row.type, _times(row.output_shape), f"{row.parameters:,}", f"{row.multiply_adds:,}")
+        for row in table.itertuples()
+    ]
+    return {
+        "input": _times(shape),
+        "rows": rows,
+        **{name: f"{value:,}" for name, value in shapes.totals(table).items()},
+    }
 
 
 def _times(shape):
@@ -178,9 +204,23 @@ def epochs(history):
         last = part.iloc[-1]
         over = pd.notna(last["test_acc"]) or float(last["position"]).is_integer()
         name = f"{epoch:.0f}" if over else f"{epoch:.0f}, up to batch {last['batch']:.0f}"
-        rows.append((name, *(_shown(last[column], form) for column, form in (
-            ("loss", "{:.4f}"), ("train_acc", "{:.4f}"), ("test_acc", "{:.4f}"), ("seconds", "{:,.1f}"),
-            ("wait_seconds", "{:,.1f}"), ("test_seconds", "{:,.1f}"), ("examples_per_sec", "{:,.1f}")))))
+        rows.append(
+            (
+                name,
+                *(
+                    _shown(last[column], form)
+                    for column, form in (
+                        ("loss", "{:.4f}"),
+                        ("train_acc", "{:.4f}"),
+                        ("test_acc", "{:.4f}"),
+                        ("seconds", "{:,.1f}"),
+                        ("wait_seconds", "{:,.1f}"),
+                        ("test_seconds", "{:,.1f}"),
+                        ("examples_per_sec", "{:,.1f}"),
+                    )
+                ),
+            )
+        )
     return rows
 
 
@@ -198,7 +238,13 @@ def experiment(run):
             continue
         for arm, seeds in content["arms"].items():
             if f"{arm}-seed{seed}" == run.path.resolve().name and str(seed) in seeds:
-                return {"name": content["name"], "arm": arm, "seed": seed, "claim": content["claim"]["statement"],
-                        "source": content["claim"]["source"], "verdict": content["verdict"],
-                        "command": content["command"]}
+                return {
+                    "name": content["name"],
+                    "arm": arm,
+                    "seed": seed,
+                    "claim": content["claim"]["statement"],
+                    "source": content["claim"]["source"],
+                    "verdict": content["verdict"],
+                    "command": content["command"],
+                }
     return None

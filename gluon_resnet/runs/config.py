@@ -6,6 +6,7 @@ then single settings.
 Checked by dacite against the fields of the dataclass: an unknown name is told with the nearest known one, a value of
 the wrong type with the type. A file is flat: one line a field.
 """
+
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Optional, Tuple
@@ -34,8 +35,10 @@ def read_file(path):
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomli.TOMLDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}: expected lines such as momentum = 0.9 (TOML) or "
-                          f"momentum: 0.9 (YAML)") from None
+        raise ConfigError(
+            f"{path}: {' '.join(str(error).split())}: expected lines such as momentum = 0.9 (TOML) or "
+            f"momentum: 0.9 (YAML)"
+        ) from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected one line a setting, found {type(content).__name__}")
     return content
@@ -65,15 +68,21 @@ def make(kind, values, where="config"):
     known = {one.name: one for one in fields(kind)}
     for name in values:
         if name not in known:
-            raise ConfigError(f"{where}: unknown setting '{name}': {did_you_mean(name, known, cutoff=0.6)}"
-                              f"known are {', '.join(known)}")
-    config = dacite.Config(strict=True, cast=[tuple],
-                           type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))})
+            raise ConfigError(
+                f"{where}: unknown setting '{name}': {did_you_mean(name, known, cutoff=0.6)}"
+                f"known are {', '.join(known)}"
+            )
+    config = dacite.Config(
+        strict=True,
+        cast=[tuple],
+        type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))},
+    )
     try:
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:
-        raise ConfigError(f"{where}: {error.field_path} is {error.value!r}: expected "
-                          f"{_type_name(error.field_type)}") from None
+        raise ConfigError(
+            f"{where}: {error.field_path} is {error.value!r}: expected {_type_name(error.field_type)}"
+        ) from None
     except (ValueError, TypeError):
         wrong = next(name for name, value in values.items() if not _takes(known[name], value, config, kind))
         raise ConfigError(f"{where}: {wrong} is {values[wrong]!r}: expected {_type_name(known[wrong].type)}") from None

@@ -1,4 +1,5 @@
 """A training run on Fashion-MNIST."""
+
 import os
 import shlex
 from dataclasses import dataclass
@@ -6,9 +7,22 @@ from typing import Optional
 
 from .config import RunConfig, differences
 from .launch import Job, check, execute, network
+
 #: fields with an option of their own on the command line
-OPTIONS = ("model", "resize", "batch_size", "lr", "epochs", "precision", "limit", "data", "verify", "seed", "weights",
-           "new_head")
+OPTIONS = (
+    "model",
+    "resize",
+    "batch_size",
+    "lr",
+    "epochs",
+    "precision",
+    "limit",
+    "data",
+    "verify",
+    "seed",
+    "weights",
+    "new_head",
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +46,21 @@ class FashionMnistConfig(RunConfig):
 
     def command(self):
         """The command that makes this run again, every setting written out."""
-        words = ["gluon-resnet", "train", "fashion-mnist", "--model", self.model, "--batch-size", str(self.batch_size),
-                 "--lr", repr(self.lr), "--epochs", str(self.epochs), "--seed", str(self.seed)]
+        words = [
+            "gluon-resnet",
+            "train",
+            "fashion-mnist",
+            "--model",
+            self.model,
+            "--batch-size",
+            str(self.batch_size),
+            "--lr",
+            repr(self.lr),
+            "--epochs",
+            str(self.epochs),
+            "--seed",
+            str(self.seed),
+        ]
         words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
         words += ["--precision", self.precision] if self.precision != "float32" else []
         words += ["--limit", str(self.limit)] if self.limit else []
@@ -51,9 +78,13 @@ def _batches(config):
     from ..data.fashion_mnist import load_arrays, make_batches
 
     train, test, where = load_arrays(config.data, config.verify)
-    return (*make_batches(train, test, config.batch_size, config.resize, config.limit, flip=config.flip,
-                          shift=config.shift),
-            len(train[0]), where)
+    return (
+        *make_batches(
+            train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
+        ),
+        len(train[0]),
+        where,
+    )
 
 
 def _title(config, spec, train_iter, total, size, device):
@@ -61,8 +92,10 @@ def _title(config, spec, train_iter, total, size, device):
     count = train_iter.num_examples
     part = f"all {total:,}" if count == total else f"the first {count:,} of {total:,}"
     precision = "" if config.precision == "float32" else f", {config.precision}"
-    return (f"{spec.name} on Fashion-MNIST: {part} training pictures at {size[0]}x{size[1]}, batch size "
-            f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}")
+    return (
+        f"{spec.name} on Fashion-MNIST: {part} training pictures at {size[0]}x{size[1]}, batch size "
+        f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}"
+    )
 
 
 def fashion_mnist_job(config):
@@ -79,8 +112,17 @@ def fashion_mnist_job(config):
     train_iter, test_iter, total, where = _batches(config)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])
     title = _title(config, spec, train_iter, total, size, try_gpu())
-    return Job(spec, params, train_iter, test_iter, (1, 1, *size), title, f"{spec.name}-fashion-mnist",
-               (f"data: {where}",), {"data": where})
+    return Job(
+        spec,
+        params,
+        train_iter,
+        test_iter,
+        (1, 1, *size),
+        title,
+        f"{spec.name}-fashion-mnist",
+        (f"data: {where}",),
+        {"data": where},
+    )
 
 
 def train_fashion_mnist(config, out=None, say=print, **options):

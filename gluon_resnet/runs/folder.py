@@ -1,14 +1,15 @@
 """A run folder: what was asked (config.json), where it ran (env.json), what happened (history.csv, result.json,
 curves.png) and what was learned (net.params). Every file appears whole or not at all."""
+
 import json
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from ..machine import system
 from ..errors import RunError
-from ..training.history import History
 from ..files import as_json, write_json, written_whole
+from ..machine import system
+from ..training.history import History
 
 VERSION = 1  # of the layout of a run folder
 
@@ -31,13 +32,16 @@ class RunFolder:
             if any(self.path.iterdir()):
                 raise RunError(f"{self.path}: not empty; name a new folder with --out, or remove this one")
             write_json(self.path / "config.json", {"version": VERSION, **config})
-            write_json(self.path / "env.json", {"started": datetime.now().astimezone().isoformat(timespec="seconds"),
-                                                **system.report()})
+            write_json(
+                self.path / "env.json",
+                {"started": datetime.now().astimezone().isoformat(timespec="seconds"), **system.report()},
+            )
         except RunError:
             raise
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); name another folder with "
-                           f"--out") from None
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); name another folder with --out"
+            ) from None
 
     @classmethod
     def reopen(cls, path):

@@ -1,11 +1,13 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
+
 from dataclasses import asdict, dataclass, field
 from typing import Optional
 
-from ..training.checkpoint import Keeper, read
 from ..errors import DivergedError
+from ..training.checkpoint import Keeper, read
 from .config import written_config
 from .folder import RunFolder, default_folder
+
 
 def network(config, num_classes, in_channels):
     """(spec, parameters of the config's file of weights or None) for pictures of ``in_channels`` channels."""
@@ -56,8 +58,8 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
     taken up. With ``find_lr``, the path of a picture, nothing is trained: learning rates are tried out and (None, None)
     returned.
     """
-    from ..networks import models, shapes
     from ..devices import try_gpu
+    from ..networks import models, shapes
     from ..networks.layout import layout
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
@@ -70,13 +72,25 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
         return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
-    folder = resumed or RunFolder(out or default_folder(job.name),
-                                  {"command": config.command(), "title": job.title, "config": asdict(config),
-                                   "network": asdict(job.spec), **job.record})
+    folder = resumed or RunFolder(
+        out or default_folder(job.name),
+        {
+            "command": config.command(),
+            "title": job.title,
+            "config": asdict(config),
+            "network": asdict(job.spec),
+            **job.record,
+        },
+    )
     if "class_names" in job.record:
         folder.write("labels.txt", "\n".join(job.record["class_names"]) + "\n")
-    for line in (job.title, *job.notes, *_how_tested(config),
-                 f"shapes of one picture, {'x'.join(map(str, job.shape))}:", *walk):
+    for line in (
+        job.title,
+        *job.notes,
+        *_how_tested(config),
+        f"shapes of one picture, {'x'.join(map(str, job.shape))}:",
+        *walk,
+    ):
         say(line)
     return _train(config, folder, net, job, device, say, make_listener, checkpoint)
 
@@ -87,24 +101,29 @@ def _how_tested(config):
         return []
     if config.unrenewed:
         return [f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
-    return [f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
-            f"(--set norm_batches=0: as the textbook tests)"]
+    return [
+        f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
+        f"(--set norm_batches=0: as the textbook tests)"
+    ]
 
 
 def _find_rate(config, net, job, device, picture, say):
     """The experiment of lr_finder.py with a config's network and batches, drawn to ``picture``; says what it found."""
     from tqdm import tqdm
 
-    from ..training import lr_finder
     from .. import figures
+    from ..training import lr_finder
 
     _start(config, net, job, device)
     with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
-        found = lr_finder.find_lr(net, job.train_iter, device, recipe=config, initialize=not job.params,
-                                  tell=lambda step, steps: bar.update())
+        found = lr_finder.find_lr(
+            net, job.train_iter, device, recipe=config, initialize=not job.params, tell=lambda step, steps: bar.update()
+        )
     figures.save_figure(lr_finder.draw(found), picture)
-    say(f"tried learning rates from {found.table['lr'].iloc[0]:.1e} to {found.table['lr'].iloc[-1]:.1e} over "
-        f"{len(found.table)} batches: the loss falls fastest at {found.suggestion:.1e}")
+    say(
+        f"tried learning rates from {found.table['lr'].iloc[0]:.1e} to {found.table['lr'].iloc[-1]:.1e} over "
+        f"{len(found.table)} batches: the loss falls fastest at {found.suggestion:.1e}"
+    )
     say(f"picture in {picture}")
 
 
@@ -122,8 +141,8 @@ def _start(config, net, job, device):
 
 
 def _train(config, folder, net, job, device, say, make_listener, checkpoint):
-    from ..training import display, train
     from ..machine import memory
+    from ..training import display, train
     from ..training.tensorboard import Events
 
     listeners = [(make_listener or display.default_listener)(config.epochs), folder]
@@ -138,8 +157,19 @@ def _train(config, folder, net, job, device, say, make_listener, checkpoint):
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(net, job.train_iter, job.test_iter, config.epochs, config.lr, device, listeners, stop,
-                               initialize=not job.params and not checkpoint, recipe=config, keeper=keeper)
+            result = train.fit(
+                net,
+                job.train_iter,
+                job.test_iter,
+                config.epochs,
+                config.lr,
+                device,
+                listeners,
+                stop,
+                initialize=not job.params and not checkpoint,
+                recipe=config,
+                keeper=keeper,
+            )
         except DivergedError as error:
             result, problem = error.result, error
         finally:
@@ -148,8 +178,15 @@ def _train(config, folder, net, job, device, say, make_listener, checkpoint):
         status = "diverged" if problem else "stopped" if result.stopped else "finished"
         if status == "finished":
             keeper.remove()
-        files = folder.finish({"status": status, **result.summary(), "peak_memory_bytes": memory.peak_memory(),
-                               "problem": problem and str(problem)}, None if problem else net)
+        files = folder.finish(
+            {
+                "status": status,
+                **result.summary(),
+                "peak_memory_bytes": memory.peak_memory(),
+                "problem": problem and str(problem),
+            },
+            None if problem else net,
+        )
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     _report(result, folder, say)

@@ -6,12 +6,13 @@
 
 ``run.preparation`` makes of a file exactly what the run's own test batches held.
 """
+
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Tuple
 
-from ..errors import ConfigError, RunError, WeightsError
 from ..data.images import IMAGENET, PREPARATIONS, Preparation
+from ..errors import ConfigError, RunError, WeightsError
 from ..networks.layout import input_channels
 from ..networks.specs import ResNetSpec
 
@@ -45,10 +46,10 @@ class RunNetwork:
 
 def read_config(path):
     """(kind, config, what config.json holds) of the run folder at ``path``; RunError where it cannot be read."""
-    from .fashion_mnist import FashionMnistConfig
     from .config import written_config
-    from .pictures import PicturesConfig
+    from .fashion_mnist import FashionMnistConfig
     from .folder import RunFolder
+    from .pictures import PicturesConfig
 
     folder = RunFolder.reopen(path)
     kind = PICTURES if "class_names" in folder.config else FASHION_MNIST
@@ -67,9 +68,11 @@ def spec_of_run(written, path):
     """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError if there is none that this
     version can name."""
     try:
-        spec = ResNetSpec(**{name: tuple(value) if isinstance(value, list) else value
-                             for name, value in written["network"].items()})
-        spec.name  # raises for a family that this version does not have
+        spec = ResNetSpec(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in written["network"].items()}
+        )
+        if not spec.name:  # asking for it raises for a family that this version does not have
+            raise KeyError("name")
         return spec
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}/config.json: no network that this version knows ({error})") from None
@@ -81,10 +84,14 @@ def _parameters_path(path, best):
     if found.is_file():
         return found
     if best:
-        raise RunError(f"{found}: no such file: the run kept no best parameters; train with --set keep_best=true, or "
-                       f"leave --best out")
-    raise RunError(f"{found}: no such file: the run is not finished, diverged or was ended; go on with --resume {path} "
-                   f"where it has a checkpoint")
+        raise RunError(
+            f"{found}: no such file: the run kept no best parameters; train with --set keep_best=true, or "
+            f"leave --best out"
+        )
+    raise RunError(
+        f"{found}: no such file: the run is not finished, diverged or was ended; go on with --resume {path} "
+        f"where it has a checkpoint"
+    )
 
 
 def as_tested(family, image_size, crop):
@@ -112,8 +119,10 @@ def network_of_run(path, best=False):
     pictures = kind == PICTURES
     class_names = written["class_names"] if pictures else LABELS
     if len(class_names) != spec.num_classes:
-        raise RunError(f"{path}/config.json: {len(class_names)} class names: expected {spec.num_classes}, as its "
-                       f"network has classes")
+        raise RunError(
+            f"{path}/config.json: {len(class_names)} class names: expected {spec.num_classes}, as its "
+            f"network has classes"
+        )
     file = _parameters_path(path, best)
     try:
         params = read_parameters(file, spec, in_channels=3 if pictures else 1)
@@ -123,5 +132,15 @@ def network_of_run(path, best=False):
     crop = pictures and config.crop
     # whatever the network's family, Fashion-MNIST's pictures are plain numbers from 0 to 1
     preparation = as_tested(spec.family if pictures else "d2l", image_size, crop)
-    return RunNetwork(Path(path), kind, config, str(written.get("data", "")), spec, params, tuple(class_names),
-                      image_size, preparation, crop)
+    return RunNetwork(
+        Path(path),
+        kind,
+        config,
+        str(written.get("data", "")),
+        spec,
+        params,
+        tuple(class_names),
+        image_size,
+        preparation,
+        crop,
+    )

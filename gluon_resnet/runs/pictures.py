@@ -4,16 +4,16 @@
     gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
         --set freeze_norm=true
 """
+
 import os
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Optional, Tuple
 
-from .config import differences
 from ..errors import ConfigError, DataError
+from .config import RunConfig, differences
 from .launch import Job, check, execute, network
-from .config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,14 @@ def open_sources(config, kept_as=(None, None)):
 
     path = Path(config.data)
     if path.suffix != ".rec":
-        *sources, report = open_parts(config.data, config.validation_split, config.split_seed, strict=config.strict,
-                                       fits=kept_as, cache_bytes=_cache_bytes(config))
+        *sources, report = open_parts(
+            config.data,
+            config.validation_split,
+            config.split_seed,
+            strict=config.strict,
+            fits=kept_as,
+            cache_bytes=_cache_bytes(config),
+        )
         return (*sources, [report.summary()] if report.has_findings else [])
     if not path.exists():
         raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
@@ -108,20 +114,21 @@ def _record_parts(config, path):
 
     source = RecordSource(path)
     if path.stem.endswith("_train"):
-        other = RecordSource(path.with_name(path.stem[:-len("train")] + "val.rec"))
+        other = RecordSource(path.with_name(path.stem[: -len("train")] + "val.rec"))
         if other.class_names != source.class_names:
-            raise DataError(f"{other.where}: classes {other.class_names}: expected those of {path.name}, "
-                            f"{source.class_names}")
+            raise DataError(
+                f"{other.where}: classes {other.class_names}: expected those of {path.name}, {source.class_names}"
+            )
         return [source, other]
     return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
 
 
 def _whole_records(source, fit, cache_bytes, strict):
     """(the source without damaged pictures, the others decoded and kept; lines to say); with ``strict`` DataError."""
-    from ..data.picture_cache import PictureCache
-    from ..text import count
     from ..data.findings import refusal
+    from ..data.picture_cache import PictureCache
     from ..data.scan import damaged_records
+    from ..text import count
 
     source.cache = cache = PictureCache(len(source), fit, cache_bytes, source.where)
     damaged = damaged_records(source, keep=lambda i: lambda image: cache.put(i, image))
@@ -131,7 +138,8 @@ def _whole_records(source, fit, cache_bytes, strict):
     if strict or len(damaged) == len(source):
         raise refusal(f"{first}{next(iter(damaged.values()))}")
     return source.subset([i for i in range(len(source)) if i not in damaged]), [
-        f"{first}left out: {next(iter(damaged.values()))}"]
+        f"{first}left out: {next(iter(damaged.values()))}"
+    ]
 
 
 def _batches(config, sources, preparation):
@@ -139,16 +147,18 @@ def _batches(config, sources, preparation):
 
     training, validation = sources
     common = dict(preparation=preparation, crop=config.crop, cache=config.cache, cache_bytes=_cache_bytes(config))
-    return (PictureBatches(training, config.batch_size, config.image_size, config.augment(), shuffle=True, **common),
-            PictureBatches(validation, config.batch_size, config.image_size, **common))
+    return (
+        PictureBatches(training, config.batch_size, config.image_size, config.augment(), shuffle=True, **common),
+        PictureBatches(validation, config.batch_size, config.image_size, **common),
+    )
 
 
 def pictures_job(config):
     """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train_pictures`."""
     from mxnet import npx
 
-    from ..devices import try_gpu
     from ..data.images import PREPARATIONS
+    from ..devices import try_gpu
 
     npx.set_np()
     check(config)
@@ -160,12 +170,21 @@ def pictures_job(config):
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
     spec, params = network(config, len(class_names), in_channels=3)
     size = config.image_size
-    title = (f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures "
-             f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
-             f"{config.lr:g}, seed {config.seed}, on {try_gpu()}")
-    return Job(spec, params, *_batches(config, sources, PREPARATIONS[spec.family]), (1, 3, size, size), title,
-               f"{spec.name}-{Path(config.data).stem or 'pictures'}", tuple(notes),
-               {"class_names": class_names, "data": os.path.abspath(config.data)})
+    title = (
+        f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures "
+        f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
+        f"{config.lr:g}, seed {config.seed}, on {try_gpu()}"
+    )
+    return Job(
+        spec,
+        params,
+        *_batches(config, sources, PREPARATIONS[spec.family]),
+        (1, 3, size, size),
+        title,
+        f"{spec.name}-{Path(config.data).stem or 'pictures'}",
+        tuple(notes),
+        {"class_names": class_names, "data": os.path.abspath(config.data)},
+    )
 
 
 def train_pictures(config, out=None, say=print, **options):

@@ -1,8 +1,9 @@
 """Many run folders as tables: what there is, one in full, and several side by side.
 
-    gluon-resnet runs list
-    gluon-resnet runs compare runs/one runs/two --save both.png
+gluon-resnet runs list
+gluon-resnet runs compare runs/one runs/two --save both.png
 """
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,41 @@ from typing import Optional
 
 import pandas as pd
 
-from ..training.checkpoint import NAME as CHECKPOINT
-from .config import differences
 from ..errors import GluonResNetError, RunError
-from ..training.history import COLUMNS as HISTORY
 from ..networks.specs import ResNetSpec
-from .network import PICTURES, read_config, spec_of_run
+from ..training.checkpoint import NAME as CHECKPOINT
+from ..training.history import COLUMNS as HISTORY
+from .config import differences
 from .folder import RunFolder
+from .network import PICTURES, read_config, spec_of_run
 
-COLUMNS = ["name", "model", "data", "epochs", "asked", "status", "loss", "train_acc", "test_acc", "best_test_acc",
-           "examples_per_sec", "seconds"]
+COLUMNS = [
+    "name",
+    "model",
+    "data",
+    "epochs",
+    "asked",
+    "status",
+    "loss",
+    "train_acc",
+    "test_acc",
+    "best_test_acc",
+    "examples_per_sec",
+    "seconds",
+]
 #: results that are shown side by side, by their name in result.json
-RESULTS = ("status", "epochs", "loss", "train_acc", "test_acc", "best_test_acc", "examples_per_sec", "train_seconds",
-           "test_seconds", "device")
+RESULTS = (
+    "status",
+    "epochs",
+    "loss",
+    "train_acc",
+    "test_acc",
+    "best_test_acc",
+    "examples_per_sec",
+    "train_seconds",
+    "test_seconds",
+    "device",
+)
 EVERY_RUN = ("config.json", "env.json")  # a folder with one of them is, or was, a run
 
 
@@ -101,8 +124,9 @@ def read_runs(folders):
     found, problems = [], []
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise RunError(f"{folder}: no such folder: expected one with run folders in it; gluon-resnet train makes "
-                           f"runs/")
+            raise RunError(
+                f"{folder}: no such folder: expected one with run folders in it; gluon-resnet train makes runs/"
+            )
         paths = [folder] if _is_run(folder) else sorted(filter(_is_run, folder.iterdir()))
         if not paths:
             raise RunError(f"{folder}: no run folder in it: expected folders with a {EVERY_RUN[0]}")
@@ -120,8 +144,12 @@ def _so_far(history):
         return {}
     tested = history["test_acc"].dropna().astype(float)
     last = history.iloc[-1]
-    return {"loss": last["loss"], "train_acc": last["train_acc"], "examples_per_sec": last["examples_per_sec"],
-            **({"test_acc": tested.iloc[-1], "best_test_acc": tested.max()} if len(tested) else {})}
+    return {
+        "loss": last["loss"],
+        "train_acc": last["train_acc"],
+        "examples_per_sec": last["examples_per_sec"],
+        **({"test_acc": tested.iloc[-1], "best_test_acc": tested.max()} if len(tested) else {}),
+    }
 
 
 def list_table(found):
@@ -131,8 +159,18 @@ def list_table(found):
         result = run.result or _so_far(run.history)
         done = result.get("epochs", int(run.history["position"].max()) if len(run.history) else 0)
         seconds = sum(result.get(name) or 0 for name in ("train_seconds", "test_seconds")) if run.result else None
-        rows.append([run.path.name, run.model, run.data, done, run.config.epochs, run.status,
-                     *(result.get(name) for name in COLUMNS[6:11]), seconds])
+        rows.append(
+            [
+                run.path.name,
+                run.model,
+                run.data,
+                done,
+                run.config.epochs,
+                run.status,
+                *(result.get(name) for name in COLUMNS[6:11]),
+                seconds,
+            ]
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -143,6 +181,7 @@ def _duration(seconds):
 
 def as_text(table):
     """A table of :func:`list_table` for the eye: epochs as done/asked, the time as h:mm:ss."""
+
     def column(name, form):
         return ["" if pd.isna(value) else form(value) for value in table[name]]
 
@@ -174,11 +213,13 @@ def _shown(value):
 
 def show_table(run):
     """Everything of a run as a table with the columns section, name and value."""
-    sections = {"run": {"folder": run.path, "network": run.model, "title": run.written.get("title"),
-                        "status": run.status},
-                "settings that are not the default": dict(setting.split("=", 1) for setting in differences(run.config)),
-                "result": _flat(run.result or {"result": "none yet"}), "environment": _flat(run.env),
-                "to make it again": {"command": run.written.get("command")}}
+    sections = {
+        "run": {"folder": run.path, "network": run.model, "title": run.written.get("title"), "status": run.status},
+        "settings that are not the default": dict(setting.split("=", 1) for setting in differences(run.config)),
+        "result": _flat(run.result or {"result": "none yet"}),
+        "environment": _flat(run.env),
+        "to make it again": {"command": run.written.get("command")},
+    }
     rows = [(section, name, _shown(value)) for section, values in sections.items() for name, value in values.items()]
     return pd.DataFrame(rows, columns=["section", "name", "value"])
 
@@ -204,9 +245,14 @@ def compare_table(found):
     names = _names(found)
     common = set.intersection(*(set(vars(run.config)) for run in found))
     common |= {setting.partition("=")[0] for run in found for setting in differences(run.config)}
-    settings = [{"network": run.model, "kind": run.kind,
-                 **{name: value for name, value in vars(run.config).items() if name in common - {"model"}}}
-                for run in found]
+    settings = [
+        {
+            "network": run.model,
+            "kind": run.kind,
+            **{name: value for name, value in vars(run.config).items() if name in common - {"model"}},
+        }
+        for run in found
+    ]
     machines = [{name: value for name, value in _flat(run.env).items() if name != "started"} for run in found]
     results = [{"status": run.status, **{name: (run.result or {}).get(name) for name in RESULTS[1:]}} for run in found]
     rows, sections = [], (("setting", settings, False), ("result", results, True), ("machine", machines, False))

@@ -1,4 +1,5 @@
 """How good a network is on data it has not seen."""
+
 from collections import deque
 
 from ..devices import to_device

@@ -7,6 +7,7 @@
 
 average = decay * average + (1 - decay) * parameter, running statistics included (Polyak & Juditsky, 1992).
 """
+
 from contextlib import contextmanager
 
 

@@ -7,6 +7,7 @@ parameter, the averages, the position in the epoch with its sums so far, and the
 generators, at the epoch's start (the order of its pictures) and now. It is plain arrays and JSON: nothing in it is run.
 MXNet's own generator cannot be read out, but nothing draws from it during training.
 """
+
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +16,8 @@ from time import perf_counter
 import numpy
 
 from ..errors import ConfigError, RunError
-from .progress import Record
 from ..files import written_whole
+from .progress import Record
 from .randomness import random_states, set_random_states
 
 NAME, VERSION = "checkpoint.npz", 1
@@ -62,18 +63,24 @@ def restore_optimizer(trainer, names, arrays, counts):
 def save(folder, training, position):
     """Write the checkpoint of ``training`` (train.py) at ``position``, a dict of JSON values, whole or not at all."""
     names = training.names
-    arrays = {f"parameter/{name}": param.data().asnumpy()
-              for name, param in training.net._collect_params_with_prefix().items()}
+    arrays = {
+        f"parameter/{name}": param.data().asnumpy()
+        for name, param in training.net._collect_params_with_prefix().items()
+    }
     states, counts = optimizer_arrays(training.trainer, names)
     arrays.update(states)
     if training.average:
         arrays.update({f"average/{name}": values.asnumpy() for name, values in training.average.values.items()})
-    note = {"version": VERSION, "counts": counts, "now": random_states(),
-            "scale": training.scale and training.scale.state(), **position}
+    note = {
+        "version": VERSION,
+        "counts": counts,
+        "now": random_states(),
+        "scale": training.scale and training.scale.state(),
+        **position,
+    }
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
-    with written_whole(Path(folder) / NAME) as temporary:
-        with open(temporary, "wb") as file:
-            numpy.savez(file, **arrays)
+    with written_whole(Path(folder) / NAME) as temporary, open(temporary, "wb") as file:
+        numpy.savez(file, **arrays)
 
 
 def read(folder):
@@ -84,8 +91,9 @@ def read(folder):
             arrays = {name: file[name] for name in file.files}
         note = json.loads(arrays.pop("note").tobytes().decode())
     except FileNotFoundError:
-        raise RunError(f"{path}: no such file: the run is finished, or was stopped before its first "
-                       f"checkpoint") from None
+        raise RunError(
+            f"{path}: no such file: the run is finished, or was stopped before its first checkpoint"
+        ) from None
     except Exception as error:  # a damaged archive may raise anything
         raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
     if note.get("version") != VERSION:

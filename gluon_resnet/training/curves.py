@@ -30,8 +30,14 @@ def plot_accuracies(axes, history, num_epochs=None):
     """Both accuracies of :func:`draw_curves` on one matplotlib Axes."""
     tested = history[history["test_acc"].notna()]
     axes.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
-    axes.plot(tested["position"].astype(float), tested["test_acc"].astype(float), "o--", label="test acc",
-              color="tab:orange", clip_on=False)
+    axes.plot(
+        tested["position"].astype(float),
+        tested["test_acc"].astype(float),
+        "o--",
+        label="test acc",
+        color="tab:orange",
+        clip_on=False,
+    )
     _over_epochs(axes, "accuracy", history, num_epochs)
 
 

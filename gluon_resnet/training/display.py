@@ -1,4 +1,5 @@
 """Listeners that show training while it runs: a progress bar in a terminal, a live plot in a notebook."""
+
 import sys
 
 from tqdm import tqdm
@@ -18,15 +19,26 @@ class ProgressBar:
         stream = self.stream or sys.stderr
         if record.test_acc is not None:
             self.close()
-            print(f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
-                  f"test acc {record.test_acc:.3f}, {record.examples_per_sec:.1f} examples/sec, "
-                  f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing", flush=True)
+            print(
+                f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
+                f"test acc {record.test_acc:.3f}, {record.examples_per_sec:.1f} examples/sec, "
+                f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing",
+                flush=True,
+            )
             return
         if self.bar is None:
-            self.bar = tqdm(total=record.num_batches, desc=f"epoch {record.epoch}/{self.num_epochs}", unit="batch",
-                            file=stream, leave=False, mininterval=0.2 if stream.isatty() else 10, dynamic_ncols=True)
-        self.bar.set_postfix_str(f"loss {record.loss:.3f}, acc {record.train_acc:.3f}, "
-                                 f"{record.examples_per_sec:.0f} ex/s", refresh=False)
+            self.bar = tqdm(
+                total=record.num_batches,
+                desc=f"epoch {record.epoch}/{self.num_epochs}",
+                unit="batch",
+                file=stream,
+                leave=False,
+                mininterval=0.2 if stream.isatty() else 10,
+                dynamic_ncols=True,
+            )
+        self.bar.set_postfix_str(
+            f"loss {record.loss:.3f}, acc {record.train_acc:.3f}, {record.examples_per_sec:.0f} ex/s", refresh=False
+        )
         self.bar.update(record.batch - self.bar.n)
         if record.batch == record.num_batches:
             self.bar.set_postfix_str(f"loss {record.loss:.3f}, acc {record.train_acc:.3f}; testing", refresh=True)

@@ -1,9 +1,21 @@
 """The records of a run thinned out to a table: some points an epoch,
 and the end of each epoch with its test accuracy."""
+
 import pandas as pd
 
-COLUMNS = ["epoch", "batch", "position", "examples", "loss", "train_acc", "test_acc", "seconds", "wait_seconds",
-           "test_seconds", "examples_per_sec"]
+COLUMNS = [
+    "epoch",
+    "batch",
+    "position",
+    "examples",
+    "loss",
+    "train_acc",
+    "test_acc",
+    "seconds",
+    "wait_seconds",
+    "test_seconds",
+    "examples_per_sec",
+]
 
 
 class History:

@@ -2,6 +2,7 @@
 
 Used by train.py, which says what happens between epochs.
 """
+
 import math
 from contextlib import nullcontext
 from time import perf_counter
@@ -10,10 +11,10 @@ import mxnet as mx
 from mxnet import autograd, gluon
 from mxnet.util import is_np_array
 
-from .averages import Average
 from ..devices import to_device
 from ..errors import DivergedError, ModelError
 from .accuracy import count_correct
+from .averages import Average
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
@@ -44,17 +45,34 @@ class Epoch:
         self.examples += examples
         self.batch += 1
         if not math.isfinite(self.loss):
-            raise DivergedError(f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
-                                f"{self.num_batches}: training diverged; try a smaller learning rate")
+            raise DivergedError(
+                f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
+                f"{self.num_batches}: training diverged; try a smaller learning rate"
+            )
 
     def record(self):
-        return Record(self.epoch, self.batch, self.num_batches, self.examples, self.loss / self.examples,
-                      self.correct / self.examples, perf_counter() - self.started, self.wait_seconds)
+        return Record(
+            self.epoch,
+            self.batch,
+            self.num_batches,
+            self.examples,
+            self.loss / self.examples,
+            self.correct / self.examples,
+            perf_counter() - self.started,
+            self.wait_seconds,
+        )
 
     def state(self):
         """What a checkpoint keeps of the epoch, as JSON values; nothing may be pending."""
-        return {"epoch": self.epoch, "batch": self.batch, "examples": self.examples, "loss": self.loss,
-                "correct": self.correct, "seconds": perf_counter() - self.started, "wait_seconds": self.wait_seconds}
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "examples": self.examples,
+            "loss": self.loss,
+            "correct": self.correct,
+            "seconds": perf_counter() - self.started,
+            "wait_seconds": self.wait_seconds,
+        }
 
     def resume(self, state):
         """Go on from what :meth:`state` gave."""
@@ -69,8 +87,10 @@ def _forward(net, X):
     except TypeError as error:
         if "legacy operator" not in str(error):
             raise
-        raise ModelError(f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l "
-                         f"puts in force: call npx.reset_np(), then build the network and its batches anew") from None
+        raise ModelError(
+            f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l "
+            f"puts in force: call npx.reset_np(), then build the network and its batches anew"
+        ) from None
 
 
 class Training:
@@ -115,8 +135,16 @@ class Training:
     def rate(self, epoch, batch):
         """The learning rate of ``batch`` (from 0) of ``epoch`` (from 1)."""
         r = self.recipe
-        return rate(r.schedule, r.lr, epoch - 1 + batch / self.num_batches, self.num_epochs, r.warmup_epochs,
-                    r.step_epochs, r.step_factor, r.power)
+        return rate(
+            r.schedule,
+            r.lr,
+            epoch - 1 + batch / self.num_batches,
+            self.num_epochs,
+            r.warmup_epochs,
+            r.step_epochs,
+            r.step_factor,
+            r.power,
+        )
 
     def prepare(self, X):
         """Have what depends on the size of pictures chosen, once, by a batch like X."""
@@ -131,14 +159,14 @@ class Training:
         self.prepare(X)
         with autograd.record():
             y_hat = _forward(self.net, X)
-            l = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
-            scaled = l * self.scale.factor if self.scale else l
+            losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
+            scaled = losses * self.scale.factor if self.scale else losses
         self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
         scaled.backward()
         self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
         if self.gathered == self.recipe.accumulate or batch + 1 == self.num_batches:
             self._update(self.rate(epoch, batch))
-        return l.sum(), count_correct(y_hat, y), len(y)
+        return losses.sum(), count_correct(y_hat, y), len(y)
 
     def _update(self, lr):
         trained = [param for param in self.trainer._params if param.grad_req != "null"]

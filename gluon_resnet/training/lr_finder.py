@@ -6,6 +6,7 @@
 The rate suggested is the one at which the smoothed loss falls fastest; it stops once the loss is four times its least.
 Source: Smith, Cyclical Learning Rates, arXiv 1506.01186, section 3.3.
 """
+
 import math
 from dataclasses import dataclass, replace
 
@@ -33,7 +34,7 @@ def smooth(losses, decay=0.9):
     average, found = 0.0, []
     for i, loss in enumerate(losses, 1):
         average = decay * average + (1 - decay) * loss
-        found.append(average / (1 - decay ** i))
+        found.append(average / (1 - decay**i))
     return numpy.array(found)
 
 
@@ -43,12 +44,13 @@ def suggest(rates, smoothed):
     least = int(numpy.argmin(smoothed))
     if least < 2:
         raise ConfigError(f"the loss does not fall from lr {rates[0]:.1e} on: start lower, or look at the data")
-    slope = numpy.gradient(smoothed[:least + 1], numpy.log(rates[:least + 1]))
+    slope = numpy.gradient(smoothed[: least + 1], numpy.log(rates[: least + 1]))
     return float(rates[int(numpy.argmin(slope))])
 
 
-def find_lr(net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True,
-            tell=lambda step, steps: None):
+def find_lr(
+    net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True, tell=lambda step, steps: None
+):
     """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high`` by one factor:
     a :class:`Found`.
 
@@ -83,7 +85,7 @@ def find_lr(net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None,
     if len(losses) < 3:
         raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
     smoothed = smooth(losses)
-    table = pd.DataFrame({"lr": rates[:len(losses)], "loss": losses, "smoothed": smoothed})
+    table = pd.DataFrame({"lr": rates[: len(losses)], "loss": losses, "smoothed": smoothed})
     return Found(table, suggest(rates, smoothed))
 
 

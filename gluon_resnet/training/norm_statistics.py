@@ -9,14 +9,15 @@ rate is high: what is tested is not quite the network that was trained, and test
 Wu and Johnson, arXiv 2105.07576, section 3. mxnet takes the statistics in while it computes gradients, which are left
 unused.
 """
+
 from contextlib import contextmanager
 from itertools import islice
 
 import mxnet as mx
 from mxnet import autograd
 
-from .randomness import borrowed
 from ..devices import to_device
+from .randomness import borrowed
 
 
 def _running(net):

@@ -8,14 +8,15 @@ a rate for the head.
 theirs: added to the gradient, and to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB,
 arXiv 1904.00962.
 """
+
 import math
 
 import mxnet as mx
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from ..networks.blocks import blocks_by_name
 from ..errors import ConfigError, ModelError
+from ..networks.blocks import blocks_by_name
 
 UNDECAYED = ("gamma", "beta", "bias")
 
@@ -35,13 +36,23 @@ class GluonResNetAdamW(mx.optimizer.Optimizer):
     def update(self, index, weight, grad, state):
         self._update_count(index)
         t = self._index_update_count[index]
-        correction = math.sqrt(1 - self.beta2 ** t) / (1 - self.beta1 ** t)
+        correction = math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
         mean, var = state
         weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
-        mx.nd.contrib.adamw_update(weight, grad, mean, var,
-                                   rescale_grad=mx.nd.array([self.rescale_grad], weight.context), lr=correction,
-                                   eta=self._get_lr(index), wd=self._get_wd(index), beta1=self.beta1, beta2=self.beta2,
-                                   epsilon=self.epsilon, out=weight)
+        mx.nd.contrib.adamw_update(
+            weight,
+            grad,
+            mean,
+            var,
+            rescale_grad=mx.nd.array([self.rescale_grad], weight.context),
+            lr=correction,
+            eta=self._get_lr(index),
+            wd=self._get_wd(index),
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            out=weight,
+        )
 
 
 @mx.optimizer.register
@@ -64,8 +75,9 @@ class GluonResNetNAG(mx.optimizer.Optimizer):
         self._update_count(index)
         weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
         decayed = self.rescale_grad * grad + self._get_wd(index) * weight
-        mx.nd.nag_mom_update(weight, decayed, state, lr=self._get_lr(index), wd=0.0, momentum=self.momentum,
-                             rescale_grad=1.0, out=weight)
+        mx.nd.nag_mom_update(
+            weight, decayed, state, lr=self._get_lr(index), wd=0.0, momentum=self.momentum, rescale_grad=1.0, out=weight
+        )
 
 
 OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in small letters
@@ -105,8 +117,9 @@ def frozen_prefixes(plan, count):
     """How the names of the stem's and the first ``count`` - 1 stages' parameters begin;
     ConfigError for more than there are."""
     if not 0 <= count <= len(plan.stages) + 1:
-        raise ConfigError(f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by "
-                          f"stage")
+        raise ConfigError(
+            f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage"
+        )
     kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
     return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 

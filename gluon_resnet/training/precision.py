@@ -12,12 +12,13 @@ With float16, small gradients would become 0: the loss is scaled up before the b
 behind it (Micikevicius et al., arXiv 1710.03740, sections 3.2 and 4). float16 has never been run on a card: what was
 checked is the scaling, on a CPU, and the types of all numbers in the network, without running it.
 """
+
 import mxnet as mx
 
-from ..machine import system
-from ..networks.layers import BatchNorm, Conv2D
-from ..networks.blocks import Bottleneck, Residual
 from ..errors import ConfigError, DivergedError
+from ..machine import system
+from ..networks.blocks import Bottleneck, Residual
+from ..networks.layers import BatchNorm, Conv2D
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -42,8 +43,10 @@ def _check(net, precision, device):
         raise ConfigError(f"{net.name} has none of this suite's blocks: {precision} needs them, leave precision out")
     on_gpu = device is not None and device.device_type == "gpu"
     if precision == "float16" and not on_gpu:
-        raise ConfigError(f"float16 is for GPUs; the device is {device or 'a CPU'}, where MXNet cannot multiply such "
-                          f"matrices: take bfloat16, or leave precision out")
+        raise ConfigError(
+            f"float16 is for GPUs; the device is {device or 'a CPU'}, where MXNet cannot multiply such "
+            f"matrices: take bfloat16, or leave precision out"
+        )
     if precision == "bfloat16" and on_gpu:
         raise ConfigError(f"bfloat16 is for CPUs; the device is {device}: take float16, or leave precision out")
     if precision == "bfloat16" and not is_native():
@@ -80,24 +83,28 @@ class LossScale:
     PyTorch's scalers; as with PyTorch's, a new factor holds from the next update on.
     """
 
-    patience, largest = 2000, 2.0 ** 24
+    patience, largest = 2000, 2.0**24
 
     def __init__(self):
-        self.factor, self.good = 2.0 ** 16, 0
+        self.factor, self.good = 2.0**16, 0
 
     def accept(self, gradients):
         """Whether all ``gradients`` (arrays on one device) are finite; moves the factor. DivergedError at its end."""
         arrays = [gradient.as_nd_ndarray() for gradient in gradients]
-        finite = all(mx.nd.multi_all_finite(*arrays[at:at + 200], num_arrays=len(arrays[at:at + 200])).asscalar()
-                     for at in range(0, len(arrays), 200))
+        finite = all(
+            mx.nd.multi_all_finite(*arrays[at : at + 200], num_arrays=len(arrays[at : at + 200])).asscalar()
+            for at in range(0, len(arrays), 200)
+        )
         self.good = self.good + 1 if finite else 0
         if not finite:
             self.factor /= 2
         elif self.good == self.patience:
             self.factor, self.good = min(2 * self.factor, self.largest), 0
         if self.factor < 1:
-            raise DivergedError("the gradients are not finite however little the loss is scaled: training diverged; "
-                                "try a smaller learning rate")
+            raise DivergedError(
+                "the gradients are not finite however little the loss is scaled: training diverged; "
+                "try a smaller learning rate"
+            )
         return bool(finite)
 
     def state(self):

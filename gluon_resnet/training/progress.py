@@ -5,6 +5,7 @@
 
 The book's clock stands still while the loop waits for a batch; the other one does not.
 """
+
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -75,21 +76,31 @@ class Result:
         """The three lines a run ends in: article 001's two, and the second clock."""
         last = self.last
         test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
-        return [f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
-                f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
-                f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
-                f"{self.wait_share:.1%} of the time waiting for data"]
+        return [
+            f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
+            f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
+            f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
+            f"{self.wait_share:.1%} of the time waiting for data",
+        ]
 
     def summary(self):
         """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
         best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
         last = self.last
-        return {"stopped": self.stopped, "ended_early": self.ended_early, "device": self.device,
-                "winograd": self.winograd,
-                "epochs": sum(record.test_acc is not None for record in self.epochs),
-                "loss": last.loss if last else None, "train_acc": last.train_acc if last else None,
-                "test_acc": last.test_acc if last else None, "best_test_acc": best,
-                "examples": self._sum("examples"), "train_seconds": self._sum("seconds"),
-                "wait_seconds": self._sum("wait_seconds"), "test_seconds": self._sum("test_seconds"),
-                "examples_per_sec": self.examples_per_sec if last else None,
-                "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None}
+        return {
+            "stopped": self.stopped,
+            "ended_early": self.ended_early,
+            "device": self.device,
+            "winograd": self.winograd,
+            "epochs": sum(record.test_acc is not None for record in self.epochs),
+            "loss": last.loss if last else None,
+            "train_acc": last.train_acc if last else None,
+            "test_acc": last.test_acc if last else None,
+            "best_test_acc": best,
+            "examples": self._sum("examples"),
+            "train_seconds": self._sum("seconds"),
+            "wait_seconds": self._sum("wait_seconds"),
+            "test_seconds": self._sum("test_seconds"),
+            "examples_per_sec": self.examples_per_sec if last else None,
+            "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None,
+        }

@@ -1,4 +1,5 @@
 """The random generators of Python and NumPy."""
+
 import random
 from contextlib import contextmanager
 

@@ -1,9 +1,10 @@
 """How a network is trained beyond article 001's plain SGD: one field for each thing, every one off by default.
 
-    recipe = Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2)
-    gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=recipe)
-    gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
+recipe = Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2)
+gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=recipe)
+gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
 """
+
 import math
 from dataclasses import dataclass
 from typing import Tuple
@@ -49,15 +50,27 @@ class Recipe:
 
     def check(self):
         """Raise ConfigError for a value outside its range."""
-        ranges = {"momentum": (0, 1), "label_smoothing": (0, 1), "ema": (0, 1), "weight_decay": (0, math.inf),
-                  "warmup_epochs": (0, math.inf), "mixup": (0, math.inf), "cutmix": (0, math.inf),
-                  "clip": (0, math.inf), "patience": (0, math.inf), "freeze_stages": (0, math.inf),
-                  "head_lr": (0, math.inf), "norm_batches": (0, math.inf)}
+        ranges = {
+            "momentum": (0, 1),
+            "label_smoothing": (0, 1),
+            "ema": (0, 1),
+            "weight_decay": (0, math.inf),
+            "warmup_epochs": (0, math.inf),
+            "mixup": (0, math.inf),
+            "cutmix": (0, math.inf),
+            "clip": (0, math.inf),
+            "patience": (0, math.inf),
+            "freeze_stages": (0, math.inf),
+            "head_lr": (0, math.inf),
+            "norm_batches": (0, math.inf),
+        }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value < high:
-                raise ConfigError(f"{name} is {value}: expected at least {low}"
-                                  + (f" and less than {high}" if high < math.inf else ""))
+                raise ConfigError(
+                    f"{name} is {value}: expected at least {low}"
+                    + (f" and less than {high}" if high < math.inf else "")
+                )
         if self.accumulate < 1:
             raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
         if not self.lr > 0 or not math.isfinite(self.lr):
@@ -72,8 +85,13 @@ class Recipe:
     @property
     def unrenewed(self):
         """Why batch norm's statistics are not to be taken anew before tests, "" where nothing speaks against it."""
-        return ("ema averages batch norm's statistics, too" if self.ema
-                else "freeze_norm keeps batch norm's statistics" if self.freeze_norm else "")
+        return (
+            "ema averages batch norm's statistics, too"
+            if self.ema
+            else "freeze_norm keeps batch norm's statistics"
+            if self.freeze_norm
+            else ""
+        )
 
     @property
     def renewing(self):

@@ -8,6 +8,7 @@ moves at every batch. Warm-up raises the rate in a straight line and comes befor
 Loshchilov & Hutter, arXiv 1608.03983 (without restarts); one cycle, Smith & Topin, arXiv 1708.07120; warm-up, Goyal et
 al., arXiv 1706.02677.
 """
+
 import math
 
 from ..errors import ConfigError
@@ -47,5 +48,9 @@ def rate(schedule, lr, epoch, num_epochs, warmup_epochs=0.0, step_epochs=(), ste
     if schedule == "step":
         return lr * step_factor ** sum(epoch >= at for at in step_epochs)
     done = min(1.0, (epoch - warmup_epochs) / max(num_epochs - warmup_epochs, 1e-9))
-    return lr * {"constant": constant, "cosine": cosine, "poly": lambda done: (1 - done) ** power,
-                 "onecycle": one_cycle}[schedule](done)
+    return lr * {
+        "constant": constant,
+        "cosine": cosine,
+        "poly": lambda done: (1 - done) ** power,
+        "onecycle": one_cycle,
+    }[schedule](done)

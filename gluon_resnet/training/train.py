@@ -6,6 +6,7 @@
 The loop knows its network, its batches and its listeners: a progress bar, a CSV file and a figure are listeners, called
 with a :class:`Record` after every batch.
 """
+
 import math
 import signal
 import sys
@@ -17,15 +18,15 @@ from time import perf_counter
 
 from mxnet import gluon, init
 
-from . import norm_statistics, winograd
-from .checkpoint import Keeper
-from .randomness import borrowed
 from ..devices import to_device, try_gpu
 from ..errors import ConfigError, DivergedError
+from . import norm_statistics, winograd
 from .accuracy import evaluate_accuracy
+from .checkpoint import Keeper
 from .loop import Epoch, Training, train_epoch
 from .precision import set_precision
 from .progress import Result
+from .randomness import borrowed
 from .recipe import Recipe
 
 
@@ -79,8 +80,20 @@ def _open_epoch(training, train_iter, epoch, keeper):
     return sums, batches
 
 
-def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=lambda: False, precision=None,
-        initialize=True, recipe=None, keeper=None):
+def fit(
+    net,
+    train_iter,
+    test_iter,
+    num_epochs,
+    lr,
+    device,
+    listeners=(),
+    stop=lambda: False,
+    precision=None,
+    initialize=True,
+    recipe=None,
+    keeper=None,
+):
     """Train ``net`` on softmax cross-entropy, by SGD from Xavier's initial values, and return the :class:`Result`.
 
     ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
@@ -108,6 +121,7 @@ def fit(net, train_iter, test_iter, num_epochs, lr, device, listeners=(), stop=l
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
     with ExitStack() as opened:
+
         def choose_convolutions(X):
             wanted = recipe.winograd and winograd.suits(net, X)
             result.winograd = opened.enter_context(winograd.convolutions(wanted, device))

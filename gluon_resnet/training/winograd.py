@@ -17,6 +17,7 @@ the padding and is twelve times faster. :func:`suits` looks at a network's plane
 Results are float32 and the same from run to run, but rounded elsewhere than the direct way's:
 see the tests for how far.
 """
+
 import importlib.util
 import json
 import os
@@ -129,9 +130,13 @@ def suits(net, X):
     except (MXNetError, TypeError, ValueError):
         return False  # what the network cannot take it says itself, when it is called
     shape_of = dict(zip(internals.list_outputs(), shapes))
-    planes = [shape_of[node["name"] + "_output"][2:] for node in json.loads(output.tojson())["nodes"]
-              if node["op"].lower().endswith("convolution") and node["attrs"]["kernel"] == "(3, 3)"
-              and node["attrs"].get("stride", "(1, 1)") == "(1, 1)"]
+    planes = [
+        shape_of[node["name"] + "_output"][2:]
+        for node in json.loads(output.tojson())["nodes"]
+        if node["op"].lower().endswith("convolution")
+        and node["attrs"]["kernel"] == "(3, 3)"
+        and node["attrs"].get("stride", "(1, 1)") == "(1, 1)"
+    ]
     return bool(planes) and min(min(plane) for plane in planes) >= SMALLEST_PLANE
 
 

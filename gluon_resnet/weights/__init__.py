@@ -7,6 +7,7 @@ nothing changed on failure.
 
 The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py.
 """
+
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Tuple
@@ -40,9 +41,11 @@ class Identified:
         """A line for people, such as
         ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
         assumed = replace(self.spec, shortcut="none") in self.specs[1:]
-        return (f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
-                f"({self.naming} names, {self.format})"
-                + ("; a plain network has the same keys, the one with shortcuts is assumed" if assumed else ""))
+        return (
+            f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
+            f"({self.naming} names, {self.format})"
+            + ("; a plain network has the same keys, the one with shortcuts is assumed" if assumed else "")
+        )
 
 
 def _ours(values, axes):
@@ -123,8 +126,10 @@ def _closest(weights, specs):
                 if matched > score:
                     best, score = (naming, spec, table), matched
     if best is None or score <= 0:
-        return (f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as "
-                f"{min(weights.tensors, default='none')}, is known")
+        return (
+            f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as "
+            f"{min(weights.tensors, default='none')}, is known"
+        )
     naming, spec, table = best
     missing = [key for key, _ in table.values() if key not in weights.tensors]
     if missing:
@@ -137,8 +142,10 @@ def _closest(weights, specs):
     shapes = layout(replace(spec, num_classes=int(classes)), channels).params()
     for ours, (key, axes) in table.items():
         if _ours(weights.tensors[key], axes).shape != shapes[ours]:
-            return (f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: "
-                    f"expected {shapes[ours]}{' before the transpose to our order' if axes else ''}")
+            return (
+                f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: "
+                f"expected {shapes[ours]}{' before the transpose to our order' if axes else ''}"
+            )
     return f"nearest is {spec.name}"
 
 
@@ -230,13 +237,17 @@ def _parameters(weights, found, spec, in_channels, new_head):
     path = weights.path
     same = [fit for fit in found.specs if _same(fit, spec)]
     if not same:
-        raise WeightsError(f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take "
-                           f"the model {found.spec.name}")
+        raise WeightsError(
+            f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take "
+            f"the model {found.spec.name}"
+        )
     if in_channels is not None and in_channels != found.in_channels:
         raise WeightsError(f"{path}: its first convolution takes {found.in_channels} channels: expected {in_channels}")
     if same[0].num_classes != spec.num_classes and not new_head:
-        raise WeightsError(f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
-                           f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes")
+        raise WeightsError(
+            f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
+            f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes"
+        )
     plan = layout(same[0], found.in_channels)
     table = names(found.naming, plan)
     if new_head:
@@ -254,8 +265,9 @@ def load_weights(net, path, new_head=False):
     """
     spec = getattr(net, "spec", None)
     if spec is None:
-        raise ModelError(f"{net.name} is not a network of this suite: take one of get_model(...), or its own "
-                         f"load_parameters")
+        raise ModelError(
+            f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters"
+        )
     params = net._collect_params_with_prefix()
     known = params[_stem(spec)].shape
     arrays = read_parameters(path, spec, known[1] if known is not None and known[1] > 0 else None, new_head)

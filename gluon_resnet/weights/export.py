@@ -7,6 +7,7 @@
 
 A file appears whole and checked, or not at all. Formats: https://onnx.ai, https://github.com/huggingface/safetensors
 """
+
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,10 @@ from mxnet.util import is_np_array
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from . import onnx_graph
 from ..errors import ExportError
-from ..networks.layout import input_channels, layout
 from ..files import written_whole
+from ..networks.layout import input_channels, layout
+from . import onnx_graph
 from .names import names
 
 TOLERANCE = 1e-4  # largest difference between two float32 computations, relative to the largest logit
@@ -52,8 +53,10 @@ def parameters(net):
         try:
             found[name] = param.list_data()[0].asnumpy()
         except (RuntimeError, mx.MXNetError):  # not initialized, or waiting for the first input
-            raise ExportError(f"{net.spec.name}: parameter {name} has no value yet; load parameters or train first, "
-                              f"or initialize the network and pass a picture through it") from None
+            raise ExportError(
+                f"{net.spec.name}: parameter {name} has no value yet; load parameters or train first, "
+                f"or initialize the network and pass a picture through it"
+            ) from None
     return found
 
 
@@ -69,8 +72,10 @@ def _check_precision(net):
     net.apply(lambda block: found.add(getattr(block, "precision", "float32")))
     lower = found - {"float32"}
     if lower:
-        raise ExportError(f"{net.spec.name} computes in {lower.pop()}, the file would compute in float32: call "
-                          f"set_precision(net, 'float32') first")
+        raise ExportError(
+            f"{net.spec.name} computes in {lower.pop()}, the file would compute in float32: call "
+            f"set_precision(net, 'float32') first"
+        )
 
 
 def largest_difference(net, path, in_channels):
@@ -87,8 +92,10 @@ def largest_difference(net, path, in_channels):
         X = random.randn(batch, in_channels, height, width).astype("float32")
         expected = _logits(net, X)
         if not numpy.isfinite(expected).all():
-            raise ExportError(f"{net.spec.name}: its logits for random pictures are not all finite numbers; export a "
-                              f"network whose training did not diverge")
+            raise ExportError(
+                f"{net.spec.name}: its logits for random pictures are not all finite numbers; export a "
+                f"network whose training did not diverge"
+            )
         found = session.run([onnx_graph.OUTPUT], {onnx_graph.INPUT: X})[0]
         difference = abs(found - expected).max() / (abs(expected).max() or 1)
         worst = float(numpy.maximum(worst, difference))  # keeps a NaN, which max() may drop
@@ -101,8 +108,10 @@ def _writing(path):
         with written_whole(path) as temporary:
             yield temporary
     except (OSError, SafetensorError) as error:
-        raise ExportError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); "
-                          f"name a file in a folder that exists and may be written") from None
+        raise ExportError(
+            f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); "
+            f"name a file in a folder that exists and may be written"
+        ) from None
 
 
 def export_onnx(net, path):
@@ -121,9 +130,11 @@ def export_onnx(net, path):
         onnx.checker.check_model(str(temporary), full_check=True)
         difference = largest_difference(net, temporary, in_channels)
         if not difference <= TOLERANCE:
-            raise ExportError(f"{path}: not written: onnxruntime's logits differ from the network's by "
-                              f"{difference:.1e} of the largest, expected at most {TOLERANCE:.0e}; "
-                              f"please report {net.spec.name}")
+            raise ExportError(
+                f"{path}: not written: onnxruntime's logits differ from the network's by "
+                f"{difference:.1e} of the largest, expected at most {TOLERANCE:.0e}; "
+                f"please report {net.spec.name}"
+            )
     return Exported(path, onnx_graph.OPSET, path.stat().st_size, difference)
 
 

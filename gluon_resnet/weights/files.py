@@ -1,8 +1,9 @@
 """A weight file of any library read as named arrays: the format is recognised by the file's first bytes.
 
-    weights = read("resnet50.safetensors")
-    weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
+weights = read("resnet50.safetensors")
+weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
 """
+
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +39,18 @@ def _safetensors(path):
         entries = safetensors.deserialize(Path(path).read_bytes())
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{path}: damaged or cut off: {error}; copy the file again") from None
-    kinds = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-             "I8": "i1", "U8": "u1", "BOOL": "?"}
+    kinds = {
+        "F32": "<f4",
+        "F64": "<f8",
+        "F16": "<f2",
+        "BF16": "<u2",
+        "I64": "<i8",
+        "I32": "<i4",
+        "I16": "<i2",
+        "I8": "i1",
+        "U8": "u1",
+        "BOOL": "?",
+    }
     tensors = {}
     for name, entry in entries:
         if entry["dtype"] not in kinds:
@@ -74,8 +85,9 @@ def _mxnet(path):
             return WeightFile(path, "mxnet", {name: values.asnumpy() for name, values in loaded.items()})
     except (mx.MXNetError, UnicodeDecodeError) as error:
         lines = str(error).strip().splitlines()
-        raise WeightsError(f"{path}: damaged or cut off: mxnet says {lines[-1].strip() if lines else 'nothing'}; "
-                           f"copy the file again") from None
+        raise WeightsError(
+            f"{path}: damaged or cut off: mxnet says {lines[-1].strip() if lines else 'nothing'}; copy the file again"
+        ) from None
 
 
 def _reader(path, start):
@@ -92,24 +104,26 @@ def _reader(path, start):
     suffix = Path(path).suffix
     known = (".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".params")
     damaged = f", or a damaged {suffix}" if suffix in known else ""
-    raise WeightsError(f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, "
-                       f".pth, .bin, .h5, .weights.h5 or .params")
+    raise WeightsError(
+        f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, "
+        f".pth, .bin, .h5, .weights.h5 or .params"
+    )
 
 
 def _without_export_prefix(tensors):
     """The names without the network's own prefix, which ``net.export`` writes before each: resnetv10_conv0_weight."""
     stems = [name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)]
     stem = min(stems, key=len, default=None)  # the stages have a conv0, too
-    prefix = stem[:-len("conv0_weight")] if stem else ""
+    prefix = stem[: -len("conv0_weight")] if stem else ""
     if not prefix or not all(name.startswith(prefix) for name in tensors):
         return tensors
-    return {name[len(prefix):]: values for name, values in tensors.items()}
+    return {name[len(prefix) :]: values for name, values in tensors.items()}
 
 
 def _clean(name):
     for prefix in PREFIXES:
         if name.startswith(prefix):
-            return _clean(name[len(prefix):])
+            return _clean(name[len(prefix) :])
     return name
 
 
@@ -136,7 +150,8 @@ def read(path):
             raise WeightsError(f"{path}: {name} is there twice, once as {key}")
         values = numpy.ascontiguousarray(values, dtype=numpy.float32)
         if not numpy.isfinite(values).all():
-            raise WeightsError(f"{path}: {name} holds numbers that are not finite: the training diverged or the file "
-                               f"is damaged")
+            raise WeightsError(
+                f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged"
+            )
         tensors[name] = values
     return WeightFile(path, found.format, _without_export_prefix(tensors), found.notes)

@@ -6,6 +6,7 @@ Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep 
 attributes; in 2016 the variables were W, b and running_std, which holds the variance. ``.weights.h5``, and the
 ``.keras`` archive around one, number layers by class and variables by position; since Keras 3.6 names stand beside.
 """
+
 import io
 import re
 import zipfile
@@ -28,11 +29,22 @@ KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalizati
 #: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
 #: what h5py and zipfile make of damage, with messages of HDF5's own
-DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError, EOFError,
-          ArithmeticError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    AttributeError,
+    MemoryError,
+    EOFError,
+    ArithmeticError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
-MAX_SIZE = 2 ** 28  # elements; a ResNet's largest array has 2.4 million
+MAX_SIZE = 2**28  # elements; a ResNet's largest array has 2.4 million
 
 
 def read_keras_h5(path):
@@ -65,14 +77,17 @@ def _read(path, file):
             return _grouped(path, root)
         found, there = list(_numbered(path, root)), ", ".join(_children(root)[:3]) or "nothing"
     if not found:
-        raise WeightsError(f"{path}: no Keras weight file: expected the attribute layer_names or the group layers with "
-                           f"variables, found {there}")
+        raise WeightsError(
+            f"{path}: no Keras weight file: expected the attribute layer_names or the group layers with "
+            f"variables, found {there}"
+        )
     if all(name for name, *_ in found):
         named = [(name, variables) for name, _, _, variables in found]
     else:
         named = _by_order(path, found)
-    return _flat(path, ((f"{layer}/{part}", values)
-                        for layer, variables in named for part, values in variables.items()))
+    return _flat(
+        path, ((f"{layer}/{part}", values) for layer, variables in named for part, values in variables.items())
+    )
 
 
 def _flat(path, pairs):
@@ -107,8 +122,10 @@ def _follow(path, group, name):
         except (KeyError, RuntimeError, ValueError, AttributeError):
             raise WeightsError(f"{path}: {_below(group, part)} is missing, though the file lists it") from None
         if kind != h5py.h5l.TYPE_HARD:
-            raise WeightsError(f"{path}: {_below(group, part)} is a link elsewhere, which is not followed: expected "
-                               f"the weights in the file itself")
+            raise WeightsError(
+                f"{path}: {_below(group, part)} is a link elsewhere, which is not followed: expected "
+                f"the weights in the file itself"
+            )
         group = group[part]
     return group
 
@@ -149,7 +166,7 @@ def _key(path, layer, weight):
     """``layer/variable`` for a weight as Keras names it: ``conv1/kernel:0``, ``conv1_W_1:0``."""
     scope, _, variable = weight.rpartition("/")
     if not scope and variable.startswith(f"{layer}_"):
-        variable = variable[len(layer) + 1:]
+        variable = variable[len(layer) + 1 :]
     variable = re.sub(r"(_\d+)?(:\d+)?$", "", variable)
     variable = TODAY.get(variable, variable)
     if variable not in KERAS_PARTS:
@@ -159,6 +176,7 @@ def _key(path, layer, weight):
 
 def _grouped(path, root):
     """Of a file with a group a layer, named in attributes."""
+
     def pairs():
         for name in _listed(path, root, "layer_names"):
             group = _follow(path, root, name)
@@ -196,13 +214,13 @@ def _numbered(path, root):
             continue
         kind, number = re.fullmatch(r"(.*?)(?:_(\d+))?", trail[-1]).groups()
         parts, name = KINDS.get(kind, ()), group.attrs.get("name")
-        if kind == "batch_normalization":
-            enough = len(numbers) == len(parts)
-        else:
-            enough = len(numbers) <= len(parts)
+        is_norm = kind == "batch_normalization"
+        enough = len(numbers) == len(parts) if is_norm else len(numbers) <= len(parts)
         if not enough or numbers != [str(i) for i in range(len(numbers))]:
-            raise WeightsError(f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, "
-                               f"a Dense or a BatchNormalization with both scale and shift")
+            raise WeightsError(
+                f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, "
+                f"a Dense or a BatchNormalization with both scale and shift"
+            )
         variables = {part: _array(path, _follow(path, group, number)) for part, number in zip(parts, numbers)}
         yield None if name is None else _text(name), kind, (trail[:-1], int(number or 0)), variables
 
@@ -218,8 +236,10 @@ def _by_order(path, found):
     keras.applications and the networks of 2016 differ in it: where a block projects, its last convolution and the
     shortcut's are made at the same depth, and which comes first is the order they are added in.
     """
-    by_kind = {kind: [variables for _, each, _, variables in sorted(found, key=lambda row: row[2]) if each == kind]
-               for kind in KINDS}
+    by_kind = {
+        kind: [variables for _, each, _, variables in sorted(found, key=lambda row: row[2]) if each == kind]
+        for kind in KINDS
+    }
     counts = {kind: len(layers) for kind, layers in by_kind.items()}
     for naming in ("keras", "keras-2016"):
         for depth in DEPTHS:
@@ -229,7 +249,9 @@ def _by_order(path, found):
             convs = zip(named["conv2d"][1:], by_kind["conv2d"][1:])  # the stem's input channels are the user's choice
             if all(_shape(layer) == variables["kernel"].shape for (layer, _), variables in convs):
                 return [(name, variables) for kind in KINDS for (_, name), variables in zip(named[kind], by_kind[kind])]
-    raise WeightsError(f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has "
-                       f"{counts['conv2d']} convolutions, {counts['batch_normalization']} batch norms and "
-                       f"{counts['dense']} matrices of these shapes in order: save it as .h5 with Keras' save(...), "
-                       f"which keeps the names")
+    raise WeightsError(
+        f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has "
+        f"{counts['conv2d']} convolutions, {counts['batch_normalization']} batch norms and "
+        f"{counts['dense']} matrices of these shapes in order: save it as .h5 with Keras' save(...), "
+        f"which keeps the names"
+    )

@@ -6,6 +6,7 @@
 
 Keras keys are written ``layer/variable``, as its HDF5 files nest them.
 """
+
 from collections import Counter
 from dataclasses import dataclass
 from typing import Callable, Tuple
@@ -44,12 +45,14 @@ def _pytorch(shortcut):
 
     The norms in front of the stem and behind the last stage, which torchvision does not have, are bn0 and bn_final.
     """
+
     def layer(stage, block, i, kind):
         if stage is None:
             return "conv1" if kind == "conv" else {"input": "bn0", "stem": "bn1", "final": "bn_final"}[i]
         if i is None:
             return f"layer{stage + 1}.{block}.{shortcut}.{0 if kind == 'conv' else 1}"
         return f"layer{stage + 1}.{block}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
+
     return layer
 
 
@@ -70,11 +73,13 @@ def _zoo(stage, block, i, kind):
 
 def _exported(stage_name, shortcut_name):
     """Names in what ``net.export`` writes, behind the network's own prefix (which files.py takes off)."""
+
     def layer(stage, block, i, kind):
         end = "conv" if kind == "conv" else "batchnorm"
         if stage is None:
             return end
         return f"{(shortcut_name if i is None else stage_name).format(stage + 1)}_{end}"
+
     return layer
 
 
@@ -125,8 +130,9 @@ NAMINGS = {
     "mxnet-zoo-exported": Naming(("mxnet",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
     "mxnet-zoo-v2": Naming(("v2",), _zoo_v2, "output", GLUON_PARTS),
     "mxnet-zoo-v2-exported": Naming(("v2",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
-    "gluoncv-v1b-exported": Naming(("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS,
-                                   counted=True),
+    "gluoncv-v1b-exported": Naming(
+        ("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS, counted=True
+    ),
     "keras": Naming(("keras",), _keras, "predictions", KERAS_PARTS, keras=True),
     # the files that keras.applications itself downloads: their classifier has an older name
     "keras-published": Naming(("keras",), _keras, "probs", KERAS_PARTS, keras=True),
@@ -158,6 +164,7 @@ def _counted(name, made):
 def _places(layout):
     """(layer, where it stands as Naming.layer takes it) of all layers but the classifier,
     in the order they are made."""
+
     def pair(pair, *where):
         for layer, kind in zip(pair, ("conv", "norm")):
             if layer is not None:
@@ -212,6 +219,8 @@ def keras_order(naming, layout):
         ends = [block.body[-1]] + ([block.shortcut] if block.shortcut else [])
         pairs += block.body[:-1]
         pairs += reversed(ends) if naming == "keras" else ends
-    return {"conv2d": [(conv, named[conv]) for conv, _ in pairs],
-            "batch_normalization": [(norm, named[norm]) for _, norm in pairs],
-            "dense": [(layout.classifier, named[layout.classifier])]}
+    return {
+        "conv2d": [(conv, named[conv]) for conv, _ in pairs],
+        "batch_normalization": [(norm, named[norm]) for _, norm in pairs],
+        "dense": [(layout.classifier, named[layout.classifier])],
+    }

@@ -13,6 +13,7 @@ the classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max
 initializers under the layout's names, and no graph inputs, as which mxnet's own converter lists every one. Source of
 the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 """
+
 import numpy
 from onnx import TensorProto, helper, numpy_helper
 
@@ -38,13 +39,21 @@ class _Graph:
 
     def take(self, layer):
         """The names of the layer's parameters, which become initializers."""
-        self.initializers += [numpy_helper.from_array(numpy.ascontiguousarray(self.params[name]), name)
-                              for name in layer.params]
+        self.initializers += [
+            numpy_helper.from_array(numpy.ascontiguousarray(self.params[name]), name) for name in layer.params
+        ]
         return list(layer.params)
 
     def conv(self, X, layer):
-        return self.node("Conv", layer.name, X, *self.take(layer), kernel_shape=[layer.kernel] * 2,
-                         strides=[layer.stride] * 2, pads=[layer.padding] * 4)
+        return self.node(
+            "Conv",
+            layer.name,
+            X,
+            *self.take(layer),
+            kernel_shape=[layer.kernel] * 2,
+            strides=[layer.stride] * 2,
+            pads=[layer.padding] * 4,
+        )
 
     def norm(self, X, layer):
         if not layer.scale:  # gamma counts as 1 whatever the parameter holds
@@ -111,12 +120,16 @@ def check_params(expected, params):
     """Raise ExportError unless ``params`` has just the names and shapes of ``expected``, all in float32."""
     for name in [*expected, *params]:
         if name not in params or name not in expected:
-            raise ExportError(f"parameter {name} is {'missing' if name in expected else 'not one of the network'}: "
-                              f"expected the {len(expected)} names of layout(spec).params(), found {len(params)}")
+            raise ExportError(
+                f"parameter {name} is {'missing' if name in expected else 'not one of the network'}: "
+                f"expected the {len(expected)} names of layout(spec).params(), found {len(params)}"
+            )
         value = params[name]
         if tuple(value.shape) != expected[name] or value.dtype != numpy.float32:
-            raise ExportError(f"parameter {name} is {value.dtype} of shape {tuple(value.shape)}: expected float32 of "
-                              f"shape {expected[name]}; check the network's spec and its input channels")
+            raise ExportError(
+                f"parameter {name} is {value.dtype} of shape {tuple(value.shape)}: expected float32 of "
+                f"shape {expected[name]}; check the network's spec and its input channels"
+            )
 
 
 def to_onnx(spec, params, in_channels=3):
@@ -145,11 +158,17 @@ def to_onnx(spec, params, in_channels=3):
     graph.head(X, described)
     free = ["batch", in_channels, "height", "width"]
     model = helper.make_model(
-        helper.make_graph(graph.nodes, spec.name,
-                          [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, free)],
-                          [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", spec.num_classes])],
-                          initializer=graph.initializers),
-        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-        producer_name="gluon-resnet", producer_version=VERSION)
+        helper.make_graph(
+            graph.nodes,
+            spec.name,
+            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, free)],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", spec.num_classes])],
+            initializer=graph.initializers,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="gluon-resnet",
+        producer_version=VERSION,
+    )
     helper.set_model_props(model, {"producer": f"gluon-resnet {VERSION}", "model": spec.name})
     return model

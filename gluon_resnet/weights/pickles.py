@@ -6,6 +6,7 @@ A pickle is a program: whoever loads it runs it. Here it may build dicts, lists 
 the first thing else it asks for ends the reading, by name. Both of torch.save's formats are read: the zip archive, and
 what it wrote before PyTorch 1.6 (three headers and the object as pickles, then the bare storages).
 """
+
 import io
 import math
 import pickle
@@ -21,9 +22,18 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 #: torch's storage class -> NumPy's type of one element; bfloat16 comes as its 16 bits
-STORAGES = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16",
-            "LongStorage": "i8",
-            "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?"}
+STORAGES = {
+    "FloatStorage": "f4",
+    "DoubleStorage": "f8",
+    "HalfStorage": "f2",
+    "BFloat16Storage": "bf16",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
 
 #: keys under which training scripts put the parameters beside other things
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
@@ -41,8 +51,11 @@ class _Rebuild:
 
     def __call__(self, storage, offset, size, stride, *_):
         numbers = (offset, *size, *stride)
-        if (not isinstance(storage, _Storage) or len(size) != len(stride)
-                or not all(type(number) is int and number >= 0 for number in numbers)):
+        if (
+            not isinstance(storage, _Storage)
+            or len(size) != len(stride)
+            or not all(type(number) is int and number >= 0 for number in numbers)
+        ):
             raise ValueError("a tensor without a proper storage, size and stride")
         return _Tensor(storage, offset, tuple(size), tuple(stride))
 
@@ -56,11 +69,13 @@ class _Parameter:
         return tensor
 
 
-ALLOWED = {("collections", "OrderedDict"): OrderedDict,
-           ("torch._utils", "_rebuild_tensor"): _Rebuild(),
-           ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
-           ("torch._utils", "_rebuild_parameter"): _Parameter(),
-           **{("torch", name): _Kind(element) for name, element in STORAGES.items()}}
+ALLOWED = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor"): _Rebuild(),
+    ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
+    ("torch._utils", "_rebuild_parameter"): _Parameter(),
+    **{("torch", name): _Kind(element) for name, element in STORAGES.items()},
+}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -74,9 +89,11 @@ class _Unpickler(pickle.Unpickler):
         try:
             return ALLOWED[module, name]
         except KeyError:
-            raise WeightsError(f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers "
-                               f"are read, and nothing was run; save the state_dict alone, as .safetensors at "
-                               f"best") from None
+            raise WeightsError(
+                f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers "
+                f"are read, and nothing was run; save the state_dict alone, as .safetensors at "
+                f"best"
+            ) from None
 
     def persistent_load(self, pid):
         kind, storage, key, _, count = pid[:5]
@@ -96,8 +113,10 @@ def _unpickle(file, path, storages=None):
     except WeightsError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
-        raise WeightsError(f"{path}: the pickle in it is damaged or no checkpoint: {error or type(error).__name__}; "
-                           f"copy or save the file again") from None
+        raise WeightsError(
+            f"{path}: the pickle in it is damaged or no checkpoint: {error or type(error).__name__}; "
+            f"copy or save the file again"
+        ) from None
 
 
 def _tensors(found, path):
@@ -108,8 +127,10 @@ def _tensors(found, path):
         raise WeightsError(f"{path}: holds a {type(found).__name__}: expected a dict of tensors (a state_dict)")
     for key, value in found.items():
         if not isinstance(key, str) or not isinstance(value, _Tensor):
-            raise WeightsError(f"{path}: {key!r} is a {type(value).__name__.lstrip('_')}: expected names and tensors; "
-                               f"save the state_dict alone")
+            raise WeightsError(
+                f"{path}: {key!r} is a {type(value).__name__.lstrip('_')}: expected names and tensors; "
+                f"save the state_dict alone"
+            )
     if not found:
         raise WeightsError(f"{path}: holds no tensor")
     return found
@@ -127,11 +148,13 @@ def _array(tensor, key, data, path, byte_order="<"):
     needed = tensor.offset + 1 + sum((size - 1) * stride for size, stride in zip(tensor.size, tensor.stride))
     total = math.prod(tensor.size)
     if len(data) != count * kind.itemsize or total > count or (total and needed > count):
-        raise WeightsError(f"{path}: {key} of shape {tensor.size} does not fit its storage of {len(data)} bytes: the "
-                           f"file is damaged; copy it again")
+        raise WeightsError(
+            f"{path}: {key} of shape {tensor.size} does not fit its storage of {len(data)} bytes: the "
+            f"file is damaged; copy it again"
+        )
     flat = numpy.frombuffer(data, kind)
     steps = tuple(stride * kind.itemsize for stride in tensor.stride)
-    values = numpy.lib.stride_tricks.as_strided(flat[tensor.offset:], tensor.size, steps, writeable=False)
+    values = numpy.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.size, steps, writeable=False)
     if element == "bf16":
         return from_bfloat16(values)
     return values.astype(kind.newbyteorder("="))
@@ -143,7 +166,7 @@ def _read_zip(path):
         pickles = [name for name in members if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise WeightsError(f"{path}: a zip archive without one data.pkl: not what torch.save writes")
-        root = pickles[0][:-len("data.pkl")]
+        root = pickles[0][: -len("data.pkl")]
         if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
             raise WeightsError(f"{path}: compressed inside, which torch.save never does: refused")
         big = root + "byteorder" in members and archive.read(root + "byteorder").strip() == b"big"

@@ -3,28 +3,46 @@
 Each case is a folder LIBRARY/CASE with these files and X.npy (2, 3, 64, 64) and y_hat.npy (2, classes), both float32.
 CIFAR's pictures are (2, 3, 32, 32).
 """
+
 DEPTHS = (18, 34, 50, 101, 152)
 DEEP = (50, 101, 152)
 
 CASES = {
     "keras": dict(
         **{f"keras3-resnet{depth}": (f"resnet{depth}@keras", ("whole.h5", "net.weights.h5")) for depth in DEEP},
-        **{"keras3-archive": ("resnet50@keras", ("net.keras",)),
-           "keras3-in-a-sequential": ("resnet50@keras", ("whole.h5", "net.weights.h5")),
-           "article-000": ("resnet50@keras2016", ("whole.h5", "net.weights.h5", "without-names.weights.h5")),
-           "names-of-2016": ("resnet50@keras2016", ("whole.h5", "net.weights.h5", "as-in-2016.h5"))}),
+        **{
+            "keras3-archive": ("resnet50@keras", ("net.keras",)),
+            "keras3-in-a-sequential": ("resnet50@keras", ("whole.h5", "net.weights.h5")),
+            "article-000": ("resnet50@keras2016", ("whole.h5", "net.weights.h5", "without-names.weights.h5")),
+            "names-of-2016": ("resnet50@keras2016", ("whole.h5", "net.weights.h5", "as-in-2016.h5")),
+        },
+    ),
     "keras2": dict(
         **{f"keras2-resnet{depth}": (f"resnet{depth}@keras", ("weights.h5",)) for depth in DEEP},
-        **{"keras2-whole": ("resnet50@keras", ("whole.h5", "net.weights.h5", "net.keras")),
-           "keras2-probs": ("resnet50@keras", ("weights.h5",))}),
-    "pytorch": {f"resnet{depth}": (f"resnet{depth}@torchvision", ("torchvision.pth", "torchvision-legacy.pth",
-                                                                  "timm.safetensors")) for depth in DEPTHS},
+        **{
+            "keras2-whole": ("resnet50@keras", ("whole.h5", "net.weights.h5", "net.keras")),
+            "keras2-probs": ("resnet50@keras", ("weights.h5",)),
+        },
+    ),
+    "pytorch": {
+        f"resnet{depth}": (
+            f"resnet{depth}@torchvision",
+            ("torchvision.pth", "torchvision-legacy.pth", "timm.safetensors"),
+        )
+        for depth in DEPTHS
+    },
     # networks of the usual CIFAR code's structure, each saved in both of torch.save's formats
-    "cifar": {"option-a-20": ("cifar_resnet20", ("net.th", "net.pt")), "option-a-56": ("cifar_resnet56", ("net.th",)),
-              "option-b-20": ("cifar_resnet20:B", ("net.th", "net.pt"))},
+    "cifar": {
+        "option-a-20": ("cifar_resnet20", ("net.th", "net.pt")),
+        "option-a-56": ("cifar_resnet56", ("net.th",)),
+        "option-b-20": ("cifar_resnet20:B", ("net.th", "net.pt")),
+    },
     "gluoncv": dict(
         **{f"v1-resnet{depth}": (f"resnet{depth}@mxnet", ("net.params",)) for depth in DEPTHS},
         **{f"v1b-resnet{depth}": (f"resnet{depth}@torchvision", ("net.params",)) for depth in DEPTHS},
-        **{f"mxnet-zoo-resnet{depth}": (f"resnet{depth}@mxnet", ("net.params", "net-0000.params"))
-           for depth in (18, 50)}),
+        **{
+            f"mxnet-zoo-resnet{depth}": (f"resnet{depth}@mxnet", ("net.params", "net-0000.params"))
+            for depth in (18, 50)
+        },
+    ),
 }

@@ -5,16 +5,16 @@ The modules have the names of the checkpoints in wide use (conv1, bn1, layer1.0.
 shortcut.0 and shortcut.1); option A is a slice and torch's own zero padding. Source: He et al., arXiv 1512.03385,
 section 4.2.
 """
+
 import sys
 
 import numpy
 import torch
-from torch import nn
-from torch.nn import functional
-
 from cases import CASES
 from common import case_folder, save
 from pytorch import fill
+from torch import nn
+from torch.nn import functional
 
 
 class Block(nn.Module):
@@ -28,8 +28,9 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.stride, self.extra = stride, (width - into) // 2
         projects = option == "b" and into != width
-        self.shortcut = nn.Sequential(*([nn.Conv2d(into, width, 1, stride, bias=False), nn.BatchNorm2d(width)]
-                                        if projects else []))
+        self.shortcut = nn.Sequential(
+            *([nn.Conv2d(into, width, 1, stride, bias=False), nn.BatchNorm2d(width)] if projects else [])
+        )
 
     def forward(self, x):
         y = functional.relu(self.bn1(self.conv1(x)))
@@ -37,7 +38,7 @@ class Block(nn.Module):
         if len(self.shortcut):
             beside = self.shortcut(x)
         else:
-            beside = functional.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, self.extra, self.extra))
+            beside = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.extra, self.extra))
         return functional.relu(y + beside)
 
 
@@ -75,8 +76,11 @@ def main(folder):
         optimizer.step()  # so that the optimizer has momenta to save
         net.load_state_dict(values)
         wrapped = nn.DataParallel(net).state_dict()  # every key with module. in front
-        torch.save({"state_dict": wrapped, "best_prec1": torch.tensor(91.7), "optimizer": optimizer.state_dict()},
-                   path / "net.th", _use_new_zipfile_serialization=False)
+        torch.save(
+            {"state_dict": wrapped, "best_prec1": torch.tensor(91.7), "optimizer": optimizer.state_dict()},
+            path / "net.th",
+            _use_new_zipfile_serialization=False,
+        )
         torch.save(net.state_dict(), path / "net.pt")
         with torch.no_grad():
             save(path, X, net(torch.from_numpy(X)).numpy())

@@ -1,14 +1,14 @@
 """Random networks of gluoncv and MXNet's zoo: .venv/bin/python scripts/parity/gluoncv_zoo.py FOLDER"""
+
 import sys
 
 import gluon_resnet  # noqa: F401  before mxnet, as everywhere
 
 import mxnet as mx
-from gluoncv import model_zoo
-from mxnet import nd
-
 from cases import CASES
 from common import Random, case_folder, pictures, save
+from gluoncv import model_zoo
+from mxnet import nd
 
 
 def fill(net, seed):

@@ -1,9 +1,9 @@
 """Random networks of Keras 2, which wrote the published files: python scripts/parity/keras2_networks.py FOLDER"""
+
 import sys
 
 import numpy
 import tf_keras
-
 from cases import CASES
 from common import Random, case_folder, pictures, save
 

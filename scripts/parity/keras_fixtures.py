@@ -3,6 +3,7 @@
 Files of a network of three layers (in gzip, HDF5 being mostly zeros), whose variables hold 0, 1, 2, ... one after the
 other in the order of its ``weights``, and layers.json: the layers of whole ResNets in the order Keras counts them.
 """
+
 import gzip
 import json
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 import keras
 import numpy
 import tf_keras
-
 from keras_networks import article_000
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "fixtures" / "keras"
@@ -63,8 +63,11 @@ def save_all():
 def orders():
     """{network: what :func:`counted` says of it}; keras.applications' must be alike in Keras 2 and 3."""
     whole = dict(weights=None, input_shape=(64, 64, 3))
-    found = {f"{name} resnet{depth}": counted(getattr(library.applications, f"ResNet{depth}")(**whole))
-              for name, library in (("keras3", keras), ("keras2", tf_keras)) for depth in (50, 101, 152)}
+    found = {
+        f"{name} resnet{depth}": counted(getattr(library.applications, f"ResNet{depth}")(**whole))
+        for name, library in (("keras3", keras), ("keras2", tf_keras))
+        for depth in (50, 101, 152)
+    }
     found.update({"article-000": counted(article_000("article")), "names-of-2016": counted(article_000("2016"))})
     for name in [name for name in found if name.startswith("keras2 ")]:
         if found.pop(name) != found[name.replace("keras2", "keras3")]:

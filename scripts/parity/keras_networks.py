@@ -3,13 +3,13 @@
 Beside keras.applications there is article 000's network under its own names and under those of 2016. Keras 1 does not
 run any more: the file as it was in 2016 is made of Keras 3's numbers; test_keras_h5.py says where its names come from.
 """
+
 import shutil
 import sys
 
 import h5py
 import keras
 import numpy
-
 from cases import CASES
 from common import Random, case_folder, pictures, save
 
@@ -34,14 +34,18 @@ def article_block(X, filters, stage, block, strides, names):
     Y = X
     for i, (channels, kernel) in enumerate(zip(filters, (1, 3, 1))):
         number, own = (i + 1, article) if names == "article" else ("abc"[i], of_2016)
-        Y = keras.layers.Conv2D(channels, kernel, strides=strides or 1 if i == 0 else 1, padding="same",
-                                name=own["conv"].format(number))(Y)
+        Y = keras.layers.Conv2D(
+            channels, kernel, strides=strides or 1 if i == 0 else 1, padding="same", name=own["conv"].format(number)
+        )(Y)
         Y = keras.layers.BatchNormalization(name=own["bn"].format(number))(Y)
         if i < 2:
             Y = keras.layers.Activation("relu")(Y)
     if strides is not None:
-        conv, norm = ((f"{stage}{block}_conv_block_res_conv", f"{stage}{block}_conv_block_res_bn") if names == "article"
-                      else (f"res{stage}{block}_branch1", f"bn{stage}{block}_branch1"))
+        conv, norm = (
+            (f"{stage}{block}_conv_block_res_conv", f"{stage}{block}_conv_block_res_bn")
+            if names == "article"
+            else (f"res{stage}{block}_branch1", f"bn{stage}{block}_branch1")
+        )
         X = keras.layers.Conv2D(filters[2], 1, strides=strides, name=conv)(X)
         X = keras.layers.BatchNormalization(name=norm)(X)
     return keras.layers.Activation("relu")(keras.layers.add([Y, X]))

@@ -5,6 +5,7 @@
 Both Keras 3 (keras) and Keras 2 (tf_keras) are asked, through image_dataset_from_directory; they have to agree. The
 folders are empty files by name: Keras opens none of them before the first batch.
 """
+
 import hashlib
 import json
 import os
@@ -15,18 +16,67 @@ from pathlib import Path
 #: case -> (names of the files, [(validation_split, seed)])
 CASES = {
     # article 000: 166 + 111 + 122 + 166 = 565 photos, numbered as its data set numbers them
-    "article-000": ([f"{name}/{i:03d}.jpg" for name, number in (("Bananaquit", 166), ("Black Skimmer", 111),
-                                                                ("Black Throated Bushtiti", 122), ("Cockatoo", 166))
-                     for i in range(1, number + 1)], [(0.2, 123), (0.1, 0), (0.5, 4294967295)]),
+    "article-000": (
+        [
+            f"{name}/{i:03d}.jpg"
+            for name, number in (
+                ("Bananaquit", 166),
+                ("Black Skimmer", 111),
+                ("Black Throated Bushtiti", 122),
+                ("Cockatoo", 166),
+            )
+            for i in range(1, number + 1)
+        ],
+        [(0.2, 123), (0.1, 0), (0.5, 4294967295)],
+    ),
     # the order of "a", "a/b", "a-b" and "a b" is that of whole paths, and capitals come before small letters
-    "nested": (["birds/1.jpg", "birds/a/2.jpg", "birds/a/b/3.jpg", "birds/a-b/4.jpg", "birds/a b/5.jpg",
-                "birds/a/z.jpg", "birds/a.jpg", "birds/A/6.jpg", "birds/.hidden/7.jpg", "birds-2/1.jpg",
-                "birds 2/1.jpg", "Birds/1.jpg", "empty/.keep", ".hidden/8.jpg", "in-no-class.jpg"],
-               [(0.2, 1), (0.34, 7), (0.9, 123)]),
-    "suffixes": (["b/IMG_1.JPG", "b/IMG_2.jpg", "b/img_10.Jpeg", "b/img_2.png", "b/x.PNG", "b/x.bmp", "b/x.GIF",
-                  "b/x.webp", "b/x.tiff", "b/notes.txt", "b/Thumbs.db", "b/.DS_Store", "b/._x.jpg", "b/.x.jpg", "b/jpg",
-                  "b/a.jpg.txt", "a/é.jpg", "a/鳥.jpg", "a/z.jpg", "a/Z.jpg", "a/10.jpg", "a/9.jpg"],
-                 [(0.25, 123), (0.5, 42)]),
+    "nested": (
+        [
+            "birds/1.jpg",
+            "birds/a/2.jpg",
+            "birds/a/b/3.jpg",
+            "birds/a-b/4.jpg",
+            "birds/a b/5.jpg",
+            "birds/a/z.jpg",
+            "birds/a.jpg",
+            "birds/A/6.jpg",
+            "birds/.hidden/7.jpg",
+            "birds-2/1.jpg",
+            "birds 2/1.jpg",
+            "Birds/1.jpg",
+            "empty/.keep",
+            ".hidden/8.jpg",
+            "in-no-class.jpg",
+        ],
+        [(0.2, 1), (0.34, 7), (0.9, 123)],
+    ),
+    "suffixes": (
+        [
+            "b/IMG_1.JPG",
+            "b/IMG_2.jpg",
+            "b/img_10.Jpeg",
+            "b/img_2.png",
+            "b/x.PNG",
+            "b/x.bmp",
+            "b/x.GIF",
+            "b/x.webp",
+            "b/x.tiff",
+            "b/notes.txt",
+            "b/Thumbs.db",
+            "b/.DS_Store",
+            "b/._x.jpg",
+            "b/.x.jpg",
+            "b/jpg",
+            "b/a.jpg.txt",
+            "a/é.jpg",
+            "a/鳥.jpg",
+            "a/z.jpg",
+            "a/Z.jpg",
+            "a/10.jpg",
+            "a/9.jpg",
+        ],
+        [(0.25, 123), (0.5, 42)],
+    ),
 }
 
 
@@ -49,8 +99,12 @@ def split_of(load, folder, share, seed):
     for subset in ("training", "validation"):
         data = load(folder, validation_split=share, subset=subset, seed=seed)
         found[subset] = [Path(path).relative_to(folder).as_posix() for path in data.file_paths]
-    return {"class_names": data.class_names, "training": len(found["training"]),
-            "training_digest": digest(found["training"]), "validation": found["validation"]}
+    return {
+        "class_names": data.class_names,
+        "training": len(found["training"]),
+        "training_digest": digest(found["training"]),
+        "validation": found["validation"],
+    }
 
 
 def main(out):
@@ -64,8 +118,10 @@ def main(out):
         with tempfile.TemporaryDirectory() as folder:
             make_folder(folder, names)
             for share, seed in settings:
-                answers = [split_of(module.utils.image_dataset_from_directory, folder, share, seed)
-                           for module in (keras, tf_keras)]
+                answers = [
+                    split_of(module.utils.image_dataset_from_directory, folder, share, seed)
+                    for module in (keras, tf_keras)
+                ]
                 if answers[0] != answers[1]:
                     raise SystemExit(f"{case}, {share}, {seed}: Keras 3 and Keras 2 disagree: {answers}")
                 golden["cases"].append({"case": case, "validation_split": share, "seed": seed, **answers[0]})

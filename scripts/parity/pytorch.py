@@ -1,4 +1,5 @@
 """Random torchvision and timm networks, saved as their users save them: python scripts/parity/pytorch.py FOLDER"""
+
 import sys
 
 import torch
@@ -14,7 +15,6 @@ except RuntimeError:
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import torchvision
 import timm
-
 from cases import CASES
 from common import Random, case_folder, pictures, save
 

@@ -1,29 +1,36 @@
 """The inference benchmark's arithmetic and files with measurements made up; its workers for real, on small pictures."""
+
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 import time
-
-import numpy
-import pytest
+from pathlib import Path
 
 import gluon_resnet as gr
-from gluon_resnet.benchmarks import inference, processes
 from gluon_resnet import byhand
+from gluon_resnet.benchmarks import inference, processes
 from gluon_resnet.benchmarks.processes import run_worker
 from gluon_resnet.errors import BackendError, ConfigError
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
 
+import numpy
+import pytest
 
 BUSY = "import time\nend = time.time() + {}\nwhile time.time() < end: pass"
 
 
 def measurement(seconds, **more):
-    return {"version": "numpy 1.23.5", "threads": 2, "peak_memory_bytes": 2**30, "median_seconds": seconds,
-            "logits": [0.0, 2.0], "others_cores": 0.0, **more}
+    return {
+        "version": "numpy 1.23.5",
+        "threads": 2,
+        "peak_memory_bytes": 2**30,
+        "median_seconds": seconds,
+        "logits": [0.0, 2.0],
+        "others_cores": 0.0,
+        **more,
+    }
 
 
 @pytest.mark.parametrize("name", ["resnet18@d2l", "resnet50@torchvision", "resnet50@keras2016", "resnet34@mxnet"])

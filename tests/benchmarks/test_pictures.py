@@ -1,16 +1,27 @@
 """The picture benchmark's arithmetic with measurements made up; its workers for real, on small pictures."""
-import json
 
-import pytest
+import json
 
 from gluon_resnet.benchmarks import pictures
 from gluon_resnet.errors import BackendError, ConfigError, DataError
+
+import pytest
+
 from tests.data.test_records import write_pictures
 
 
 def measurement(rate, mean=0.5, examples=18, **more):
-    return {"version": "Pillow 10.4.0", "threads": 2, "peak_memory_bytes": 2**30, "examples_per_sec": rate,
-            "examples": examples, "seconds": examples / rate, "mean_of_last_batch": mean, "others_cores": 0.0, **more}
+    return {
+        "version": "Pillow 10.4.0",
+        "threads": 2,
+        "peak_memory_bytes": 2**30,
+        "examples_per_sec": rate,
+        "examples": examples,
+        "seconds": examples / rate,
+        "mean_of_last_batch": mean,
+        "others_cores": 0.0,
+        **more,
+    }
 
 
 def test_the_ways_alternate_and_medians_are_compared_with_the_decoder(tmp_path, monkeypatch):
@@ -25,8 +36,15 @@ def test_the_ways_alternate_and_medians_are_compared_with_the_decoder(tmp_path, 
     monkeypatch.setattr(pictures, "run_worker", run)
     folder = write_pictures(tmp_path / "photos")
     text = pictures.pictures(folder, 3, 2, 8, 32, tmp_path / "out", say=lambda line: None)
-    one_round = [("folder", 2), ("records", 2), ("kept", 2), ("loop", 1), ("record_iter", 2), ("decoder", 1),
-                 ("decoder", 2)]
+    one_round = [
+        ("folder", 2),
+        ("records", 2),
+        ("kept", 2),
+        ("loop", 1),
+        ("record_iter", 2),
+        ("decoder", 1),
+        ("decoder", 2),
+    ]
     assert asked == one_round * 3
     lines = [[cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines() if line.startswith("|")]
     rows = {line[0]: line[1:] for line in lines}
@@ -48,9 +66,14 @@ def test_every_way_reads_the_same_small_pictures(tmp_path):
     assert "gluon-resnet, folder" in text
 
 
-@pytest.mark.parametrize("wrong, match", [({"examples": 17}, "'b' read 17 pictures: expected 18"),
-                                          ({"mean": 0.55}, "'b' has the mean 0.550"),
-                                          ({"mean": float("nan")}, "'b' has the mean nan")])
+@pytest.mark.parametrize(
+    "wrong, match",
+    [
+        ({"examples": 17}, "'b' read 17 pictures: expected 18"),
+        ({"mean": 0.55}, "'b' has the mean 0.550"),
+        ({"mean": float("nan")}, "'b' has the mean nan"),
+    ],
+)
 def test_rates_of_different_pictures_are_not_reported(wrong, match):
     with pytest.raises(BackendError, match=match):
         pictures.check({"a": [measurement(1)], "b": [measurement(1, **wrong)]})

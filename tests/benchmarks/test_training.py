@@ -1,24 +1,35 @@
 """The benchmark's arithmetic and files, with the workers' measurements made up; one worker is run for real, small."""
+
 import json
 import os
 import subprocess
 import sys
 
-import pytest
-
-from gluon_resnet.benchmarks import training, processes
-from gluon_resnet.machine import env
+from gluon_resnet.benchmarks import processes, training
 from gluon_resnet.errors import BackendError, ConfigError
+from gluon_resnet.machine import env
+
+import pytest
 
 
 def measurement(rate, threads=1):
-    return {"examples": 100, "seconds": 100 / rate, "examples_per_sec": rate, "version": "mxnet 1.9.1",
-            "threads": threads, "peak_memory_bytes": 2**30}
+    return {
+        "examples": 100,
+        "seconds": 100 / rate,
+        "examples_per_sec": rate,
+        "version": "mxnet 1.9.1",
+        "threads": threads,
+        "peak_memory_bytes": 2**30,
+    }
 
 
 def test_medians_and_ratio():
-    table = training.table({"gluon-resnet": [measurement(rate, 2) for rate in (90, 100, 130)],
-                             "d2l": [measurement(rate) for rate in (20, 40, 25)]})
+    table = training.table(
+        {
+            "gluon-resnet": [measurement(rate, 2) for rate in (90, 100, 130)],
+            "d2l": [measurement(rate) for rate in (20, 40, 25)],
+        }
+    )
     assert list(table["examples/s (median)"]) == [100, 25]
     assert list(table["gluon-resnet is faster by"]) == ["1.00x", "4.00x"]
     assert (table["lowest"][1], table["highest"][1], table["peak MiB"][1]) == (20, 40, 1024)
@@ -51,10 +62,16 @@ def test_a_worker_that_fails_and_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_the_timer_leaves_the_first_two_batches_out(monkeypatch):
-    code = ("import sys; sys.path[:0] = sys.argv[1:]\nimport common\nnow = [0.0]\n"
-            "common.time.perf_counter = lambda: now[0]\n"
-            "timed = common.Timed([([0], [0] * 10)] * 5, lambda: None)\n"
-            "for _ in timed:\n    now[0] += 2\nprint(timed.examples, timed.seconds)")
-    done = subprocess.run([sys.executable, "-c", code, str(processes.WORKERS), str(processes.MACHINE)],
-                          stdout=subprocess.PIPE, text=True, check=True)
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\nimport common\nnow = [0.0]\n"
+        "common.time.perf_counter = lambda: now[0]\n"
+        "timed = common.Timed([([0], [0] * 10)] * 5, lambda: None)\n"
+        "for _ in timed:\n    now[0] += 2\nprint(timed.examples, timed.seconds)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(processes.WORKERS), str(processes.MACHINE)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["30", "6.0"]

@@ -1,5 +1,6 @@
 """The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links.
 No whole chapter."""
+
 import base64
 import hashlib
 import io
@@ -9,6 +10,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from gluon_resnet.data import fashion_mnist
+
 import nbformat
 import numpy
 import pytest
@@ -17,9 +20,17 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 
 from book import kernel, links, pages, run, stand_in, tidy, weave
-from book.chapters import (CHAPTERS, MAX_BYTES, ChapterError, execution_of, english_chapters, read_chapter, source_hash,
-                           tags, with_outputs)
-from gluon_resnet.data import fashion_mnist
+from book.chapters import (
+    CHAPTERS,
+    MAX_BYTES,
+    ChapterError,
+    english_chapters,
+    execution_of,
+    read_chapter,
+    source_hash,
+    tags,
+    with_outputs,
+)
 
 HEADER = """---
 jupytext: {formats: "md:myst,notebooks//ipynb"}
@@ -52,11 +63,16 @@ def write(folder, text, name="02-blocks.md"):
 
 def png(width=30, height=20):
     """A PNG as base64 text, by hand."""
+
     def part(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    content = (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-               + part(b"IDAT", zlib.compress(b"\0" * (width + 1) * height)) + part(b"IEND", b""))
+    content = (
+        b"\x89PNG\r\n\x1a\n"
+        + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + part(b"IDAT", zlib.compress(b"\0" * (width + 1) * height))
+        + part(b"IEND", b"")
+    )
     return base64.b64encode(content).decode()
 
 
@@ -67,6 +83,7 @@ def picture(**more):
 
 # The form of a chapter ------------------------------------------------------------------------------------------------
 
+
 def test_chapter_is_read(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + PARAMETERS + CURVES))
     assert [each.metadata["name"] for each in chapter.code_cells] == ["numbers", "curves"]
@@ -76,16 +93,21 @@ def test_chapter_is_read(tmp_path):
     assert text[chapter.line_of(chapter.code_cells[0], 2) - 1] == "limit = None"
 
 
-@pytest.mark.parametrize("text, problem", [
-    ("```{code-cell} ipython3\n1\n```\n", "code cell 1 .1. is named None"),
-    (cell("Upper Case", "1"), "is named 'Upper Case'"),
-    (cell("a", "1") + cell("a", "2"), "two code cells are named a"),
-    (cell("a", "1", ":tags: [hide]\n"), "cell a is tagged hide: expected parameters"),
-    (PARAMETERS + PARAMETERS.replace("numbers", "more"), "cells numbers, more are tagged parameters"),
-    (cell("a", "num_epochs = 3"), "tiny values but no cell is tagged parameters"),
-    (PARAMETERS.replace("limit", "most"),
-     "tiny sets limit, which cell numbers does not assign; it assigns most, num_epochs"),
-])
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("```{code-cell} ipython3\n1\n```\n", "code cell 1 .1. is named None"),
+        (cell("Upper Case", "1"), "is named 'Upper Case'"),
+        (cell("a", "1") + cell("a", "2"), "two code cells are named a"),
+        (cell("a", "1", ":tags: [hide]\n"), "cell a is tagged hide: expected parameters"),
+        (PARAMETERS + PARAMETERS.replace("numbers", "more"), "cells numbers, more are tagged parameters"),
+        (cell("a", "num_epochs = 3"), "tiny values but no cell is tagged parameters"),
+        (
+            PARAMETERS.replace("limit", "most"),
+            "tiny sets limit, which cell numbers does not assign; it assigns most, num_epochs",
+        ),
+    ],
+)
 def test_form_is_checked(tmp_path, text, problem):
     with pytest.raises(ChapterError, match=problem) as caught:
         read_chapter(write(tmp_path, HEADER + text))
@@ -102,20 +124,23 @@ def test_hash_is_of_names_and_sources(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + PARAMETERS + CURVES))
     content = [["numbers", "num_epochs = 10\nlimit = None"], ["curves", "plot()"]]
     assert chapter.hash == hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    prose = read_chapter(write(tmp_path, HEADER.replace("Prose", "Other prose") + PARAMETERS
-                               + CURVES.replace("up", "down")))
+    prose = read_chapter(
+        write(tmp_path, HEADER.replace("Prose", "Other prose") + PARAMETERS + CURVES.replace("up", "down"))
+    )
     code = read_chapter(write(tmp_path, HEADER + PARAMETERS + CURVES.replace("plot()", "plot(1)")))
     assert prose.hash == chapter.hash != code.hash
 
 
 # Running --------------------------------------------------------------------------------------------------------------
 
+
 def test_tiny_values_stand_behind_the_parameters(tmp_path):
     chapter = read_chapter(write(tmp_path, HEADER + cell("setup", "1") + PARAMETERS + CURVES))
     names = [each.metadata.get("name") for each in run.with_tiny_values(chapter, "tiny").cells]
     assert names[names.index("numbers") + 1] == "tiny_values"
-    injected = next(each for each in run.with_tiny_values(chapter, "tiny").cells
-                    if each.metadata.get("name") == "tiny_values")
+    injected = next(
+        each for each in run.with_tiny_values(chapter, "tiny").cells if each.metadata.get("name") == "tiny_values"
+    )
     values = {}
     exec(injected.source, values)
     assert (values["num_epochs"], values["limit"]) == (1, 512)
@@ -123,13 +148,21 @@ def test_tiny_values_stand_behind_the_parameters(tmp_path):
     assert "tiny_values" not in [each.metadata.get("name") for each in chapter.notebook.cells]
 
 
-SMALL = (HEADER + PARAMETERS + cell("figure", """\
+SMALL = (
+    HEADER
+    + PARAMETERS
+    + cell(
+        "figure",
+        """\
 import sys, pathlib
 from matplotlib import pyplot as plt
 plt.plot([1, 2])
 print(num_epochs, limit, pathlib.Path.cwd(), pathlib.Path.home() / "x")
-print("seen by nobody", file=sys.stderr)""") + cell("shown", "plt.plot([1, 2]);", ":tags: [photographs]\n")
-         + cell("shell", "number = 40 + 2\n!echo {number} $$GLUON_RESNET_CHAPTERS\nobject()"))
+print("seen by nobody", file=sys.stderr)""",
+    )
+    + cell("shown", "plt.plot([1, 2]);", ":tags: [photographs]\n")
+    + cell("shell", "number = 40 + 2\n!echo {number} $$GLUON_RESNET_CHAPTERS\nobject()")
+)
 
 
 def test_small_chapter_is_run(tmp_path):
@@ -208,18 +241,20 @@ def test_stand_in_is_taken_for_fashion_mnist(tmp_path, monkeypatch):
 
 # What is kept ---------------------------------------------------------------------------------------------------------
 
+
 def test_text_is_tidied(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setenv("GLUON_RESNET_REAL_DATA", "/home/somebody/data")
     known = tidy.replacements(tmp_path)
     for text, expected in [
-            ("<Axes at 0x7f00aa12>", "<Axes>"),
-            ("  1%\r 50%\r100%\ndone\n", "100%\ndone\n"),
-            ("\x1b[31mred\x1b[0m", "red"),
-            (f"{tmp_path}/chapter-files/run", "./chapter-files/run"),
-            ("/home/somebody/data/birds/1.jpg", "$GLUON_RESNET_REAL_DATA/birds/1.jpg"),
-            ("/home/somebody/.cache/x /home/somebodyelse", "~/.cache/x /home/somebodyelse"),
-            (str(Path(__file__).resolve()), "~/gluon-resnet/tests/book/test_book.py")]:
+        ("<Axes at 0x7f00aa12>", "<Axes>"),
+        ("  1%\r 50%\r100%\ndone\n", "100%\ndone\n"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        (f"{tmp_path}/chapter-files/run", "./chapter-files/run"),
+        ("/home/somebody/data/birds/1.jpg", "$GLUON_RESNET_REAL_DATA/birds/1.jpg"),
+        ("/home/somebody/.cache/x /home/somebodyelse", "~/.cache/x /home/somebodyelse"),
+        (str(Path(__file__).resolve()), "~/gluon-resnet/tests/book/test_book.py"),
+    ]:
         assert tidy.tidy_text(text, known) == expected
 
 
@@ -230,8 +265,10 @@ def notebook_of(*outputs, tag=None):
 
 
 def test_stderr_and_widgets_are_left_out():
-    said = [nbformat.v4.new_output("stream", name=name, text=text)
-            for name, text in (("stdout", "a"), ("stderr", "b"), ("stdout", "c\n"))]
+    said = [
+        nbformat.v4.new_output("stream", name=name, text=text)
+        for name, text in (("stdout", "a"), ("stderr", "b"), ("stdout", "c\n"))
+    ]
     bar = nbformat.v4.new_output("display_data", data={tidy.WIDGET: {"model_id": "1"}, "text/plain": "  0%"})
     notebook = notebook_of(*said, bar)
     tidy.tidy(notebook, [], "x.md")
@@ -279,6 +316,7 @@ def test_outputs_of_a_run_and_prose_of_the_text(tmp_path):
 
 # Figures in Chinese ---------------------------------------------------------------------------------------------------
 
+
 def translations(tmp_path, text):
     """Translations out of a file with ``text``."""
     (tmp_path / "chinese.yml").write_text(text, encoding="utf-8")
@@ -301,8 +339,11 @@ def test_figure_is_chinese_for_a_moment(tmp_path):
 
     def texts():
         figure.canvas.draw()
-        return [axes.get_xlabel(), legend.get_texts()[0].get_text(),
-                *(label.get_text() for label in axes.get_xticklabels())]
+        return [
+            axes.get_xlabel(),
+            legend.get_texts()[0].get_text(),
+            *(label.get_text() for label in axes.get_xticklabels()),
+        ]
 
     with kernel.in_chinese(figure, translate) as any_text:
         assert any_text and texts() == ["轮次", "损失", "衬衫", "bag"]
@@ -346,12 +387,19 @@ def woven(tmp_path, chinese, outputs=()):
 
 def test_weaving(tmp_path):
     svg = {"image/svg+xml": "<svg>block</svg>", "image/svg+xml+zh": "<svg>块</svg>"}
-    outputs = [picture(**{"image/png+zh": png(31)}), nbformat.v4.new_output("display_data", data=svg),
-               nbformat.v4.new_output("stream", text="loss 0.1\n"),
-               nbformat.v4.new_output("stream", text=tidy.LEFT_OUT)]
+    outputs = [
+        picture(**{"image/png+zh": png(31)}),
+        nbformat.v4.new_output("display_data", data=svg),
+        nbformat.v4.new_output("stream", text="loss 0.1\n"),
+        nbformat.v4.new_output("stream", text=tidy.LEFT_OUT),
+    ]
     notebook = woven(tmp_path, "---\ntitle: x\n---\n" + CHINESE, outputs)
-    assert [each.source for each in notebook.cells] == ["# 残差\n\n第一段,\n第二行。", "num_epochs = 10\nlimit = None",
-                                                        "## 曲线", "plot()"]
+    assert [each.source for each in notebook.cells] == [
+        "# 残差\n\n第一段,\n第二行。",
+        "num_epochs = 10\nlimit = None",
+        "## 曲线",
+        "plot()",
+    ]
     curves = notebook.cells[-1]
     assert curves.outputs[0].data["image/png"] == png(31)
     assert curves.outputs[1].data == {"image/svg+xml": "<svg>块</svg>"}
@@ -364,17 +412,26 @@ def test_picture_without_a_chinese_one_stays(tmp_path):
     assert woven(tmp_path, CHINESE, [picture()]).cells[-1].outputs[0].data["image/png"] == png()
 
 
-@pytest.mark.parametrize("change, problem", [
-    (("% cell: curves\n", ""), "zh/02-blocks.md: cells of the English chapter are not in: curves"),
-    (("cell: curves", "cell: curve"),
-     "zh/02-blocks.md:10: the English chapter has no cell curve; expected here: curves"),
-    (("% cell: numbers\n", ""), "zh/02-blocks.md:9: cell curves is too early: cell numbers comes before it"),
-    (("cell: curves", "cell: numbers"),
-     "zh/02-blocks.md:10: cell numbers is too late or in twice; expected here: curves"),
-    (("% cell: curves", "% cell:"), "has no cell without a name"),
-    (("% cell: curves", "```{code-cell} ipython3\n:name: curves\n1\n```"),
-     "zh/02-blocks.md:10: a code cell: expected a line"),
-])
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (("% cell: curves\n", ""), "zh/02-blocks.md: cells of the English chapter are not in: curves"),
+        (
+            ("cell: curves", "cell: curve"),
+            "zh/02-blocks.md:10: the English chapter has no cell curve; expected here: curves",
+        ),
+        (("% cell: numbers\n", ""), "zh/02-blocks.md:9: cell curves is too early: cell numbers comes before it"),
+        (
+            ("cell: curves", "cell: numbers"),
+            "zh/02-blocks.md:10: cell numbers is too late or in twice; expected here: curves",
+        ),
+        (("% cell: curves", "% cell:"), "has no cell without a name"),
+        (
+            ("% cell: curves", "```{code-cell} ipython3\n:name: curves\n1\n```"),
+            "zh/02-blocks.md:10: a code cell: expected a line",
+        ),
+    ],
+)
 def test_weaving_errors(tmp_path, change, problem):
     with pytest.raises(ChapterError, match=re.escape(problem)) as caught:
         woven(tmp_path, CHINESE.replace(*change))
@@ -389,9 +446,15 @@ def test_chinese_lines_are_joined():
 
 # Pages ----------------------------------------------------------------------------------------------------------------
 
-EXECUTED = {"date": "2026-11-24T11:21:20+00:00", "machine": {"cpu": {"model": "AMD EPYC", "physical": 2}},
-            "seconds": 122.4, "versions": {"python": "3.11.7", "mxnet": "1.9.1"}, "commit": "c8f91f7c4740",
-            "mode": "full", "code": "x"}
+EXECUTED = {
+    "date": "2026-11-24T11:21:20+00:00",
+    "machine": {"cpu": {"model": "AMD EPYC", "physical": 2}},
+    "seconds": 122.4,
+    "versions": {"python": "3.11.7", "mxnet": "1.9.1"},
+    "commit": "c8f91f7c4740",
+    "mode": "full",
+    "code": "x",
+}
 
 
 def test_page_says_when_and_where(tmp_path):
@@ -399,8 +462,10 @@ def test_page_says_when_and_where(tmp_path):
     notebook.metadata["gluon_resnet"]["executed"] = EXECUTED
     page, _ = pages.page(notebook, "02-blocks", "current", "en", "zh/02-blocks.html")
     assert page.cells[0].source.startswith("# A chapter\n")
-    assert ("Run on 24 November 2026, in 122 s, on AMD EPYC, 2 cores; Python 3.11.7, mxnet 1.9.1, commit c8f91f7c4740."
-            in page.cells[0].source)
+    assert (
+        "Run on 24 November 2026, in 122 s, on AMD EPYC, 2 cores; Python 3.11.7, mxnet 1.9.1, commit c8f91f7c4740."
+        in page.cells[0].source
+    )
     assert '<a href="zh/02-blocks.html" lang="zh-CN" hreflang="zh-CN">中文</a>' in page.cells[0].source
     chinese, _ = pages.page(notebook, "02-blocks", "current", "zh", "../02-blocks.html")
     assert "2026 年 11 月 24 日" in chinese.cells[0].source and ">English</a>" in chinese.cells[0].source
@@ -445,22 +510,26 @@ def test_solutions_are_called_so():
 
 
 def test_links(tmp_path):
-    good = ('<html><head><link rel="stylesheet" href="style.css?v=1"><script src="x.js"></script></head><body id="top">'
-            '<a href="other.html#there">a</a><a href="#top">b</a><a href="https://example.org/x">c</a>'
-            '<img src="data:image/png;base64,AA"></body></html>')
+    good = (
+        '<html><head><link rel="stylesheet" href="style.css?v=1"><script src="x.js"></script></head><body id="top">'
+        '<a href="other.html#there">a</a><a href="#top">b</a><a href="https://example.org/x">c</a>'
+        '<img src="data:image/png;base64,AA"></body></html>'
+    )
     (tmp_path / "index.html").write_text(good)
     (tmp_path / "other.html").write_text('<p id="there">x</p>')
     (tmp_path / "style.css").write_text("body { background: url(data:image/png;base64,AA) }")
     (tmp_path / "x.js").write_text("")
     assert links.problems(tmp_path) == []
     for old, new, problem in [
-            ("other.html#there", "none.html", "index.html:1: none.html: there is no such page"),
-            ("#there", "#here", "index.html:1: other.html#here: there is no such place in the page"),
-            ("#top", "#nowhere", "no such place"), ("https://example.org/x", "https://", "not the form of an address"),
-            ("https://example.org/x", "ftp://example.org", "unknown scheme ftp"),
-            ('src="x.js"', 'src="https://cdn.example.org/x.js"', "<script> loads from another host"),
-            ('src="x.js"', 'src="//cdn.example.org/x.js"', "<script> loads from another host"),
-            ("x.js", "y.js", "<script> loads a file that is not there")]:
+        ("other.html#there", "none.html", "index.html:1: none.html: there is no such page"),
+        ("#there", "#here", "index.html:1: other.html#here: there is no such place in the page"),
+        ("#top", "#nowhere", "no such place"),
+        ("https://example.org/x", "https://", "not the form of an address"),
+        ("https://example.org/x", "ftp://example.org", "unknown scheme ftp"),
+        ('src="x.js"', 'src="https://cdn.example.org/x.js"', "<script> loads from another host"),
+        ('src="x.js"', 'src="//cdn.example.org/x.js"', "<script> loads from another host"),
+        ("x.js", "y.js", "<script> loads a file that is not there"),
+    ]:
         (tmp_path / "index.html").write_text(good.replace(old, new))
         found = links.problems(tmp_path)
         assert len(found) == 1 and problem in found[0], found
@@ -471,10 +540,12 @@ def test_links(tmp_path):
 
 # The book's own chapters ----------------------------------------------------------------------------------------------
 
+
 def test_chapters_keep_to_the_form():
     chapters = [read_chapter(path) for path in english_chapters()]
-    assert chapters and [chapter.name[:2] for chapter in chapters] == [f"{number:02}"
-                                                                       for number in range(1, len(chapters) + 1)]
+    assert chapters and [chapter.name[:2] for chapter in chapters] == [
+        f"{number:02}" for number in range(1, len(chapters) + 1)
+    ]
     for chapter in chapters:
         assert chapter.code_cells[0].metadata["name"] == "setup"
 
@@ -504,8 +575,9 @@ def test_chinese_chapters_have_all_cells():
 
 
 def test_every_citation_is_in_the_list():
-    known = set(re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"),
-                           re.MULTILINE))
+    known = set(
+        re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     for path in english_chapters() + weave.chinese_chapters():
         for found in pages.CITATION.finditer(path.read_text(encoding="utf-8")):
             assert {key.strip() for key in found.group(2).split(",")} <= known, (path.name, found.group())

@@ -1,15 +1,16 @@
 """What chapters lean on: data that are found, stand-ins in tiny mode, errors in full mode."""
+
 import json
 import os
 import subprocess
 import sys
 
+from gluon_resnet import chapter, weights
+from gluon_resnet.errors import ConfigError, DataError, ModelError
+
 import numpy
 import pytest
 from PIL import Image
-
-from gluon_resnet import chapter, weights
-from gluon_resnet.errors import ConfigError, DataError, ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +29,13 @@ def nothing_here(tmp_path, monkeypatch):
 def test_mode_is_the_environments():
     code = "from gluon_resnet import chapter; print(chapter.FULL)"
     for value, expected in (("tiny", "False"), ("full", "True")):
-        done = subprocess.run([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, check=True,
-                              env={**os.environ, "GLUON_RESNET_CHAPTERS": value})
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
+            env={**os.environ, "GLUON_RESNET_CHAPTERS": value},
+        )
         assert done.stdout.strip() == expected
 
 
@@ -113,9 +119,14 @@ def test_no_such_network():
         chapter.trained("resnet51")
 
 
-@pytest.mark.parametrize("missing, what", [(lambda: chapter.photographs(), "bird_photos"),
-                                           (lambda: chapter.picture("cat.png"), "cat.png"),
-                                           (lambda: chapter.trained("resnet18"), "resnet18.safetensors")])
+@pytest.mark.parametrize(
+    "missing, what",
+    [
+        (lambda: chapter.photographs(), "bird_photos"),
+        (lambda: chapter.picture("cat.png"), "cat.png"),
+        (lambda: chapter.trained("resnet18"), "resnet18.safetensors"),
+    ],
+)
 def test_full_mode_takes_no_stand_in(monkeypatch, nothing_here, missing, what):
     monkeypatch.setattr(chapter, "FULL", True)
     with pytest.raises(DataError, match=f"{what}: no such file or folder") as caught:

@@ -1,8 +1,6 @@
 """CIFAR's, plain, pre-activated and article 003's networks by hand against Gluon's; option A against its definition."""
-from dataclasses import replace
 
-import numpy
-import pytest
+from dataclasses import replace
 
 from gluon_resnet import byhand
 from gluon_resnet.byhand.params import norm_params
@@ -10,15 +8,29 @@ from gluon_resnet.byhand.resnet import DROPPED
 from gluon_resnet.errors import ShapeError
 from gluon_resnet.networks.layout import Norm, layout
 from gluon_resnet.networks.specs import parse_model
+
+import numpy
+import pytest
 from mxnet import nd
 
-from tests.conftest import relative_error
 from tests.byhand.test_byhand_gradients import assert_gradients
 from tests.byhand.test_byhand_resnet import by_hand, gluons, gluons_gradients, lively_params
+from tests.conftest import relative_error
 
 CIFAR = ["cifar_resnet20:A", "cifar_resnet20:B", "cifar_plain20"]
-NARROW = ["cifar_resnet20:C", "resnet18@v2", "resnet50@v2", "resnet50@v2:A", "resnet50@v2:none", "resnet50@slim",
-          "resnet50@slim:B", "resnet50@slim_fc", "plain50@torchvision", "resnet18:A", "resnet50@keras:C"]
+NARROW = [
+    "cifar_resnet20:C",
+    "resnet18@v2",
+    "resnet50@v2",
+    "resnet50@v2:A",
+    "resnet50@v2:none",
+    "resnet50@slim",
+    "resnet50@slim:B",
+    "resnet50@slim_fc",
+    "plain50@torchvision",
+    "resnet18:A",
+    "resnet50@keras:C",
+]
 
 
 def spec_of(name):
@@ -47,8 +59,10 @@ def test_logits_gradients_and_running_statistics_are_gluons_in_float64(name, tra
     assert set(gradients) == set(expected)
     largest = max(abs(value).max() for value in expected.values())
     # in training a bias in front of a batch norm has no gradient but rounding: the smallest are measured by the largest
-    assert {key: abs(gradients[key] - expected[key]).max() / max(abs(expected[key]).max(), 1e-6 * largest)
-            for key in expected} == pytest.approx(dict.fromkeys(expected, 0), abs=1e-9)
+    assert {
+        key: abs(gradients[key] - expected[key]).max() / max(abs(expected[key]).max(), 1e-6 * largest)
+        for key in expected
+    } == pytest.approx(dict.fromkeys(expected, 0), abs=1e-9)
     nd.waitall()
     theirs = {key: param.data().asnumpy() for key, param in gluon_net._collect_params_with_prefix().items()}
     for key in (key for key in params if "running" in key):
@@ -133,8 +147,11 @@ def test_option_a_is_every_second_number_between_channels_of_zeros(stride, befor
                 inside = before <= c < before + 4
                 expected = X[:, c - before, h * stride, w * stride] if inside else 0
                 assert (Y[:, c, h, w] == expected).all()
-    assert_gradients(lambda: byhand.pad_shortcut(X, stride, before, after),
-                     lambda dY: byhand.pad_shortcut_backward(dY, X, stride, before, after), X)
+    assert_gradients(
+        lambda: byhand.pad_shortcut(X, stride, before, after),
+        lambda dY: byhand.pad_shortcut_backward(dY, X, stride, before, after),
+        X,
+    )
     with pytest.raises(ShapeError, match="pad_shortcut_backward: dY has shape"):
         byhand.pad_shortcut_backward(Y[:, :-1], X, stride, before, after)
     with pytest.raises(ShapeError, match="pad_shortcut: X has shape"):
@@ -147,8 +164,11 @@ def test_watching_names_every_layer_and_child_and_changes_nothing(name):
     net, seen = byhand.ResNet(spec), {}
     logits = net.forward(X, watch=lambda name, Y: seen.__setitem__(name, Y.shape))
     assert [layer.name for layer in net.layout.layers() if layer.name not in seen] == []
-    children = {place for kind, place in net.places.items()
-                if not kind.startswith("stage") and kind not in ("flatten", "head_relu", "dropout")}
+    children = {
+        place
+        for kind, place in net.places.items()
+        if not kind.startswith("stage") and kind not in ("flatten", "head_relu", "dropout")
+    }
     assert children <= set(seen)
     assert {block.name for stage in net.layout.stages for block in stage} <= set(seen)
     assert seen[net.places["average_pool"]][2:] == (1, 1) and seen[net.places["classifier"]] == (2, 10)

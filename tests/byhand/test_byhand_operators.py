@@ -1,14 +1,15 @@
 """Every operator by hand against MXNet's, forward and backward, in float32, over drawn shapes, strides and paddings."""
+
 import functools
+
+from gluon_resnet import byhand
+from gluon_resnet.byhand.conv import CONVOLUTIONS
+from gluon_resnet.errors import ConfigError, ShapeError
 
 import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from gluon_resnet import byhand
-from gluon_resnet.byhand.conv import CONVOLUTIONS
-from gluon_resnet.errors import ConfigError, ShapeError
 from mxnet import autograd, gluon, nd
 
 TOLERANCE = 1e-5  # float32 has 6e-8; sums of a few hundred products in another order cost the rest
@@ -46,9 +47,15 @@ def convolutions(draw):
     stride, padding = draw(st.integers(1, 3)), draw(st.integers(0, 3))
     H = draw(st.integers(max(1, KH - 2 * padding), 9))
     W = draw(st.integers(max(1, KW - 2 * padding), 9))
-    N, C, O = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    N, C, num_filters = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
     random = numpy.random.RandomState(draw(st.integers(0, 999)))
-    return normal(random, N, C, H, W), normal(random, O, C, KH, KW), normal(random, O), stride, padding
+    return (
+        normal(random, N, C, H, W),
+        normal(random, num_filters, C, KH, KW),
+        normal(random, num_filters),
+        stride,
+        padding,
+    )
 
 
 @pytest.mark.parametrize("way", CONVOLUTIONS)
@@ -60,8 +67,20 @@ def test_each_convolution_and_its_gradients_are_mxnets(way, case):
     Y = forward(X, weight, bias, stride=stride, padding=padding)
     dY = normal(numpy.random.RandomState(1), *Y.shape)
     expected, gradients = mxnets(
-        lambda X, weight, bias: nd.Convolution(X, weight, bias, kernel=weight.shape[2:], num_filter=len(bias),
-                                               stride=(stride, stride), pad=(padding, padding)), dY, X, weight, bias)
+        lambda X, weight, bias: nd.Convolution(
+            X,
+            weight,
+            bias,
+            kernel=weight.shape[2:],
+            num_filter=len(bias),
+            stride=(stride, stride),
+            pad=(padding, padding),
+        ),
+        dY,
+        X,
+        weight,
+        bias,
+    )
     assert_close(Y, expected)
     for found, gradient in zip(backward(dY, X, weight, stride=stride, padding=padding), gradients):
         assert_close(found, gradient, scale=max(1, abs(gradient.asnumpy()).max()))
@@ -100,8 +119,14 @@ def norms(draw):
     random = numpy.random.RandomState(draw(st.integers(0, 999)))
     X = normal(random, N, C, H, W) * 2 + 1
     var = random.uniform(0.5, 2, C).astype("float32")
-    return (X, 1 + normal(random, C) / 4, normal(random, C), normal(random, C), var,
-            draw(st.sampled_from([1e-5, 1.001e-5, 1e-3])))
+    return (
+        X,
+        1 + normal(random, C) / 4,
+        normal(random, C),
+        normal(random, C),
+        var,
+        draw(st.sampled_from([1e-5, 1.001e-5, 1e-3])),
+    )
 
 
 def mxnets_norm(X, gamma, beta, mean, var, eps, dY, train_mode):
@@ -158,8 +183,13 @@ def test_poolings_are_mxnets_and_the_first_of_equal_maxima_takes_the_gradient(ki
     forward, backward = getattr(byhand, f"{kind}_pool"), getattr(byhand, f"{kind}_pool_backward")
     Y = forward(X, kernel, stride, padding)
     dY = normal(numpy.random.RandomState(1), *Y.shape)
-    expected, (gradient,) = mxnets(lambda X: nd.Pooling(X, kernel=(kernel, kernel), stride=(stride, stride),
-                                                        pad=(padding, padding), pool_type=kind), dY, X)
+    expected, (gradient,) = mxnets(
+        lambda X: nd.Pooling(
+            X, kernel=(kernel, kernel), stride=(stride, stride), pad=(padding, padding), pool_type=kind
+        ),
+        dY,
+        X,
+    )
     assert_close(Y, expected, scale=3)
     assert_close(backward(dY, X, kernel, stride, padding), gradient, scale=max(1, abs(dY).max()))
 
@@ -195,8 +225,11 @@ def test_softmax_and_cross_entropy_are_mxnets_for_small_and_large_logits(N, K, s
     assert_close(byhand.softmax(logits), expected)
     assert_close(byhand.softmax_backward(dY, logits), gradient, scale=1)
     # in float64: MXNet's float32 logarithm (oneDNN's) is itself off by 1e-5
-    loss, (gradient,) = mxnets(lambda logits: gluon.loss.SoftmaxCrossEntropyLoss()(logits, nd.array(y)),
-                               numpy.full(N, 1 / N), logits.astype("float64"))
+    loss, (gradient,) = mxnets(
+        lambda logits: gluon.loss.SoftmaxCrossEntropyLoss()(logits, nd.array(y)),
+        numpy.full(N, 1 / N),
+        logits.astype("float64"),
+    )
     assert byhand.cross_entropy(logits, y) == pytest.approx(float(loss.mean().asscalar()), rel=1e-6, abs=1e-6)
     assert_close(byhand.cross_entropy_backward(logits, y), gradient.astype("float32"), scale=1)
 
@@ -209,27 +242,47 @@ def test_cross_entropy_neither_overflows_nor_takes_the_logarithm_of_zero():
         assert byhand.cross_entropy_backward(logits, numpy.array([2, 2])).tolist() == [[0.5, 0, -0.5], [0, 0, 0]]
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda X: byhand.conv2d_loops(X[0], X), ShapeError, r"X has shape \(3, 8, 8\): expected \(N, C, H, W\)"),
-    (lambda X: byhand.conv2d_vectorised(X, X[:, :2]), ShapeError,
-     r"weight has shape \(2, 2, 8, 8\): expected \(2, 3, 8, 8\)"),
-    (lambda X: byhand.conv2d_im2col(X, X, X[0, 0, 0]), ShapeError, r"bias has shape \(8,\): expected \(2,\)"),
-    (lambda X: byhand.conv2d_im2col(X[:, :, :2], X), ShapeError, "picture is 2x8, padded by 0: smaller than the"),
-    (lambda X: byhand.conv2d_im2col(X, X, stride=0), ConfigError, "stride is 0: expected a whole number of at least 1"),
-    (lambda X: byhand.conv2d_im2col_backward(X, X, X), ShapeError, r"dY has shape .* expected \(2, 2, 1, 1\)"),
-    (lambda X: byhand.col2im(X[0], X.shape, (3, 3)), ShapeError, r"columns has shape .* expected \(2, 27, 36\)"),
-    (lambda X: byhand.batch_norm_training(X, X[0, 0, 0], X[0, 0, 0]), ShapeError,
-     r"gamma has shape \(8,\): expected \(3,\)"),
-    (lambda X: byhand.max_pool(X, 2, 1, 2), ConfigError, "padding is 2: expected less than the kernel of 2"),
-    (lambda X: byhand.max_pool(X, 9, 1), ShapeError, "smaller than the window of 9x9"),
-    (lambda X: byhand.global_avg_pool(X[0]), ShapeError, r"expected \(N, C, H, W\)"),
-    (lambda X: byhand.linear(X[0, 0], X[0, 0, :, :3], X[0, 0, 0]), ShapeError,
-     r"weight has shape \(8, 3\): expected \(8, 8\)"),
-    (lambda X: byhand.relu_backward(X[0], X), ShapeError, "dY has shape"),
-    (lambda X: byhand.cross_entropy(X[0, 0], numpy.arange(7)), ShapeError, r"y has shape \(7,\): expected \(8,\)"),
-    (lambda X: byhand.cross_entropy(X[0, 0], numpy.arange(1, 9)), ShapeError, "y has the label 8: expected 0 to 7"),
-    (lambda X: byhand.cross_entropy(X[0, 0], X[0, 0, 0]), ShapeError, "y is of dtype float64: expected whole numbers"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda X: byhand.conv2d_loops(X[0], X), ShapeError, r"X has shape \(3, 8, 8\): expected \(N, C, H, W\)"),
+        (
+            lambda X: byhand.conv2d_vectorised(X, X[:, :2]),
+            ShapeError,
+            r"weight has shape \(2, 2, 8, 8\): expected \(2, 3, 8, 8\)",
+        ),
+        (lambda X: byhand.conv2d_im2col(X, X, X[0, 0, 0]), ShapeError, r"bias has shape \(8,\): expected \(2,\)"),
+        (lambda X: byhand.conv2d_im2col(X[:, :, :2], X), ShapeError, "picture is 2x8, padded by 0: smaller than the"),
+        (
+            lambda X: byhand.conv2d_im2col(X, X, stride=0),
+            ConfigError,
+            "stride is 0: expected a whole number of at least 1",
+        ),
+        (lambda X: byhand.conv2d_im2col_backward(X, X, X), ShapeError, r"dY has shape .* expected \(2, 2, 1, 1\)"),
+        (lambda X: byhand.col2im(X[0], X.shape, (3, 3)), ShapeError, r"columns has shape .* expected \(2, 27, 36\)"),
+        (
+            lambda X: byhand.batch_norm_training(X, X[0, 0, 0], X[0, 0, 0]),
+            ShapeError,
+            r"gamma has shape \(8,\): expected \(3,\)",
+        ),
+        (lambda X: byhand.max_pool(X, 2, 1, 2), ConfigError, "padding is 2: expected less than the kernel of 2"),
+        (lambda X: byhand.max_pool(X, 9, 1), ShapeError, "smaller than the window of 9x9"),
+        (lambda X: byhand.global_avg_pool(X[0]), ShapeError, r"expected \(N, C, H, W\)"),
+        (
+            lambda X: byhand.linear(X[0, 0], X[0, 0, :, :3], X[0, 0, 0]),
+            ShapeError,
+            r"weight has shape \(8, 3\): expected \(8, 8\)",
+        ),
+        (lambda X: byhand.relu_backward(X[0], X), ShapeError, "dY has shape"),
+        (lambda X: byhand.cross_entropy(X[0, 0], numpy.arange(7)), ShapeError, r"y has shape \(7,\): expected \(8,\)"),
+        (lambda X: byhand.cross_entropy(X[0, 0], numpy.arange(1, 9)), ShapeError, "y has the label 8: expected 0 to 7"),
+        (
+            lambda X: byhand.cross_entropy(X[0, 0], X[0, 0, 0]),
+            ShapeError,
+            "y is of dtype float64: expected whole numbers",
+        ),
+    ],
+)
 def test_what_does_not_fit_is_said_in_one_line(call, error, message):
     with pytest.raises(error, match=message) as raised:
         call(numpy.zeros((2, 3, 8, 8)))

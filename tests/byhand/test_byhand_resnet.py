@@ -1,10 +1,8 @@
 """The networks by hand against Gluon's: logits, gradients of all parameters, running statistics; and one another's."""
+
 import subprocess
 import sys
 from dataclasses import replace
-
-import numpy
-import pytest
 
 import gluon_resnet as gr
 from gluon_resnet import byhand
@@ -12,6 +10,9 @@ from gluon_resnet.byhand.folded import fold
 from gluon_resnet.errors import ConfigError, ModelError, ShapeError
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import get_spec, parse_model
+
+import numpy
+import pytest
 from mxnet import autograd, gluon, init, nd
 
 from tests.conftest import ROOT, relative_error
@@ -55,8 +56,11 @@ def gluons_gradients(net, X, y, dtype, training):
         logits = net(nd.array(X, dtype=dtype))
         loss = gluon.loss.SoftmaxCrossEntropyLoss()(logits, nd.array(y)).mean()
     loss.backward(train_mode=training)
-    return logits.asnumpy(), {key: param.grad().asnumpy() for key, param in net._collect_params_with_prefix().items()
-                              if param.grad_req != "null" and key not in layout(net.spec).fixed()}
+    return logits.asnumpy(), {
+        key: param.grad().asnumpy()
+        for key, param in net._collect_params_with_prefix().items()
+        if param.grad_req != "null" and key not in layout(net.spec).fixed()
+    }
 
 
 def batch(count=2, size=64, seed=0):
@@ -83,7 +87,8 @@ def test_resnet50s_logits_gradients_and_running_statistics_are_gluons_in_float64
     assert list(gradients) == [key for key in layout(net.spec).params() if "running" not in key]
     assert set(gradients) == set(expected) and len(expected) == 161
     assert {key: relative_error(gradients[key], expected[key]) for key in expected} == pytest.approx(
-        dict.fromkeys(expected, 0), abs=1e-10)
+        dict.fromkeys(expected, 0), abs=1e-10
+    )
     nd.waitall()
     for key, param in gluon_net._collect_params_with_prefix().items():
         if param.grad_req == "null":  # running statistics; MXNet moves them in its backward pass
@@ -121,10 +126,20 @@ def test_resnet50_trains_in_float32_as_gluon_does():
     assert numpy.median([relative_error(gradients[key], expected[key]) for key in expected]) < 0.05
 
 
-@pytest.mark.parametrize("name, narrow", [
-    ("resnet18@d2l", False), ("resnet34@torchvision", False), ("resnet50@mxnet", False), ("resnet50@keras", False),
-    ("resnet50@d2l", True), ("resnet18@keras2016", True), ("resnet50@keras2016", True), ("resnet101@mxnet", True),
-    ("resnet152@torchvision", True)])
+@pytest.mark.parametrize(
+    "name, narrow",
+    [
+        ("resnet18@d2l", False),
+        ("resnet34@torchvision", False),
+        ("resnet50@mxnet", False),
+        ("resnet50@keras", False),
+        ("resnet50@d2l", True),
+        ("resnet18@keras2016", True),
+        ("resnet50@keras2016", True),
+        ("resnet101@mxnet", True),
+        ("resnet152@torchvision", True),
+    ],
+)
 def test_every_family_and_depth_predicts_what_gluon_predicts_folded_or_not(name, narrow):
     spec, X = spec_of(name, narrow), batch(size=32)[0].astype("float32")
     params = lively_params(spec)
@@ -136,8 +151,10 @@ def test_every_family_and_depth_predicts_what_gluon_predicts_folded_or_not(name,
 
 def test_the_ways_to_convolve_give_one_networks_gradients():
     X, y = numpy.random.RandomState(0).standard_normal((2, 1, 32, 32)), numpy.array([0, 3])
-    runs = [byhand.ResNet(get_spec(18, "keras", 4), in_channels=1, dtype="float64", conv=conv).loss_and_gradients(X, y)
-            for conv in ("im2col", "vectorised")]
+    runs = [
+        byhand.ResNet(get_spec(18, "keras", 4), in_channels=1, dtype="float64", conv=conv).loss_and_gradients(X, y)
+        for conv in ("im2col", "vectorised")
+    ]
     (loss, gradients), (other_loss, other) = runs
     assert loss == pytest.approx(other_loss, rel=1e-10)
     largest = max(abs(value).max() for value in gradients.values())
@@ -203,24 +220,52 @@ def broken(change):
     return params
 
 
-@pytest.mark.parametrize("make, error, message", [
-    (lambda: byhand.ResNet(parse_model("resnet18"), broken(lambda params: params.pop("4.0.bn1.beta"))), ModelError,
-     r"resnet18@d2l.: parameter 4.0.bn1.beta \(64,\) is missing: 109 given, 110 expected"),
-    (lambda: byhand.ResNet(parse_model("resnet18"), broken(lambda params: params.update(fc=1))), ModelError,
-     "parameter fc is unexpected"),
-    (lambda: byhand.ResNet(parse_model("resnet18", 7), broken(lambda params: None)), ShapeError,
-     r"parameter 9.weight has shape \(10, 512\): expected \(7, 512\)"),
-    (lambda: byhand.ResNet(parse_model("resnet18"), conv="fft"), ConfigError, "conv is 'fft': expected one of loops"),
-    (lambda: byhand.ResNet(parse_model("resnet18"), dtype="float16"), ConfigError, "dtype is 'float16'"),
-    (lambda: byhand.ResNet(parse_model("resnet18")).forward(numpy.ones((1, 1, 64, 64))), ShapeError,
-     r"X has shape \(1, 1, 64, 64\): expected \(N, 3, H, W\)"),
-    (lambda: byhand.ResNet(parse_model("resnet18")).folded()(numpy.ones((3, 64, 64))), ShapeError,
-     r"expected \(N, 3, H, W\)"),
-    (lambda: byhand.ResNet(parse_model("resnet18@keras2016")).forward(numpy.ones((1, 3, 4, 4))), ShapeError,
-     "smaller than the window of 3x3"),
-    (lambda: byhand.ResNet(parse_model("resnet18")).backward(numpy.ones((1, 10))), ConfigError,
-     "backward before forward"),
-])
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (
+            lambda: byhand.ResNet(parse_model("resnet18"), broken(lambda params: params.pop("4.0.bn1.beta"))),
+            ModelError,
+            r"resnet18@d2l.: parameter 4.0.bn1.beta \(64,\) is missing: 109 given, 110 expected",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18"), broken(lambda params: params.update(fc=1))),
+            ModelError,
+            "parameter fc is unexpected",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18", 7), broken(lambda params: None)),
+            ShapeError,
+            r"parameter 9.weight has shape \(10, 512\): expected \(7, 512\)",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18"), conv="fft"),
+            ConfigError,
+            "conv is 'fft': expected one of loops",
+        ),
+        (lambda: byhand.ResNet(parse_model("resnet18"), dtype="float16"), ConfigError, "dtype is 'float16'"),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18")).forward(numpy.ones((1, 1, 64, 64))),
+            ShapeError,
+            r"X has shape \(1, 1, 64, 64\): expected \(N, 3, H, W\)",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18")).folded()(numpy.ones((3, 64, 64))),
+            ShapeError,
+            r"expected \(N, 3, H, W\)",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18@keras2016")).forward(numpy.ones((1, 3, 4, 4))),
+            ShapeError,
+            "smaller than the window of 3x3",
+        ),
+        (
+            lambda: byhand.ResNet(parse_model("resnet18")).backward(numpy.ones((1, 10))),
+            ConfigError,
+            "backward before forward",
+        ),
+    ],
+)
 def test_what_does_not_fit_is_said_in_one_line(make, error, message):
     with pytest.raises(error, match=message) as raised:
         make()
@@ -237,11 +282,13 @@ def test_the_callers_parameters_are_never_changed():
 
 
 def test_nothing_by_hand_imports_mxnet():
-    code = ("import sys, gluon_resnet.byhand as byhand, numpy as np\n"
-            "from gluon_resnet.networks.specs import get_spec\n"
-            "net = byhand.ResNet(get_spec(18, 'd2l'), in_channels=1)\n"
-            "loss, gradients = net.loss_and_gradients(np.ones((2, 1, 32, 32)), np.array([0, 1]))\n"
-            "assert net.folded()(np.ones((1, 1, 32, 32))).shape == (1, 10) and len(gradients) == 76\n"
-            "print('mxnet' not in sys.modules)")
+    code = (
+        "import sys, gluon_resnet.byhand as byhand, numpy as np\n"
+        "from gluon_resnet.networks.specs import get_spec\n"
+        "net = byhand.ResNet(get_spec(18, 'd2l'), in_channels=1)\n"
+        "loss, gradients = net.loss_and_gradients(np.ones((2, 1, 32, 32)), np.array([0, 1]))\n"
+        "assert net.folded()(np.ones((1, 1, 32, 32))).shape == (1, 10) and len(gradients) == 76\n"
+        "print('mxnet' not in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=str(ROOT), stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.strip() == "True"

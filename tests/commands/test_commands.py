@@ -1,17 +1,19 @@
 """The commands about trained weights, as a reader types them: what they print, leave behind and refuse."""
-import onnxruntime
-import numpy
-import pandas as pd
-import pytest
-from PIL import Image
 
 from gluon_resnet import cli
-from tests.conftest import one_line_error
-from tests.instruments.test_microscope import random_params
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import get_spec
 from gluon_resnet.weights.names import names
+
+import numpy
+import onnxruntime
+import pandas as pd
+import pytest
+from PIL import Image
 from safetensors.numpy import save_file
+
+from tests.conftest import one_line_error
+from tests.instruments.test_microscope import random_params
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,26 @@ def call(*words):
 
 @pytest.mark.parametrize("engine", ["gluon", "byhand", "onnx"])
 def test_predict_prints_a_table_and_draws(files, tmp_path, capsys, engine):
-    assert call("predict", files / "a.png", files / "b.jpg", "--model", "resnet18", "--weights",
-                files / "net.safetensors",
-                "--labels", files / "labels.txt", "--size", 64, "--engine", engine, "--save", tmp_path / "p.png") == 0
+    assert (
+        call(
+            "predict",
+            files / "a.png",
+            files / "b.jpg",
+            "--model",
+            "resnet18",
+            "--weights",
+            files / "net.safetensors",
+            "--labels",
+            files / "labels.txt",
+            "--size",
+            64,
+            "--engine",
+            engine,
+            "--save",
+            tmp_path / "p.png",
+        )
+        == 0
+    )
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines[2:10]]
     assert [row[0] for row in (rows[0], rows[4])] == [str(files / "a.png"), str(files / "b.jpg")]
@@ -54,8 +73,16 @@ def test_predict_prints_a_table_and_draws(files, tmp_path, capsys, engine):
 
 
 def test_the_microscopes_exit_status_says_whether_they_differ(files, tmp_path, capsys):
-    common = ("microscope", files / "a.png", "--model", "resnet18", "--weights", files / "net.safetensors", "--size",
-              64)
+    common = (
+        "microscope",
+        files / "a.png",
+        "--model",
+        "resnet18",
+        "--weights",
+        files / "net.safetensors",
+        "--size",
+        64,
+    )
     assert call(*common, "--b", "onnx", "--every") == 0
     assert "none past 0.0001" in capsys.readouterr().out
     assert call(*common, "--tolerance", "1e-12") == 1
@@ -71,8 +98,9 @@ def test_export_leaves_a_file_that_a_runtime_runs(files, tmp_path, capsys):
     assert "opset 13" in capsys.readouterr().out
     X = numpy.random.RandomState(0).randn(3, 3, 48, 48).astype("float32")
     assert onnxruntime.InferenceSession(str(tmp_path / "net.onnx")).run(None, {"input": X})[0].shape == (3, 4)
-    assert call("export", "resnet18", "--weights", files / "net.safetensors", "--out",
-                tmp_path / "again.safetensors") == 0
+    assert (
+        call("export", "resnet18", "--weights", files / "net.safetensors", "--out", tmp_path / "again.safetensors") == 0
+    )
     assert call("reconcile", "--weights", tmp_path / "again.safetensors") == 0
     assert "resnet18@torchvision, 3 channel(s) in, 4 classes" in capsys.readouterr().out
 
@@ -94,26 +122,47 @@ def test_shapes_and_summary_take_the_network_from_the_weights(files, capsys):
     assert f"{11689512 - 996 * 513:,} parameters" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words, expected", [
-    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18@keras"),
-     "take the model resnet18@torchvision"),
-    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet34"), "holds resnet18@torchvision"),
-    (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--labels", "short.txt"),
-     "1 labels: expected 4"),
-    (("predict", "labels.txt", "--weights", "net.safetensors", "--model", "resnet18"), "not a picture"),
-    (("predict", "a.png", "--weights", "a.png"), "not a weight file"),
-    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--plant", "4.9.conv1"),
-     "no layer '4.9.conv1'"),
-    (("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--b", "onnx", "--gradients"),
-     "has none"),
-    (("export", "resnet18", "--weights", "net.safetensors", "--out", "net.pt"), "unknown suffix '.pt'"),
-    (("export", "resnet18", "--out", "net.onnx"), "--weights FILE is needed"),
-    (("reconcile", "resnet50"), "1 networks: expected two"),
-    (("reconcile", "resnet50", "resnet50@kerras"), "did you mean keras?"),
-    (("reconcile", "resnet50", "resnet50@keras2016", "--input", "3,1,1"), "layer 3 cannot take"),
-    (("reconcile", "resnet50", "resnet18", "--input", "3,0,1"), "four positive whole numbers"),
-    (("shapes", "resnet18", "--weights", "missing.h5"), "missing.h5"),
-])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (
+            ("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18@keras"),
+            "take the model resnet18@torchvision",
+        ),
+        (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet34"), "holds resnet18@torchvision"),
+        (
+            ("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--labels", "short.txt"),
+            "1 labels: expected 4",
+        ),
+        (("predict", "labels.txt", "--weights", "net.safetensors", "--model", "resnet18"), "not a picture"),
+        (("predict", "a.png", "--weights", "a.png"), "not a weight file"),
+        (
+            ("microscope", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--plant", "4.9.conv1"),
+            "no layer '4.9.conv1'",
+        ),
+        (
+            (
+                "microscope",
+                "a.png",
+                "--weights",
+                "net.safetensors",
+                "--model",
+                "resnet18",
+                "--b",
+                "onnx",
+                "--gradients",
+            ),
+            "has none",
+        ),
+        (("export", "resnet18", "--weights", "net.safetensors", "--out", "net.pt"), "unknown suffix '.pt'"),
+        (("export", "resnet18", "--out", "net.onnx"), "--weights FILE is needed"),
+        (("reconcile", "resnet50"), "1 networks: expected two"),
+        (("reconcile", "resnet50", "resnet50@kerras"), "did you mean keras?"),
+        (("reconcile", "resnet50", "resnet50@keras2016", "--input", "3,1,1"), "layer 3 cannot take"),
+        (("reconcile", "resnet50", "resnet18", "--input", "3,0,1"), "four positive whole numbers"),
+        (("shapes", "resnet18", "--weights", "missing.h5"), "missing.h5"),
+    ],
+)
 def test_bad_input_is_one_line_and_exit_2(files, run_cli, words, expected):
     before = sorted(files.iterdir())
     assert expected in one_line_error(run_cli(*words, cwd=files))

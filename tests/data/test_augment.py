@@ -1,9 +1,10 @@
 """Augmentation against plain arithmetic and against the shares that it promises."""
-import numpy
-import pytest
 
 from gluon_resnet.data.augment import Augment
 from gluon_resnet.errors import ConfigError
+
+import numpy
+import pytest
 
 IMAGE = numpy.random.RandomState(0).randint(0, 256, (40, 60, 3), dtype=numpy.uint8)
 NOTHING = dict(crop=None, flip=0.0)
@@ -52,8 +53,8 @@ def test_all_areas_are_equally_likely_and_a_ratio_is_as_likely_as_its_inverse():
     _, _, height, width = draw(Augment(crop=(0.2, 0.45), ratio=(0.5, 2.0)), 400, 400)  # each of these fits
     area, ratio = height * width / 160000, numpy.log(width / height)
     for values, low, high in ((area, 0.2, 0.45), (ratio, -numpy.log(2), numpy.log(2))):
-        deviation = (high - low) / 12 ** 0.5  # of a uniform distribution
-        assert abs(values.mean() - (low + high) / 2) < 4 * deviation / 2000 ** 0.5
+        deviation = (high - low) / 12**0.5  # of a uniform distribution
+        assert abs(values.mean() - (low + high) / 2) < 4 * deviation / 2000**0.5
         assert abs(values.std() / deviation - 1) < 0.05
 
 
@@ -84,8 +85,10 @@ def factor_of(seed, strength):
 GREY = IMAGE.astype(float) @ [0.299, 0.587, 0.114]  # ITU-R BT.601
 
 
-@pytest.mark.parametrize("name, ground", [
-    ("brightness", numpy.zeros(1)), ("contrast", numpy.round(GREY.mean())[None]), ("saturation", GREY[:, :, None])])
+@pytest.mark.parametrize(
+    "name, ground",
+    [("brightness", numpy.zeros(1)), ("contrast", numpy.round(GREY.mean())[None]), ("saturation", GREY[:, :, None])],
+)
 def test_colours_are_blends_by_hand(name, ground):
     factors = set()
     for seed in range(8):
@@ -97,10 +100,19 @@ def test_colours_are_blends_by_hand(name, ground):
     assert min(factors) < 0.9 and max(factors) > 1.1
 
 
-@pytest.mark.parametrize("kwargs, words", [
-    (dict(crop=(0, 1)), "crop"), (dict(crop=(0.5, 0.4)), "crop"), (dict(crop=(0.5, 1.2)), "crop"),
-    (dict(ratio=(0, 1)), "ratio"), (dict(flip=1.5), "flip is 1.5"), (dict(brightness=-0.1), "brightness"),
-    (dict(contrast=2), "contrast"), (dict(saturation=2), "saturation")])
+@pytest.mark.parametrize(
+    "kwargs, words",
+    [
+        (dict(crop=(0, 1)), "crop"),
+        (dict(crop=(0.5, 0.4)), "crop"),
+        (dict(crop=(0.5, 1.2)), "crop"),
+        (dict(ratio=(0, 1)), "ratio"),
+        (dict(flip=1.5), "flip is 1.5"),
+        (dict(brightness=-0.1), "brightness"),
+        (dict(contrast=2), "contrast"),
+        (dict(saturation=2), "saturation"),
+    ],
+)
 def test_impossible_settings(kwargs, words):
     with pytest.raises(ConfigError, match=words):
         Augment(**kwargs)

@@ -1,15 +1,16 @@
 """Batches against mxnet's own resize and ToTensor, and the thread that makes them."""
+
 import threading
 import time
+
+import gluon_resnet as gr
+from gluon_resnet.data.batches import AHEAD, moved, prefetch, resize_image
+from gluon_resnet.errors import ConfigError
 
 import mxnet as mx
 import numpy
 import pytest
 from PIL import Image
-
-import gluon_resnet as gr
-from gluon_resnet.data.batches import AHEAD, moved, prefetch, resize_image
-from gluon_resnet.errors import ConfigError
 
 IMAGES = numpy.random.RandomState(0).randint(0, 256, (50, 28, 28)).astype(numpy.uint8)
 LABELS = numpy.arange(50) % 10
@@ -63,10 +64,17 @@ def test_the_seed_decides_the_order():
     assert orders[0] == orders[1]
 
 
-@pytest.mark.parametrize("kwargs, words", [
-    (dict(batch_size=0), "batch_size is 0"), (dict(batch_size=-1), "batch_size is -1"), (dict(batch_size=2.5), "2.5"),
-    (dict(batch_size=4, resize=0), "resize is 0"), (dict(batch_size=4, resize=(5,)), "resize"),
-    (dict(batch_size=4, labels=[1]), "50 pictures and 1 labels")])
+@pytest.mark.parametrize(
+    "kwargs, words",
+    [
+        (dict(batch_size=0), "batch_size is 0"),
+        (dict(batch_size=-1), "batch_size is -1"),
+        (dict(batch_size=2.5), "2.5"),
+        (dict(batch_size=4, resize=0), "resize is 0"),
+        (dict(batch_size=4, resize=(5,)), "resize"),
+        (dict(batch_size=4, labels=[1]), "50 pictures and 1 labels"),
+    ],
+)
 def test_impossible_batches(kwargs, words):
     with pytest.raises(ConfigError, match=words):
         gr.ArrayBatches(IMAGES, kwargs.pop("labels", LABELS), **kwargs)
@@ -108,10 +116,9 @@ def test_what_the_thread_raises_is_raised_here():
 
 
 def test_leaving_early_ends_the_thread():
-    for X, _ in gr.ArrayBatches(IMAGES, LABELS, 1):
-        break
-    del X
+    next(iter(gr.ArrayBatches(IMAGES, LABELS, 1)))
     import gc
+
     gc.collect()
     assert not alive()
 

@@ -1,12 +1,14 @@
 """Reading idx files: right ones, and every way in which they can be wrong."""
-import os
 
-import numpy
-import pytest
+import os
 
 import gluon_resnet as gr
 from gluon_resnet.data import fashion_mnist, sources
 from gluon_resnet.errors import DataError
+
+import numpy
+import pytest
+
 from tests.conftest import REAL_HOME, idx, one_line_error, small_arrays, write_idx_folder
 
 
@@ -24,7 +26,7 @@ def test_the_iterators_are_d2ls(small_folder, np_mode):
     assert shapes == [((count, 1, 32, 32), "float32", (count,), "int32") for count in (256, 256, 128)]
     assert len(train_iter) == 3 and len(test_iter) == 1
     X, y = next(iter(test_iter))
-    assert isinstance(X, np_mode.ndarray) and 0 <= float(X.min()) and float(X.max()) <= 1
+    assert isinstance(X, np_mode.ndarray) and float(X.min()) >= 0 and float(X.max()) <= 1
     assert (y.asnumpy() == numpy.arange(160) % 10).all()  # the test part keeps its order
 
 
@@ -37,12 +39,17 @@ def test_limit_keeps_the_first_training_pictures(small_folder):
 GOOD = idx(numpy.zeros((5, 28, 28)))
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"", "not an idx file.*found nothing"), (b"PK\x03\x04", "not an idx file.*504b0304"),
-    (b"\x00\x00\x0d\x03" + GOOD[4:], "not an idx file"),
-    (GOOD[:10], "truncated idx header: expected 16 bytes, found 10"),
-    (GOOD[:-1], r"truncated idx file: shape \(5, 28, 28\) needs 3,936 bytes, found 3,935"),
-    (GOOD + b"x", "too long idx file")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "not an idx file.*found nothing"),
+        (b"PK\x03\x04", "not an idx file.*504b0304"),
+        (b"\x00\x00\x0d\x03" + GOOD[4:], "not an idx file"),
+        (GOOD[:10], "truncated idx header: expected 16 bytes, found 10"),
+        (GOOD[:-1], r"truncated idx file: shape \(5, 28, 28\) needs 3,936 bytes, found 3,935"),
+        (GOOD + b"x", "too long idx file"),
+    ],
+)
 def test_idx_bytes_that_are_wrong(content, words):
     with pytest.raises(DataError, match="(?s)/x/images: " + words):
         fashion_mnist.parse_idx(content, "/x/images")
@@ -54,12 +61,19 @@ def damaged(folder, name, change):
     return folder
 
 
-@pytest.mark.parametrize("name, change, words", [
-    ("train-labels-idx1-ubyte", lambda content: idx(numpy.arange(639) % 10), "639 labels for 640 pictures"),
-    ("t10k-labels-idx1-ubyte", lambda content: content[:8 + 41] + b"\x0b" + content[8 + 42:], "label 11 at index 41"),
-    ("t10k-images-idx3-ubyte", lambda content: idx(numpy.arange(160) % 10), "expected pictures"),
-    ("train-images-idx3-ubyte", lambda content: content[:1000], "truncated idx file"),
-])
+@pytest.mark.parametrize(
+    "name, change, words",
+    [
+        ("train-labels-idx1-ubyte", lambda content: idx(numpy.arange(639) % 10), "639 labels for 640 pictures"),
+        (
+            "t10k-labels-idx1-ubyte",
+            lambda content: content[: 8 + 41] + b"\x0b" + content[8 + 42 :],
+            "label 11 at index 41",
+        ),
+        ("t10k-images-idx3-ubyte", lambda content: idx(numpy.arange(160) % 10), "expected pictures"),
+        ("train-images-idx3-ubyte", lambda content: content[:1000], "truncated idx file"),
+    ],
+)
 def test_parts_that_do_not_fit(small_folder, name, change, words):
     damaged(small_folder, name, change)
     with pytest.raises(DataError, match=words) as caught:
@@ -67,15 +81,23 @@ def test_parts_that_do_not_fit(small_folder, name, change, words):
     assert str(small_folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("prepare, words", [
-    (lambda folder: "/nowhere/at/all", "/nowhere/at/all: no such folder"),
-    (lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(),
-     "t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz) is missing"),
-    (lambda folder: None, "train-images-idx3-ubyte: 501,776 bytes where 47,040,016 were expected"),
-    (lambda folder: damaged(folder, "train-images-idx3-ubyte",
-                            lambda content: content + bytes(47_040_016 - len(content))),
-     "wrong SHA-256 of the decompressed bytes: expected c59f468a"),
-])
+@pytest.mark.parametrize(
+    "prepare, words",
+    [
+        (lambda folder: "/nowhere/at/all", "/nowhere/at/all: no such folder"),
+        (
+            lambda folder: (folder / "t10k-images-idx3-ubyte").unlink(),
+            "t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz) is missing",
+        ),
+        (lambda folder: None, "train-images-idx3-ubyte: 501,776 bytes where 47,040,016 were expected"),
+        (
+            lambda folder: damaged(
+                folder, "train-images-idx3-ubyte", lambda content: content + bytes(47_040_016 - len(content))
+            ),
+            "wrong SHA-256 of the decompressed bytes: expected c59f468a",
+        ),
+    ],
+)
 def test_the_command_line_says_what_is_wrong(run_cli, small_folder, prepare, words):
     folder = prepare(small_folder) or small_folder
     folder = folder if isinstance(folder, str) else small_folder

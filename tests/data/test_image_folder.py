@@ -1,20 +1,27 @@
 """Folders and CSV files against Keras's own lists (scripts/parity/keras_split.py made them), and what is refused."""
+
 import json
 import os
 from pathlib import Path
+
+from gluon_resnet.data.image_folder import (
+    FolderSource,
+    list_pictures,
+    load_data_bird_photos,
+    load_data_image_folder,
+    open_folder,
+    open_parts,
+    split_indices,
+)
+from gluon_resnet.data.scan import scan
+from gluon_resnet.errors import ConfigError, DataError
 
 import numpy
 import pytest
 from PIL import Image
 
-from gluon_resnet.data.image_folder import (
-    FolderSource, list_pictures, load_data_bird_photos, load_data_image_folder, open_folder, open_parts,
-    split_indices,
-)
-from gluon_resnet.data.scan import scan
-from gluon_resnet.errors import ConfigError, DataError
-from tests.conftest import ROOT
 from scripts.parity.keras_split import CASES, digest, make_folder
+from tests.conftest import ROOT
 
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "keras_split.json").read_text())["cases"]
 
@@ -58,9 +65,17 @@ def test_article_000s_565_photos_become_452_and_113(tmp_path):
     assert [len(part) for part in split_indices(len(open_folder(tmp_path)), 0.2, 123)] == [452, 113]
 
 
-@pytest.mark.parametrize("number, share, seed, words", [
-    (10, 0, 1, "share between 0 and 1"), (10, 1.0, 1, "share"), (4, 0.2, 1, "4 pictures"), (10, 0.2, -1, "seed is -1"),
-    (10, 0.2, 2**32, "seed"), (1, 0.9, 1, "1 picture holds 0")])
+@pytest.mark.parametrize(
+    "number, share, seed, words",
+    [
+        (10, 0, 1, "share between 0 and 1"),
+        (10, 1.0, 1, "share"),
+        (4, 0.2, 1, "4 pictures"),
+        (10, 0.2, -1, "seed is -1"),
+        (10, 0.2, 2**32, "seed"),
+        (1, 0.9, 1, "1 picture holds 0"),
+    ],
+)
 def test_impossible_splits(number, share, seed, words):
     with pytest.raises(ConfigError, match=words):
         split_indices(number, share, seed)
@@ -94,10 +109,17 @@ def test_a_csv_without_names_of_columns_and_its_odd_lines(tmp_path):
     assert problems(source, "line without path or label") == ["line 6", "line 7"]
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"caf\xe9,b\n", "not UTF-8"), (b"", "not a CSV file"), (b"a,b,c\n1,2,3\n", "found a, b, c"),
-    (b'path,label\n"a,b\n', "not a CSV file"), (b"path,label\n", "no picture"),
-    (b"path,label,split\na.jpg,b,train\n", "expected train and val")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"caf\xe9,b\n", "not UTF-8"),
+        (b"", "not a CSV file"),
+        (b"a,b,c\n1,2,3\n", "found a, b, c"),
+        (b'path,label\n"a,b\n', "not a CSV file"),
+        (b"path,label\n", "no picture"),
+        (b"path,label,split\na.jpg,b,train\n", "expected train and val"),
+    ],
+)
 def test_bad_csv_files(tmp_path, content, words):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(DataError, match=words):
@@ -105,14 +127,18 @@ def test_bad_csv_files(tmp_path, content, words):
 
 
 def test_folders_that_are_split_already(tmp_path):
-    for seed, name in enumerate(("Train/b/1.png", "Train/b/2.png", "Train/a/1.png", "valid/a/9.png", "valid/z/1.png",
-                                 "test/a/1.png")):
+    for seed, name in enumerate(
+        ("Train/b/1.png", "Train/b/2.png", "Train/a/1.png", "valid/a/9.png", "valid/z/1.png", "test/a/1.png")
+    ):
         save_picture(tmp_path / name, seed)
     source = open_folder(tmp_path)
     assert source.class_names == ["a", "b"]
     assert list(zip(source.names, source.labels, source.parts)) == [
-        ("Train/a/1.png", 0, "training"), ("Train/b/1.png", 1, "training"), ("Train/b/2.png", 1, "training"),
-        ("valid/a/9.png", 0, "validation")]
+        ("Train/a/1.png", 0, "training"),
+        ("Train/b/1.png", 1, "training"),
+        ("Train/b/2.png", 1, "training"),
+        ("valid/a/9.png", 0, "validation"),
+    ]
     assert problems(source, "part not used") == ["test/"]
     assert problems(source, "class without training pictures") == ["valid/z/"]
     assert problems(source, "class without validation pictures") == ["Train/b/"]
@@ -121,15 +147,33 @@ def test_folders_that_are_split_already(tmp_path):
 
 
 def test_what_is_in_no_class_or_no_picture_is_told(tmp_path):
-    make_folder(tmp_path, ["a/1.jpg", "a/.DS_Store", "a/Thumbs.db", "a/x.webp", "a/deep/2.jpg", "b/1.jpg",
-                           "empty/readme.txt", "3.jpg", "labels.txt", ".git/x.jpg"])
+    make_folder(
+        tmp_path,
+        [
+            "a/1.jpg",
+            "a/.DS_Store",
+            "a/Thumbs.db",
+            "a/x.webp",
+            "a/deep/2.jpg",
+            "b/1.jpg",
+            "empty/readme.txt",
+            "3.jpg",
+            "labels.txt",
+            ".git/x.jpg",
+        ],
+    )
     (tmp_path / "a" / "link").symlink_to(tmp_path / "b")
     source = open_folder(tmp_path)
     assert source.names == ["a/1.jpg", "a/deep/2.jpg", "b/1.jpg"] and source.class_names == ["a", "b", "empty"]
     assert {kind: problems(source, kind) for kind in {problem.problem for problem in source.problems}} == {
         "not a picture file": ["labels.txt", "a/.DS_Store", "a/Thumbs.db", "empty/readme.txt"],
-        ".webp picture": ["a/x.webp"], "nested folder": ["a/deep/"], "in no class": ["3.jpg"],
-        "hidden folder": [".git/"], "link to a folder": ["a/link/"], "empty class": ["empty/"]}
+        ".webp picture": ["a/x.webp"],
+        "nested folder": ["a/deep/"],
+        "in no class": ["3.jpg"],
+        "hidden folder": [".git/"],
+        "link to a folder": ["a/link/"],
+        "empty class": ["empty/"],
+    }
     assert open_folder(tmp_path, (".jpg", ".webp")).names[1] == "a/x.webp"
 
 
@@ -151,8 +195,12 @@ def test_a_folder_inside_a_class_that_cannot_be_read_is_told(tmp_path, monkeypat
 def test_one_class_is_suspect_and_no_class_is_refused(tmp_path):
     make_folder(tmp_path, ["one/birds/1.jpg", "none/1.jpg", "none/2.jpg", "empty/a/notes.txt"])
     assert problems(open_folder(tmp_path / "one"), "only one class") == ["birds/"]
-    for name, words in (("none", "no class: .* no folder and 2 pictures"), ("empty", "no picture: .* found a/ without"),
-                        ("missing", "no such folder"), ("none/1.jpg", "a file: expected a folder")):
+    for name, words in (
+        ("none", "no class: .* no folder and 2 pictures"),
+        ("empty", "no picture: .* found a/ without"),
+        ("missing", "no such folder"),
+        ("none/1.jpg", "a file: expected a folder"),
+    ):
         path = tmp_path / name
         with pytest.raises(DataError, match=words) as refusal:
             list_pictures(path)

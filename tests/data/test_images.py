@@ -1,15 +1,17 @@
 """Pictures of every kind read back against pixels known by hand; preparation against plain arithmetic."""
+
 import os
 from pathlib import Path
+
+from gluon_resnet.data.images import PREPARATIONS, normalize, read_image, resize, view
+from gluon_resnet.data.labels import read_labels
+from gluon_resnet.errors import DataError
 
 import numpy
 import pytest
 from gluoncv.data import ImageNet1kAttr
 from PIL import Image
 
-from gluon_resnet.errors import DataError
-from gluon_resnet.data.images import PREPARATIONS, normalize, read_image, resize, view
-from gluon_resnet.data.labels import read_labels
 from tests.conftest import one_line_error
 
 RGB = numpy.arange(6 * 4 * 3, dtype=numpy.uint8).reshape(6, 4, 3) * 3
@@ -60,9 +62,16 @@ def test_palettes_and_alpha_lie_over_white(tmp_path):
     assert read_image(tmp_path / "la.png").tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
-@pytest.mark.parametrize("orientation, turn", [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]),
-                                               (6, lambda a: numpy.rot90(a, -1)),
-                                               (8, numpy.rot90), (2, lambda a: a[:, ::-1])])
+@pytest.mark.parametrize(
+    "orientation, turn",
+    [
+        (1, lambda a: a),
+        (3, lambda a: a[::-1, ::-1]),
+        (6, lambda a: numpy.rot90(a, -1)),
+        (8, numpy.rot90),
+        (2, lambda a: a[:, ::-1]),
+    ],
+)
 def test_exif_turns_the_picture_upright(tmp_path, orientation, turn):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -83,17 +92,23 @@ def test_damaged_and_foreign_files(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     Image.new("RGB", (2, 2)).save(tmp_path / "other.tiff")
     (tmp_path / "empty.gif").write_bytes(b"")
-    for name, match in (("cut.jpg", "cannot be decoded"), ("text.png", "not a picture"),
-                        ("other.tiff", "not a picture"),
-                        ("empty.gif", "not a picture"), ("missing.png", "no such file"), (".", "directory")):
+    for name, match in (
+        ("cut.jpg", "cannot be decoded"),
+        ("text.png", "not a picture"),
+        ("other.tiff", "not a picture"),
+        ("empty.gif", "not a picture"),
+        ("missing.png", "no such file"),
+        (".", "directory"),
+    ):
         with pytest.raises(DataError, match=match) as refusal:
             read_image(tmp_path / name)
         assert str(tmp_path) in str(refusal.value)
 
 
 def test_the_view_is_the_middle_of_the_picture_with_its_shorter_side_at_256():
-    ramp = numpy.broadcast_to(numpy.arange(512, dtype=numpy.float64)[None, :, None] / 2,
-                              (300, 512, 3)).astype(numpy.uint8)
+    ramp = numpy.broadcast_to(numpy.arange(512, dtype=numpy.float64)[None, :, None] / 2, (300, 512, 3)).astype(
+        numpy.uint8
+    )
     seen = view(ramp, PREPARATIONS["torchvision"])
     assert seen.shape == (224, 224, 3)
     # the shorter side goes from 300 to 256, the longer one from 512 to 437; 224 of those,
@@ -114,9 +129,11 @@ def test_shrinking_averages_over_areas():
 def test_inputs_by_hand():
     seen = numpy.full((2, 2, 3), (255, 0, 51), numpy.uint8)
     assert normalize(seen, PREPARATIONS["torchvision"])[:, 0, 0] == pytest.approx(
-        [(1 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225], rel=1e-6)
+        [(1 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225], rel=1e-6
+    )
     assert normalize(seen, PREPARATIONS["keras"])[:, 0, 0] == pytest.approx(
-        [51 - 103.939, -116.779, 255 - 123.68], rel=1e-6)
+        [51 - 103.939, -116.779, 255 - 123.68], rel=1e-6
+    )
     grey = normalize(seen, PREPARATIONS["d2l"], in_channels=1)
     assert grey.shape == (1, 2, 2) and grey.dtype == numpy.float32
     assert grey[0, 0, 0] == pytest.approx((0.299 * 255 + 0.114 * 51) / 255, abs=2e-3)  # ITU-R BT.601
@@ -143,8 +160,12 @@ def test_label_files(tmp_path):
     assert read_labels(None, 2) == ["class 0", "class 1"]
     (tmp_path / "gap.txt").write_text("cat\n\ndog\n")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
-    for name, count, match in (("good.txt", 3, "2 labels: expected 3"), ("gap.txt", 3, "line 2 is empty"),
-                               ("latin.txt", 1, "UTF-8"), ("none.txt", 1, "No such file")):
+    for name, count, match in (
+        ("good.txt", 3, "2 labels: expected 3"),
+        ("gap.txt", 3, "line 2 is empty"),
+        ("latin.txt", 1, "UTF-8"),
+        ("none.txt", 1, "No such file"),
+    ):
         with pytest.raises(DataError, match=match):
             read_labels(tmp_path / name, count)
 

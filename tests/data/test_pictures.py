@@ -1,4 +1,5 @@
 """Batches of pictures against mxnet's own transforms and plain arithmetic; the cache, on disk too; data show."""
+
 import errno
 import json
 import os
@@ -9,23 +10,23 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from gluon_resnet.commands.pictures import data_show
+from gluon_resnet.data import images, recordio
+from gluon_resnet.data.augment import Augment
+from gluon_resnet.data.image_folder import load_data_image_folder, open_folder
+from gluon_resnet.data.images import IMAGENET, PREPARATIONS, read_image, resize
+from gluon_resnet.data.picture_cache import Fit, PictureCache
+from gluon_resnet.data.pictures import PictureBatches
+from gluon_resnet.data.scan import scan
+from gluon_resnet.data.sources import home
+from gluon_resnet.errors import ConfigError, DataError
+
 import mxnet as mx
 import numpy
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from gluon_resnet.data import images
-from gluon_resnet.commands.pictures import data_show
-from gluon_resnet.data import recordio
-from gluon_resnet.data.augment import Augment
-from gluon_resnet.data.image_folder import load_data_image_folder, open_folder
-from gluon_resnet.data.picture_cache import Fit, PictureCache
-from gluon_resnet.data.pictures import PictureBatches
-from gluon_resnet.data.scan import scan
-from gluon_resnet.data.sources import home
-from gluon_resnet.errors import ConfigError, DataError
-from gluon_resnet.data.images import IMAGENET, PREPARATIONS, read_image, resize
 from tests.data.test_image_folder import bird_folder, save_picture
 
 AUGMENT = Augment(crop=(0.3, 1.0), brightness=0.3, saturation=0.3)
@@ -127,8 +128,13 @@ def test_pictures_stay_with_their_labels_and_the_last_batch_holds_what_is_left()
 def test_threads_cache_and_disk_change_nothing(folder, augment):
     source = open_folder(folder)
     X, y = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True, workers=1))
-    for options in (dict(workers=5), dict(cache=False), dict(cache_bytes=0), dict(cache_bytes=0, workers=3),
-                    dict(cache_bytes=8 * 37 * 37 * 3, workers=3)):
+    for options in (
+        dict(workers=5),
+        dict(cache=False),
+        dict(cache_bytes=0),
+        dict(cache_bytes=0, workers=3),
+        dict(cache_bytes=8 * 37 * 37 * 3, workers=3),
+    ):
         again, labels = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True, **options))
         assert (again == X).all() and (labels == y).all(), options
     other, _ = one_pass(PictureBatches(source, 6, 32, augment, shuffle=True), seed=1)
@@ -222,15 +228,23 @@ def test_mxnet_reads_the_spilled_pictures_with_their_index(tmp_path):
     assert reader.keys == list(range(6))
 
 
-@pytest.mark.parametrize("end, status", [
-    ("raise ValueError", 1), ("os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", -2),
-    ("os.kill(os.getpid(), signal.SIGKILL)", -9), ("pass", 0)])
+@pytest.mark.parametrize(
+    "end, status",
+    [
+        ("raise ValueError", 1),
+        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", -2),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9),
+        ("pass", 0),
+    ],
+)
 def test_nothing_stays_on_the_disk_however_the_process_ends(folder, end, status):
-    script = (f"import os, signal, time, gluon_resnet as gr\nfrom pathlib import Path\n"
-              "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
-              f"train, val = gr.load_data_image_folder({str(folder)!r}, 4, 16, cache_bytes=0)\n"
-              f"assert train.cache.records.size > 0\nprint('spilled', flush=True)\n{end}\n")
-    done = subprocess.run([sys.executable, "-c", script], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    script = (
+        f"import os, signal, time, gluon_resnet as gr\nfrom pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
+        f"train, val = gr.load_data_image_folder({str(folder)!r}, 4, 16, cache_bytes=0)\n"
+        f"assert train.cache.records.size > 0\nprint('spilled', flush=True)\n{end}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True)
     assert done.stdout == "spilled\n" and done.returncode == status, done.stderr
     assert list((home() / "pictures").iterdir()) == []
 
@@ -282,7 +296,7 @@ def test_what_the_scan_has_decoded_is_not_decoded_again(folder, decoded, cache_b
     plain = load_data_image_folder(folder, 4, 16, 0.25, augment=AUGMENT, cache=False, say=lambda line: None)
     for (X, y), part in zip(passes, plain * 2):
         again, labels = one_pass(part)
-        assert (X == again).all() and (y == labels).all()
+        assert (again == X).all() and (y == labels).all()
     report = scan(open_folder(folder))
     assert found[0].report.problems == report.problems and found[0].report.pictures.equals(report.pictures)
 
@@ -299,6 +313,7 @@ def test_leaving_early_ends_the_threads(folder):
     for _ in PictureBatches(open_folder(folder), 1, 16):
         break
     import gc
+
     gc.collect()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("batches", "pictures"))]
 
@@ -309,11 +324,20 @@ def test_array_types(both_modes):
     assert type(X) is kind and type(y) is kind
 
 
-@pytest.mark.parametrize("kwargs, words", [
-    (dict(batch_size=0), "batch_size is 0"), (dict(batch_size=True), "True"), (dict(image_size=0), "image_size is 0"),
-    (dict(image_size=(1, 2, 3)), "image_size"), (dict(image_size="224"), "224"), (dict(workers=0), "workers"),
-    (dict(image_size=(8, 9), crop=True), "a square"), (dict(source=Numbered(0)), "no pictures"),
-    (dict(cache_bytes=-1), "cache_bytes")])
+@pytest.mark.parametrize(
+    "kwargs, words",
+    [
+        (dict(batch_size=0), "batch_size is 0"),
+        (dict(batch_size=True), "True"),
+        (dict(image_size=0), "image_size is 0"),
+        (dict(image_size=(1, 2, 3)), "image_size"),
+        (dict(image_size="224"), "224"),
+        (dict(workers=0), "workers"),
+        (dict(image_size=(8, 9), crop=True), "a square"),
+        (dict(source=Numbered(0)), "no pictures"),
+        (dict(cache_bytes=-1), "cache_bytes"),
+    ],
+)
 def test_impossible_batches(kwargs, words):
     with pytest.raises(ConfigError, match=words):
         PictureBatches(**{"source": Numbered(3), "batch_size": 2, "image_size": 8, **kwargs})

@@ -1,9 +1,16 @@
 """Record files looked into, verified with damage planted at known bytes, and unpacked."""
+
 import hashlib
 import json
 import os
 import struct
 from pathlib import Path
+
+from gluon_resnet.commands.records import records as command
+from gluon_resnet.data.record_checks import info, verify
+from gluon_resnet.data.record_files import Settings, pack, unpack
+from gluon_resnet.data.records import RecordSource
+from gluon_resnet.errors import DataError
 
 import numpy
 import pytest
@@ -11,11 +18,6 @@ from click.testing import CliRunner
 from mxnet import recordio
 from PIL import Image
 
-from gluon_resnet.commands.records import records as command
-from gluon_resnet.data.record_checks import info, verify
-from gluon_resnet.data.record_files import Settings, pack, unpack
-from gluon_resnet.data.records import RecordSource
-from gluon_resnet.errors import DataError
 from tests.data.test_records import jpeg, left_in, picture, write_pictures, write_records
 
 
@@ -79,12 +81,14 @@ def test_records_that_are_missing_are_not_told_of_all_that_follow(packed):
     change(path, at[3], b"\0" * (at[6] - at[3]))
     found = verify([path]).wrong
     lines = [one.line() for one in found]
-    assert (f"wrong: {path}: record 3 at byte {at[3]}: record damaged: expected the magic number ced7230a, found "
-            "00000000") in lines
+    assert (
+        f"wrong: {path}: record 3 at byte {at[3]}: record damaged: expected the magic number ced7230a, found 00000000"
+    ) in lines
     for line in (5, 6):
         index = packed / "out_train.idx"
-        assert (f"wrong: {index}: index, line {line}: expected offset where a record starts, found offset "
-                f"{at[line - 1]}") in lines
+        assert (
+            f"wrong: {index}: index, line {line}: expected offset where a record starts, found offset {at[line - 1]}"
+        ) in lines
     assert len(lines) == 5  # and the number of lines, and that of the description
 
 
@@ -92,7 +96,7 @@ def test_records_that_are_missing_are_not_told_of_all_that_follow(packed):
 def test_a_cut_off_last_record_is_found(packed, cut):
     path = packed / "out_val.rec"
     at, content = offsets(path)[-1], path.read_bytes()
-    path.write_bytes(content[:-cut] if cut > 0 else content[:at - cut])  # -4: only the magic number is left of it
+    path.write_bytes(content[:-cut] if cut > 0 else content[: at - cut])  # -4: only the magic number is left of it
     found = verify([path])
     one = told(found.wrong, path, 3, at, "record cut off")
     left = path.stat().st_size - at
@@ -144,8 +148,12 @@ def test_an_index_that_is_off_is_found_line_by_line(packed):
     found = verify([path])
     one = told(found.wrong, index, 3, at[3], "index, line 4")
     assert len(found.wrong) == 1 and (one.expected, one.found) == (f"offset {at[3]}", f"offset {at[3] + 4}")
-    for wrong, expected in ((lines[:-1], "14 lines"), ([*lines[:-1], f"0\t{at[-1]}"], "number 0 once"),
-                            (["x"], "an index"), (None, "an index")):
+    for wrong, expected in (
+        (lines[:-1], "14 lines"),
+        ([*lines[:-1], f"0\t{at[-1]}"], "number 0 once"),
+        (["x"], "an index"),
+        (None, "an index"),
+    ):
         if wrong is None:
             index.unlink()
         else:
@@ -199,8 +207,11 @@ def test_every_changed_byte_that_matters_is_found_and_none_stops_the_check(packe
     whole, places = path.read_bytes(), offsets(path)
     lengths = [record["bytes"] for record in json.loads((packed / "out.json").read_text())["parts"]["val"]["records"]]
     # of each record: magic number, length, kind and label, then after two numbers (16 bytes) the picture
-    matters = [place for start, length in zip(places, lengths) for place in (*range(start, start + 16),
-                                                                            *range(start + 32, start + 32 + length))]
+    matters = [
+        place
+        for start, length in zip(places, lengths)
+        for place in (*range(start, start + 16), *range(start + 32, start + 32 + length))
+    ]
     heads = [place for start in places for place in range(start, start + 16)]
     for place in [*heads, *random.choice(matters, 80).tolist()]:
         damaged = bytearray(whole)
@@ -243,8 +254,9 @@ def test_the_exit_status_of_verify_and_its_lines(packed):
     change(files[1], at + 8 + 4, struct.pack("<f", 99))
     bad = CliRunner().invoke(command, ["verify", *files])
     assert bad.exit_code == 1
-    assert (f"wrong: {files[1]}: record 1 at byte {at}: label out of range: expected a whole number from 0 to 2, found "
-            "99") in bad.output.splitlines()
+    assert (
+        f"wrong: {files[1]}: record 1 at byte {at}: label out of range: expected a whole number from 0 to 2, found 99"
+    ) in bad.output.splitlines()
     as_json = json.loads(CliRunner().invoke(command, ["verify", "--json", *files]).output)
     assert as_json["wrong"] == 2 and as_json["records"] == 18 and as_json["findings"][0]["offset"] == at
 
@@ -281,8 +293,10 @@ def test_unpacking_gives_back_what_was_packed(packed):
     assert (packed / "other" / "class 1" / "000000").read_bytes() == jpeg(1)
 
 
-@pytest.mark.parametrize("name", ["../evil.jpg", "ash/../../evil.jpg", "/tmp/evil.jpg", "..", "", ".", "a\0b",
-                                  "a\\..\\evil.jpg", "link/evil.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.jpg", "ash/../../evil.jpg", "/tmp/evil.jpg", "..", "", ".", "a\0b", "a\\..\\evil.jpg", "link/evil.jpg"],
+)
 def test_names_that_lead_out_of_the_folder_are_refused_before_anything_is_written(packed, name):
     target = packed / "safe" / "copy"
     target.mkdir(parents=True)

@@ -1,17 +1,19 @@
 """Every kind of bad picture, made here byte by byte or by Pillow, and what the scan says of it."""
+
 import os
 import struct
 import zlib
-
-import numpy
-import pytest
-from PIL import Image
 
 from gluon_resnet.data import scan as scanning
 from gluon_resnet.data.duplicates import MAX_BITS, close_pairs, find_copies
 from gluon_resnet.data.image_folder import FolderSource, open_folder
 from gluon_resnet.data.scan import Look, examine, perceptual_hash, scan
 from gluon_resnet.errors import DataError
+
+import numpy
+import pytest
+from PIL import Image
+
 from tests.data.test_image_folder import bird_folder, save_picture
 
 
@@ -23,10 +25,16 @@ def noise(seed=0, size=(40, 32), mode="RGB"):
 
 def png_header(width, height):
     """A PNG file of which only the header and a few pixels are there."""
+
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def write_cut(path):
@@ -59,8 +67,10 @@ UNUSABLE = {
 }
 USABLE = {
     "cmyk.jpg": (lambda path: noise(1, mode="CMYK").save(path), "CMYK"),
-    "16bit.png": (lambda path: Image.fromarray(numpy.asarray(noise(2, mode="L")).astype(numpy.uint16) * 257).save(path),
-                  "more than 8 bits"),
+    "16bit.png": (
+        lambda path: Image.fromarray(numpy.asarray(noise(2, mode="L")).astype(numpy.uint16) * 257).save(path),
+        "more than 8 bits",
+    ),
     "moving.gif": (lambda path: noise(3).save(path, save_all=True, append_images=[noise(4)]), "animation"),
     "alpha.png": (lambda path: noise(5, mode="RGBA").save(path), "transparent"),
     "palette.png": (lambda path: noise(6).quantize(16).save(path, transparency=0), "transparent"),
@@ -127,7 +137,8 @@ def test_a_file_without_permission_is_told(folder, monkeypatch):
     monkeypatch.setattr(scanning, "open", refuse, raising=False)
     report = scan(open_folder(folder))
     assert [(found.file, found.problem, found.found) for found in report.problems] == [
-        ("grebe/locked.png", "file that cannot be read", "Permission denied")]
+        ("grebe/locked.png", "file that cannot be read", "Permission denied")
+    ]
 
 
 def test_a_csv_may_name_files_that_are_not_there(folder):
@@ -150,7 +161,8 @@ def test_the_same_bytes_twice_in_one_class_in_two_and_in_both_parts(folder):
     report = scan(source)
     assert [(found.file, found.problem, found.found) for found in report.problems] == [
         ("cockatoo/02.png", "duplicate", "the bytes of cockatoo/01.png"),
-        ("grebe/00.png", "duplicate in two classes", "the bytes of cockatoo/01.png, labelled cockatoo")]
+        ("grebe/00.png", "duplicate in two classes", "the bytes of cockatoo/01.png, labelled cockatoo"),
+    ]
     assert len(report.usable) == 6  # as in Keras, they stay in use
     parts = ["training", "training", "validation", "training", "training", "training"]
     kinds = [found.problem for found in scan(source, parts).problems]
@@ -163,9 +175,11 @@ def test_a_copy_is_told_with_the_first_that_has_another_label():
     looks = [Look(name, digest=b"same", hash=0) for name in "abcde"]
     found = find_copies(looks, ["x", "x", "y", "x", "y"])
     assert [(problem.file, problem.problem, problem.found) for problem in found] == [
-        ("b", "duplicate", "the bytes of a"), ("c", "duplicate in two classes", "the bytes of a, labelled x"),
+        ("b", "duplicate", "the bytes of a"),
+        ("c", "duplicate in two classes", "the bytes of a, labelled x"),
         ("d", "duplicate in two classes", "the bytes of c, labelled y"),
-        ("e", "duplicate in two classes", "the bytes of a, labelled x")]
+        ("e", "duplicate in two classes", "the bytes of a, labelled x"),
+    ]
 
 
 def test_a_decoder_that_stumbles_costs_one_picture(folder, monkeypatch):
@@ -192,7 +206,7 @@ def test_close_pairs_are_those_of_comparing_all_with_all():
     random = numpy.random.RandomState(0)
     hashes = [int(value) for value in random.randint(0, 2**63, 60, dtype=numpy.uint64)]
     for i in range(60):  # copies with 0 to 9 bits turned over
-        bits = random.permutation(64)[:i % 10]
+        bits = random.permutation(64)[: i % 10]
         hashes.append(hashes[i] ^ sum(1 << int(bit) for bit in bits))
     expected = [(i, j, bin(a ^ b).count("1")) for i, a in enumerate(hashes) for j, b in enumerate(hashes) if i < j]
     expected = [pair for pair in expected if pair[2] <= MAX_BITS]

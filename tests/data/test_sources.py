@@ -1,14 +1,16 @@
 """Finding, fetching and verifying, against a mirror on loopback and a stand-in for apt-get; no network."""
+
 import gzip
 import http.server
 import os
 import stat
 import threading
 
-import pytest
-
 from gluon_resnet.data import fashion_mnist, fetch, sources
 from gluon_resnet.errors import DataError
+
+import pytest
+
 from tests.conftest import idx, small_arrays, write_idx_folder
 
 
@@ -55,9 +57,11 @@ def test_a_given_folder(table, tmp_path, gzipped):
 
 
 def test_places_are_looked_at_in_turn(table, tmp_path, monkeypatch):
-    places = [("the suite's cache", sources.home() / "fashion-mnist"),
-              ("mxnet's cache", tmp_path / "mxnet" / "datasets" / "fashion-mnist"),
-              ("Debian's dataset-fashion-mnist", tmp_path / "usr")]
+    places = [
+        ("the suite's cache", sources.home() / "fashion-mnist"),
+        ("mxnet's cache", tmp_path / "mxnet" / "datasets" / "fashion-mnist"),
+        ("Debian's dataset-fashion-mnist", tmp_path / "usr"),
+    ]
     table = sources.DataSet(**{**vars(table), "debian_folder": str(tmp_path / "usr")})
     for what, folder in reversed(places):
         write_idx_folder(folder, small_arrays(), gzipped=True)
@@ -102,13 +106,16 @@ def test_the_second_mirror_helps_out(table, mirror):
     assert fetch.load(with_mirrors(table, dead, url + "/none", url), say=lambda line: None)[0] == "download (mirrors)"
 
 
-@pytest.mark.parametrize("damage, words", [
-    (lambda content: gzip.compress(b"\x01" + gzip.decompress(content)[1:]), "found .* with"),
-    (lambda content: content[:len(content) // 2], "found .* with"),
-    (lambda content: gzip.compress(gzip.decompress(content) + b"more"), "more than the"),
-    (lambda content: b"<html>moved</html>", "not a gzip file"),
-    (None, "HTTP 404"),
-])
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (lambda content: gzip.compress(b"\x01" + gzip.decompress(content)[1:]), "found .* with"),
+        (lambda content: content[: len(content) // 2], "found .* with"),
+        (lambda content: gzip.compress(gzip.decompress(content) + b"more"), "more than the"),
+        (lambda content: b"<html>moved</html>", "not a gzip file"),
+        (None, "HTTP 404"),
+    ],
+)
 def test_a_bad_download_leaves_nothing_behind(table, mirror, no_apt, damage, words):
     folder, url, _ = mirror
     write_idx_folder(folder, small_arrays(), gzipped=True)
@@ -125,8 +132,13 @@ def test_no_network_and_no_apt(table, no_apt):
     with pytest.raises(DataError) as caught:
         fetch.load(with_mirrors(table, "http://127.0.0.1:9"), say=lambda line: None)
     message = str(caught.value)
-    for word in ("127.0.0.1:9: ConnectionError", "no apt-get", "apt-get install dataset-fashion-mnist", "--data",
-                 "train-images-idx3-ubyte"):
+    for word in (
+        "127.0.0.1:9: ConnectionError",
+        "no apt-get",
+        "apt-get install dataset-fashion-mnist",
+        "--data",
+        "train-images-idx3-ubyte",
+    ):
         assert word in message
     assert "\n" not in message
 
@@ -159,9 +171,12 @@ def test_debians_package_without_root(table, apt):
 def test_apt_without_lists_makes_its_own(table, apt, tmp_path):
     write_idx_folder(apt / "nowhere" / "fashion-mnist", small_arrays(), gzipped=True)
     log = tmp_path / "log"
-    stand_in(tmp_path / "programs", "apt-get",
-             f'echo "$*" >> {log}\ncase "$*" in download*) echo "E: Unable to locate package" >&2; exit 100 ;;\n'
-             '*download*) touch dataset-fashion-mnist_1_all.deb ;; esac\n')
+    stand_in(
+        tmp_path / "programs",
+        "apt-get",
+        f'echo "$*" >> {log}\ncase "$*" in download*) echo "E: Unable to locate package" >&2; exit 100 ;;\n'
+        "*download*) touch dataset-fashion-mnist_1_all.deb ;; esac\n",
+    )
     assert fetch.load(table, say=lambda line: None)[0] == "download (apt-get)"
     calls = log.read_text().splitlines()
     assert calls[0] == "download dataset-fashion-mnist" and calls[1].endswith(" update")

@@ -3,22 +3,27 @@
 What takes long as it stands is run smaller (SMALLER) or goes through the command line's own parser (PARSED), so that an
 unknown option fails. A command that there is no way to run fails, too.
 """
+
 import os
 import re
 import shlex
 import subprocess
 
-import click
-import mxnet as mx
-
 from gluon_resnet import cli
 from gluon_resnet.data import fashion_mnist
 from gluon_resnet.lab import experiment, published
+
+import click
+import mxnet as mx
+
 from tests.conftest import ROOT
 
 #: what a command gets behind it to take seconds: the last value given counts
-SMALLER = {"train fashion-mnist": ["--epochs", "1"], "train pictures": ["--image-size", "32", "--epochs", "1"],
-           "microscope": ["--size", "64"]}
+SMALLER = {
+    "train fashion-mnist": ["--epochs", "1"],
+    "train pictures": ["--image-size", "32", "--epochs", "1"],
+    "microscope": ["--size", "64"],
+}
 #: commands that are only parsed: minutes or hours even when they are made small
 PARSED = ("bench", "run", "reproduce")
 #: commands whose output is compared to the last digit; that of others holds measured figures
@@ -93,8 +98,7 @@ class Reader:
 
     def run_make(self, words, output=()):
         """``make TARGET``: the recipe is there and can be read, and its own commands can be parsed."""
-        done = subprocess.run(["make", "-n", *words], cwd=str(ROOT), text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
+        done = subprocess.run(["make", "-n", *words], cwd=str(ROOT), text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
         for line in re.findall(r"\.venv/bin/gluon-resnet (.*)", done.stdout):
             parse(shlex.split(line))
@@ -136,7 +140,7 @@ class Reader:
 
     def run_venv_bin_python(self, words, output=()):
         """``.venv/bin/python -m pytest`` or ``-m book....``: of files that are there."""
-        module, *rest = words[words.index("-m") + 1:]
+        module, *rest = words[words.index("-m") + 1 :]
         if module != "pytest":
             assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
         for word in rest:
@@ -145,11 +149,18 @@ class Reader:
 
 def measured(line):
     """A line without what differs from one machine and run to the next: figures, and the layers they were found at."""
-    for pattern, mark in ((r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"), (r"(\d+ min )?\b\d+ s\b", "#"),
-                          (r"\bat \S+;", "at LAYER;"), (r"all [\d,]+ training", "all training"),
-                          (r"-{3,}", "---"), (r"\s+", " "),
-                          (r"^(\S* )(\d) \S.* #$", r"\1\2 CLASS #"), (r"\b(pass|near|miss)$", "VERDICT"),
-                          (r": -?[\d#]+, claimed", ": #, claimed"), (r"\b\d+ deselected", "some deselected")):
+    for pattern, mark in (
+        (r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"),
+        (r"(\d+ min )?\b\d+ s\b", "#"),
+        (r"\bat \S+;", "at LAYER;"),
+        (r"all [\d,]+ training", "all training"),
+        (r"-{3,}", "---"),
+        (r"\s+", " "),
+        (r"^(\S* )(\d) \S.* #$", r"\1\2 CLASS #"),
+        (r"\b(pass|near|miss)$", "VERDICT"),
+        (r": -?[\d#]+, claimed", ": #, claimed"),
+        (r"\b\d+ deselected", "some deselected"),
+    ):
         line = re.sub(pattern, mark, line)
     return line.strip()
 

@@ -1,8 +1,9 @@
 """Markdown documents as their readers meet them: fenced blocks, code within sentences and tables, commands and outputs.
 
-    for block in blocks(ROOT / "README.md"):
-        for command in commands(block): ...
+for block in blocks(ROOT / "README.md"):
+    for command in commands(block): ...
 """
+
 import re
 import shlex
 from dataclasses import dataclass
@@ -11,8 +12,22 @@ from typing import Tuple
 from markdown_it import MarkdownIt
 
 #: First words of what a reader would type into a shell.
-PROGRAMS = ("gluon-resnet", "make", "pip", "git", "apt-get", "apt", "python", "python3", "sh", "bash", "cd", "cp", ".",
-            ".venv/bin/python")
+PROGRAMS = (
+    "gluon-resnet",
+    "make",
+    "pip",
+    "git",
+    "apt-get",
+    "apt",
+    "python",
+    "python3",
+    "sh",
+    "bash",
+    "cd",
+    "cp",
+    ".",
+    ".venv/bin/python",
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +91,13 @@ def codes(path):
 
 def links(path):
     """(line of the paragraph, target) of every link and picture."""
-    return [(token.map[0] + 1, child.attrs.get("href") or child.attrs.get("src"))
-            for token in _tokens(path) if token.type == "inline" for child in token.children
-            if child.type in ("link_open", "image")]
+    return [
+        (token.map[0] + 1, child.attrs.get("href") or child.attrs.get("src"))
+        for token in _tokens(path)
+        if token.type == "inline"
+        for child in token.children
+        if child.type in ("link_open", "image")
+    ]
 
 
 def is_command(text):

@@ -3,6 +3,7 @@
 A block in the language "diff" changes the file named last in front of it, "python" and "markdown" blocks are new files,
 and what stands behind "$ " is run; its output is compared with the one shown.
 """
+
 import hashlib
 import os
 import re
@@ -27,7 +28,7 @@ def small_is_published(path, arrays, cache):
     for file in write_idx_folder(cache / "fashion-mnist", arrays).iterdir():
         content = file.read_bytes()
         entry = f'DataFile("{file.name}", {len(content)}, "{hashlib.sha256(content).hexdigest()}")'
-        text, found = re.subn(rf'DataFile\("{file.name}", [\d_]+,\s+"\w+"\)', entry, text)
+        text, found = re.subn(rf'DataFile\(\s*"{file.name}",\s+[\d_]+,\s+"\w+",?\s*\)', entry, text)
         assert found == 1, file.name
     path.write_text(text)
 
@@ -63,8 +64,14 @@ def run(command, folder):
     (words,) = command.parts
     programs = {"gluon-resnet": [sys.executable, "-m", "gluon_resnet"], ".venv/bin/python": [sys.executable]}
     assert words[0] in programs, f"no way to run '{command.text}': expected one of {', '.join(programs)}"
-    done = subprocess.run([*programs[words[0]], *words[1:]], cwd=str(folder), text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(folder)}, timeout=600)
+    done = subprocess.run(
+        [*programs[words[0]], *words[1:]],
+        cwd=str(folder),
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        timeout=600,
+    )
     assert done.returncode == 0, (command.text, done.stdout, done.stderr)
     return done.stdout
 

@@ -2,6 +2,7 @@
 
 What runs a command, and which are made smaller: document_reader.py. CONTRIBUTING.md's examples: test_contributing.py.
 """
+
 import ast
 import hashlib
 import os
@@ -10,6 +11,15 @@ import re
 import shutil
 import subprocess
 
+import gluon_resnet as gr
+from gluon_resnet import cli
+from gluon_resnet.data import fashion_mnist, sources
+from gluon_resnet.data.images import PREPARATIONS
+from gluon_resnet.errors import GluonResNetError
+from gluon_resnet.networks.families import ROWS
+from gluon_resnet.networks.layout import layout
+from gluon_resnet.weights import export
+
 import click
 import mxnet as mx
 import numpy
@@ -17,14 +27,6 @@ import pytest
 import yaml
 from PIL import Image
 
-import gluon_resnet as gr
-from gluon_resnet import cli
-from gluon_resnet.weights import export
-from gluon_resnet.data import fashion_mnist, sources
-from gluon_resnet.errors import GluonResNetError
-from gluon_resnet.networks.families import ROWS
-from gluon_resnet.data.images import PREPARATIONS
-from gluon_resnet.networks.layout import layout
 from tests.conftest import ROOT, small_arrays, write_idx_folder
 from tests.documents.document_reader import Reader, assert_shown, is_name
 from tests.documents.documents import Command, blocks, codes, commands, is_command, links
@@ -45,8 +47,10 @@ def small_fashion_mnist(monkeypatch, tmp_path):
     """As if 20 and 10 drawn pictures were Fashion-MNIST, and in the suite's cache."""
     arrays = small_arrays(20, 10)
     folder = write_idx_folder(tmp_path / "home" / "fashion-mnist", arrays)
-    files = [sources.DataFile(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-             for path in sorted(folder.iterdir())]
+    files = [
+        sources.DataFile(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.iterdir())
+    ]
     table = sources.DataSet("Fashion-MNIST", "fashion-mnist", tuple(files), (), "dataset-fashion-mnist", "/nowhere")
     monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", table)
     return folder
@@ -61,8 +65,23 @@ def made(tmp_path_factory):
     net(mx.nd.zeros((1, 3, 32, 32)))
     export.export(net, folder / "resnet50.safetensors")
     data = write_idx_folder(folder / "data", small_arrays(40, 20))
-    cli.cli.main(["train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--epochs", "1", "--unverified",
-                  "--data", str(data), "--out", str(folder / "run")], standalone_mode=False)
+    cli.cli.main(
+        [
+            "train",
+            "fashion-mnist",
+            "--model",
+            "resnet8@narrow",
+            "--no-resize",
+            "--epochs",
+            "1",
+            "--unverified",
+            "--data",
+            str(data),
+            "--out",
+            str(folder / "run"),
+        ],
+        standalone_mode=False,
+    )
     mx.npx.reset_np()
     return folder
 
@@ -87,8 +106,9 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
     (folder / "resnet50.safetensors").symlink_to(made / "resnet50.safetensors")
     (folder / "malicious.pth").write_bytes(as_zip(pickle.dumps(Runs(os.system, "false"), protocol=2)))
     shutil.copytree(str(made / "run"), str(folder / "runs" / "20261122-030010-resnet8@narrow-fashion-mnist"))
-    (folder / "chapter.txt").write_text("conv0 output shape:\t (1, 32, 14, 14)\n"
-                                        "loss 0.010, train acc 0.998, test acc 0.907\n")
+    (folder / "chapter.txt").write_text(
+        "conv0 output shape:\t (1, 32, 14, 14)\nloss 0.010, train acc 0.998, test acc 0.907\n"
+    )
     (folder / "experiments").mkdir()
     shutil.copy(str(ROOT / "experiments" / "README.md"), str(folder / "experiments"))
     monkeypatch.chdir(folder)
@@ -98,8 +118,9 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
 
 def of(*languages):
     """The blocks in these languages, one test each."""
-    return pytest.mark.parametrize("block", [block for block in IN_PLACE if block.language in languages],
-                                   ids=lambda block: block.title)
+    return pytest.mark.parametrize(
+        "block", [block for block in IN_PLACE if block.language in languages], ids=lambda block: block.title
+    )
 
 
 @of("", "sh")
@@ -139,16 +160,26 @@ def test_the_tables_of_the_experiments_are_those_of_their_results(reader):
     assert (reader.folder / "experiments" / "README.md").read_text() == (ROOT / "experiments" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("text", [
-    "gluon-resnet run degradation --sedes 3", "gluon-resnet run degradashun", "gluon-resnet shapes resnet19",
-    "gluon-resnet bench speed", "make nothing", "pip install -r nothing.txt", "rsync here there"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gluon-resnet run degradation --sedes 3",
+        "gluon-resnet run degradashun",
+        "gluon-resnet shapes resnet19",
+        "gluon-resnet bench speed",
+        "make nothing",
+        "pip install -r nothing.txt",
+        "rsync here there",
+    ],
+)
 def test_a_command_that_is_wrong_or_unknown_fails(text, reader):
     with pytest.raises((AssertionError, click.UsageError, GluonResNetError)):
         reader.type(Command(text))
 
 
-@pytest.mark.parametrize("printed", [
-    "loss 0.3\nverdict: pass", "start\nloss 0.3, acc 0.9\nverdict: pass", "start\nloss 0.3\nend: pass"])
+@pytest.mark.parametrize(
+    "printed", ["loss 0.3\nverdict: pass", "start\nloss 0.3, acc 0.9\nverdict: pass", "start\nloss 0.3\nend: pass"]
+)
 def test_an_output_that_is_another_fails(printed):
     shown = Command("gluon-resnet train fashion-mnist", ("start", "...", "loss 0.5", "verdict: near"))
     assert_shown(shown, "start\nmore\nloss 0.3\nverdict: miss\n")
@@ -160,7 +191,7 @@ def test_an_output_that_is_another_fails(printed):
 def test_python_runs_and_gives_what_the_comments_say(block, reader):
     names, lines, compared = {}, block.text.splitlines(), 0
     for statement in ast.parse(block.text).body:
-        remark = lines[statement.end_lineno - 1][statement.end_col_offset:].partition("#")[2].strip()
+        remark = lines[statement.end_lineno - 1][statement.end_col_offset :].partition("#")[2].strip()
         if not isinstance(statement, ast.Expr):
             exec(compile(ast.Module([statement], []), block.title, "exec"), names)
             continue
@@ -174,7 +205,7 @@ def test_python_runs_and_gives_what_the_comments_say(block, reader):
 def test_python_within_sentences_runs(reader):
     net, path, demo = gr.resnet50("torchvision"), "resnet50.safetensors", gr.RESNET_DEMO
     found = [(line, text) for path_ in DOCUMENTS for line, text in codes(path_) if re.match(r"gr\.\w+\(", text)]
-    for line, text in found:
+    for _, text in found:
         eval(text, {"gr": gr, "net": net, "path": path, "demo": demo})
     assert len(found) >= 4
 
@@ -248,6 +279,10 @@ def test_the_changelog_has_this_version_and_no_day_without_a_commit():
     days = set(re.findall(r"\b\d{4}-\d\d-\d\d\b", text))
     assert days
     if (ROOT / ".git").exists() and not (ROOT / ".git" / "shallow").exists():  # elsewhere there is no whole history
-        log = subprocess.run(["git", "-C", str(ROOT), "log", "--format=%ad", "--date=short"], check=True, text=True,
-                             stdout=subprocess.PIPE)
+        log = subprocess.run(
+            ["git", "-C", str(ROOT), "log", "--format=%ad", "--date=short"],
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
         assert days <= set(log.stdout.split())

@@ -1,7 +1,23 @@
 """A finished run judged: numbers against counting by hand, maps against CAM's closed form, files, refusals."""
+
 import io
 import json
 import shutil
+
+from gluon_resnet.data.image_folder import open_folder
+from gluon_resnet.data.images import PREPARATIONS
+from gluon_resnet.data.pictures import PictureBatches
+from gluon_resnet.errors import ConfigError, DataError, RunError, WeightsError
+from gluon_resnet.evaluation import evaluate, metrics
+from gluon_resnet.evaluation import files as evaluation_files
+from gluon_resnet.evaluation.predict import look
+from gluon_resnet.files import folder_written_whole
+from gluon_resnet.instruments.engines import GluonEngine, make_engine
+from gluon_resnet.instruments.gradcam import enlarge, grad_cam
+from gluon_resnet.runs.config import make
+from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
+from gluon_resnet.runs.network import as_tested, network_of_run
+from gluon_resnet.runs.pictures import PicturesConfig, train_pictures
 
 import mxnet as mx
 import numpy
@@ -9,19 +25,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from gluon_resnet.evaluation import evaluate, files as evaluation_files, metrics
-from gluon_resnet.files import folder_written_whole
-from gluon_resnet.runs.config import make
-from gluon_resnet.data.image_folder import open_folder
-from gluon_resnet.data.pictures import PictureBatches
-from gluon_resnet.instruments.engines import GluonEngine, make_engine
-from gluon_resnet.errors import ConfigError, DataError, RunError, WeightsError
-from gluon_resnet.instruments.gradcam import enlarge, grad_cam
-from gluon_resnet.data.images import PREPARATIONS
-from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
-from gluon_resnet.runs.pictures import PicturesConfig, train_pictures
-from gluon_resnet.evaluation.predict import look
-from gluon_resnet.runs.network import as_tested, network_of_run
 from tests.conftest import one_line_error, relative_error, small_arrays, write_idx_folder
 
 SPECIES = ("auk", "bee eater", "coot")
@@ -48,8 +51,18 @@ def write_birds(folder, count, seed):
 def run(tmp_path_factory):
     """A run of four epochs on 30 pictures of 3 classes that colours tell apart; it keeps its best parameters, too."""
     folder = tmp_path_factory.mktemp("evaluation")
-    config = make(PicturesConfig, {"data": str(write_birds(folder / "photos", 10, 0)), "model": "resnet18@torchvision",
-                                   "image_size": 32, "batch_size": 3, "epochs": 4, "lr": 0.0005, "keep_best": True})
+    config = make(
+        PicturesConfig,
+        {
+            "data": str(write_birds(folder / "photos", 10, 0)),
+            "model": "resnet18@torchvision",
+            "image_size": 32,
+            "batch_size": 3,
+            "epochs": 4,
+            "lr": 0.0005,
+            "keep_best": True,
+        },
+    )
     _, made = train_pictures(config, folder / "run", **SILENT)
     mx.npx.reset_np()
     return made.path
@@ -186,10 +199,13 @@ def test_classes_of_other_data_are_matched_by_name(run, tmp_path, np_mode):
 
 def test_record_files_are_judged_as_the_folder_is(run, tmp_path, np_mode):
     from gluon_resnet.data import record_files
+
     record_files.pack(write_birds(tmp_path / "new", 3, 9), tmp_path / "packed", record_files.Settings(lossless=True))
     network = network_of_run(run)
-    one, other = (evaluate.evaluate_run(network, evaluate.open_examples(network, str(tmp_path / name)))
-                  for name in ("new", "packed.rec"))
+    one, other = (
+        evaluate.evaluate_run(network, evaluate.open_examples(network, str(tmp_path / name)))
+        for name in ("new", "packed.rec")
+    )
     assert one.predictions["name"].tolist() == other.predictions["name"].tolist()
     assert one.summary == other.summary
 
@@ -200,13 +216,15 @@ def test_a_file_is_prepared_for_predict_as_for_the_run_s_tests(family, crop, tmp
     source = open_folder(write_birds(tmp_path / "new", 1, 1))
     batches = PictureBatches(source, 2, 33, preparation=PREPARATIONS[family], crop=crop)
     _, X = look([source.path(i) for i in range(3)], as_tested(family, 33, crop))
-    assert (X == numpy.stack([batches.example(i) for i in range(3)])).all()
+    assert (numpy.stack([batches.example(i) for i in range(3)]) == X).all()
 
 
 def test_fashion_mnist_is_judged_on_its_test_part(tmp_path, np_mode):
     data = write_idx_folder(tmp_path / "data", small_arrays(128, 50))
-    config = make(FashionMnistConfig, {"data": str(data), "verify": False, "resize": None, "epochs": 1,
-                                       "batch_size": 32, "limit": 96})
+    config = make(
+        FashionMnistConfig,
+        {"data": str(data), "verify": False, "resize": None, "epochs": 1, "batch_size": 32, "limit": 96},
+    )
     _, made = train_fashion_mnist(config, tmp_path / "run", **SILENT)
     network = network_of_run(made.path)
     examples = evaluate.open_examples(network)
@@ -248,8 +266,17 @@ def test_the_folder_of_an_evaluation(run, tmp_path, np_mode):
     examples = evaluate.open_examples(network, part="all")
     found = evaluate.evaluate_run(network, examples)
     files = evaluation_files.save(network, examples, found, tmp_path / "report", "all", ["coot/3.png"], "auk")
-    assert files == ["cam_coot_3.png", "classes.csv", "confusion.csv", "confusion.png", "metrics.json",
-                     "predictions.csv", "predictions.png", "reliability.png", "top_losses.png"]
+    assert files == [
+        "cam_coot_3.png",
+        "classes.csv",
+        "confusion.csv",
+        "confusion.png",
+        "metrics.json",
+        "predictions.csv",
+        "predictions.png",
+        "reliability.png",
+        "top_losses.png",
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report"]
     for name in files:
         if name.endswith(".png"):
@@ -266,10 +293,9 @@ def test_the_folder_of_an_evaluation(run, tmp_path, np_mode):
 
 
 def test_a_folder_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
-    with pytest.raises(RunError, match="cannot be written"):
-        with folder_written_whole(tmp_path / "report") as temporary:
-            (temporary / "half.txt").write_text("half")
-            raise OSError(28, "No space left on device")
+    with pytest.raises(RunError, match="cannot be written"), folder_written_whole(tmp_path / "report") as temporary:
+        (temporary / "half.txt").write_text("half")
+        raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -312,9 +338,10 @@ def test_evaluate_from_the_command_line(run, tmp_path, run_cli):
 
 
 def test_the_report_for_the_eye_and_as_csv(run):
+    from gluon_resnet.commands.evaluation import evaluate
+
     from click.testing import CliRunner
 
-    from gluon_resnet.commands.evaluation import evaluate
     text = CliRunner().invoke(evaluate, [str(run), "--part", "all"]).output
     assert "(training+validation): 30 pictures of 3 classes" in text and "largest losses" in text
     assert "top-5" not in text
@@ -324,9 +351,10 @@ def test_the_report_for_the_eye_and_as_csv(run):
 
 
 def test_pictures_that_evaluate_leaves_out_are_told(run, tmp_path):
+    from gluon_resnet.commands.evaluation import evaluate
+
     from click.testing import CliRunner
 
-    from gluon_resnet.commands.evaluation import evaluate
     photos = write_birds(tmp_path / "photos", 3, 5)
     (photos / "coot" / "bad.png").write_bytes(b"")
     for part in ("all", "validation"):
@@ -337,9 +365,11 @@ def test_pictures_that_evaluate_leaves_out_are_told(run, tmp_path):
 
 
 def test_evaluate_refuses_in_one_line(run, tmp_path, run_cli):
-    for words, expected in (((tmp_path / "none",), "no such run folder"),
-                            ((run, "--cam", "auk/1.png"), "go with --save"),
-                            ((run, "--save", tmp_path / "r", "--cam", "x.png"), "no picture x.png")):
+    for words, expected in (
+        ((tmp_path / "none",), "no such run folder"),
+        ((run, "--cam", "auk/1.png"), "go with --save"),
+        ((run, "--save", tmp_path / "r", "--cam", "x.png"), "no picture x.png"),
+    ):
         assert expected in one_line_error(run_cli("evaluate", *words)), words
     assert not (tmp_path / "r").exists()
 

@@ -1,18 +1,19 @@
 """Engines against each other, planted damage found in each, predictions on real pictures where they are."""
+
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy
-import pytest
-
+from gluon_resnet.errors import ConfigError, ModelError
+from gluon_resnet.evaluation.predict import predict, softmax
 from gluon_resnet.instruments import microscope
 from gluon_resnet.instruments.engines import ENGINES, make_engine, watched_layers
-from gluon_resnet.errors import ConfigError, ModelError
 from gluon_resnet.networks.layout import Norm, layout
-from gluon_resnet.evaluation.predict import predict, softmax
 from gluon_resnet.networks.specs import parse_model
+
+import numpy
+import pytest
 
 
 def random_params(spec, in_channels=3, seed=0):
@@ -70,7 +71,8 @@ def test_planted_damage_is_found_where_it_is(case, engine):
     for layer in ("0", "1", "4.1.conv2", "5.0.bn1", "6.0.conv3", "9"):
         damaged = microscope.plant(spec, params, layer)
         assert [name for name in params if (params[name] != damaged[name]).any()] == [
-            f"{layer}.{'gamma' if 'bn' in layer or layer == '1' else 'weight'}"]
+            f"{layer}.{'gamma' if 'bn' in layer or layer == '1' else 'weight'}"
+        ]
         found = microscope.look(a, make_engine(engine, spec, damaged), X)
         assert found.first == microscope.shows_first(spec, layer), layer
         assert f"{found.first} is the first past" in microscope.as_text(found)
@@ -83,6 +85,7 @@ def test_the_numbers_of_a_row_by_hand():
 
         def activations(self, X):
             return {"a": numpy.float32([[2, -4]]), "b": self.Y}
+
     table = microscope.look(Engine(numpy.float32([[1, 8]])), Engine(numpy.float32([[1, 6]])), None, tolerance=0.1).table
     assert table.iloc[1][["largest", "absolute", "relative"]].tolist() == [8, 2, 0.25]
     assert table["past"].tolist() == [False, True]
@@ -106,8 +109,9 @@ def test_refusals(case):
 
 def test_the_drawing_has_the_layers_and_the_maps(case, tmp_path):
     spec, params, X, engines = case
-    found = microscope.look(engines["byhand"], make_engine("byhand", spec, microscope.plant(spec, params, "5.1.conv1")),
-                            X)
+    found = microscope.look(
+        engines["byhand"], make_engine("byhand", spec, microscope.plant(spec, params, "5.1.conv1")), X
+    )
     figure = microscope.draw(found, ("x", "y"), "5.1.conv1", num_maps=4)
     figure.savefig(tmp_path / "m.png")
     depth, maps = figure.subfigs
@@ -122,6 +126,7 @@ def test_softmax_and_the_table_by_hand():
     class Engine:
         def logits(self, X):
             return numpy.float32([[0, numpy.log(3), -numpy.inf], [1000, 0, 1000]])
+
     assert softmax([[1000.0, 1000.0]]).tolist() == [[0.5, 0.5]]
     table = predict(Engine(), numpy.zeros((2, 1)), ["a", "b", "c"], ["p", "q"], top=2)
     assert table["label"].tolist() == ["b", "a", "a", "c"] and table["rank"].tolist() == [1, 2, 1, 2]
@@ -137,14 +142,34 @@ def test_the_tiger_cats_and_the_samoyeds(tmp_path, engine, run_cli):
     if not real:
         pytest.skip("GLUON_RESNET_REAL_DATA is not set")
     weights = tmp_path / "resnet50.safetensors"
-    subprocess.run([sys.executable, Path(real, "weights/expand_weights.py"),
-                    Path(real, "weights/pqf_resnet50_large.npz"), weights], check=True, stdout=subprocess.DEVNULL)
-    expected = {"tiger_cat_256.png": [("tiger cat", 0.389), ("tabby", 0.270), ("lynx", 0.155)],
-                "tiger_cat_1600.jpg": [("tiger cat", 0.346), ("tabby", 0.340), ("Egyptian cat", 0.202)],
-                "samoyed_1546.jpg": [("Samoyed", 0.719), ("Pomeranian", 0.077), ("Eskimo dog", 0.042)],
-                "samoyed_hidden_500.jpg": [("Samoyed", 0.965), ("Great Pyrenees", 0.015), ("Arctic fox", 0.010)]}
-    done = run_cli("predict", *(Path(real, "images", name) for name in expected), "--weights", weights, "--engine",
-                   engine, "--top", 3, "--save", tmp_path / "p.png")
+    subprocess.run(
+        [
+            sys.executable,
+            Path(real, "weights/expand_weights.py"),
+            Path(real, "weights/pqf_resnet50_large.npz"),
+            weights,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    expected = {
+        "tiger_cat_256.png": [("tiger cat", 0.389), ("tabby", 0.270), ("lynx", 0.155)],
+        "tiger_cat_1600.jpg": [("tiger cat", 0.346), ("tabby", 0.340), ("Egyptian cat", 0.202)],
+        "samoyed_1546.jpg": [("Samoyed", 0.719), ("Pomeranian", 0.077), ("Eskimo dog", 0.042)],
+        "samoyed_hidden_500.jpg": [("Samoyed", 0.965), ("Great Pyrenees", 0.015), ("Arctic fox", 0.010)],
+    }
+    done = run_cli(
+        "predict",
+        *(Path(real, "images", name) for name in expected),
+        "--weights",
+        weights,
+        "--engine",
+        engine,
+        "--top",
+        3,
+        "--save",
+        tmp_path / "p.png",
+    )
     assert done.returncode == 0, done.stderr
     rows = [line.rsplit(None, 1) for line in done.stdout.splitlines()[2:14]]
     for line, (label, probability) in zip(rows, sum(expected.values(), [])):

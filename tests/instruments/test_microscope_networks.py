@@ -1,27 +1,32 @@
 """The three engines layer by layer on CIFAR's, pre-activated, plain and article 003's networks; Grad-CAM; freezing."""
-from dataclasses import replace
 
-import numpy
-import pytest
+from dataclasses import replace
 
 import gluon_resnet as gr
 from gluon_resnet.instruments import microscope
 from gluon_resnet.instruments.engines import ENGINES, make_engine, shown_as, watched_layers
 from gluon_resnet.instruments.gradcam import grad_cam
 from gluon_resnet.networks.layout import Norm, layout
+from gluon_resnet.networks.specs import parse_model
 from gluon_resnet.training.optimizers import frozen_prefixes, make_trainer, prepare_parameters
 from gluon_resnet.training.recipe import Recipe
-from gluon_resnet.networks.specs import parse_model
+
+import numpy
+import pytest
 from mxnet import autograd, gluon
+
 from tests.conftest import array, random_array, relative_error
 from tests.instruments.test_microscope import random_params
 
 #: name -> (stem channels, layers whose damage is looked for)
-NETWORKS = {"cifar_resnet20": (16, ("0", "1", "3.1.conv2", "4.0.bn1", "5.2.bn2", "7")),
-            "resnet18@v2": (16, ("0", "2", "5.0.bn1", "6.0.conv3", "8.1.bn2", "9", "12")),
-            "resnet50@slim": (16, ("0", "2.0.bn1", "3.0.conv3", "6", "9")),
-            "resnet50@slim_fc": (16, ("0", "9")), "cifar_plain20": (8, ("0", "4.0.conv1")),
-            "cifar_resnet20:C": (8, ("3.1.conv3", "5.0.bn3"))}
+NETWORKS = {
+    "cifar_resnet20": (16, ("0", "1", "3.1.conv2", "4.0.bn1", "5.2.bn2", "7")),
+    "resnet18@v2": (16, ("0", "2", "5.0.bn1", "6.0.conv3", "8.1.bn2", "9", "12")),
+    "resnet50@slim": (16, ("0", "2.0.bn1", "3.0.conv3", "6", "9")),
+    "resnet50@slim_fc": (16, ("0", "9")),
+    "cifar_plain20": (8, ("0", "4.0.conv1")),
+    "cifar_resnet20:C": (8, ("3.1.conv3", "5.0.bn3")),
+}
 
 
 @pytest.fixture(scope="module", params=list(NETWORKS))
@@ -53,7 +58,8 @@ def test_every_layer_is_watched_or_shown_as_the_relu_behind_it(case):
     assert {shown_as(plan, layer.name) for layer in plan.layers()} <= set(watched)
     shown = {layer.name: shown_as(plan, layer.name) for layer in plan.layers()}
     assert {name: where for name, where in shown.items() if name != where} == (
-        {plan.places["stem_norm"]: plan.places["stem_relu"]} if spec.stem_bn else {})
+        {plan.places["stem_norm"]: plan.places["stem_relu"]} if spec.stem_bn else {}
+    )
 
 
 def test_gradients_of_two_engines_agree_in_float64(case):
@@ -61,8 +67,9 @@ def test_gradients_of_two_engines_agree_in_float64(case):
     found = microscope.look(engines["gluon"], engines["byhand"], X[:1], gradients=True, y=[3])
     gradients = found.table[found.table["kind"] == "gradient"]
     plan = layout(spec)
-    assert sorted(gradients["layer"]) == sorted(name for name in plan.params()
-                                                if "running" not in name and name not in plan.fixed())
+    assert sorted(gradients["layer"]) == sorted(
+        name for name in plan.params() if "running" not in name and name not in plan.fixed()
+    )
     largest = gradients["largest"].max()
     assert (gradients["absolute"] < 1e-10 * numpy.maximum(gradients["largest"], 1e-6 * largest)).all()
 

@@ -1,47 +1,74 @@
 """Comparisons against the summary of the Gluon networks themselves, published totals, and sums done by hand."""
+
 import io
 import itertools
 import subprocess
 import sys
 from dataclasses import replace
 
+import gluon_resnet as gr
+from gluon_resnet.errors import RunError, ShapeError
+from gluon_resnet.instruments.reconcile import NUMBERS, as_text, compare, groups
+from gluon_resnet.instruments.reconcile_plot import draw, figure
+from gluon_resnet.networks.cost import network
+from gluon_resnet.networks.families import FAMILIES
+from gluon_resnet.networks.layout import children, layout
+from gluon_resnet.networks.specs import model_names, parse_model
+
 import numpy
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-import gluon_resnet as gr
-from gluon_resnet.errors import RunError, ShapeError
-from gluon_resnet.networks.families import FAMILIES
-from gluon_resnet.networks.layout import children, layout
-from gluon_resnet.instruments.reconcile import NUMBERS, as_text, compare, groups
-from gluon_resnet.networks.cost import network
-from gluon_resnet.instruments.reconcile_plot import draw, figure
-from gluon_resnet.networks.specs import model_names, parse_model
-
 #: Trainable parameters of every published row of references.md; the first row's pictures have one channel.
 PUBLISHED = {
-    ("resnet18@d2l", 1): 11_178_378, ("resnet50@torchvision", 3): 25_557_032, ("resnet50@mxnet", 3): 25_575_912,
-    ("resnet50@keras", 3): 25_583_592, ("resnet50@keras2016", 3): 25_583_592,
-    ("resnet18@torchvision", 3): 11_689_512, ("resnet34@torchvision", 3): 21_797_672,
-    ("resnet101@torchvision", 3): 44_549_160, ("resnet152@torchvision", 3): 60_192_808,
+    ("resnet18@d2l", 1): 11_178_378,
+    ("resnet50@torchvision", 3): 25_557_032,
+    ("resnet50@mxnet", 3): 25_575_912,
+    ("resnet50@keras", 3): 25_583_592,
+    ("resnet50@keras2016", 3): 25_583_592,
+    ("resnet18@torchvision", 3): 11_689_512,
+    ("resnet34@torchvision", 3): 21_797_672,
+    ("resnet101@torchvision", 3): 44_549_160,
+    ("resnet152@torchvision", 3): 60_192_808,
 }
 #: Billions of multiply-adds for 3x224x224, of the same file.
 MULTIPLY_ADDS = {
-    "resnet18@torchvision": 1.814, "resnet34@torchvision": 3.664, "resnet50@torchvision": 4.089,
-    "resnet101@torchvision": 7.801, "resnet152@torchvision": 11.514,
-    "resnet50@mxnet": 3.858, "resnet101@mxnet": 7.570, "resnet152@mxnet": 11.282,
+    "resnet18@torchvision": 1.814,
+    "resnet34@torchvision": 3.664,
+    "resnet50@torchvision": 4.089,
+    "resnet101@torchvision": 7.801,
+    "resnet152@torchvision": 11.514,
+    "resnet50@mxnet": 3.858,
+    "resnet101@mxnet": 7.570,
+    "resnet152@mxnet": 11.282,
 }
-PAIRS = [("resnet50@torchvision", "resnet50@keras"), ("resnet50@keras", "resnet50@keras2016"),
-         ("resnet18", "resnet18@torchvision"), ("resnet18@torchvision", "resnet50@torchvision"),
-         ("resnet50@mxnet", "resnet101@mxnet"), ("resnet50@torchvision", "resnet34"),
-         ("resnet18@keras2016", "resnet18@mxnet"), ("cifar_resnet20:A", "cifar_resnet20:B"),
-         ("resnet50@slim", "resnet50@torchvision"), ("resnet50@v2", "resnet50@torchvision"), ("resnet18:C", "plain18"),
-         ("resnet50@slim_fc", "cifar_resnet20")]
+PAIRS = [
+    ("resnet50@torchvision", "resnet50@keras"),
+    ("resnet50@keras", "resnet50@keras2016"),
+    ("resnet18", "resnet18@torchvision"),
+    ("resnet18@torchvision", "resnet50@torchvision"),
+    ("resnet50@mxnet", "resnet101@mxnet"),
+    ("resnet50@torchvision", "resnet34"),
+    ("resnet18@keras2016", "resnet18@mxnet"),
+    ("cifar_resnet20:A", "cifar_resnet20:B"),
+    ("resnet50@slim", "resnet50@torchvision"),
+    ("resnet50@v2", "resnet50@torchvision"),
+    ("resnet18:C", "plain18"),
+    ("resnet50@slim_fc", "cifar_resnet20"),
+]
 #: One network of every family, block and shortcut.
-SAMPLE = [*(f"resnet{depth}@{family}" for family in FAMILIES for depth in (18, 50)), "resnet50@slim",
-          "resnet50@slim_fc", "cifar_resnet20", "cifar_resnet32:B", "cifar_resnet20:C", "cifar_plain20",
-          "resnet50@v2:A", "plain18@d2l"]
+SAMPLE = [
+    *(f"resnet{depth}@{family}" for family in FAMILIES for depth in (18, 50)),
+    "resnet50@slim",
+    "resnet50@slim_fc",
+    "cifar_resnet20",
+    "cifar_resnet32:B",
+    "cifar_resnet20:C",
+    "cifar_plain20",
+    "resnet50@v2:A",
+    "plain18@d2l",
+]
 
 
 def specs(a, b):
@@ -79,16 +106,20 @@ def test_torchvisions_resnet50_against_keras_by_hand():
     # One bias an output channel: the stem's 64; w, w and 4w in a block of width w; 4w in a stage's projection.
     biases = 64 + sum(blocks * 6 * width + 4 * width for blocks, width in zip((3, 4, 6, 3), (64, 128, 256, 512)))
     # The first 1x1 of stages 2 to 4 has a quarter of the positions: 28x28 for 56x56, 256 to 128 channels, and so on.
-    fewer = sum((size ** 2 - (size // 2) ** 2) * channels * channels // 2
-                for size, channels in ((56, 256), (28, 512), (14, 1024)))
+    fewer = sum(
+        (size**2 - (size // 2) ** 2) * channels * channels // 2 for size, channels in ((56, 256), (28, 512), (14, 1024))
+    )
     assert biases == 26_560 == 25_583_592 - 25_557_032
     assert sums(comparison.table) == {"parameters": biases, "multiply_adds": -fewer}
     found = groups(comparison).drop(columns="where")
     assert list(found.itertuples(index=False, name=None)) == [
-        ("bias", "no", "yes", 53, biases, 0), ("eps", "1e-05", "1.001e-05", 53, 0, 0),
-        ("stride", "1", "2", 3, 0, -fewer), ("stride", "2", "1", 3, 0, 0)]
+        ("bias", "no", "yes", 53, biases, 0),
+        ("eps", "1e-05", "1.001e-05", 53, 0, 0),
+        ("stride", "1", "2", 3, 0, -fewer),
+        ("stride", "2", "1", 3, 0, 0),
+    ]
     rows = comparison.table.set_index("layer")
-    assert list(rows.loc["5.0.conv1"]) == ["stride, bias", "1, no", "2, yes", 128, -(56 ** 2 - 28 ** 2) * 256 * 128]
+    assert list(rows.loc["5.0.conv1"]) == ["stride, bias", "1, no", "2, yes", 128, -(56**2 - 28**2) * 256 * 128]
     assert list(rows.loc["7.0.shortcut.bn"]) == ["eps", "1e-05", "1.001e-05", 0, 0]
     assert len(rows) == 53 + 53 and "3" not in rows.index and "9" not in rows.index
 
@@ -98,8 +129,10 @@ def test_pooling_without_padding_shows_where_it_is_and_where_it_is_felt():
     # 1x1, 3x3, 1x1 and the projection of stage 1 over 56 ** 2 or 55 ** 2 positions; then 28x28 for both.
     weights = 64 * 64 + 9 * 64 * 64 + 64 * 256 + 64 * 256 + 2 * (256 * 64 + 9 * 64 * 64 + 64 * 256)
     assert list(found.drop(columns="where").itertuples(index=False, name=None)) == [
-        ("eps", "1.001e-05", "0.001", 53, 0, 0), ("padding", "1", "0", 1, 0, 0),
-        ("input size", "56x56", "55x55", 10, 0, -(56 ** 2 - 55 ** 2) * weights)]
+        ("eps", "1.001e-05", "0.001", 53, 0, 0),
+        ("padding", "1", "0", 1, 0, 0),
+        ("input size", "56x56", "55x55", 10, 0, -(56**2 - 55**2) * weights),
+    ]
     assert list(found["where"])[1] == "3"
 
 
@@ -121,13 +154,16 @@ def test_shortcuts_by_hand():
     def kinds(a, b, size=(32, 32)):
         table = groups(compare(*specs(a, b), size=size))
         return list(table[["what", "a", "b", "layers", *NUMBERS]].itertuples(index=False, name=None))
+
     # a projection 16 to 32 on 16x16 and one 32 to 64 on 8x8, with scale and shift of its batch norm
-    weights, work = 16 * 32 + 32 * 64, 16 * 32 * 16 ** 2 + 32 * 64 * 8 ** 2
+    weights, work = 16 * 32 + 32 * 64, 16 * 32 * 16**2 + 32 * 64 * 8**2
     assert kinds("cifar_resnet20", "cifar_resnet20:B") == [
-        ("shortcut", "zero padding", "projection", 4, weights + 2 * (32 + 64), work)]
+        ("shortcut", "zero padding", "projection", 4, weights + 2 * (32 + 64), work)
+    ]
     assert kinds("cifar_resnet20:B", "cifar_plain20") == [
         ("shortcut", "identity", "none", 7, 0, 0),
-        ("shortcut", "projection", "none", 4, -weights - 2 * (32 + 64), -work)]
+        ("shortcut", "projection", "none", 4, -weights - 2 * (32 + 64), -work),
+    ]
     assert kinds("cifar_resnet20:B", "cifar_resnet20:C")[0][:4] == ("shortcut", "identity", "projection", 2 * 7)
     rows = compare(*specs("cifar_resnet20", "cifar_plain20"), size=(32, 32)).table.set_index("layer")
     assert list(rows.loc["4.0.shortcut"]) == ["shortcut", "zero padding", "none", 0, 0] and len(rows) == 9
@@ -193,10 +229,13 @@ def test_the_text_says_the_point_and_lists_all_rows_only_in_full():
     comparison = compare(*specs("resnet50@torchvision", "resnet50@keras"))
     short, full = as_text(comparison), as_text(comparison, full=True)
     lines = short.splitlines()
-    assert lines[0] == ("a: resnet50@torchvision, b: resnet50@keras, one picture of 3x224x224: "
-                        "106 of 108 layers differ")
-    assert lines[-2:] == ["parameters: 25,557,032 -> 25,583,592 (+26,560)",
-                          "multiply-adds: 4,089,184,256 -> 3,857,973,248 (-231,211,008)"]
+    assert lines[0] == (
+        "a: resnet50@torchvision, b: resnet50@keras, one picture of 3x224x224: 106 of 108 layers differ"
+    )
+    assert lines[-2:] == [
+        "parameters: 25,557,032 -> 25,583,592 (+26,560)",
+        "multiply-adds: 4,089,184,256 -> 3,857,973,248 (-231,211,008)",
+    ]
     assert len(lines) == 2 + 2 + 4 + 1 + 2 and len(full.splitlines()) == len(lines) + 1 + 2 + 106
     assert "7.2.conv2" not in short.replace("... 7.2.conv2", "") and "7.2.conv2" in full
 
@@ -257,7 +296,9 @@ def test_thinner_networks_differ_in_channels_everywhere():
 
 
 def test_comparing_needs_no_mxnet():
-    code = ("import sys; from gluon_resnet.instruments.reconcile import as_text, compare; "
-            "from gluon_resnet.networks.specs import get_spec; as_text(compare(get_spec(18), get_spec(50))); "
-            "sys.exit('mxnet' in sys.modules)")
+    code = (
+        "import sys; from gluon_resnet.instruments.reconcile import as_text, compare; "
+        "from gluon_resnet.networks.specs import get_spec; as_text(compare(get_spec(18), get_spec(50))); "
+        "sys.exit('mxnet' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

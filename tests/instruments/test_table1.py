@@ -1,4 +1,5 @@
 """Table 1 as the command prints it, against the paper's text and the counts of references.md."""
+
 import csv
 import json
 
@@ -6,8 +7,10 @@ import gluon_resnet as gr
 from gluon_resnet.instruments.table1 import PAPER, as_text, cifar_table, cifar_text, table1
 
 #: references.md: counted multiply-adds in 10^9.
-COUNTED = {"ours, stride on the first 1x1": ["1.814", "3.664", "3.858", "7.570", "11.282"],
-           "ours, stride on the 3x3": ["1.814", "3.664", "4.089", "7.801", "11.514"]}
+COUNTED = {
+    "ours, stride on the first 1x1": ["1.814", "3.664", "3.858", "7.570", "11.282"],
+    "ours, stride on the 3x3": ["1.814", "3.664", "4.089", "7.801", "11.514"],
+}
 
 
 def test_stages_are_the_papers():
@@ -24,9 +27,11 @@ def test_multiply_adds_are_those_of_the_references_and_of_the_networks():
     table = table1().set_index("layer")
     for row, expected in COUNTED.items():
         assert [f"{count / 1e9:.3f}" for count in table.loc[row][1:]] == expected
-    for name, row, column in [("resnet18@torchvision", "ours, stride on the 3x3", "resnet18"),
-                              ("resnet50@mxnet", "ours, stride on the first 1x1", "resnet50"),
-                              ("resnet50@mxnet:A", "ours, first 1x1, shortcut A", "resnet50")]:
+    for name, row, column in [
+        ("resnet18@torchvision", "ours, stride on the 3x3", "resnet18"),
+        ("resnet50@mxnet", "ours, stride on the first 1x1", "resnet50"),
+        ("resnet50@mxnet:A", "ours, first 1x1, shortcut A", "resnet50"),
+    ]:
         built = gr.summary(gr.get_model(name), (1, 3, 224, 224))
         assert table.loc[row, column] == gr.totals(built)["multiply_adds"]
 
@@ -34,7 +39,7 @@ def test_multiply_adds_are_those_of_the_references_and_of_the_networks():
 def test_the_paper_cuts_or_rounds_what_we_count():
     """1.8, 3.6, 3.8, 7.6, 11.3: each is the count cut off or rounded to one decimal."""
     for printed, count in zip(PAPER.values(), COUNTED["ours, stride on the first 1x1"]):
-        assert printed in (count[:count.index(".") + 2], f"{float(count):.1f}")
+        assert printed in (count[: count.index(".") + 2], f"{float(count):.1f}")
 
 
 def test_another_size_of_picture():
@@ -46,8 +51,9 @@ def test_another_size_of_picture():
 
 def test_the_text_shows_both():
     lines = as_text(table1()).splitlines()
-    assert sum("11.282" in line for line in lines) == 1 and any("the paper's" in line and "11.3" in line
-                                                                for line in lines)
+    assert sum("11.282" in line for line in lines) == 1 and any(
+        "the paper's" in line and "11.3" in line for line in lines
+    )
     assert any("[ 1x1, 1024 ] x 23" in line for line in lines) and max(map(len, lines)) < 140
 
 

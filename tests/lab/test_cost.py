@@ -1,6 +1,4 @@
 """What depth costs: one network measured for real, small; the arithmetic and the figure with made-up measurements."""
-import numpy
-import pytest
 
 from gluon_resnet import byhand
 from gluon_resnet.errors import BackendError, ConfigError, ModelError, ShapeError
@@ -8,10 +6,20 @@ from gluon_resnet.lab import cost
 from gluon_resnet.networks.layout import Conv, layout
 from gluon_resnet.networks.specs import parse_model
 
+import numpy
+import pytest
+
 
 def one(milliseconds, peak, others=0.1, parameters=1000, multiply_adds=2 * 10**9):
-    return {"median_seconds": milliseconds / 1000, "peak_memory_bytes": peak, "others_cores": others, "threads": 2,
-            "winograd": True, "parameters": parameters, "multiply_adds": multiply_adds}
+    return {
+        "median_seconds": milliseconds / 1000,
+        "peak_memory_bytes": peak,
+        "others_cores": others,
+        "threads": 2,
+        "winograd": True,
+        "parameters": parameters,
+        "multiply_adds": multiply_adds,
+    }
 
 
 def test_one_network_is_measured_in_processes_of_its_own():
@@ -28,8 +36,14 @@ def test_one_network_is_measured_in_processes_of_its_own():
     sizes = {}
     net = byhand.ResNet(spec, in_channels=1)
     net.forward(numpy.zeros((1, 1, 28, 28)), watch=lambda name, Y: sizes.update({name: Y.shape}))
-    work = sum(int(numpy.prod(sizes[layer.name])) * layer.in_channels * layer.kernel ** 2 for layer in plan.layers()
-               if isinstance(layer, Conv)) + 512 * 10
+    work = (
+        sum(
+            int(numpy.prod(sizes[layer.name])) * layer.in_channels * layer.kernel**2
+            for layer in plan.layers()
+            if isinstance(layer, Conv)
+        )
+        + 512 * 10
+    )
     assert row["multiply_adds"] == work
     assert row["train_ms"] > 0 and row["predict_ms"] > 0
     for peak in (row["train_peak_bytes"], row["predict_peak_bytes"]):
@@ -41,8 +55,12 @@ def test_one_network_is_measured_in_processes_of_its_own():
 
 def test_networks_take_turns_and_medians_count(monkeypatch):
     asked = []
-    times = {("resnet18", "train"): [30, 10, 22], ("resnet18", "predict"): [3, 9, 6],
-             ("resnet50", "train"): [90, 70, 80], ("resnet50", "predict"): [7, 8, 9]}
+    times = {
+        ("resnet18", "train"): [30, 10, 22],
+        ("resnet18", "predict"): [3, 9, 6],
+        ("resnet50", "train"): [90, 70, 80],
+        ("resnet50", "predict"): [7, 8, 9],
+    }
 
     def run(python, worker, settings, environ):
         asked.append((settings["model"], settings["way"]))
@@ -61,16 +79,22 @@ def test_networks_take_turns_and_medians_count(monkeypatch):
 
 
 def test_the_busiest_neighbour_of_any_round_is_reported():
-    measured = {"a": {"train": [one(1, 1, 0.2), one(1, 1, 1.5)], "predict": [one(1, 1, None), one(1, 1, 0.3)]},
-                "b": {"train": [one(1, 1, None)], "predict": [one(1, 1, None)]}}
+    measured = {
+        "a": {"train": [one(1, 1, 0.2), one(1, 1, 1.5)], "predict": [one(1, 1, None), one(1, 1, 0.3)]},
+        "b": {"train": [one(1, 1, None)], "predict": [one(1, 1, None)]},
+    }
     others = cost.table(measured, batch_size=1).set_index("model")["others_cores"]
     assert others["a"] == 1.5 and numpy.isnan(others["b"])
 
 
 def test_the_figure_has_times_with_their_spread_and_memory_over_multiply_adds():
-    measured = {name: {"train": [one(ms, 2**30, multiply_adds=work), one(ms * 2, 2**29, multiply_adds=work)],
-                       "predict": [one(ms / 3, 2**28, multiply_adds=work)] * 2}
-                for name, ms, work in (("resnet34", 60, 4 * 10**9), ("resnet18", 30, 2 * 10**9))}
+    measured = {
+        name: {
+            "train": [one(ms, 2**30, multiply_adds=work), one(ms * 2, 2**29, multiply_adds=work)],
+            "predict": [one(ms / 3, 2**28, multiply_adds=work)] * 2,
+        }
+        for name, ms, work in (("resnet34", 60, 4 * 10**9), ("resnet18", 30, 2 * 10**9))
+    }
     times, memory = cost.draw(cost.table(measured, batch_size=10)).axes
     line = times.containers[0].lines[0]
     numpy.testing.assert_allclose(line.get_xydata(), [[2, 4.5], [4, 9]])
@@ -79,14 +103,17 @@ def test_the_figure_has_times_with_their_spread_and_memory_over_multiply_adds():
     assert "ms" in times.get_ylabel() and "MiB" in memory.get_ylabel() and "multiply-adds" in times.get_xlabel()
 
 
-@pytest.mark.parametrize("settings, error, words", [
-    (dict(models=()), ConfigError, "no models"),
-    (dict(models=("resnet18", "resnet18")), ConfigError, "named twice"),
-    (dict(models=("resnet19",)), ModelError, "resnet19"),
-    (dict(shape=(1, 28)), ShapeError, "four positive whole numbers"),
-    (dict(batch_size=0), ConfigError, "batch_size is 0"),
-    (dict(rounds=0), ConfigError, "rounds is 0"),
-])
+@pytest.mark.parametrize(
+    "settings, error, words",
+    [
+        (dict(models=()), ConfigError, "no models"),
+        (dict(models=("resnet18", "resnet18")), ConfigError, "named twice"),
+        (dict(models=("resnet19",)), ModelError, "resnet19"),
+        (dict(shape=(1, 28)), ShapeError, "four positive whole numbers"),
+        (dict(batch_size=0), ConfigError, "batch_size is 0"),
+        (dict(rounds=0), ConfigError, "rounds is 0"),
+    ],
+)
 def test_settings_that_cannot_be_measured_are_refused_before_anything_runs(settings, error, words, monkeypatch):
     monkeypatch.setattr(cost, "run_worker", lambda *_: pytest.fail("a process was started"))
     with pytest.raises(error, match=words) as caught:

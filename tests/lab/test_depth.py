@@ -1,19 +1,20 @@
 """The degradation lab's probe against the network by hand, and that training goes on exactly as without it."""
+
 from dataclasses import replace
+
+from gluon_resnet import byhand
+from gluon_resnet.data.batches import ArrayBatches
+from gluon_resnet.errors import ModelError, RunError
+from gluon_resnet.lab import depth
+from gluon_resnet.networks import models
+from gluon_resnet.networks.layout import layout
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.training import train
+from gluon_resnet.training.recipe import Recipe
 
 import mxnet as mx
 import numpy
 import pytest
-
-from gluon_resnet import byhand
-from gluon_resnet.networks import models
-from gluon_resnet.training import train
-from gluon_resnet.data.batches import ArrayBatches
-from gluon_resnet.errors import ModelError, RunError
-from gluon_resnet.lab import depth
-from gluon_resnet.networks.layout import layout
-from gluon_resnet.training.recipe import Recipe
-from gluon_resnet.networks.specs import parse_model
 
 from tests.conftest import array, small_arrays
 
@@ -28,8 +29,10 @@ def batch(count=6, size=24):
 def network(spec=SMALL, seed=1):
     """(Gluon network, the same parameters by name); statistics and biases are random, too."""
     random = numpy.random.RandomState(seed)
-    params = {name: (value + 0.1 * abs(random.standard_normal(value.shape))).astype("float32")
-              for name, value in byhand.random_params(layout(spec, 1), seed=seed).items()}
+    params = {
+        name: (value + 0.1 * abs(random.standard_normal(value.shape))).astype("float32")
+        for name, value in byhand.random_params(layout(spec, 1), seed=seed).items()
+    }
     net = models.build(spec)
     net.initialize()
     net(array(numpy.zeros((1, 1, 32, 32))))
@@ -40,7 +43,7 @@ def network(spec=SMALL, seed=1):
 
 
 def l2(gradients, name):
-    return numpy.sqrt(sum((value ** 2).sum() for key, value in gradients.items() if key.startswith(f"{name}.")))
+    return numpy.sqrt(sum((value**2).sum() for key, value in gradients.items() if key.startswith(f"{name}.")))
 
 
 def rms(values):
@@ -78,7 +81,15 @@ def test_gradient_norms_are_those_of_the_network_by_hand_in_float64(both_modes):
     expected = [l2(gradients, name) for name in table["name"]]
     numpy.testing.assert_allclose(table["gradient_norm"], expected, rtol=1e-4)
     assert list(table[table["kind"] == "layer"]["name"]) == [
-        "0", "4.0.conv1", "4.0.conv2", "5.0.conv1", "5.0.conv2", "5.1.conv1", "5.1.conv2", "7"]
+        "0",
+        "4.0.conv1",
+        "4.0.conv2",
+        "5.0.conv1",
+        "5.0.conv2",
+        "5.1.conv1",
+        "5.1.conv2",
+        "7",
+    ]
     assert list(table[table["kind"] == "projection"]["name"]) == ["5.0.conv3"]
     assert list(table[table["kind"] == "block"]["stage"]) == [1, 2, 2]
     assert list(table[table["kind"] == "layer"]["position"]) == list(range(1, 9))
@@ -122,8 +133,11 @@ def test_the_probe_repeats_itself_and_changes_nothing(both_modes):
 
     def everything():
         mx.nd.waitall()
-        return [array.asnumpy().copy() for param in net.collect_params().values()
-                for array in (param.data(), *([param.grad()] if param.grad_req != "null" else []))]
+        return [
+            array.asnumpy().copy()
+            for param in net.collect_params().values()
+            for array in (param.data(), *([param.grad()] if param.grad_req != "null" else []))
+        ]
 
     before, active = everything(), [block._active for block in net]
     first, second = depth.probe(net, X, y), depth.probe(net, X, y)
@@ -212,18 +226,24 @@ def test_a_resumed_run_keeps_the_rows_of_epochs_done(np_mode, tmp_path):
 
 def test_figures_have_a_line_an_arm_and_a_row_a_moment():
     X, y = batch()
-    tables = {name: depth.probe(network(replace(SMALL, shortcut=shortcut))[0], X, y)
-              for name, shortcut in (("plain", "none"), ("residual", "B"))}
+    tables = {
+        name: depth.probe(network(replace(SMALL, shortcut=shortcut))[0], X, y)
+        for name, shortcut in (("plain", "none"), ("residual", "B"))
+    }
     left, right = depth.draw(tables).axes
     assert [len(axes.lines) for axes in (left, right)] == [2, 2] and left.get_yscale() == "log"
-    numpy.testing.assert_array_equal(left.lines[0].get_ydata(),
-                                     tables["plain"].query("kind == 'layer'")["gradient_norm"])
+    numpy.testing.assert_array_equal(
+        left.lines[0].get_ydata(), tables["plain"].query("kind == 'layer'")["gradient_norm"]
+    )
     names = [text.get_text() for text in right.get_legend().get_texts()]
     assert names == ["plain: |output| / |X|", "residual: |F(X)| / |X|"]
     logs = {name: depth.pd.concat([table.assign(epoch=0), table.assign(epoch=4)]) for name, table in tables.items()}
     titles = [axes.get_title() for axes in depth.draw(logs).axes]
-    assert titles == [f"{what} {when}" for when in ("at initialization", "after epoch 4")
-                      for what in ("gradients of each layer's parameters", "blocks")]
+    assert titles == [
+        f"{what} {when}"
+        for when in ("at initialization", "after epoch 4")
+        for what in ("gradients of each layer's parameters", "blocks")
+    ]
 
 
 def test_what_cannot_be_probed_is_said_in_one_line(tmp_path):

@@ -1,9 +1,8 @@
 """Experiment files, verdicts, the arithmetic of budgets, and tables: everything of the lab that trains nothing."""
+
 import json
 from dataclasses import replace
 from types import SimpleNamespace
-
-import pytest
 
 from gluon_resnet.errors import ConfigError, RunError
 from gluon_resnet.lab import budget, claims, experiment, published, reproduce, results, table
@@ -11,6 +10,9 @@ from gluon_resnet.lab.experiment import Check
 from gluon_resnet.runs.fashion_mnist import FashionMnistConfig
 from gluon_resnet.runs.pictures import PicturesConfig
 from gluon_resnet.training.progress import Record
+
+import pytest
+
 from tests.conftest import one_line_error
 
 CONFIG = 'CONFIG = {"kind": "fashion-mnist", "arms": {"one": {}, "two": {"lr": 0.1}}}\n'
@@ -31,33 +33,42 @@ def test_a_file_states_what_differs_and_the_rest_is_the_run_configs_own(tmp_path
     assert found.checks == (Check("test_acc", "one", low=0.8),)
 
 
-@pytest.mark.parametrize("text, words", [
-    (CONFIG, "no CLAIM: expected CLAIM = {...}"), (CLAIM, "no CONFIG"), ("", "no CONFIG"),
-    ("CONFIG = {\n" + CLAIM, "line"), ("CONFIG = dict(kind=1)\n" + CLAIM, "line 1: CONFIG is not written out"),
-    ("CONFIG = [1]\n" + CLAIM, "CONFIG is [1]: expected a dict"), ("CONFIG = 1\0", "null byte"),
-    (CONFIG.replace("arms", "arm") + CLAIM, "unknown setting 'arm': did you mean arms?"),
-    (CONFIG.replace("kind", "seeds") + CLAIM, "CONFIG: seeds is 'fashion-mnist': expected a whole number"),
-    (CONFIG.replace('"kind": "fashion-mnist", ', "") + CLAIM, "CONFIG: kind is ''"),
-    (CONFIG.replace("fashion-mnist", "mnist") + CLAIM,
-     "kind is 'mnist': expected one of fashion-mnist, pictures, cost"),
-    (CONFIG.replace('"lr"', '"learning_rate"') + CLAIM, "CONFIG: arm two: unknown setting 'learning_rate'"),
-    (CONFIG.replace("0.1", '"fast"') + CLAIM, "arm two: lr is 'fast': expected a number"),
-    (CONFIG.replace("0.1", "-0.1") + CLAIM, "arm two: lr is -0.1: expected a learning rate above 0"),
-    (CONFIG.replace('"lr": 0.1', '"seed": 1') + CLAIM, "arm two: seed is set"),
-    (CONFIG.replace('"lr": 0.1', '"model": "resnet17"') + CLAIM, "unknown model 'resnet17'"),
-    (CONFIG.replace('"one": {}, "two": {"lr": 0.1}', "") + CLAIM, "no arms"),
-    (CONFIG.replace("one", "../one") + CLAIM, "expected a name that a folder can have"),
-    (CONFIG.replace('"kind"', '"seeds": 0, "kind"') + CLAIM, "seeds is 0"),
-    (CONFIG + CLAIM.replace("one", "three"), "check 1: no arm 'three': CONFIG has one, two"),
-    (CONFIG + CLAIM.replace("test_acc", "accuracy"), "metric is 'accuracy': expected one of test_acc"),
-    (CONFIG + CLAIM.replace(', "low": 0.8', ""), "no low and no high"),
-    (CONFIG + CLAIM.replace("0.8", '0.8, "high": 0.7'), "low is 0.8, high 0.7"),
-    (CONFIG + CLAIM.replace("0.8", '"much"'), "low is 'much'"),
-    (CONFIG + CLAIM.replace('"source"', '"sauce"'), "did you mean source?"),
-    (CONFIG + CLAIM.replace('"arm": "one", ', ""), "check 1: no arm ''"),
-    (CONFIG + CLAIM.replace('"source": "t", ', ""), "CLAIM: no source"),
-    (CONFIG + 'CLAIM = {"statement": "s", "source": "t", "checks": []}', "no checks"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (CONFIG, "no CLAIM: expected CLAIM = {...}"),
+        (CLAIM, "no CONFIG"),
+        ("", "no CONFIG"),
+        ("CONFIG = {\n" + CLAIM, "line"),
+        ("CONFIG = dict(kind=1)\n" + CLAIM, "line 1: CONFIG is not written out"),
+        ("CONFIG = [1]\n" + CLAIM, "CONFIG is [1]: expected a dict"),
+        ("CONFIG = 1\0", "null byte"),
+        (CONFIG.replace("arms", "arm") + CLAIM, "unknown setting 'arm': did you mean arms?"),
+        (CONFIG.replace("kind", "seeds") + CLAIM, "CONFIG: seeds is 'fashion-mnist': expected a whole number"),
+        (CONFIG.replace('"kind": "fashion-mnist", ', "") + CLAIM, "CONFIG: kind is ''"),
+        (
+            CONFIG.replace("fashion-mnist", "mnist") + CLAIM,
+            "kind is 'mnist': expected one of fashion-mnist, pictures, cost",
+        ),
+        (CONFIG.replace('"lr"', '"learning_rate"') + CLAIM, "CONFIG: arm two: unknown setting 'learning_rate'"),
+        (CONFIG.replace("0.1", '"fast"') + CLAIM, "arm two: lr is 'fast': expected a number"),
+        (CONFIG.replace("0.1", "-0.1") + CLAIM, "arm two: lr is -0.1: expected a learning rate above 0"),
+        (CONFIG.replace('"lr": 0.1', '"seed": 1') + CLAIM, "arm two: seed is set"),
+        (CONFIG.replace('"lr": 0.1', '"model": "resnet17"') + CLAIM, "unknown model 'resnet17'"),
+        (CONFIG.replace('"one": {}, "two": {"lr": 0.1}', "") + CLAIM, "no arms"),
+        (CONFIG.replace("one", "../one") + CLAIM, "expected a name that a folder can have"),
+        (CONFIG.replace('"kind"', '"seeds": 0, "kind"') + CLAIM, "seeds is 0"),
+        (CONFIG + CLAIM.replace("one", "three"), "check 1: no arm 'three': CONFIG has one, two"),
+        (CONFIG + CLAIM.replace("test_acc", "accuracy"), "metric is 'accuracy': expected one of test_acc"),
+        (CONFIG + CLAIM.replace(', "low": 0.8', ""), "no low and no high"),
+        (CONFIG + CLAIM.replace("0.8", '0.8, "high": 0.7'), "low is 0.8, high 0.7"),
+        (CONFIG + CLAIM.replace("0.8", '"much"'), "low is 'much'"),
+        (CONFIG + CLAIM.replace('"source"', '"sauce"'), "did you mean source?"),
+        (CONFIG + CLAIM.replace('"arm": "one", ', ""), "check 1: no arm ''"),
+        (CONFIG + CLAIM.replace('"source": "t", ', ""), "CLAIM: no source"),
+        (CONFIG + 'CLAIM = {"statement": "s", "source": "t", "checks": []}', "no checks"),
+    ],
+)
 def test_a_broken_file_is_told_in_one_line_with_its_path(tmp_path, text, words):
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
@@ -74,8 +85,15 @@ def test_the_command_line_says_so_and_exits_with_2(run_cli, tmp_path):
 
 
 def test_every_experiment_of_the_suite_can_be_loaded_and_states_no_default():
-    assert {"fashion_mnist_resnet18", "fashion_mnist_resnet18_28px", "degradation", "shortcut_options", "depth_cost",
-            "bird_photos_scratch", "bird_photos_finetune"} <= set(experiment.names())
+    assert {
+        "fashion_mnist_resnet18",
+        "fashion_mnist_resnet18_28px",
+        "degradation",
+        "shortcut_options",
+        "depth_cost",
+        "bird_photos_scratch",
+        "bird_photos_finetune",
+    } <= set(experiment.names())
     for name in experiment.names():
         found = experiment.load(name)
         kinds = {"fashion-mnist": FashionMnistConfig, "pictures": PicturesConfig}
@@ -85,35 +103,57 @@ def test_every_experiment_of_the_suite_can_be_loaded_and_states_no_default():
                 assert getattr(default, setting) != value, (name, setting)
 
 
-@pytest.mark.parametrize("band, value, verdict", [
-    ((0.865, 0.925, None), 0.865, "pass"), ((0.865, 0.925, None), 0.9, "pass"), ((0.865, 0.925, None), 0.925, "pass"),
-    ((0.865, 0.925, None), 0.94, "near"), ((0.865, 0.925, None), 0.84, "near"),  # half the width is 0.03
-    ((0.865, 0.925, None), 0.956, "miss"), ((0.865, 0.925, None), 0.834, "miss"),
-    ((0.5, 1.0, None), 0.25, "near"), ((0.5, 1.0, None), 0.2499, "miss"), ((0.5, 1.0, 0.125), 0.375, "near"),
-    ((0.5, 1.0, 0.125), 0.374, "miss"),
-    ((None, -0.02, 0.01), -0.03, "pass"), ((None, -0.02, 0.01), -0.011, "near"), ((None, -0.02, 0.01), 0.0, "miss"),
-    ((None, -0.02, None), -0.0199, "miss"), ((0.5, None, None), 0.5, "pass"), ((0.5, None, None), 0.49, "miss"),
-    ((0.5, None, None), None, "miss"),
-])
+@pytest.mark.parametrize(
+    "band, value, verdict",
+    [
+        ((0.865, 0.925, None), 0.865, "pass"),
+        ((0.865, 0.925, None), 0.9, "pass"),
+        ((0.865, 0.925, None), 0.925, "pass"),
+        ((0.865, 0.925, None), 0.94, "near"),
+        ((0.865, 0.925, None), 0.84, "near"),  # half the width is 0.03
+        ((0.865, 0.925, None), 0.956, "miss"),
+        ((0.865, 0.925, None), 0.834, "miss"),
+        ((0.5, 1.0, None), 0.25, "near"),
+        ((0.5, 1.0, None), 0.2499, "miss"),
+        ((0.5, 1.0, 0.125), 0.375, "near"),
+        ((0.5, 1.0, 0.125), 0.374, "miss"),
+        ((None, -0.02, 0.01), -0.03, "pass"),
+        ((None, -0.02, 0.01), -0.011, "near"),
+        ((None, -0.02, 0.01), 0.0, "miss"),
+        ((None, -0.02, None), -0.0199, "miss"),
+        ((0.5, None, None), 0.5, "pass"),
+        ((0.5, None, None), 0.49, "miss"),
+        ((0.5, None, None), None, "miss"),
+    ],
+)
 def test_verdicts_by_hand(band, value, verdict):
     low, high, near = band
     assert claims.verdict(Check("test_acc", "a", low=low, high=high, near=near), value) == verdict
 
 
 def test_a_check_compares_means_over_seeds_and_the_worst_verdict_counts():
-    arms = {"a": {"0": {"loss": 1.0}, "1": {"loss": 3.0}}, "b": {"0": {"loss": 0.25}, "1": {"loss": 0.75}},
-            "c": {"0": {"loss": 1.0}, "1": {"loss": None}}}
-    checks = [Check("loss", "a", low=2, high=2), Check("loss", "a", minus="b", low=1.5, high=1.5),
-              Check("loss", "a", over="b", low=4, high=4), Check("loss", "a", low=2.5, high=3.5),
-              Check("loss", "c", low=0, high=9), Check("loss", "a", minus="c", low=0, high=9)]
+    arms = {
+        "a": {"0": {"loss": 1.0}, "1": {"loss": 3.0}},
+        "b": {"0": {"loss": 0.25}, "1": {"loss": 0.75}},
+        "c": {"0": {"loss": 1.0}, "1": {"loss": None}},
+    }
+    checks = [
+        Check("loss", "a", low=2, high=2),
+        Check("loss", "a", minus="b", low=1.5, high=1.5),
+        Check("loss", "a", over="b", low=4, high=4),
+        Check("loss", "a", low=2.5, high=3.5),
+        Check("loss", "c", low=0, high=9),
+        Check("loss", "a", minus="c", low=0, high=9),
+    ]
     worst, judged = claims.judge(checks, arms)
     assert [one["value"] for one in judged] == [2, 1.5, 4, 2, None, None]
     assert [one["verdict"] for one in judged] == ["pass", "pass", "pass", "near", "miss", "miss"] and worst == "miss"
     assert claims.judge(checks[:4], arms)[0] == "near" and claims.judge(checks[:3], arms)[0] == "pass"
 
 
-@pytest.mark.parametrize("text, seconds", [("90s", 90), ("20m", 1200), ("1h", 3600), ("1h30m", 5400), ("0.5m", 30),
-                                           ("1 H", 3600)])
+@pytest.mark.parametrize(
+    "text, seconds", [("90s", 90), ("20m", 1200), ("1h", 3600), ("1h30m", 5400), ("0.5m", 30), ("1 H", 3600)]
+)
 def test_a_budget_is_a_time(text, seconds):
     assert budget.parse(text) == seconds
 
@@ -126,6 +166,7 @@ def test_a_budget_that_is_none(text):
 
 def miniature(watch, clock, warm_up=3):
     """What a run of two epochs tells its listener: a step takes 2 s, a test batch 0.5 s, a checkpoint 4 s."""
+
     def record(epoch, batch, seconds, **tested):
         watch(Record(epoch, batch, len(watch.passes.counts), 10 * batch, 1.0, 0.5, seconds, 0.0, **tested))
 
@@ -215,46 +256,103 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule():
 
 
 def seed(last, best, **others):
-    return {"status": "finished", "epochs": 2, "loss": 0.25, "train_acc": 0.95, "test_acc": last, "best_test_acc": best,
-            "examples": 1000, "train_seconds": 50.0, "wait_seconds": 1.0, "test_seconds": 13.0,
-            "examples_per_sec": 20.4, "examples_per_sec_end_to_end": 20.0, "device": "cpu(0)", "history": [], **others}
+    return {
+        "status": "finished",
+        "epochs": 2,
+        "loss": 0.25,
+        "train_acc": 0.95,
+        "test_acc": last,
+        "best_test_acc": best,
+        "examples": 1000,
+        "train_seconds": 50.0,
+        "wait_seconds": 1.0,
+        "test_seconds": 13.0,
+        "examples_per_sec": 20.4,
+        "examples_per_sec_end_to_end": 20.0,
+        "device": "cpu(0)",
+        "history": [],
+        **others,
+    }
 
 
 def content(**others):
     """A results file by hand: one arm of three seeds, the mean 0.9 is inside its band."""
     arms = {"resnet18": {"0": seed(0.88, 0.91), "1": seed(0.90, 0.90), "2": seed(0.92, 0.93)}}
-    check = {"metric": "test_acc", "arm": "resnet18", "minus": None, "over": None, "low": 0.865, "high": 0.925,
-             "near": None, "value": 0.9, "verdict": "pass"}
-    return {"format": results.FORMAT, "name": "small", "kind": "fashion-mnist",
-            "claim": {"statement": "it | works", "source": "nobody"}, "verdict": "pass", "checks": [check],
-            "config": {"resnet18": {}}, "budget": None, "arms": arms,
-            "machine": {"cpu": {"model": "A CPU", "physical": 2}, "gpus": [], "threads": {"threads": 2},
-                        "platform": "Linux", "versions": {"python": "3.11.2", "mxnet": "1.9.1", "numpy": "1.23.5"}},
-            "commits": ["abc"], "seeds": [0, 1, 2], "command": "gluon-resnet run small",
-            "started": "2026-11-22T05:00:00+00:00", "date": "2026-11-22T06:00:00+00:00", **others}
+    check = {
+        "metric": "test_acc",
+        "arm": "resnet18",
+        "minus": None,
+        "over": None,
+        "low": 0.865,
+        "high": 0.925,
+        "near": None,
+        "value": 0.9,
+        "verdict": "pass",
+    }
+    return {
+        "format": results.FORMAT,
+        "name": "small",
+        "kind": "fashion-mnist",
+        "claim": {"statement": "it | works", "source": "nobody"},
+        "verdict": "pass",
+        "checks": [check],
+        "config": {"resnet18": {}},
+        "budget": None,
+        "arms": arms,
+        "machine": {
+            "cpu": {"model": "A CPU", "physical": 2},
+            "gpus": [],
+            "threads": {"threads": 2},
+            "platform": "Linux",
+            "versions": {"python": "3.11.2", "mxnet": "1.9.1", "numpy": "1.23.5"},
+        },
+        "commits": ["abc"],
+        "seeds": [0, 1, 2],
+        "command": "gluon-resnet run small",
+        "started": "2026-11-22T05:00:00+00:00",
+        "date": "2026-11-22T06:00:00+00:00",
+        **others,
+    }
 
 
 def test_the_table_by_arm_by_hand():
     (row,) = table.arms_table(content()).to_dict("records")
-    assert row == {"arm": "resnet18", "n": 3, "last": "0.880 0.900 0.920", "mean": "0.900", "min-max": "0.880-0.920",
-                   "sd": "0.0200", "best": "0.930", "train acc": "0.950", "loss": "0.250", "ex/s": "20.4",
-                   "end to end": "20.0", "time a run": "1 min 3 s"}
-    assert table.claim_lines(content())[2:] == ["  test_acc of resnet18: 0.9, claimed 0.865 to 0.925: pass",
-                                                "verdict: pass"]
+    assert row == {
+        "arm": "resnet18",
+        "n": 3,
+        "last": "0.880 0.900 0.920",
+        "mean": "0.900",
+        "min-max": "0.880-0.920",
+        "sd": "0.0200",
+        "best": "0.930",
+        "train acc": "0.950",
+        "loss": "0.250",
+        "ex/s": "20.4",
+        "end to end": "20.0",
+        "time a run": "1 min 3 s",
+    }
+    assert table.claim_lines(content())[2:] == [
+        "  test_acc of resnet18: 0.9, claimed 0.865 to 0.925: pass",
+        "verdict: pass",
+    ]
 
 
 def test_a_seed_that_diverged_is_shown_as_such():
     none = dict(loss=None, train_acc=None, test_acc=None, best_test_acc=None, status="diverged")
-    (row,) = table.arms_table(content(arms={"resnet18": {"0": seed(0.9, 0.9),
-                                                         "1": seed(0, 0, **none)}})).to_dict("records")
+    (row,) = table.arms_table(content(arms={"resnet18": {"0": seed(0.9, 0.9), "1": seed(0, 0, **none)}})).to_dict(
+        "records"
+    )
     assert row["last"] == "0.900 diverged" and row["mean"] == "" and row["best"] == "0.900"
 
 
 def test_the_markdown_table_from_results_files(tmp_path, run_cli):
     folder = tmp_path / "results"
     folder.mkdir()
-    missed = content(name="worse", verdict="miss", budget={"text": "20m", "changed": {"resnet18": {"epochs": [10, 3]}},
-                                                           "line": "epochs 10 -> 3"})
+    missed = content(
+        name="worse",
+        verdict="miss",
+        budget={"text": "20m", "changed": {"resnet18": {"epochs": [10, 3]}}, "line": "epochs 10 -> 3"},
+    )
     missed["checks"] = [{**missed["checks"][0], "value": 0.5, "verdict": "miss"}]
     for one in (content(), missed):
         (folder / f"{one['name']}.json").write_text(json.dumps(one))
@@ -267,23 +365,47 @@ def test_the_markdown_table_from_results_files(tmp_path, run_cli):
     assert text.startswith(f"before\n{table.BEGIN}\n") and text.endswith(f"{table.END}\nafter\n") and "old" not in text
     lines = text.splitlines()
     assert [cell.strip() for cell in lines[5].replace("\\|", "/").strip("|").split("|")] == [
-        "small", "it / works", "test_acc of resnet18", "0.865 to 0.925", "0.9", "3", "pass"]
+        "small",
+        "it / works",
+        "test_acc of resnet18",
+        "0.865 to 0.925",
+        "0.9",
+        "3",
+        "pass",
+    ]
     assert [cell.strip() for cell in lines[6].replace("\\|", "/").strip("|").split("|")] == [
-        "worse (budget 20m: epochs 10 -> 3)", "it / works", "test_acc of resnet18", "0.865 to 0.925", "0.5", "3",
-        "miss"]
+        "worse (budget 20m: epochs 10 -> 3)",
+        "it / works",
+        "test_acc of resnet18",
+        "0.865 to 0.925",
+        "0.5",
+        "3",
+        "miss",
+    ]
     (origin,) = [line for line in lines if line.startswith("**small**")]
-    for word in ("A CPU, 2 cores, 2 threads", "mxnet 1.9.1", "seeds 0, 1, 2", "commit abc", "2026-11-22",
-                 "`gluon-resnet run small`"):
+    for word in (
+        "A CPU, 2 cores, 2 threads",
+        "mxnet 1.9.1",
+        "seeds 0, 1, 2",
+        "commit abc",
+        "2026-11-22",
+        "`gluon-resnet run small`",
+    ):
         assert word in origin
     assert run_cli("results", "--folder", folder).stdout.strip() in text
 
 
-@pytest.mark.parametrize("text, words", [
-    (json.dumps(content(format=99)), "version 99 of the results file: expected 1"), ("{", "damaged"),
-    ("[]", "not a results file"),
-    ("{}", "not a results file"), (json.dumps({"format": 1, "name": "x"}), "damaged: no kind"),
-    (b"\xff\xfe", "damaged"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (json.dumps(content(format=99)), "version 99 of the results file: expected 1"),
+        ("{", "damaged"),
+        ("[]", "not a results file"),
+        ("{}", "not a results file"),
+        (json.dumps({"format": 1, "name": "x"}), "damaged: no kind"),
+        (b"\xff\xfe", "damaged"),
+    ],
+)
 def test_a_bad_results_file_is_one_line(tmp_path, text, words):
     path = tmp_path / "x.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -319,10 +441,17 @@ def test_every_published_row_is_listed_and_those_without_data_say_so(run_cli):
 def test_a_cited_figure_beside_our_seeds_by_hand():
     entry = published.find("d2l-resnet18-fashion-mnist")
     rows = reproduce.compare(entry, content()).set_index("")
-    assert rows.loc["test acc"].to_dict() == {"cited": "0.907", "last, by seed": "0.880 0.900 0.920", "mean": "0.900",
-                                              "min-max": "0.880-0.920", "sd": "0.0200", "best": "0.930"}
+    assert rows.loc["test acc"].to_dict() == {
+        "cited": "0.907",
+        "last, by seed": "0.880 0.900 0.920",
+        "mean": "0.900",
+        "min-max": "0.880-0.920",
+        "sd": "0.0200",
+        "best": "0.930",
+    }
     assert rows.loc["examples/sec, the book's clock", "cited"] == "4886.6"
     assert rows.loc["examples/sec end to end", ["cited", "mean"]].to_list() == ["", "20.0"]
-    assert ("is within the last epochs of 3 seeds, 0.880 to 0.920; the mean is -0.007"
-            in reproduce.position(entry, content()))
+    assert "is within the last epochs of 3 seeds, 0.880 to 0.920; the mean is -0.007" in reproduce.position(
+        entry, content()
+    )
     assert "is above" in reproduce.position(published.find("d2l-tensorflow-2021"), content())

@@ -1,5 +1,6 @@
 """Experiments from end to end: sweeps of real runs on small pictures, stopped, resumed,
 fitted to a budget, published."""
+
 import json
 import os
 import shlex
@@ -8,17 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gluon_resnet import cli
+from gluon_resnet.errors import ConfigError, DataError, RunError
+from gluon_resnet.lab import budget, conduct, experiment, published, reproduce, sweep, table
+from gluon_resnet.lab.conduct import Request
+from gluon_resnet.lab.depth import read as read_depth
+
 import mxnet as mx
 import numpy
 import pandas as pd
 import pytest
 from PIL import Image
 
-from gluon_resnet import cli
-from gluon_resnet.errors import ConfigError, DataError, RunError
-from gluon_resnet.lab import budget, conduct, experiment, published, reproduce, sweep, table
-from gluon_resnet.lab.conduct import Request
-from gluon_resnet.lab.depth import read as read_depth
 from tests.conftest import ROOT, one_line_error, small_arrays, write_idx_folder
 from tests.runs.test_launch import wait_for
 
@@ -46,6 +48,7 @@ def mine(tmp_path, np_mode, monkeypatch):
         path = tmp_path / f"{name}.py"
         path.write_text(FILE.format(data=str(data), arms=arms, more=more))
         return experiment.load(path)
+
     return make
 
 
@@ -168,12 +171,13 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(mine, tmp_path):
     made = mine({"slow": {"epochs": 1000}})
     command = [sys.executable, "-m", "gluon_resnet", "run", str(made.path), "--seeds", "2"]
     with open(tmp_path / "log", "w") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, cwd=tmp_path,
-                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
         try:
             folder = tmp_path / "runs" / "experiments" / "mine"
             wait_for((folder / "slow-seed0" / "history.csv").exists, process)
-            busy = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+            busy = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
             assert "another gluon-resnet run is at work in it" in one_line_error(busy)
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
@@ -244,7 +248,8 @@ def test_a_budget_changes_epochs_and_data_says_so_and_keeps_to_it(mine, measured
     made, lines = mine(TWO), []
     content = conduct.conduct(made, Request(budget="36s", seeds=1), lines.append)
     assert [line for line in lines if line.startswith("budget")][-1].startswith(
-        "budget 36s: epochs 2 -> 1, limit 48 -> 32; predicted 35 s for 2 runs")
+        "budget 36s: epochs 2 -> 1, limit 48 -> 32; predicted 35 s for 2 runs"
+    )
     assert content["budget"]["changed"]["fast"] == {"epochs": [2, 1], "limit": [48, 32]}
     assert content["budget"]["took_seconds"] > 0
     assert content["config"]["slow"]["epochs"] == 1 and content["arms"]["slow"]["0"]["examples"] == 32
@@ -336,7 +341,9 @@ def test_pictures_and_weights_that_are_not_there_are_named(tmp_path, monkeypatch
     (tmp_path / "trained" / "resnet50.safetensors").touch()
     found = conduct.with_sources(finetune, weights="trained")
     assert {arm: config.weights for arm, config in found.items()} == {
-        "ResNet-18": "trained/resnet18.safetensors", "ResNet-50": "trained/resnet50.safetensors"}
+        "ResNet-18": "trained/resnet18.safetensors",
+        "ResNet-50": "trained/resnet50.safetensors",
+    }
     with pytest.raises(ConfigError, match="bird_photos_scratch starts from no weights"):
         conduct.with_sources(scratch, weights="resnet18.safetensors")
 
@@ -348,24 +355,47 @@ def test_an_experiment_that_costs_networks(tmp_path, monkeypatch):
 
     def compare(models, shape, batch_size, steps, rounds, say):
         asked.append((models, shape, batch_size, steps, rounds))
-        return {model: {way: [dict(parameters=10, multiply_adds=int(1e9) * i, median_seconds=0.1 * i,
-                                   peak_memory_bytes=2**20, others_cores=None, threads=2, winograd=False)] * rounds
-                        for way in cost.WAYS}
-                for i, model in enumerate(models, start=1)}
+        return {
+            model: {
+                way: [
+                    dict(
+                        parameters=10,
+                        multiply_adds=int(1e9) * i,
+                        median_seconds=0.1 * i,
+                        peak_memory_bytes=2**20,
+                        others_cores=None,
+                        threads=2,
+                        winograd=False,
+                    )
+                ]
+                * rounds
+                for way in cost.WAYS
+            }
+            for i, model in enumerate(models, start=1)
+        }
 
     monkeypatch.setattr(cost, "compare", compare)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "dear.py"
-    path.write_text('CONFIG = {"kind": "cost", "shared": {"shape": [1, 28, 28]}, "arms": {"resnet18": {}, "deep": '
-                    '{"model": "resnet34"}}}\nCLAIM = {"statement": "s", "source": "t", "checks": [{"metric": '
-                    '"train_ms", "arm": "deep", "over": "resnet18", "low": 2, "high": 2}]}')
+    path.write_text(
+        'CONFIG = {"kind": "cost", "shared": {"shape": [1, 28, 28]}, "arms": {"resnet18": {}, "deep": '
+        '{"model": "resnet34"}}}\nCLAIM = {"statement": "s", "source": "t", "checks": [{"metric": '
+        '"train_ms", "arm": "deep", "over": "resnet18", "low": 2, "high": 2}]}'
+    )
     made = experiment.load(path)
     content = conduct.conduct(made, Request(save_results=True), quiet)
     assert asked == [(["resnet18", "resnet34"], (1, 28, 28), 32, 5, 3)] and content["verdict"] == "pass"
     assert table.cost_table(content).to_dict("records")[1] == {
-        "network": "deep", "parameters": "10", "multiply-adds (G)": "2.000", "train (ms)": "6.25 (6.25-6.25)",
-        "train peak (MiB)": "1", "predict (ms)": "6.25 (6.25-6.25)", "predict peak (MiB)": "1", "others (cores)": "",
-        "rounds": 3}
+        "network": "deep",
+        "parameters": "10",
+        "multiply-adds (G)": "2.000",
+        "train (ms)": "6.25 (6.25-6.25)",
+        "train peak (MiB)": "1",
+        "predict (ms)": "6.25 (6.25-6.25)",
+        "predict peak (MiB)": "1",
+        "others (cores)": "",
+        "rounds": 3,
+    }
     assert "| deep " in table.markdown([content]) and "seeds" not in table.markdown([content])
     assert sorted(file.name for file in (tmp_path / "results").iterdir()) == ["dear.csv", "dear.json", "dear.png"]
     with pytest.raises(ConfigError, match="--budget: dear measures networks"):

@@ -1,25 +1,36 @@
 """Lines that books print, written here in the ways of several editions, beside what the suite gives."""
+
 import json
+
+from gluon_resnet import cli
+from gluon_resnet.errors import DataError, ModelError, RunError, ShapeError
+from gluon_resnet.lab import transcript
+from gluon_resnet.lab.transcript_compare import kind_of
 
 import pandas as pd
 import pytest
 
-from gluon_resnet import cli
-from gluon_resnet.lab import transcript
-from gluon_resnet.errors import DataError, ModelError, RunError, ShapeError
-from gluon_resnet.lab.transcript_compare import kind_of
-
 from tests.conftest import one_line_error
 
 #: ResNet-18 of He et al.'s Table 1, as MXNet's editions print it: (layer, channels, divisor of the input).
-ROWS = (("conv", 64, 2), ("batchnorm", 64, 2), ("relu", 64, 2), ("pool", 64, 4), ("sequential", 64, 4),
-        ("sequential", 128, 8), ("sequential", 256, 16), ("sequential", 512, 32))
+ROWS = (
+    ("conv", 64, 2),
+    ("batchnorm", 64, 2),
+    ("relu", 64, 2),
+    ("pool", 64, 4),
+    ("sequential", 64, 4),
+    ("sequential", 128, 8),
+    ("sequential", 256, 16),
+    ("sequential", 512, 32),
+)
 
 
 def walk(size=64, number=5, form="{} output shape:\t {}", batch=1):
     """The ten lines of the chapter's walk."""
-    rows = [(f"{name}{number + i}", (batch, channels, size // by, size // by))
-            for i, (name, channels, by) in enumerate(ROWS)]
+    rows = [
+        (f"{name}{number + i}", (batch, channels, size // by, size // by))
+        for i, (name, channels, by) in enumerate(ROWS)
+    ]
     rows += [("pool1", (batch, 512, 1, 1)), ("dense0", (batch, 10))]
     return [form.format(*row) for row in rows]
 
@@ -28,17 +39,31 @@ def run_folder(folder, test_acc=0.9, history=((1, 0.7),), **settings):
     """A finished run of resnet18 on Fashion-MNIST as launch.py leaves one."""
     from dataclasses import asdict
 
-    from gluon_resnet.training.history import COLUMNS
-    from gluon_resnet.runs.fashion_mnist import FashionMnistConfig
     from gluon_resnet.networks.specs import parse_model
+    from gluon_resnet.runs.fashion_mnist import FashionMnistConfig
+    from gluon_resnet.training.history import COLUMNS
 
     folder.mkdir()
     config = FashionMnistConfig(**settings)
-    write = {"config.json": {"version": 1, "config": asdict(config), "network": asdict(parse_model(config.model)),
-                             "command": "c", "title": "t"},
-             "env.json": {"started": "2026-11-22T00:00:00+00:00"},
-             "result.json": {"status": "finished", "loss": 0.0129, "train_acc": 0.9971, "test_acc": test_acc,
-                             "examples_per_sec": 97.73, "examples_per_sec_end_to_end": 95.0, "device": "cpu(0)"}}
+    write = {
+        "config.json": {
+            "version": 1,
+            "config": asdict(config),
+            "network": asdict(parse_model(config.model)),
+            "command": "c",
+            "title": "t",
+        },
+        "env.json": {"started": "2026-11-22T00:00:00+00:00"},
+        "result.json": {
+            "status": "finished",
+            "loss": 0.0129,
+            "train_acc": 0.9971,
+            "test_acc": test_acc,
+            "examples_per_sec": 97.73,
+            "examples_per_sec_end_to_end": 95.0,
+            "device": "cpu(0)",
+        },
+    }
     for name, content in write.items():
         (folder / name).write_text(json.dumps(content))
     rows = [{**dict.fromkeys(COLUMNS, 1.0), "epoch": epoch, "batch": 1, "test_acc": acc} for epoch, acc in history]
@@ -100,8 +125,10 @@ def test_pytorchs_sequentials_stand_for_several_of_our_layers():
 
 def test_channels_last_is_compared_channels_last():
     names = ("Conv2D", "BatchNormalization", "Activation", "MaxPooling2D") + ("ResnetBlock",) * 4
-    lines = [f"{name} output shape:\t (1, {32 // by}, {32 // by}, {channels})"
-             for name, (_, channels, by) in zip(names, ROWS)]
+    lines = [
+        f"{name} output shape:\t (1, {32 // by}, {32 // by}, {channels})"
+        for name, (_, channels, by) in zip(names, ROWS)
+    ]
     lines += ["GlobalAveragePooling2D output shape:\t (1, 512)", "Dense output shape:\t (1, 10)"]
     table = transcript.compare("\n".join(lines))
     assert list(table["same"]) == [True] * 8 + [False, True]
@@ -132,8 +159,10 @@ def test_walks_of_two_inputs_in_one_text_are_told_apart():
 def test_the_model_and_the_input_can_be_given():
     deep = "\n".join(walk(64)).replace("(1, 64, 16, 16)\nsequential10", "(1, 256, 16, 16)\nsequential10")
     assert not all(transcript.compare(deep)["same"])
-    lines = [f"sequential{i} output shape: (1, {channels}, {size}, {size})"
-             for i, (channels, size) in enumerate(((256, 16), (512, 8), (1024, 4), (2048, 2)))]
+    lines = [
+        f"sequential{i} output shape: (1, {channels}, {size}, {size})"
+        for i, (channels, size) in enumerate(((256, 16), (512, 8), (1024, 4), (2048, 2)))
+    ]
     assert all(transcript.compare("\n".join(lines), model="resnet50")["same"])
     assert not any(transcript.compare("\n".join(lines))["same"])
     table = transcript.compare("\n".join(walk(64)), shape=(1, 1, 128, 128))
@@ -144,18 +173,36 @@ def test_the_model_and_the_input_can_be_given():
         transcript.compare(lines[0], model="resnet18@keras2016", shape=(1, 3, 1, 1))
 
 
-@pytest.mark.parametrize("code, shape, same", [
-    ("blk = Residual(3)\nblk.initialize()\nX = np.random.uniform(size=(4, 3, 6, 6))\nblk(X).shape",
-     "(4, 3, 6, 6)", True),
-    ("X = np.random.uniform(size=(4, 3, 6, 6))\nblk = Residual(6, use_1x1conv=True, strides=2)\nblk(X).shape",
-     "(4, 6, 3, 3)", True),
-    ("blk = Residual(3, 6, use_1x1conv=True, strides=2)\nX = torch.rand(4, 3, 6, 6)\nblk(X).shape",
-     "torch.Size([4, 6, 3, 3])", True),
-    ("blk = Residual(6, use_1x1conv=True, strides=2)\nX = tf.random.uniform((4, 6, 6, 3))\nblk(X).shape",
-     "TensorShape([4, 3, 3, 6])", True),
-    ("X = np.random.uniform(size=(4, 3, 6, 6))\nblk = Residual(6, use_1x1conv=True, strides=2)\nblk(X).shape",
-     "(4, 6, 6, 6)", False),
-])
+@pytest.mark.parametrize(
+    "code, shape, same",
+    [
+        (
+            "blk = Residual(3)\nblk.initialize()\nX = np.random.uniform(size=(4, 3, 6, 6))\nblk(X).shape",
+            "(4, 3, 6, 6)",
+            True,
+        ),
+        (
+            "X = np.random.uniform(size=(4, 3, 6, 6))\nblk = Residual(6, use_1x1conv=True, strides=2)\nblk(X).shape",
+            "(4, 6, 3, 3)",
+            True,
+        ),
+        (
+            "blk = Residual(3, 6, use_1x1conv=True, strides=2)\nX = torch.rand(4, 3, 6, 6)\nblk(X).shape",
+            "torch.Size([4, 6, 3, 3])",
+            True,
+        ),
+        (
+            "blk = Residual(6, use_1x1conv=True, strides=2)\nX = tf.random.uniform((4, 6, 6, 3))\nblk(X).shape",
+            "TensorShape([4, 3, 3, 6])",
+            True,
+        ),
+        (
+            "X = np.random.uniform(size=(4, 3, 6, 6))\nblk = Residual(6, use_1x1conv=True, strides=2)\nblk(X).shape",
+            "(4, 6, 6, 6)",
+            False,
+        ),
+    ],
+)
 def test_a_block_tried_alone(code, shape, same):
     table = transcript.compare(f"class Residual(nn.Block):\n    pass\n\n{code}\n{shape}\n")
     assert list(table["same"]) == [same] and table["published"][0].startswith("Residual(")
@@ -182,9 +229,11 @@ def test_a_run_inside_the_band_and_one_outside(tmp_path):
 
 
 def test_older_printouts_and_our_own_third_line(tmp_path):
-    text = ("epoch 2, loss 0.4847, train acc 0.829, test acc 0.891, time 15.9 sec\n12,520.9 exampes/sec on gpu(0)\n"
-            "5006.5 examples/sec on /GPU:0\n1019.4 examples/sec on [gpu(0), gpu(1)]\n90.0 examples/sec end to end\n"
-            "epoch 7, loss 0.1, train acc 0.9, test acc 0.9")
+    text = (
+        "epoch 2, loss 0.4847, train acc 0.829, test acc 0.891, time 15.9 sec\n12,520.9 exampes/sec on gpu(0)\n"
+        "5006.5 examples/sec on /GPU:0\n1019.4 examples/sec on [gpu(0), gpu(1)]\n90.0 examples/sec end to end\n"
+        "epoch 7, loss 0.1, train acc 0.9, test acc 0.9"
+    )
     table = transcript.compare(text, run=run_folder(tmp_path / "run", history=((1, 0.7), (2, 0.75))))
     rates = ["12,520.9 gpu(0)", "5006.5 /GPU:0", "1019.4 [gpu(0), gpu(1)]", "90.0 end to end"]
     assert list(table["published"][3:7]) == rates
@@ -197,10 +246,19 @@ def test_older_printouts_and_our_own_third_line(tmp_path):
 def test_a_results_file_of_an_experiment_gives_means_over_its_seeds(tmp_path):
     from gluon_resnet.lab import results
 
-    seed = {"loss": 0.01, "train_acc": 1.0, "examples_per_sec": 100.0, "examples_per_sec_end_to_end": 90.0,
-            "device": "cpu(0)"}
-    content = {**dict.fromkeys(results.FIELDS), "format": results.FORMAT, "config": {"only": {"model": "resnet18"}},
-               "arms": {"only": {"0": {**seed, "test_acc": 0.92}, "1": {**seed, "test_acc": 0.94}}}}
+    seed = {
+        "loss": 0.01,
+        "train_acc": 1.0,
+        "examples_per_sec": 100.0,
+        "examples_per_sec_end_to_end": 90.0,
+        "device": "cpu(0)",
+    }
+    content = {
+        **dict.fromkeys(results.FIELDS),
+        "format": results.FORMAT,
+        "config": {"only": {"model": "resnet18"}},
+        "arms": {"only": {"0": {**seed, "test_acc": 0.92}, "1": {**seed, "test_acc": 0.94}}},
+    }
     path = tmp_path / "results.json"
     path.write_text(json.dumps(content))
     table = transcript.compare(TRAINED, run=path)
@@ -210,11 +268,22 @@ def test_a_results_file_of_an_experiment_gives_means_over_its_seeds(tmp_path):
         transcript.compare(TRAINED, run=path)
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("conv5", "convolution"), ("Conv2D", "convolution"), ("batchnorm4", "batch norm"),
-    ("BatchNormalization", "batch norm"), ("MaxPooling2D", "pooling"), ("pool0", "pooling"),
-    ("hybridsequential1", "block"), ("ResnetBlock", "block"), ("Linear", "dense"), ("dense0", "dense"),
-    ("lstm3", "lstm")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("conv5", "convolution"),
+        ("Conv2D", "convolution"),
+        ("batchnorm4", "batch norm"),
+        ("BatchNormalization", "batch norm"),
+        ("MaxPooling2D", "pooling"),
+        ("pool0", "pooling"),
+        ("hybridsequential1", "block"),
+        ("ResnetBlock", "block"),
+        ("Linear", "dense"),
+        ("dense0", "dense"),
+        ("lstm3", "lstm"),
+    ],
+)
 def test_kinds_of_layers_apart_from_their_numbers(name, kind):
     assert kind_of(name) == kind
 
@@ -234,8 +303,14 @@ def test_the_command_in_three_formats(run_cli, tmp_path, capsys):
     assert text.splitlines()[-1] == "14 values: 10 same, 0 differ, 4 not compared"
     cli.main(["transcript", str(path), "--format", "json"])
     rows = json.loads(capsys.readouterr().out)["lines"]
-    assert rows[0] == {"line": 1, "kind": "shape", "published": "conv5 (1, 64, 16, 16)",
-                       "ours": "conv0 (1, 64, 16, 16)", "same": True, "note": ""}
+    assert rows[0] == {
+        "line": 1,
+        "kind": "shape",
+        "published": "conv5 (1, 64, 16, 16)",
+        "ours": "conv0 (1, 64, 16, 16)",
+        "same": True,
+        "note": "",
+    }
     run = run_folder(tmp_path / "run")
     cli.main(["transcript", str(path), "--format", "csv", "--model", "resnet34", "--run", str(run)])
     csv = capsys.readouterr().out.splitlines()
@@ -243,9 +318,15 @@ def test_the_command_in_three_formats(run_cli, tmp_path, capsys):
     assert csv[13].startswith("11,test acc,0.907,0.900,True,")
 
 
-@pytest.mark.parametrize("content, words", [
-    (None, "No such file"), (b"\x89PNG\r\n\0\0", "not text"), (b"\xff\xfeabc", "not text"),
-    (b"nothing to see", "no line that a book prints")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (None, "No such file"),
+        (b"\x89PNG\r\n\0\0", "not text"),
+        (b"\xff\xfeabc", "not text"),
+        (b"nothing to see", "no line that a book prints"),
+    ],
+)
 def test_files_without_such_lines_are_refused_in_one_line(content, words, tmp_path, capsys):
     path = tmp_path / "file"
     if content is not None:

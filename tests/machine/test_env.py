@@ -1,13 +1,14 @@
 """Threads, control groups, CUDA libraries and the warning, on made-up machines."""
+
 import ctypes
 import math
 import os
 import subprocess
 import sys
 
-import pytest
-
 from gluon_resnet.machine import env
+
+import pytest
 
 
 def machine(root, cores, threads_per_core=1, groups=None, cgroup=None):
@@ -68,8 +69,9 @@ def test_quota_of_control_groups_version_2(tmp_path, allowed, text, threads):
 
 def test_the_smallest_quota_on_the_way_up_counts(tmp_path, allowed):
     allowed(range(16))
-    root = machine(tmp_path, 16, groups={"a/b": {"cpu.max": "max 100000"}, "a": {"cpu.max": "300000 100000"}},
-                   cgroup="0::/a/b\n")
+    root = machine(
+        tmp_path, 16, groups={"a/b": {"cpu.max": "max 100000"}, "a": {"cpu.max": "300000 100000"}}, cgroup="0::/a/b\n"
+    )
     assert plan(root).threads == 3
 
 
@@ -102,17 +104,23 @@ def python(code, **environ):
     """Run ``code`` in a fresh Python without our own OpenMP variables; gives the finished process."""
     ours = (*env.OPENMP_VARIABLES, *env.MXNET_VARIABLES, env.SET_BY_US)
     clean = {name: value for name, value in os.environ.items() if name not in ours}
-    return subprocess.run([sys.executable, "-W", "always", "-c", code], env={**clean, **environ}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        env={**clean, **environ},
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
-SHOW = ("import os; print([os.environ.get(n) for n in ('OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES')])")
+SHOW = "import os; print([os.environ.get(n) for n in ('OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES')])"
 
 
 def test_importing_sets_the_variables_and_does_not_import_mxnet():
     expected = env.thread_plan({})
-    process = python("import sys, gluon_resnet; assert 'mxnet' not in sys.modules and 'matplotlib' not in sys.modules; "
-                     + SHOW)
+    process = python(
+        "import sys, gluon_resnet; assert 'mxnet' not in sys.modules and 'matplotlib' not in sys.modules; " + SHOW
+    )
     values = [str(expected.threads)] + (["true", "cores"] if expected.bind else [None, None])
     assert process.stdout.strip() == str(values), process.stderr
 
@@ -128,15 +136,17 @@ def test_one_scratch_buffer_unless_the_user_wants_more():
 
 
 #: What a user on Python 3.12 or NumPy 1.24 has to write to import mxnet without us.
-BY_HAND = ("import numpy\ntry:\n    import setuptools\nexcept ImportError:\n    pass\n"
-           "for name in ('bool', 'int', 'float', 'complex', 'object', 'str'):\n"
-           "    setattr(numpy, name, getattr(__import__('builtins'), name))\n")
+BY_HAND = (
+    "import numpy\ntry:\n    import setuptools\nexcept ImportError:\n    pass\n"
+    "for name in ('bool', 'int', 'float', 'complex', 'object', 'str'):\n"
+    "    setattr(numpy, name, getattr(__import__('builtins'), name))\n"
+)
 
 
 def test_mxnet_first_warns_once():
-    process = python(BY_HAND
-                     + "import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n"
-                     + SHOW)
+    process = python(
+        BY_HAND + "import mxnet, gluon_resnet\nfrom gluon_resnet import env\nenv.prepare(); env.prepare()\n" + SHOW
+    )
     warnings = [line for line in process.stderr.splitlines() if "mxnet was imported before gluon_resnet" in line]
     assert len(warnings) == 1 and "put 'import gluon_resnet' above 'import mxnet'" in warnings[0]
     assert process.stdout.strip() == "[None, None, None]"
@@ -148,8 +158,10 @@ def test_mxnet_first_with_the_users_own_threads_is_fine():
 
 
 def test_another_program_gets_the_environment_as_it_was():
-    code = ("import gluon_resnet; from gluon_resnet import env; e = env.without_prepared_variables(); "
-            "print([e.get(n) for n in ('OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES')])")
+    code = (
+        "import gluon_resnet; from gluon_resnet import env; e = env.without_prepared_variables(); "
+        "print([e.get(n) for n in ('OMP_NUM_THREADS', 'OMP_PROC_BIND', 'OMP_PLACES')])"
+    )
     assert python(code).stdout.strip() == "[None, None, None]"
     assert python(code, OMP_NUM_THREADS="1").stdout.strip() == "['1', None, None]"
 
@@ -158,14 +170,22 @@ def test_cuda_libraries_are_opened_in_order(tmp_path, monkeypatch):
     opened = []
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: opened.append((path, mode)))
-    for package, name in (("cudnn", "libcudnn.so.8"), ("cuda_runtime", "libcudart.so.11.0"),
-                          ("cublas", "libcublas.so.11"), ("cublas", "libcublasLt.so.11")):
+    for package, name in (
+        ("cudnn", "libcudnn.so.8"),
+        ("cuda_runtime", "libcudart.so.11.0"),
+        ("cublas", "libcublas.so.11"),
+        ("cublas", "libcublasLt.so.11"),
+    ):
         folder = tmp_path / "nvidia" / package / "lib"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     paths = env.open_cuda_libraries()
-    assert [os.path.basename(path) for path in paths] == ["libcudart.so.11.0", "libcublasLt.so.11", "libcublas.so.11",
-                                                          "libcudnn.so.8"]
+    assert [os.path.basename(path) for path in paths] == [
+        "libcudart.so.11.0",
+        "libcublasLt.so.11",
+        "libcublas.so.11",
+        "libcudnn.so.8",
+    ]
     assert opened == [(path, ctypes.RTLD_GLOBAL) for path in paths]
 
 
@@ -180,12 +200,14 @@ def test_a_cuda_library_that_cannot_be_opened_is_said(tmp_path, monkeypatch):
 
 def test_the_cuda_build_has_its_libraries_opened():
     """prepare() with mxnet-cu112 in place of mxnet, as importlib.metadata would report it."""
-    code = ("from importlib import metadata\n"
-            "from gluon_resnet import env\n"
-            "env._prepared = None\n"
-            "env.mxnet_build = lambda: ('mxnet-cu112', '1.9.1')\n"
-            "env.open_cuda_libraries = lambda: ('/x/libcudnn.so.8',)\n"
-            "print(env.prepare().cuda_libraries)")
+    code = (
+        "from importlib import metadata\n"
+        "from gluon_resnet import env\n"
+        "env._prepared = None\n"
+        "env.mxnet_build = lambda: ('mxnet-cu112', '1.9.1')\n"
+        "env.open_cuda_libraries = lambda: ('/x/libcudnn.so.8',)\n"
+        "print(env.prepare().cuda_libraries)"
+    )
     assert python(code).stdout.strip() == "('/x/libcudnn.so.8',)"
 
 
@@ -203,12 +225,14 @@ def test_removed_numpy_names_are_put_back(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
 @pytest.mark.parametrize("first", ["import mxnet", "gluon_resnet.train_ch6"])
 def test_python_keeps_all_its_processors_and_mxnets_threads_are_bound(first):
-    code = (f"import os, gluon_resnet\nbefore = os.sched_getaffinity(0)\n{first}\nimport mxnet as mx\n"
-            "a = mx.nd.ones((300, 300)); mx.nd.dot(a, a).wait_to_read()\n"
-            "masks = [os.sched_getaffinity(int(t)) for t in os.listdir('/proc/self/task')]\n"
-            "bound = any(mask < before for mask in masks)\n"
-            "plan = gluon_resnet.machine.env.prepare().plan\n"
-            "print(os.sched_getaffinity(0) == before, bound == (plan.bind and plan.threads > 1), plan.reason)")
+    code = (
+        f"import os, gluon_resnet\nbefore = os.sched_getaffinity(0)\n{first}\nimport mxnet as mx\n"
+        "a = mx.nd.ones((300, 300)); mx.nd.dot(a, a).wait_to_read()\n"
+        "masks = [os.sched_getaffinity(int(t)) for t in os.listdir('/proc/self/task')]\n"
+        "bound = any(mask < before for mask in masks)\n"
+        "plan = gluon_resnet.machine.env.prepare().plan\n"
+        "print(os.sched_getaffinity(0) == before, bound == (plan.bind and plan.threads > 1), plan.reason)"
+    )
     expected = f"True True {env.thread_plan({}).reason}"
     assert python(code).stdout.strip() == expected
     parent = f"import subprocess, sys, gluon_resnet\nsubprocess.run([sys.executable, '-c', {code!r}])"
@@ -216,8 +240,10 @@ def test_python_keeps_all_its_processors_and_mxnets_threads_are_bound(first):
 
 
 def test_a_child_keeps_what_the_user_set_for_it():
-    code = ("import os, subprocess, sys, gluon_resnet\nos.environ['OMP_NUM_THREADS'] = '7'\n"
-            f"subprocess.run([sys.executable, '-c', 'import gluon_resnet; ' + {SHOW!r}])")
+    code = (
+        "import os, subprocess, sys, gluon_resnet\nos.environ['OMP_NUM_THREADS'] = '7'\n"
+        f"subprocess.run([sys.executable, '-c', 'import gluon_resnet; ' + {SHOW!r}])"
+    )
     assert python(code).stdout.strip() == "['7', None, None]"
 
 

@@ -1,11 +1,13 @@
 """The blocks against article 001's shapes, against d2l's own Residual and against a by-hand computation."""
+
+import gluon_resnet as gr
+
 import mxnet as mx
 import numpy
 import pytest
 from mxnet import autograd
 from mxnet.gluon import nn
 
-import gluon_resnet as gr
 from tests.conftest import array, random_array, relative_error, there_and_back
 
 
@@ -63,8 +65,11 @@ def test_residual_equals_d2ls_forward_and_backward(np_mode, project, hybridize):
         x = X.copy()
         x.attach_grad()
         Y = there_and_back(blk, x)
-        grads = {name: param.grad().asnumpy() for name, param in blk._collect_params_with_prefix().items()
-                 if param.grad_req != "null"}
+        grads = {
+            name: param.grad().asnumpy()
+            for name, param in blk._collect_params_with_prefix().items()
+            if param.grad_req != "null"
+        }
         results.append((Y.asnumpy(), x.grad.asnumpy(), grads, blk.bn1.running_mean.data().asnumpy()))
     (Y, dX, grads, mean), (our_Y, our_dX, our_grads, our_mean) = results
     assert relative_error(our_Y, Y) < 1e-5

@@ -1,13 +1,15 @@
 """The networks of 6n + 2 layers against the paper's Table 6, a count by hand, and gluoncv's own (with projections)."""
-import mxnet as mx
-import numpy
-import pytest
-from mxnet import autograd
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
 from gluon_resnet.networks.cost import network
 from gluon_resnet.networks.specs import CIFAR_DEPTHS, get_spec, parse_model
+
+import mxnet as mx
+import numpy
+import pytest
+from mxnet import autograd
+
 from tests.conftest import random_array, relative_error, trainable
 
 #: Millions of parameters in Table 6.
@@ -17,8 +19,14 @@ PAPER = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
 def _by_hand(depth, channels=3, classes=10):
     """Weights and batch norms of 1 + 6n convolutions and the classifier."""
     n = (depth - 2) // 6
-    convs = [(channels, 16), *[(16, 16)] * 2 * n, (16, 32), *[(32, 32)] * (2 * n - 1), (32, 64),
-             *[(64, 64)] * (2 * n - 1)]
+    convs = [
+        (channels, 16),
+        *[(16, 16)] * 2 * n,
+        (16, 32),
+        *[(32, 32)] * (2 * n - 1),
+        (32, 64),
+        *[(64, 64)] * (2 * n - 1),
+    ]
     return sum(9 * a * b + 2 * b for a, b in convs) + 64 * classes + classes
 
 
@@ -42,8 +50,11 @@ def test_projections_are_what_gluoncv_has_more():
 
 def test_multiply_adds_by_hand():
     n = 3
-    stages = (2 * n * 16 * 16 * 32 * 32, (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16,
-              (32 * 64 + (2 * n - 1) * 64 * 64) * 8 * 8)
+    stages = (
+        2 * n * 16 * 16 * 32 * 32,
+        (16 * 32 + (2 * n - 1) * 32 * 32) * 16 * 16,
+        (32 * 64 + (2 * n - 1) * 64 * 64) * 8 * 8,
+    )
     expected = 9 * (3 * 16 * 32 * 32 + sum(stages)) + 640
     assert network(get_spec(20, "cifar"), 3, (32, 32)).total("multiply_adds") == expected
     table = gr.summary(gr.cifar_resnet(20), (1, 3, 32, 32))
@@ -68,7 +79,7 @@ def test_forward_equals_gluoncvs_but_for_the_stems_relu(depth):
         net(X)
     theirs, mine = original._collect_params_with_prefix(), ours._collect_params_with_prefix()
     for name, param in theirs.items():
-        stage, _, rest = name[len("features."):].partition(".")
+        stage, _, rest = name[len("features.") :].partition(".")
         place = "7" if name.startswith("output") else stage if int(stage) < 2 else str(int(stage) + 1)
         rest = rest.replace("body.0", "conv1").replace("body.1", "bn1")
         rest = rest.replace("body.3", "conv2").replace("body.4", "bn2")
@@ -77,7 +88,7 @@ def test_forward_equals_gluoncvs_but_for_the_stems_relu(depth):
     assert not mine
     with autograd.train_mode():
         ours(X)
-    for name, param in theirs.items():
+    for param in theirs.values():
         assert param.shape is not None
     expected = _gluoncv_with_a_relu(original)(X).asnumpy()
     assert relative_error(ours(X).asnumpy(), expected) < 1e-5
@@ -90,8 +101,12 @@ def test_defaults_and_any_depth(both_modes):
     assert net(random_array(2, 1, 28, 28)).shape == (2, 4)
     assert net.spec.shortcut == "A" and net.spec.stage_sizes == (1, 1, 1)
     assert gr.parse_model("cifar_resnet1202").stage_sizes == (200, 200, 200)
-    assert list(gr.layer_shapes(gr.cifar_resnet(20), (1, 1, 28, 28))["output_shape"]) == [
-        (1, 16, 28, 28)] * 4 + [(1, 32, 14, 14), (1, 64, 7, 7), (1, 64, 1, 1), (1, 10)]
+    assert list(gr.layer_shapes(gr.cifar_resnet(20), (1, 1, 28, 28))["output_shape"]) == [(1, 16, 28, 28)] * 4 + [
+        (1, 32, 14, 14),
+        (1, 64, 7, 7),
+        (1, 64, 1, 1),
+        (1, 10),
+    ]
 
 
 def test_plain_has_the_same_parameters():

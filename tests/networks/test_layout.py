@@ -1,6 +1,4 @@
 """The plain description of every network against the Gluon network that models.py builds."""
-import mxnet as mx
-import pytest
 
 import gluon_resnet as gr
 from gluon_resnet.networks.blocks import blocks_by_name
@@ -8,10 +6,15 @@ from gluon_resnet.networks.layout import Conv, Norm, layout
 from gluon_resnet.networks.shapes import watched
 from gluon_resnet.networks.specs import model_names, parse_model
 
+import mxnet as mx
+import pytest
 
 #: Every row of the table, and rows with another shortcut than their family's own.
-OTHERS = [f"{name}:{shortcut}" for name in ("resnet18", "resnet50@torchvision", "resnet50@slim", "resnet18@v2",
-                                            "resnet50@v2", "cifar_resnet20") for shortcut in ("A", "B", "C", "none")]
+OTHERS = [
+    f"{name}:{shortcut}"
+    for name in ("resnet18", "resnet50@torchvision", "resnet50@slim", "resnet18@v2", "resnet50@v2", "cifar_resnet20")
+    for shortcut in ("A", "B", "C", "none")
+]
 
 
 @pytest.mark.parametrize("name", [*model_names(), *OTHERS, "cifar_resnet8", "plain34@torchvision"])
@@ -27,9 +30,20 @@ def test_names_and_shapes_are_the_networks_own(name):
     assert plan.fixed() == fixed
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50@torchvision", "resnet50@keras2016", "resnet50@slim",
-                                  "resnet18@v2",
-                                  "resnet50@v2", "cifar_resnet20", "cifar_resnet20:B", "resnet50@slim:C"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "resnet50@torchvision",
+        "resnet50@keras2016",
+        "resnet50@slim",
+        "resnet18@v2",
+        "resnet50@v2",
+        "cifar_resnet20",
+        "cifar_resnet20:B",
+        "resnet50@slim:C",
+    ],
+)
 def test_strides_paddings_and_eps_are_the_networks_own(name):
     net = gr.get_model(name)
     gr.layer_shapes(net, (1, 3, 64, 64))
@@ -38,7 +52,10 @@ def test_strides_paddings_and_eps_are_the_networks_own(name):
         kwargs = getattr(layers[layer.name], "_kwargs", None)
         if isinstance(layer, Conv):
             assert (kwargs["kernel"], kwargs["stride"], kwargs["pad"]) == (
-                (layer.kernel,) * 2, (layer.stride,) * 2, (layer.padding,) * 2)
+                (layer.kernel,) * 2,
+                (layer.stride,) * 2,
+                (layer.padding,) * 2,
+            )
             assert kwargs["no_bias"] is not layer.bias
         elif isinstance(layer, Norm):
             assert kwargs["eps"] == layer.eps
@@ -52,11 +69,20 @@ def test_strides_paddings_and_eps_are_the_networks_own(name):
 def test_places_are_the_networks_children(name):
     net = gr.get_model(name)
     places = layout(net.spec).places
-    kinds = {"input_norm": "InputNorm", "stem": "Conv2D", "stem_norm": "BatchNorm", "stem_relu": "Activation",
-             "max_pool": "MaxPool2D", "final_norm": "BatchNorm", "final_relu": "Activation",
-             "average_pool": "GlobalAvgPool2D",
-             "classifier": "Conv2D" if name.endswith("slim") else "Dense", "flatten": "Flatten",
-             "head_relu": "Activation", "dropout": "Dropout"}
+    kinds = {
+        "input_norm": "InputNorm",
+        "stem": "Conv2D",
+        "stem_norm": "BatchNorm",
+        "stem_relu": "Activation",
+        "max_pool": "MaxPool2D",
+        "final_norm": "BatchNorm",
+        "final_relu": "Activation",
+        "average_pool": "GlobalAvgPool2D",
+        "classifier": "Conv2D" if name.endswith("slim") else "Dense",
+        "flatten": "Flatten",
+        "head_relu": "Activation",
+        "dropout": "Dropout",
+    }
     assert [kinds.get(kind, "HybridSequential") for kind in places] == [type(child).__name__ for child in net]
     assert list(places.values()) == list(net._children)
 
@@ -67,11 +93,13 @@ def test_layers_come_in_the_order_they_run():
         net, plan = gr.get_model(name), layout(parse_model(name))
         layers = blocks_by_name(net)
         gr.layer_shapes(net, (1, 3, 32, 32))
-        projections = {layer.name for stage in plan.stages for block in stage for layer in block.shortcut or ()
-                       if layer}
+        projections = {
+            layer.name for stage in plan.stages for block in stage for layer in block.shortcut or () if layer
+        }
         with watched(net, [layers[layer.name] for layer in plan.layers()]) as seen:
             net(mx.nd.zeros((1, 3, 32, 32)))
         ran = [id(layer) for layer, _, _ in seen]
         described = [layer.name for layer in plan.layers() if layer.name not in projections]
         assert [id(layers[name]) for name in described] == [
-            layer for layer in ran if layer not in {id(layers[name]) for name in projections}]
+            layer for layer in ran if layer not in {id(layers[name]) for name in projections}
+        ]

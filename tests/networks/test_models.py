@@ -1,19 +1,26 @@
 """Networks against published parameter counts and against gluoncv's and the MXNet zoo's own code."""
+
+import gluon_resnet as gr
+
 import mxnet as mx
 import numpy
 import pytest
 from mxnet import autograd
 
-import gluon_resnet as gr
 from tests.conftest import both_ways, random_array, relative_error, trainable
 
 #: Published or counted by the libraries themselves (references.md; keras: summary() of keras.applications).
 PARAMETERS = {
     "resnet18@d2l": 11_178_378,
-    "resnet18@torchvision": 11_689_512, "resnet34@torchvision": 21_797_672, "resnet50@torchvision": 25_557_032,
-    "resnet101@torchvision": 44_549_160, "resnet152@torchvision": 60_192_808,
+    "resnet18@torchvision": 11_689_512,
+    "resnet34@torchvision": 21_797_672,
+    "resnet50@torchvision": 25_557_032,
+    "resnet101@torchvision": 44_549_160,
+    "resnet152@torchvision": 60_192_808,
     "resnet50@mxnet": 25_575_912,
-    "resnet50@keras": 25_583_592, "resnet101@keras": 44_601_832, "resnet152@keras": 60_268_520,
+    "resnet50@keras": 25_583_592,
+    "resnet101@keras": 44_601_832,
+    "resnet152@keras": 60_268_520,
     "resnet50@keras2016": 25_583_592,
 }
 
@@ -34,7 +41,7 @@ def test_keras_with_running_statistics():
 
 def _original(name):
     """The network that ``name`` re-implements, from the library that published it."""
-    depth, family = name[len("resnet"):].split("@")
+    depth, family = name[len("resnet") :].split("@")
     if family == "mxnet":
         return mx.gluon.model_zoo.vision.get_resnet(1, int(depth))
     import gluoncv
@@ -44,6 +51,7 @@ def _original(name):
 
 def _copy(original, ours):
     """Copy every parameter of ``original`` into ``ours``, block by block; the test fails if one is left over."""
+
     def blocks(net, wanted):
         found = []
 
@@ -53,6 +61,7 @@ def _copy(original, ours):
             else:
                 for child in block._children.values():
                     look(child)
+
         look(net)
         return found
 
@@ -66,6 +75,7 @@ def _copy(original, ours):
                 flat.append(part)
             for child in part._children.values():
                 look(child)
+
         look(block)
         convs = [layer for layer in flat if "Conv" in type(layer).__name__]
         norms = [layer for layer in flat if "BatchNorm" in type(layer).__name__]

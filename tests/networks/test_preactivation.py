@@ -1,10 +1,12 @@
 """Pre-activation networks against MXNet's zoo and gluoncv, parameter for parameter, and against the count by hand."""
+
+import gluon_resnet as gr
+
 import mxnet as mx
 import numpy
 import pytest
 from mxnet import autograd
 
-import gluon_resnet as gr
 from tests.conftest import random_array, relative_error, there_and_back, trainable
 
 DEPTHS = (18, 34, 50, 101, 152)
@@ -70,8 +72,9 @@ def test_gradients_equal_the_zoos(block, depth):
         x = X.copy()
         x.attach_grad()
         Y = there_and_back(blk, x)
-        results.append((Y.asnumpy(), x.grad.asnumpy(), blk.conv1.weight.grad().asnumpy(),
-                        blk.bn1.gamma.grad().asnumpy()))
+        results.append(
+            (Y.asnumpy(), x.grad.asnumpy(), blk.conv1.weight.grad().asnumpy(), blk.bn1.gamma.grad().asnumpy())
+        )
     for expected, found in zip(*results):
         assert relative_error(found, expected) < 1e-4
 
@@ -90,7 +93,7 @@ def test_the_pictures_own_norm_has_statistics_and_learns_nothing_else():
             trainer.step(1)
         params = {name: param.data().asnumpy() for name, param in net._collect_params_with_prefix().items()}
         mean, steps = X.asnumpy().mean(axis=(0, 2, 3)), 2
-        expected = numpy.zeros(3) if "features" in norm else mean * (1 - 0.9 ** steps)
+        expected = numpy.zeros(3) if "features" in norm else mean * (1 - 0.9**steps)
         assert params[f"{norm}.running_mean"] == pytest.approx(expected, rel=1e-4)
         with autograd.train_mode():
             assert (net(X).asnumpy() != 0).any()

@@ -1,25 +1,53 @@
 """The walk against article 001's printed shapes, the summary against Table 1 and hand counts."""
+
 import json
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ShapeError
+from gluon_resnet.networks.shapes import parse_shape
 
 import mxnet as mx
 import pytest
 from mxnet.gluon import nn
 
-import gluon_resnet as gr
-from gluon_resnet.errors import ShapeError
-from gluon_resnet.networks.shapes import parse_shape
 from tests.conftest import one_line_error, random_array
 
-ARTICLE_001 = [(1, 64, 112, 112), (1, 64, 112, 112), (1, 64, 112, 112), (1, 64, 56, 56), (1, 64, 56, 56),
-               (1, 128, 28, 28), (1, 256, 14, 14), (1, 512, 7, 7), (1, 512, 1, 1), (1, 10)]
-FRESH_NAMES = ["conv0", "batchnorm0", "relu0", "pool0", "hybridsequential1", "hybridsequential2", "hybridsequential3",
-               "hybridsequential4", "pool1", "dense0"]
+ARTICLE_001 = [
+    (1, 64, 112, 112),
+    (1, 64, 112, 112),
+    (1, 64, 112, 112),
+    (1, 64, 56, 56),
+    (1, 64, 56, 56),
+    (1, 128, 28, 28),
+    (1, 256, 14, 14),
+    (1, 512, 7, 7),
+    (1, 512, 1, 1),
+    (1, 10),
+]
+FRESH_NAMES = [
+    "conv0",
+    "batchnorm0",
+    "relu0",
+    "pool0",
+    "hybridsequential1",
+    "hybridsequential2",
+    "hybridsequential3",
+    "hybridsequential4",
+    "pool1",
+    "dense0",
+]
 
 #: G multiply-adds for one 3x224x224 picture: the paper's Table 1 as counted in references.md.
 MULTIPLY_ADDS = {
-    "resnet18@torchvision": 1.814, "resnet34@torchvision": 3.664, "resnet50@torchvision": 4.089,
-    "resnet101@torchvision": 7.801, "resnet152@torchvision": 11.514,
-    "resnet50@mxnet": 3.858, "resnet101@mxnet": 7.570, "resnet152@mxnet": 11.282, "resnet50@keras": 3.858,
+    "resnet18@torchvision": 1.814,
+    "resnet34@torchvision": 3.664,
+    "resnet50@torchvision": 4.089,
+    "resnet101@torchvision": 7.801,
+    "resnet152@torchvision": 11.514,
+    "resnet50@mxnet": 3.858,
+    "resnet101@mxnet": 7.570,
+    "resnet152@mxnet": 11.282,
+    "resnet50@keras": 3.858,
 }
 
 
@@ -43,10 +71,15 @@ def test_multiply_adds_are_table_1s(name):
     assert round(gr.totals(table)["multiply_adds"] / 1e9, 3) == MULTIPLY_ADDS[name]
 
 
-@pytest.mark.parametrize("depth, rows", [
-    (1, 10),  # the walk's ten
-    (2, 6 + 16),  # stem and head, and 3 + 4 + 6 + 3 blocks
-    (3, 6 + 16 * 6 + 4 * 2), (None, 6 + 16 * 6 + 4 * 2)])  # three convolutions and norms a block, four projections
+@pytest.mark.parametrize(
+    "depth, rows",
+    [
+        (1, 10),  # the walk's ten
+        (2, 6 + 16),  # stem and head, and 3 + 4 + 6 + 3 blocks
+        (3, 6 + 16 * 6 + 4 * 2),
+        (None, 6 + 16 * 6 + 4 * 2),
+    ],
+)  # three convolutions and norms a block, four projections
 def test_rows_sum_to_the_same_totals_at_every_depth(both_modes, depth, rows):
     net = gr.resnet50("torchvision")
     net.initialize()
@@ -64,7 +97,8 @@ def test_summary_by_hand():
     assert [tuple(row) for row in table.drop(columns=["layer", "type"]).itertuples(index=False)] == [
         ((2, 4, 4, 4), 4 * 27 + 4, 2 * 4 * 16 * 27, 2 * 64 * 4),
         ((2, 4, 4, 4), 8, 0, 2 * 64 * 4),
-        ((2, 5), 64 * 5 + 5, 2 * 5 * 64, 2 * 5 * 4)]
+        ((2, 5), 64 * 5 + 5, 2 * 5 * 64, 2 * 5 * 4),
+    ]
 
 
 def test_a_hybridized_network_stays_compiled():
@@ -106,11 +140,23 @@ def test_the_wrong_number_of_channels():
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name, shape, last, multiply_adds", [
-    ("cifar_resnet20", (1, 1, 28, 28), (1, 10), 9 * (16 * 28 ** 2 + 6 * 16 * 16 * 28 ** 2 + (512 + 5 * 1024) * 14 ** 2
-                                                     + (2048 + 5 * 4096) * 7 ** 2) + 640),
-    ("plain34@torchvision", (1, 3, 224, 224), (1, 1000), 3_663_761_408 - (64 * 128 * 28 ** 2 + 128 * 256 * 14 ** 2
-                                                                         + 256 * 512 * 7 ** 2))])
+@pytest.mark.parametrize(
+    "name, shape, last, multiply_adds",
+    [
+        (
+            "cifar_resnet20",
+            (1, 1, 28, 28),
+            (1, 10),
+            9 * (16 * 28**2 + 6 * 16 * 16 * 28**2 + (512 + 5 * 1024) * 14**2 + (2048 + 5 * 4096) * 7**2) + 640,
+        ),
+        (
+            "plain34@torchvision",
+            (1, 3, 224, 224),
+            (1, 1000),
+            3_663_761_408 - (64 * 128 * 28**2 + 128 * 256 * 14**2 + 256 * 512 * 7**2),
+        ),
+    ],
+)
 def test_networks_without_projections(name, shape, last, multiply_adds):
     """Counted by hand: what a projection costs is in no row."""
     table = gr.summary(gr.get_model(name), shape)
@@ -130,8 +176,14 @@ def test_summary_formats(run_cli):
     assert csv[0] == "layer,type,output_shape,parameters,multiply_adds,output_bytes" and len(csv) == 11
     content = json.loads(run_cli(*args, "--format", "json").stdout)
     assert content["totals"]["parameters"] == sum(row["parameters"] for row in content["layers"]) == 25_557_032
-    assert content["layers"][0] == {"layer": "conv0", "type": "Conv2D", "output_shape": [1, 64, 112, 112],
-                                    "parameters": 9408, "multiply_adds": 118_013_952, "output_bytes": 3_211_264}
+    assert content["layers"][0] == {
+        "layer": "conv0",
+        "type": "Conv2D",
+        "output_shape": [1, 64, 112, 112],
+        "parameters": 9408,
+        "multiply_adds": 118_013_952,
+        "output_bytes": 3_211_264,
+    }
 
 
 def test_arrays_of_another_rank_and_shapes_beyond_memory():
@@ -141,16 +193,21 @@ def test_arrays_of_another_rank_and_shapes_beyond_memory():
         gr.layer_shapes(gr.resnet18(), (1, 3, 2_000_000, 2_000_000))
 
 
-@pytest.mark.parametrize("args, words", [
-    (("shapes", "resnet20"), "unknown model 'resnet20': did you mean cifar_resnet20?"),
-    (("shapes", "resnet50@kerras"), "did you mean keras?"),
-    (("shapes", "cifar_resnet21"), "did you mean cifar_resnet20?"),
-    (("summary", "plain18:A"), "a plain network has no shortcuts"),
-    (("shapes", "resnet18", "--input", "1,3"), "four positive whole numbers"),
-    (("shapes", "resnet18@keras2016", "--input", "1,3,1,1"), "cannot take an input"),
-    (("summary", "resnet18", "--depth", "0"), "0 is not in the range"),
-    (("summary", "resnet18", "--format", "xml"), "'xml' is not one of"),
-    (("shapes", "resnet18", "--classes", "0"), "not in the range"),
-    (("shapes",), "Missing argument 'MODEL'"), (("shaeps",), "No such command 'shaeps'")])
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (("shapes", "resnet20"), "unknown model 'resnet20': did you mean cifar_resnet20?"),
+        (("shapes", "resnet50@kerras"), "did you mean keras?"),
+        (("shapes", "cifar_resnet21"), "did you mean cifar_resnet20?"),
+        (("summary", "plain18:A"), "a plain network has no shortcuts"),
+        (("shapes", "resnet18", "--input", "1,3"), "four positive whole numbers"),
+        (("shapes", "resnet18@keras2016", "--input", "1,3,1,1"), "cannot take an input"),
+        (("summary", "resnet18", "--depth", "0"), "0 is not in the range"),
+        (("summary", "resnet18", "--format", "xml"), "'xml' is not one of"),
+        (("shapes", "resnet18", "--classes", "0"), "not in the range"),
+        (("shapes",), "Missing argument 'MODEL'"),
+        (("shaeps",), "No such command 'shaeps'"),
+    ],
+)
 def test_what_a_user_can_mistype_is_one_line(run_cli, args, words):
     assert words in one_line_error(run_cli(*args))

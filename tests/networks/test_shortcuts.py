@@ -1,15 +1,17 @@
 """Options A, B, C and none: zero padding against NumPy and numerical gradients,
 parameter counts against sums by hand."""
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ModelError, ShapeError
+from gluon_resnet.networks.layout import Pad, block_plan, layout, plan_shortcut
+from gluon_resnet.networks.specs import DEPTHS, get_spec, parse_model
+from gluon_resnet.training import precision
+
 import mxnet as mx
 import numpy
 import pytest
 from mxnet import autograd
 
-import gluon_resnet as gr
-from gluon_resnet.training import precision
-from gluon_resnet.errors import ModelError, ShapeError
-from gluon_resnet.networks.layout import Pad, block_plan, layout, plan_shortcut
-from gluon_resnet.networks.specs import DEPTHS, get_spec, parse_model
 from tests.conftest import array, both_ways, random_array, relative_error, there_and_back
 
 #: (channels in, channels out, stride): in sixteens (oneDNN's Concat), beside them, odd, and with nothing to pad
@@ -72,6 +74,7 @@ def test_gradients_through_zero_padding_are_the_numerical_ones(both_modes, block
         with autograd.record():
             Y = (blk(x) * array(weights, "float64")).sum()
         return Y
+
     x = array(X, "float64")
     x.attach_grad()
     loss(x).backward()
@@ -122,8 +125,11 @@ def test_which_shortcut_a_block_has():
 def _parameters(spec):
     """Trainable parameters by the layout, which test_layout.py holds against the networks."""
     plan = layout(spec)
-    return sum(int(numpy.prod(shape)) for name, shape in plan.params().items()
-               if "running" not in name and name not in plan.fixed())
+    return sum(
+        int(numpy.prod(shape))
+        for name, shape in plan.params().items()
+        if "running" not in name and name not in plan.fixed()
+    )
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -140,9 +146,20 @@ def test_what_each_option_costs_by_hand(depth):
     assert found == {"A": published - only_b, "B": published, "C": published + everywhere, "none": published - only_b}
 
 
-@pytest.mark.parametrize("name", ["resnet18:A", "resnet18@torchvision:C", "plain18", "cifar_resnet20",
-                                  "cifar_resnet20:B",
-                                  "resnet50@slim", "resnet18@v2", "resnet18@v2:A", "resnet18@v2:none"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18:A",
+        "resnet18@torchvision:C",
+        "plain18",
+        "cifar_resnet20",
+        "cifar_resnet20:B",
+        "resnet50@slim",
+        "resnet18@v2",
+        "resnet18@v2:A",
+        "resnet18@v2:none",
+    ],
+)
 def test_imperative_and_hybridized_agree_in_training(both_modes, name):
     """Also a guard: mxnet's Concat would end the process in the backward pass of cifar_resnet20's first padding."""
     net, X = gr.get_model(name, 7), random_array(4, 3, 64, 64)
@@ -156,10 +173,15 @@ def test_imperative_and_hybridized_agree_in_training(both_modes, name):
 
 
 def test_where_the_picture_is_halved():
-    assert [[stride for _, _, stride in stage]
-            for stage in block_plan(parse_model("resnet18"))] == [[1, 1]] + [[2, 1]] * 3
+    assert [[stride for _, _, stride in stage] for stage in block_plan(parse_model("resnet18"))] == [[1, 1]] + [
+        [2, 1]
+    ] * 3
     assert [[stride for _, _, stride in stage] for stage in block_plan(parse_model("resnet50@slim"))] == [
-        [1, 1, 2], [1, 1, 1, 2], [1] * 5 + [2], [1, 1, 1]]
+        [1, 1, 2],
+        [1, 1, 1, 2],
+        [1] * 5 + [2],
+        [1, 1, 1],
+    ]
     assert [stage[0] for stage in block_plan(parse_model("cifar_resnet20"))] == [(16, 16, 1), (16, 32, 2), (32, 64, 2)]
 
 

@@ -1,23 +1,38 @@
 """Article 003's network: its dictionary, its shapes, and its own functions written again in NumPy,
 channels last as there."""
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ModelError
+from gluon_resnet.networks.slim import slim_spec
+
 import mxnet as mx
 import numpy
 import pytest
 from mxnet import autograd
 
-import gluon_resnet as gr
-from gluon_resnet.errors import ModelError
-from gluon_resnet.networks.slim import slim_spec
 from tests.conftest import array, random_array, relative_error
 
 #: The article's dictionary, literally.
 ARTICLE_003 = {
-    "layer_50": [{"depth": 256, "num_class": 3}, {"depth": 512, "num_class": 4}, {"depth": 1024, "num_class": 6},
-                 {"depth": 2048, "num_class": 3}],
-    "layer_101": [{"depth": 256, "num_class": 3}, {"depth": 512, "num_class": 4}, {"depth": 1024, "num_class": 23},
-                  {"depth": 2048, "num_class": 3}],
-    "layer_152": [{"depth": 256, "num_class": 3}, {"depth": 512, "num_class": 8}, {"depth": 1024, "num_class": 36},
-                  {"depth": 2048, "num_class": 3}]}
+    "layer_50": [
+        {"depth": 256, "num_class": 3},
+        {"depth": 512, "num_class": 4},
+        {"depth": 1024, "num_class": 6},
+        {"depth": 2048, "num_class": 3},
+    ],
+    "layer_101": [
+        {"depth": 256, "num_class": 3},
+        {"depth": 512, "num_class": 4},
+        {"depth": 1024, "num_class": 23},
+        {"depth": 2048, "num_class": 3},
+    ],
+    "layer_152": [
+        {"depth": 256, "num_class": 3},
+        {"depth": 512, "num_class": 8},
+        {"depth": 1024, "num_class": 36},
+        {"depth": 2048, "num_class": 3},
+    ],
+}
 
 #: Two small stages: identity and subsampling in the first, padding by 36 (no multiple of 16) in the second.
 SMALL = [{"depth": 64, "num_class": 2}, {"depth": 136, "num_class": 2}]
@@ -36,8 +51,18 @@ def test_the_dictionary_is_accepted_as_it_stands():
 def test_the_walk_at_224():
     table = gr.layer_shapes(gr.slim_resnet(ARTICLE_003["layer_50"], 3), (1, 3, 224, 224))
     assert list(table["output_shape"]) == [
-        (1, 64, 112, 112), (1, 64, 55, 55), (1, 256, 28, 28), (1, 512, 14, 14), (1, 1024, 7, 7), (1, 2048, 7, 7),
-        (1, 2048, 7, 7), (1, 2048, 7, 7), (1, 2048, 1, 1), (1, 3, 1, 1), (1, 3)]
+        (1, 64, 112, 112),
+        (1, 64, 55, 55),
+        (1, 256, 28, 28),
+        (1, 512, 14, 14),
+        (1, 1024, 7, 7),
+        (1, 2048, 7, 7),
+        (1, 2048, 7, 7),
+        (1, 2048, 7, 7),
+        (1, 2048, 1, 1),
+        (1, 3, 1, 1),
+        (1, 3),
+    ]
 
 
 def _conv(X, W, bias=None, stride=1):
@@ -46,15 +71,18 @@ def _conv(X, W, bias=None, stride=1):
     K = W.shape[0]
     X = numpy.pad(X, ((0, 0), (K // 2, K // 2), (K // 2, K // 2), (0, 0)))
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])
-    Y = sum(X[:, i:i + H * stride:stride, j:j + V * stride:stride] @ W[i, j] for i in range(K) for j in range(K))
+    Y = sum(
+        X[:, i : i + H * stride : stride, j : j + V * stride : stride] @ W[i, j] for i in range(K) for j in range(K)
+    )
     return Y if bias is None else Y + bias
 
 
 def _max_pool(X, K, stride):
     """slim.max_pool2d: VALID."""
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])
-    return numpy.max([X[:, i:i + H * stride:stride, j:j + V * stride:stride] for i in range(K) for j in range(K)],
-                     axis=0)
+    return numpy.max(
+        [X[:, i : i + H * stride : stride, j : j + V * stride : stride] for i in range(K) for j in range(K)], axis=0
+    )
 
 
 def _norm(X, gamma, beta, mean, var):
@@ -63,6 +91,7 @@ def _norm(X, gamma, beta, mean, var):
 
 def _article_003(X, demo, params):
     """inference(): the article's functions on parameters with our names, in the order the article calls them."""
+
     def weights(name):
         return numpy.transpose(params[f"{name}.weight"], (2, 3, 1, 0)), params.get(f"{name}.bias")
 
@@ -121,7 +150,10 @@ def test_norms_inside_units_have_no_gamma_to_learn():
     learned = {name for name, param in params.items() if param.grad_req != "null" and name.endswith("gamma")}
     assert learned == {"4.gamma"}
     assert {name for name in params if name.endswith("bias")} == {
-        "0.bias", "7.bias", *(f"{stage}.{unit}.conv3.bias" for stage in (2, 3) for unit in (0, 1))}
+        "0.bias",
+        "7.bias",
+        *(f"{stage}.{unit}.conv3.bias" for stage in (2, 3) for unit in (0, 1)),
+    }
 
 
 def test_dropout_acts_in_training_alone():
@@ -167,19 +199,29 @@ def test_the_heads_weights_start_as_the_article_says(both_modes):
     assert (net[9].bias.data().asnumpy() == numpy.float32(0.1)).all()
 
 
-@pytest.mark.parametrize("demo, words", [
-    (ARTICLE_003, "demo holds 'layer_50', 'layer_101', 'layer_152': expected one list"), ({}, "demo holds nothing"),
-    ([], "demo is []: expected a list of stages"), ("layer_50", "demo is 'layer_50': expected a list"),
-    ([256, 512], "demo[0] is 256: expected a dictionary of depth and num_class"),
-    ([{"depth": 256}], "demo[0] is {'depth': 256}"),
-    ({"layer_50": [{"depth": 256, "num_class": 3}, {"depth": "512", "num_class": 4}]},
-     "demo['layer_50'][1]: depth is '512'"),
-    ([{"depth": 256, "num_class": 3}, {"depth": 510, "num_class": 3}],
-     "demo[1]: depth is 510: expected a positive multiple"),
-    ([{"depth": 256, "num_class": 0}], "demo[0]: num_class is 0"),
-    ([{"depth": 256, "num_class": True}], "num_class is True"),
-    ([{"depth": 32, "num_class": 1}], "the first depth is 32: expected at least 64"),
-    ([{"depth": 256, "num_class": 1}, {"depth": 128, "num_class": 1}], "demo[1]: depth 128 is less than 256")])
+@pytest.mark.parametrize(
+    "demo, words",
+    [
+        (ARTICLE_003, "demo holds 'layer_50', 'layer_101', 'layer_152': expected one list"),
+        ({}, "demo holds nothing"),
+        ([], "demo is []: expected a list of stages"),
+        ("layer_50", "demo is 'layer_50': expected a list"),
+        ([256, 512], "demo[0] is 256: expected a dictionary of depth and num_class"),
+        ([{"depth": 256}], "demo[0] is {'depth': 256}"),
+        (
+            {"layer_50": [{"depth": 256, "num_class": 3}, {"depth": "512", "num_class": 4}]},
+            "demo['layer_50'][1]: depth is '512'",
+        ),
+        (
+            [{"depth": 256, "num_class": 3}, {"depth": 510, "num_class": 3}],
+            "demo[1]: depth is 510: expected a positive multiple",
+        ),
+        ([{"depth": 256, "num_class": 0}], "demo[0]: num_class is 0"),
+        ([{"depth": 256, "num_class": True}], "num_class is True"),
+        ([{"depth": 32, "num_class": 1}], "the first depth is 32: expected at least 64"),
+        ([{"depth": 256, "num_class": 1}, {"depth": 128, "num_class": 1}], "demo[1]: depth 128 is less than 256"),
+    ],
+)
 def test_a_wrong_dictionary_is_one_line_that_names_the_entry(demo, words):
     with pytest.raises(ModelError) as caught:
         gr.slim_resnet(demo)

@@ -1,9 +1,10 @@
 """The table of networks: names, defaults, errors; what is published about it is checked in test_models.py."""
-import pytest
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
 from gluon_resnet.networks.specs import DEPTHS
+
+import pytest
 
 
 def test_every_depth_has_the_layers_of_its_name():
@@ -34,10 +35,17 @@ def test_shortcuts_in_names():
     assert gr.parse_model("cifar_resnet20:B").name[-2:] == ":B"
 
 
-@pytest.mark.parametrize("name, family, classes", [("resnet18", "d2l", 10), ("ResNet50@Keras", "keras", 1000),
-                                                   ("resnet101@torchvision", "torchvision", 1000),
-                                                   ("cifar_resnet56", "cifar", 10),
-                                                   ("plain34", "d2l", 10), ("resnet152@slim", "slim", 1000)])
+@pytest.mark.parametrize(
+    "name, family, classes",
+    [
+        ("resnet18", "d2l", 10),
+        ("ResNet50@Keras", "keras", 1000),
+        ("resnet101@torchvision", "torchvision", 1000),
+        ("cifar_resnet56", "cifar", 10),
+        ("plain34", "d2l", 10),
+        ("resnet152@slim", "slim", 1000),
+    ],
+)
 def test_defaults(name, family, classes):
     spec = gr.parse_model(name)
     assert (spec.family, spec.num_classes) == (family, classes)
@@ -50,18 +58,28 @@ def test_stage_channels_are_table_1s():
     assert gr.parse_model("cifar_resnet110").stage_channels == (16, 32, 64)
 
 
-@pytest.mark.parametrize("name, words", [
-    ("resnet19", "unknown model 'resnet19': did you mean resnet18"), ("resnet5", "did you mean resnet50"),
-    ("vgg", "unknown model 'vgg': known are resnet18"),
-    ("resnet50@kears", "unknown family 'kears': did you mean keras"),
-    ("resnet50@", "unknown family ''"), ("", "unknown model ''"),
-    ("resnet20", "did you mean cifar_resnet20?"), ("plain19", "did you mean plain18?"),
-    ("resnet18@slim", "the family slim has resnet50, resnet101, resnet152"),
-    ("cifar_resnet21", "did you mean cifar_resnet20? CIFAR's networks have 6n + 2 layers"),
-    ("cifar_resnet31", "did you mean cifar_resnet32?"), ("cifar_plian20", "did you mean cifar_plain20?"),
-    ("resnet18@cifar", "whose names are cifar_resnet20"), ("cifar_resnet20@d2l", "without @"),
-    ("resnet18:D", "unknown shortcut 'd': known are A, B, C, none"), ("resnet18:", "unknown shortcut ''"),
-    ("plain34:B", "a plain network has no shortcuts; write plain34 alone")])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("resnet19", "unknown model 'resnet19': did you mean resnet18"),
+        ("resnet5", "did you mean resnet50"),
+        ("vgg", "unknown model 'vgg': known are resnet18"),
+        ("resnet50@kears", "unknown family 'kears': did you mean keras"),
+        ("resnet50@", "unknown family ''"),
+        ("", "unknown model ''"),
+        ("resnet20", "did you mean cifar_resnet20?"),
+        ("plain19", "did you mean plain18?"),
+        ("resnet18@slim", "the family slim has resnet50, resnet101, resnet152"),
+        ("cifar_resnet21", "did you mean cifar_resnet20? CIFAR's networks have 6n + 2 layers"),
+        ("cifar_resnet31", "did you mean cifar_resnet32?"),
+        ("cifar_plian20", "did you mean cifar_plain20?"),
+        ("resnet18@cifar", "whose names are cifar_resnet20"),
+        ("cifar_resnet20@d2l", "without @"),
+        ("resnet18:D", "unknown shortcut 'd': known are A, B, C, none"),
+        ("resnet18:", "unknown shortcut ''"),
+        ("plain34:B", "a plain network has no shortcuts; write plain34 alone"),
+    ],
+)
 def test_unknown_names_suggest_the_nearest(name, words):
     with pytest.raises(ModelError) as caught:
         gr.parse_model(name)

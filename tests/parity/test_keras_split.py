@@ -1,14 +1,16 @@
 """The files that today's Keras holds back against those that ours does; scripts/parity/keras_split.py asks Keras.
 
-    make parity
+make parity
 """
+
 import json
 import os
 from pathlib import Path
 
+from gluon_resnet.data.image_folder import open_folder, split_indices
+
 import pytest
 
-from gluon_resnet.data.image_folder import open_folder, split_indices
 from scripts.parity.keras_split import CASES, digest, make_folder
 
 pytestmark = pytest.mark.parity

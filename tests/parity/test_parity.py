@@ -4,20 +4,26 @@
 
 scripts/parity/ makes the files, with random parameters and running statistics; this reads them with ``load_weights``.
 """
+
 import os
 from pathlib import Path
+
+import gluon_resnet as gr
 
 import numpy
 import pytest
 
-import gluon_resnet as gr
 from scripts.parity.cases import CASES
 from tests.conftest import array
 
 pytestmark = pytest.mark.parity
 
-FILES = [pytest.param(library, case, file, id=f"{library}-{case}-{file}")
-         for library, cases in CASES.items() for case, (_, files) in cases.items() for file in files]
+FILES = [
+    pytest.param(library, case, file, id=f"{library}-{case}-{file}")
+    for library, cases in CASES.items()
+    for case, (_, files) in cases.items()
+    for file in files
+]
 
 TOLERANCE = {"cifar": 1e-5}  # of the largest logit; other libraries' networks are deeper
 

@@ -1,5 +1,6 @@
 """A run as one HTML page: its numbers are those of the run folder's files, it needs no other file,
 and all is escaped."""
+
 import csv
 import fnmatch
 import json
@@ -9,21 +10,24 @@ import shutil
 import types
 from html.parser import HTMLParser
 
+from gluon_resnet.errors import RunError
+from gluon_resnet.evaluation import evaluate
+from gluon_resnet.evaluation import files as evaluation_files
+from gluon_resnet.files import write_json
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.report import page as report
+from gluon_resnet.runs import folder as runs
+from gluon_resnet.runs import table
+from gluon_resnet.runs.config import make
+from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
+from gluon_resnet.runs.pictures import PicturesConfig
+
 import mxnet as mx
 import numpy
 import pytest
 import tomli
 from PIL import Image
 
-from gluon_resnet.evaluation import evaluate, files as evaluation_files
-from gluon_resnet.report import page as report
-from gluon_resnet.runs import table, folder as runs
-from gluon_resnet.files import write_json
-from gluon_resnet.runs.config import make
-from gluon_resnet.errors import RunError
-from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
-from gluon_resnet.runs.pictures import PicturesConfig
-from gluon_resnet.networks.specs import parse_model
 from tests.conftest import ROOT, one_line_error, small_arrays, write_idx_folder
 from tests.runs.test_table import RESULT, make_run, row
 
@@ -87,10 +91,13 @@ def trained(tmp_path_factory):
     """A finished run of two epochs on small pictures of ten classes, evaluated into its own folder."""
     folder = tmp_path_factory.mktemp("report")
     data = write_idx_folder(folder / "data", small_arrays(320, 100))
-    config = make(FashionMnistConfig, {**SMALL, "data": str(data), "verify": False, "epochs": 2, "batch_size": 32,
-                                       "momentum": 0.9})
-    _, made = train_fashion_mnist(config, folder / "run", say=lambda line: None,
-                                  make_listener=lambda epochs: lambda record: None)
+    config = make(
+        FashionMnistConfig,
+        {**SMALL, "data": str(data), "verify": False, "epochs": 2, "batch_size": 32, "momentum": 0.9},
+    )
+    _, made = train_fashion_mnist(
+        config, folder / "run", say=lambda line: None, make_listener=lambda epochs: lambda record: None
+    )
     mx.npx.reset_np()
     return made.path
 
@@ -101,6 +108,7 @@ def evaluated(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("evaluated") / "run"
     shutil.copytree(str(trained), str(path))
     from gluon_resnet.cli import cli
+
     cli.main(["runs", "report", str(path), "--evaluate"], standalone_mode=False)
     mx.npx.reset_np()
     return path
@@ -119,12 +127,18 @@ def judged(path, class_names, run_path):
     """An evaluation folder of random answers of a network with these classes, as evaluate --save writes it."""
     random = numpy.random.RandomState(0)
     y = numpy.arange(3 * len(class_names)) % len(class_names)
-    examples = evaluate.Examples(f"data of {class_names[0]}", [f"{class_names[k]}/{i}.png" for i, k in enumerate(y)],
-                                   ["validation"] * len(y), y, None,
-                                   lambda i: random.randint(0, 255, (32, 32, 3)).astype("uint8"))
+    examples = evaluate.Examples(
+        f"data of {class_names[0]}",
+        [f"{class_names[k]}/{i}.png" for i, k in enumerate(y)],
+        ["validation"] * len(y),
+        y,
+        None,
+        lambda i: random.randint(0, 255, (32, 32, 3)).astype("uint8"),
+    )
     found = evaluate.judge(examples, random.randn(len(y), len(class_names)).astype("float32"), class_names)
-    network = types.SimpleNamespace(path=run_path, spec=parse_model(SMALL["model"], len(class_names)),
-                                    class_names=class_names)
+    network = types.SimpleNamespace(
+        path=run_path, spec=parse_model(SMALL["model"], len(class_names)), class_names=class_names
+    )
     evaluation_files.save(network, examples, found, path, "validation")
 
 
@@ -132,8 +146,11 @@ def picture_run(path, class_names, **settings):
     """A run folder on pictures of these classes, without the training."""
     made = make_run(path, PicturesConfig, model=SMALL["model"], image_size=32, **settings)
     content = json.loads((made / "config.json").read_text())
-    content.update(class_names=class_names, title=f"a run on {class_names[0]}",
-                   network={**content["network"], "num_classes": len(class_names)})
+    content.update(
+        class_names=class_names,
+        title=f"a run on {class_names[0]}",
+        network={**content["network"], "num_classes": len(class_names)},
+    )
     write_json(made / "config.json", content)
     return made
 
@@ -158,8 +175,9 @@ def test_epochs_are_those_of_the_history(evaluated):
     for one, line in zip(rows, ends):
         names = ("loss", "train_acc", "test_acc", "seconds", "wait_seconds", "test_seconds", "examples_per_sec")
         for text, name in zip(one[1:], names):
-            assert float(text.replace(",", "")) == pytest.approx(float(line[name]), abs=0.051 if "sec" in name
-                                                                 else 5.1e-5), name
+            assert float(text.replace(",", "")) == pytest.approx(
+                float(line[name]), abs=0.051 if "sec" in name else 5.1e-5
+            ), name
 
 
 def test_settings_command_and_machine_are_those_written(evaluated):
@@ -167,9 +185,15 @@ def test_settings_command_and_machine_are_those_written(evaluated):
     written, env = (json.loads((evaluated / name).read_text()) for name in ("config.json", "env.json"))
     assert written["command"] in found.text and written["title"] in found.text and written["data"] in found.text
     changed = {name: (value, default) for name, value, default in found.tables["Settings that are not the default"][1:]}
-    assert changed == {"model": ("resnet8@narrow", "resnet18"), "resize": ("none", "96"), "epochs": ("2", "10"),
-                       "momentum": ("0.9", "0.0"), "batch_size": ("32", "256"), "verify": ("false", "true"),
-                       "data": (written["config"]["data"], "none")}
+    assert changed == {
+        "model": ("resnet8@narrow", "resnet18"),
+        "resize": ("none", "96"),
+        "epochs": ("2", "10"),
+        "momentum": ("0.9", "0.0"),
+        "batch_size": ("32", "256"),
+        "verify": ("false", "true"),
+        "data": (written["config"]["data"], "none"),
+    }
     assert [name for name, *_ in found.tables["All settings"][1:]] == list(written["config"])
     assert dict(found.tables["versions"]) == env["versions"]
     assert dict(found.tables["threads, variables"]) == env["threads"]["variables"]
@@ -182,15 +206,18 @@ def test_the_evaluation_is_the_one_that_was_saved(evaluated):
     found, folder = page(evaluated), evaluated / "evaluation"
     numbers = json.loads((folder / "metrics.json").read_text())
     assert f"{numbers['top1']:.4f}" in found.text and f"{numbers['ece']:.4f}" in found.text
-    classes = [[line["class"], *(f"{float(line[name]):.3f}" for name in ("precision", "recall", "f1")), line["support"]]
-               for line in read_csv(folder / "classes.csv")]
+    classes = [
+        [line["class"], *(f"{float(line[name]):.3f}" for name in ("precision", "recall", "f1")), line["support"]]
+        for line in read_csv(folder / "classes.csv")
+    ]
     assert found.tables["By class"][1:] == classes
     with open(folder / "confusion.csv", newline="") as stream:
-        assert [one[1:] for one in found.tables["Pictures by true class (rows) and predicted class (columns)"][1:]] == \
-            [one[1:] for one in list(csv.reader(stream))[1:]]
+        assert [one[1:] for one in found.tables["Pictures by true class (rows) and predicted class (columns)"][1:]] == [
+            one[1:] for one in list(csv.reader(stream))[1:]
+        ]
     predictions = sorted(read_csv(folder / "predictions.csv"), key=lambda line: -float(line["loss"]))[:12]
     assert [one[0] for one in found.tables["The pictures above"][1:]] == [line["name"] for line in predictions]
-    image, = found.all("img")
+    (image,) = found.all("img")
     assert (int(image["width"]), int(image["height"])) == Image.open(folder / "top_losses.png").size
     assert "was not evaluated" not in found.text
 
@@ -200,9 +227,17 @@ def test_the_layers_are_article_001_s_walk(tmp_path):
     rows = next(rows for caption, rows in found.tables.items() if caption.startswith("Shapes of one picture"))
     shapes = {one[0]: one[2].replace(" \N{MULTIPLICATION SIGN} ", ",") for one in rows[1:-1]}
     assert shapes == {
-        "conv0": "1,64,112,112", "batchnorm0": "1,64,112,112", "relu0": "1,64,112,112", "pool0": "1,64,56,56",
-        "hybridsequential1": "1,64,56,56", "hybridsequential2": "1,128,28,28", "hybridsequential3": "1,256,14,14",
-        "hybridsequential4": "1,512,7,7", "pool1": "1,512,1,1", "dense0": "1,3"}
+        "conv0": "1,64,112,112",
+        "batchnorm0": "1,64,112,112",
+        "relu0": "1,64,112,112",
+        "pool0": "1,64,56,56",
+        "hybridsequential1": "1,64,56,56",
+        "hybridsequential2": "1,128,28,28",
+        "hybridsequential3": "1,256,14,14",
+        "hybridsequential4": "1,512,7,7",
+        "pool1": "1,512,1,1",
+        "dense0": "1,3",
+    }
     # 11,178,378 are published for ten classes; this run has three
     assert int(rows[-1][3].replace(",", "")) == 11_178_378 - 7 * 513
     assert sum(int(one[3].replace(",", "")) for one in rows[1:-1]) == int(rows[-1][3].replace(",", ""))
@@ -212,8 +247,9 @@ def test_the_curves_are_the_history_drawn_to_scale(tmp_path):
     path = make_run(tmp_path / "run", **SMALL)
     text = report.write(path).read_text()
     assert len(re.findall('<svg role="img" aria-label="Training loss from 0.900 to 0.500', text)) == 1
-    accuracies = text[text.index('aria-label="Accuracies: train accuracy from 0.800 to 0.800, test accuracy from 0.600 '
-                                 'to 0.750'):]
+    accuracies = text[
+        text.index('aria-label="Accuracies: train accuracy from 0.800 to 0.800, test accuracy from 0.600 to 0.750') :
+    ]
     line = re.search(r'd="M ([\d.]+) ([\d.]+) \s*L ([\d.]+) ([\d.]+) \s*"[^>]*stroke-dasharray', accuracies)
     left, low, right, high = map(float, line.groups())
     ticks = {label: float(y) for y, label in re.findall(r'y="([\d.]+)"[^>]*>(0\.\d+)</text>', accuracies)}
@@ -265,26 +301,31 @@ def test_structure(evaluated, tmp_path):
 
 def test_contrast_of_the_colours_is_at_least_4_5():
     text = (ROOT / "gluon_resnet" / "report" / "templates" / "report.css").read_text()
-    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
-               for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)]
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)
+    ]
     assert len(schemes) == 2 and set(schemes[0]) == set(schemes[1])
 
     def luminance(colour):  # WCAG 2.1, relative luminance
-        parts = (int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5))
-        return sum(weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-                   for weight, part in zip((0.2126, 0.7152, 0.0722), parts))
+        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return sum(
+            weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+            for weight, part in zip((0.2126, 0.7152, 0.0722), parts)
+        )
 
     def contrast(one, other):
         low, high = sorted((luminance(one), luminance(other)))
         return (high + 0.05) / (low + 0.05)
 
     for colours in schemes:
-        for front, ground in [(front, ground) for front in ("text", "quiet", "accent")
-                              for ground in ("page", "surface")]:
+        for front, ground in [
+            (front, ground) for front in ("text", "quiet", "accent") for ground in ("page", "surface")
+        ]:
             assert contrast(colours[front], colours[ground]) >= 4.5, (front, ground)
         for name in ("good", "bad", "open"):
             assert contrast(colours[name], colours[f"{name}-ground"]) >= 4.5, name
-        heat, surface = ([int(colours[name][i:i + 2], 16) for i in (1, 3, 5)] for name in ("heat", "surface"))
+        heat, surface = ([int(colours[name][i : i + 2], 16) for i in (1, 3, 5)] for name in ("heat", "surface"))
         strongest = "#" + "".join(f"{round(0.6 * a + 0.4 * b):02x}" for a, b in zip(heat, surface))
         assert contrast(colours["text"], strongest) >= 4.5  # the confusion matrix's
         for name in ("series-1", "series-2"):
@@ -323,9 +364,11 @@ def test_how_a_run_ended_is_said(tmp_path):
     assert "--resume" not in text
     (path / "checkpoint.npz").write_bytes(b"")
     assert f"gluon-resnet train fashion-mnist --resume '{path}'" in page(path).text
-    for result, expected in (({"status": "stopped"}, "stopped by Ctrl-C"), ({"ended_early": True}, "patience"),
-                             ({"status": "diverged", "loss": float("nan"), "problem": "loss is nan at batch 3"},
-                              "nan at batch 3")):
+    for result, expected in (
+        ({"status": "stopped"}, "stopped by Ctrl-C"),
+        ({"ended_early": True}, "patience"),
+        ({"status": "diverged", "loss": float("nan"), "problem": "loss is nan at batch 3"}, "nan at batch 3"),
+    ):
         write_json(path / "result.json", {**RESULT, **result})
         assert expected in page(path).text, result
     write_json(path / "result.json", RESULT)
@@ -348,8 +391,9 @@ def test_a_run_that_has_just_begun(tmp_path):
 
 @pytest.mark.parametrize("loss", ["", "inf"])
 def test_a_run_that_diverged_at_once(tmp_path, loss):
-    path = make_run(tmp_path / "run", result={**RESULT, "status": "diverged", "loss": None, "problem": "loss is nan"},
-                    **SMALL)
+    path = make_run(
+        tmp_path / "run", result={**RESULT, "status": "diverged", "loss": None, "problem": "loss is nan"}, **SMALL
+    )
     lines = (path / "history.csv").read_text().splitlines()
     column = lines[0].split(",").index("loss")
     rows = [[loss if i == column else value for i, value in enumerate(line.split(","))] for line in lines[1:]]
@@ -403,28 +447,50 @@ def damage_stages(path):
     change(path / "config.json", network={**content["network"], "stage_sizes": ["x"]})
 
 
-@pytest.mark.parametrize("damage, expected", [
-    (lambda path: (path / "history.csv").write_text((path / "history.csv").read_text().replace("1,", "one,", 1)),
-     "history.csv: damaged: epoch"),
-    (lambda path: (path / "history.csv").write_text("\n".join(re.sub(r"^1,\d+,", "1,,", line) for line in
-                                                              (path / "history.csv").read_text().splitlines())),
-     "history.csv: damaged: line 2 has no batch"),
-    (lambda path: change(path / "result.json", loss="small"),
-     "result.json: damaged: loss is 'small': expected a number"),
-    (lambda path: (path / "result.json").write_text("{"), "result.json: damaged"),
-    (lambda path: (path / "env.json").unlink(), "env.json: no such file"),
-    (damage_network, "config.json: no network that this version knows"),
-    (damage_stages, "config.json: a network that cannot be built"),
-    (lambda path: (path / "evaluation" / "metrics.json").write_text("[]"), "not an evaluation that can be read"),
-    (lambda path: change(path / "evaluation" / "metrics.json", confusion=[[1]]), "not an evaluation that can be read"),
-    (lambda path: change(path / "evaluation" / "metrics.json", loss="x"), "not an evaluation that can be read"),
-    (lambda path: (path / "evaluation" / "predictions.csv").unlink(), "predictions.csv: cannot be read (No such file"),
-    (lambda path: (path / "evaluation" / "predictions.csv").write_text("name\n1\n"),
-     "not an evaluation that can be read"),
-    (lambda path: (path / "evaluation" / "top_losses.png").write_bytes(b"\x89PNG\r\n"), "top_losses.png"),
-    (lambda path: (path / "evaluation" / "top_losses.png").write_bytes(
-        (path / "evaluation" / "top_losses.png").read_bytes()[:3000]), "top_losses.png"),
-])
+@pytest.mark.parametrize(
+    "damage, expected",
+    [
+        (
+            lambda path: (path / "history.csv").write_text((path / "history.csv").read_text().replace("1,", "one,", 1)),
+            "history.csv: damaged: epoch",
+        ),
+        (
+            lambda path: (path / "history.csv").write_text(
+                "\n".join(re.sub(r"^1,\d+,", "1,,", line) for line in (path / "history.csv").read_text().splitlines())
+            ),
+            "history.csv: damaged: line 2 has no batch",
+        ),
+        (
+            lambda path: change(path / "result.json", loss="small"),
+            "result.json: damaged: loss is 'small': expected a number",
+        ),
+        (lambda path: (path / "result.json").write_text("{"), "result.json: damaged"),
+        (lambda path: (path / "env.json").unlink(), "env.json: no such file"),
+        (damage_network, "config.json: no network that this version knows"),
+        (damage_stages, "config.json: a network that cannot be built"),
+        (lambda path: (path / "evaluation" / "metrics.json").write_text("[]"), "not an evaluation that can be read"),
+        (
+            lambda path: change(path / "evaluation" / "metrics.json", confusion=[[1]]),
+            "not an evaluation that can be read",
+        ),
+        (lambda path: change(path / "evaluation" / "metrics.json", loss="x"), "not an evaluation that can be read"),
+        (
+            lambda path: (path / "evaluation" / "predictions.csv").unlink(),
+            "predictions.csv: cannot be read (No such file",
+        ),
+        (
+            lambda path: (path / "evaluation" / "predictions.csv").write_text("name\n1\n"),
+            "not an evaluation that can be read",
+        ),
+        (lambda path: (path / "evaluation" / "top_losses.png").write_bytes(b"\x89PNG\r\n"), "top_losses.png"),
+        (
+            lambda path: (path / "evaluation" / "top_losses.png").write_bytes(
+                (path / "evaluation" / "top_losses.png").read_bytes()[:3000]
+            ),
+            "top_losses.png",
+        ),
+    ],
+)
 def test_what_is_damaged_is_told_in_a_line_and_nothing_is_written(copy, damage, expected):
     damage(copy)
     before = sorted(copy.iterdir())
@@ -435,9 +501,11 @@ def test_what_is_damaged_is_told_in_a_line_and_nothing_is_written(copy, damage, 
 
 
 def test_files_that_cannot_be_written_are_told(copy, tmp_path):
-    for out, expected in ((tmp_path / "page.txt", "written as .html"),
-                          (tmp_path / "none" / "page.html", "there is no folder"),
-                          (tmp_path / "folder.html", "a folder")):
+    for out, expected in (
+        (tmp_path / "page.txt", "written as .html"),
+        (tmp_path / "none" / "page.html", "there is no folder"),
+        (tmp_path / "folder.html", "a folder"),
+    ):
         (tmp_path / "folder.html").mkdir(exist_ok=True)
         with pytest.raises(RunError, match=expected):
             report.write(copy, out)

@@ -3,10 +3,12 @@
 Tested as the textbook tests, with batch norm's statistics as training has left them (norm_batches 0), seed 0 ended one
 epoch at 96x96 at 0.810 on one machine and at 0.794 on another, and two epochs at 28x28 between 0.829 and 0.874.
 """
+
+from gluon_resnet.data import fashion_mnist, sources
+from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
+
 import pytest
 
-from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
-from gluon_resnet.data import fashion_mnist, sources
 from tests.conftest import REAL_HOME
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,5 @@
 """The train command from end to end: what it prints, the run folder it leaves, and how it fails."""
+
 import json
 import os
 import re
@@ -8,15 +9,16 @@ import subprocess
 import sys
 import time
 
+import gluon_resnet as gr
+from gluon_resnet import cli, files
+from gluon_resnet.errors import RunError
+from gluon_resnet.runs import folder as runs
+
 import mxnet as mx
 import pandas as pd
 import pytest
 from PIL import Image
 
-import gluon_resnet as gr
-from gluon_resnet import cli, files
-from gluon_resnet.runs import folder as runs
-from gluon_resnet.errors import RunError
 from tests.conftest import one_line_error
 
 FILES = ["config.json", "curves.png", "env.json", "history.csv", "net.params", "result.json"]
@@ -34,8 +36,10 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
     process, out = finished
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
-    assert lines[0] == ("resnet18@d2l on Fashion-MNIST: the first 256 of 640 training pictures at 28x28, "
-                        "batch size 64, lr 0.05, seed 0, on cpu(0)")
+    assert lines[0] == (
+        "resnet18@d2l on Fashion-MNIST: the first 256 of 640 training pictures at 28x28, "
+        "batch size 64, lr 0.05, seed 0, on cpu(0)"
+    )
     assert lines[2].startswith("tests: batch norm's statistics are taken anew from 20 training batches before each")
     assert lines[4] == "conv0 output shape:\t (1, 64, 14, 14)" and lines[13] == "dense0 output shape:\t (1, 10)"
     assert [line.split(":")[0] for line in lines[14:16]] == ["epoch 1/2", "epoch 2/2"]
@@ -68,24 +72,64 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
 
 
 def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
-    process = run_cli("train", "fashion-mnist", "--model", "resnet50@keras", "--resize", 32, "--batch-size", 16,
-                      "--limit", 32, "--epochs", 1, "--unverified", "--data", small_folder, "--out", tmp_path / "run")
+    process = run_cli(
+        "train",
+        "fashion-mnist",
+        "--model",
+        "resnet50@keras",
+        "--resize",
+        32,
+        "--batch-size",
+        16,
+        "--limit",
+        32,
+        "--epochs",
+        1,
+        "--unverified",
+        "--data",
+        small_folder,
+        "--out",
+        tmp_path / "run",
+    )
     assert process.returncode == 0, process.stderr
     assert "resnet50@keras on Fashion-MNIST: the first 32 of 640 training pictures at 32x32" in process.stdout
     assert "(1, 2048, 1, 1)" in process.stdout
 
 
-@pytest.mark.parametrize("settings, said", [
-    ((), "tests: batch norm's statistics are taken anew from 20 training batches before each "
-         "(--set norm_batches=0: as the textbook tests)"),
-    (("--set", "norm_batches=0"), None),
-    (("--set", "norm_batches=3", "--set", "ema=0.9"),
-     "tests: norm_batches=3 is without effect, ema averages batch norm's statistics, too"),
-    (("--set", "freeze_norm=true"),
-     "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics")])
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        (
+            (),
+            "tests: batch norm's statistics are taken anew from 20 training batches before each "
+            "(--set norm_batches=0: as the textbook tests)",
+        ),
+        (("--set", "norm_batches=0"), None),
+        (
+            ("--set", "norm_batches=3", "--set", "ema=0.9"),
+            "tests: norm_batches=3 is without effect, ema averages batch norm's statistics, too",
+        ),
+        (
+            ("--set", "freeze_norm=true"),
+            "tests: norm_batches=20 is without effect, freeze_norm keeps batch norm's statistics",
+        ),
+    ],
+)
 def test_a_run_says_how_it_is_tested(run_cli, small_folder, tmp_path, settings, said):
-    process = run_cli("train", "fashion-mnist", "--model", "resnet8@narrow", *SMALL, "--epochs", 1, *settings,
-                      "--data", small_folder, "--out", tmp_path / "run")
+    process = run_cli(
+        "train",
+        "fashion-mnist",
+        "--model",
+        "resnet8@narrow",
+        *SMALL,
+        "--epochs",
+        1,
+        *settings,
+        "--data",
+        small_folder,
+        "--out",
+        tmp_path / "run",
+    )
     assert process.returncode == 0, process.stderr
     assert [line for line in process.stdout.splitlines() if line.startswith("tests:")] == ([said] if said else [])
 
@@ -101,8 +145,20 @@ def wait_for(condition, process, seconds=60):
 
 def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
     out, log = tmp_path / "run", tmp_path / "log"
-    command = [sys.executable, "-m", "gluon_resnet", "train", "fashion-mnist", "--epochs", "1000", *SMALL, "--data",
-               str(small_folder), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "gluon_resnet",
+        "train",
+        "fashion-mnist",
+        "--epochs",
+        "1000",
+        *SMALL,
+        "--data",
+        str(small_folder),
+        "--out",
+        str(out),
+    ]
     with open(log, "w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, text=True)
         try:
@@ -121,11 +177,14 @@ def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
 
 def test_a_run_that_diverges_ends_in_one_line(run_cli, small_folder, tmp_path):
     out = tmp_path / "run"
-    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "1e30", "--epochs", 1, "--data", small_folder, "--out",
-                      out)
+    process = run_cli(
+        "train", "fashion-mnist", *SMALL, "--lr", "1e30", "--epochs", 1, "--data", small_folder, "--out", out
+    )
     assert process.returncode == 2 and "Traceback" not in process.stderr
-    assert re.search(r"^gluon-resnet: the loss is (nan|inf) at epoch 1.*smaller learning rate.*the run so far is in",
-                     process.stderr.splitlines()[-1])
+    assert re.search(
+        r"^gluon-resnet: the loss is (nan|inf) at epoch 1.*smaller learning rate.*the run so far is in",
+        process.stderr.splitlines()[-1],
+    )
     assert json.loads((out / "result.json").read_text())["status"] == "diverged" and "net.params" not in os.listdir(out)
 
 
@@ -137,19 +196,27 @@ def test_a_folder_without_a_config_is_not_taken_up(run_cli, tmp_path, content):
 
 
 def test_lr_that_is_no_number_writes_nothing(run_cli, small_folder, tmp_path):
-    process = run_cli("train", "fashion-mnist", *SMALL, "--lr", "nan", "--data", small_folder, "--out",
-                      tmp_path / "run")
+    process = run_cli(
+        "train", "fashion-mnist", *SMALL, "--lr", "nan", "--data", small_folder, "--out", tmp_path / "run"
+    )
     assert "lr is nan" in one_line_error(process) and not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("args, words", [
-    (("--batch-size", "0"), "0 is not in the range x>=1"), (("--epochs", "0"), "not in the range"),
-    (("--lr", "0"), "not in the range"), (("--resize", "0"), "not in the range"),
-    (("--limit", "0"), "not in the range"), (("--model", "resnet17"), "unknown model 'resnet17': did you mean"),
-    (("--model", "resnet18@torch"), "unknown family 'torch': did you mean torchvision?"),
-    (("--model", "resnet18@keras2016", "--resize", "4"), "cannot take an input of shape (1, 64, 2, 2)"),
-    (("--lr", "fast"), "'fast' is not a valid float"), (("--gpu",), "No such option"),
-])
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (("--batch-size", "0"), "0 is not in the range x>=1"),
+        (("--epochs", "0"), "not in the range"),
+        (("--lr", "0"), "not in the range"),
+        (("--resize", "0"), "not in the range"),
+        (("--limit", "0"), "not in the range"),
+        (("--model", "resnet17"), "unknown model 'resnet17': did you mean"),
+        (("--model", "resnet18@torch"), "unknown family 'torch': did you mean torchvision?"),
+        (("--model", "resnet18@keras2016", "--resize", "4"), "cannot take an input of shape (1, 64, 2, 2)"),
+        (("--lr", "fast"), "'fast' is not a valid float"),
+        (("--gpu",), "No such option"),
+    ],
+)
 def test_bad_settings_are_one_line_and_write_nothing(run_cli, small_folder, tmp_path, args, words):
     out = tmp_path / "run"
     process = run_cli("train", "fashion-mnist", "--data", small_folder, "--unverified", "--out", out, *args)
@@ -174,12 +241,14 @@ def test_output_that_cannot_be_written(run_cli, small_folder, tmp_path):
 
 def test_no_network_is_one_line(run_cli, tmp_path):
     """As on a machine without the data, a way to a mirror, or apt-get."""
-    code = ("import sys\nfrom gluon_resnet import cli\nfrom gluon_resnet.data import fashion_mnist, fetch, sources\n"
-            "table = vars(fashion_mnist.FASHION_MNIST)\n"
-            "fashion_mnist.FASHION_MNIST = sources.DataSet(**{**table, 'mirrors': ('https://127.0.0.1:9',), "
-            "'debian_folder': '/nowhere'})\n"
-            "fetch.shutil.which = lambda program: None\ncli.main(['data', 'fashion-mnist'])")
-    process = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code = (
+        "import sys\nfrom gluon_resnet import cli\nfrom gluon_resnet.data import fashion_mnist, fetch, sources\n"
+        "table = vars(fashion_mnist.FASHION_MNIST)\n"
+        "fashion_mnist.FASHION_MNIST = sources.DataSet(**{**table, 'mirrors': ('https://127.0.0.1:9',), "
+        "'debian_folder': '/nowhere'})\n"
+        "fetch.shutil.which = lambda program: None\ncli.main(['data', 'fashion-mnist'])"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     line = one_line_error(process)
     assert "127.0.0.1:9: ConnectionError" in line and "apt-get install dataset-fashion-mnist" in line
 
@@ -200,10 +269,9 @@ def test_written_whole_leaves_no_half_file(tmp_path):
     path = tmp_path / "own" / "result.json"
     path.parent.mkdir()
     path.write_text("before")
-    with pytest.raises(ZeroDivisionError):
-        with files.written_whole(path) as temporary:
-            temporary.write_text("half")
-            1 / 0
+    with pytest.raises(ZeroDivisionError), files.written_whole(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
     assert path.read_text() == "before" and os.listdir(path.parent) == ["result.json"]
 
 
@@ -220,30 +288,46 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
 
 
 def test_help_is_instant_and_imports_no_mxnet(run_cli):
-    code = "import sys\nfrom gluon_resnet import cli\ntry:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n" \
-           "assert not {'mxnet', 'pandas', 'matplotlib'} & set(sys.modules), 'too much imported'"
-    process = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code = (
+        "import sys\nfrom gluon_resnet import cli\ntry:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert not {'mxnet', 'pandas', 'matplotlib'} & set(sys.modules), 'too much imported'"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     assert "Train a network" in process.stdout
 
 
 def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cli, np_mode):
-    common = ("train", "fashion-mnist", "--no-resize", "--data", small_folder, "--unverified", "--limit", 128,
-              "--batch-size", 64, "--epochs", 1)
+    common = (
+        "train",
+        "fashion-mnist",
+        "--no-resize",
+        "--data",
+        small_folder,
+        "--unverified",
+        "--limit",
+        128,
+        "--batch-size",
+        64,
+        "--epochs",
+        1,
+    )
     first = run_cli(*common, "--out", tmp_path / "first")
     assert first.returncode == 0, first.stderr
     again = run_cli(*common, "--lr", 1e-9, "--out", tmp_path / "again", "--weights", tmp_path / "first" / "net.params")
     assert again.returncode == 0, again.stderr
     one, two = (mx.npx.load(str(tmp_path / name / "net.params")) for name in ("first", "again"))
     assert all(abs(one[key].asnumpy() - two[key].asnumpy()).max() < 1e-6 for key in one if "running" not in key)
-    headless = run_cli(*common, "--lr", 1e-9, "--out", tmp_path / "head", "--new-head", "--weights",
-                       tmp_path / "first" / "net.params")
+    headless = run_cli(
+        *common, "--lr", 1e-9, "--out", tmp_path / "head", "--new-head", "--weights", tmp_path / "first" / "net.params"
+    )
     assert headless.returncode == 0, headless.stderr
     three = mx.npx.load(str(tmp_path / "head" / "net.params"))
     assert abs(one["9.weight"].asnumpy() - three["9.weight"].asnumpy()).max() > 1e-3
     assert abs(one["7.1.conv2.weight"].asnumpy() - three["7.1.conv2.weight"].asnumpy()).max() < 1e-6
     command = json.loads((tmp_path / "head" / "config.json").read_text())["command"]
     assert "--new-head" in command and "--weights" in command
-    wrong = run_cli(*common, "--model", "resnet34", "--out", tmp_path / "wrong",
-                    "--weights", tmp_path / "first" / "net.params")
+    wrong = run_cli(
+        *common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first" / "net.params"
+    )
     assert "holds resnet18@d2l" in one_line_error(wrong) and not (tmp_path / "wrong").exists()

@@ -1,14 +1,16 @@
 """Training on a reader's own pictures, from the command line to the run folder; from folders and from record files."""
+
 import json
+
+from gluon_resnet.errors import ConfigError
+from gluon_resnet.runs import config
+from gluon_resnet.runs.pictures import PicturesConfig
 
 import mxnet as mx
 import numpy
 import pytest
 from PIL import Image
 
-from gluon_resnet.runs import config
-from gluon_resnet.errors import ConfigError
-from gluon_resnet.runs.pictures import PicturesConfig
 from tests.conftest import one_line_error
 
 
@@ -34,8 +36,19 @@ def params(folder):
 
 def test_a_run_from_end_to_end_and_its_command_again(birds, tmp_path, run_cli, np_mode):
     import shlex
-    done = run_cli("train", "pictures", birds, *SMALL, "--set", "random_crop=[0.5, 1]", "--set", "flip=0.5",
-                   "--out", tmp_path / "one")
+
+    done = run_cli(
+        "train",
+        "pictures",
+        birds,
+        *SMALL,
+        "--set",
+        "random_crop=[0.5, 1]",
+        "--set",
+        "flip=0.5",
+        "--out",
+        tmp_path / "one",
+    )
     assert done.returncode == 0, done.stderr
     assert "20 training and 4 validation pictures of 3 classes at 32x32" in done.stdout
     assert (tmp_path / "one" / "labels.txt").read_text() == "auk\nbee eater\ncoot\n"
@@ -61,9 +74,23 @@ def test_record_files_train_as_the_folder_does(birds, tmp_path, run_cli, np_mode
 def test_fine_tuning_leaves_what_is_frozen(birds, tmp_path, run_cli, np_mode):
     first = run_cli("train", "pictures", birds, *SMALL, "--epochs", 1, "--out", tmp_path / "first")
     assert first.returncode == 0, first.stderr
-    tuned = run_cli("train", "pictures", birds, *SMALL, "--out", tmp_path / "tuned", "--new-head",
-                    "--weights", tmp_path / "first" / "net.params", "--set", "freeze_stages=5",
-                    "--set", "freeze_norm=true", "--set", "keep_best=true")
+    tuned = run_cli(
+        "train",
+        "pictures",
+        birds,
+        *SMALL,
+        "--out",
+        tmp_path / "tuned",
+        "--new-head",
+        "--weights",
+        tmp_path / "first" / "net.params",
+        "--set",
+        "freeze_stages=5",
+        "--set",
+        "freeze_norm=true",
+        "--set",
+        "keep_best=true",
+    )
     assert tuned.returncode == 0, tuned.stderr
     one, two = params(tmp_path / "first"), params(tmp_path / "tuned")
     assert {name.partition(".")[0] for name in one if (one[name] != two[name]).any()} == {"9"}
@@ -74,15 +101,18 @@ def test_refusals(birds, tmp_path, refusal):
     (tmp_path / "one" / "only").mkdir(parents=True)
     for i in range(6):
         Image.new("RGB", (40, 40), (i * 20, 0, 0)).save(tmp_path / "one" / "only" / f"{i}.png")
-    for words, expected in (((tmp_path / "none",), "none"), ((tmp_path / "one",), "one class"),
-                            ((tmp_path / "a.rec",), "records pack"),
-                            ((), "a folder, a CSV or a .rec file is needed"),
-                            ((birds, "--new-head"), "goes with --weights"),
-                            ((birds, "--set", "random_crop=[2, 3]"), "crop is (2.0, 3.0)"),
-                            ((birds, "--optimizer", "adams"), "optimizer"),
-                            ((birds, "--set", "cache_mb=-1"), "cache_mb is -1"),
-                            ((birds, "--precision", "float16"), "float16 is for GPUs; the device is cpu(0)"),
-                            ((birds, "--set", "freeze_stages=7"), "freeze_stages is 7")):
+    for words, expected in (
+        ((tmp_path / "none",), "none"),
+        ((tmp_path / "one",), "one class"),
+        ((tmp_path / "a.rec",), "records pack"),
+        ((), "a folder, a CSV or a .rec file is needed"),
+        ((birds, "--new-head"), "goes with --weights"),
+        ((birds, "--set", "random_crop=[2, 3]"), "crop is (2.0, 3.0)"),
+        ((birds, "--optimizer", "adams"), "optimizer"),
+        ((birds, "--set", "cache_mb=-1"), "cache_mb is -1"),
+        ((birds, "--precision", "float16"), "float16 is for GPUs; the device is cpu(0)"),
+        ((birds, "--set", "freeze_stages=7"), "freeze_stages is 7"),
+    ):
         assert expected in refusal("train", "pictures", *words, "--out", tmp_path / "run"), words
         assert not (tmp_path / "run").exists()
 
@@ -99,31 +129,39 @@ def test_the_config_of_a_run_survives_its_file():
 def test_predict_takes_a_run_with_its_names(birds, tmp_path, run_cli):
     done = run_cli("train", "pictures", birds, *SMALL, "--epochs", 4, "--lr", 0.003, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    told = run_cli("predict", birds / "auk" / "0.jpg", birds / "coot" / "1.jpg", "--run", tmp_path / "run",
-                   "--engine", "byhand")
+    told = run_cli(
+        "predict", birds / "auk" / "0.jpg", birds / "coot" / "1.jpg", "--run", tmp_path / "run", "--engine", "byhand"
+    )
     assert told.returncode == 0, told.stderr
     labels = {" ".join(line.split()[-4:-1]).split(".jpg ")[-1] for line in told.stdout.splitlines()[2:8]}
     assert all(any(name in label for label in labels) for name in ("auk", "bee eater", "coot"))
     assert "takes the run's own network and pictures: leave out weights" in one_line_error(
-        run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "run", "--weights", "x.h5"))
+        run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "run", "--weights", "x.h5")
+    )
     assert "no such run folder" in one_line_error(
-        run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "none"))
+        run_cli("predict", birds / "auk" / "0.jpg", "--run", tmp_path / "none")
+    )
 
 
 @pytest.mark.parametrize("settings", [(), ("random_crop=[0.5, 1]", "crop=true", "cache_mb=0")])
 def test_a_whole_run_decodes_each_file_once_and_so_does_its_evaluation(birds, tmp_path, np_mode, monkeypatch, settings):
-    from gluon_resnet.evaluation import evaluate
     from gluon_resnet.data import images
-    from gluon_resnet.runs.pictures import train_pictures
+    from gluon_resnet.evaluation import evaluate
     from gluon_resnet.runs.network import network_of_run
+    from gluon_resnet.runs.pictures import train_pictures
 
     decoded, decode = [], images._decode
     monkeypatch.setattr(images, "_decode", lambda file, name: decoded.append(str(name)) or decode(file, name))
     every = sorted(map(str, birds.glob("*/*.jpg")))
-    chosen = config.load(PicturesConfig, {"data": str(birds), "model": "resnet18@torchvision", "image_size": 32,
-                                          "batch_size": 8, "epochs": 2}, None, settings)
-    train_pictures(chosen, str(tmp_path / "run"), say=lambda line: None,
-                   make_listener=lambda epochs: lambda record: None)
+    chosen = config.load(
+        PicturesConfig,
+        {"data": str(birds), "model": "resnet18@torchvision", "image_size": 32, "batch_size": 8, "epochs": 2},
+        None,
+        settings,
+    )
+    train_pictures(
+        chosen, str(tmp_path / "run"), say=lambda line: None, make_listener=lambda epochs: lambda record: None
+    )
     assert sorted(decoded) == every and len(every) == 24
     run = network_of_run(tmp_path / "run")
     for data, part, count in ((None, "validation", 4), (None, "all", 24), (birds, "all", 24)):
@@ -146,7 +184,7 @@ def test_damaged_records_are_told_and_left_out_before_training_or_stop_it(birds,
     for name, i in (("one", 5), ("two_val", 2)):
         place = read_index(tmp_path / f"{name}.idx")[i][1] + 200
         content = bytearray((tmp_path / f"{name}.rec").read_bytes())
-        content[place:place + 400] = bytes(400)
+        content[place : place + 400] = bytes(400)
         (tmp_path / f"{name}.rec").write_bytes(content)
     for name, bad, left in (("one", "auk/5.jpg", 23), ("two_train", None, 23)):
         chosen = PicturesConfig(data=str(tmp_path / f"{name}.rec"), image_size=32, validation_split=0.25)
@@ -155,7 +193,8 @@ def test_damaged_records_are_told_and_left_out_before_training_or_stop_it(birds,
         bad = bad or whole[1].names[2]
         *sources, notes = open_sources(chosen, fits(chosen))
         assert sum(map(len, sources)) == left and [source.names for source in sources] == [
-            [one for one in source.names if one != bad] for source in whole]
+            [one for one in source.names if one != bad] for source in whole
+        ]
         [line] = notes
         assert "1 damaged picture of" in line and f"left out: {bad}: expected a whole picture, found one that" in line
         for source in sources:

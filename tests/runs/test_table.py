@@ -1,36 +1,65 @@
 """Run folders listed, shown and compared; damaged ones do not stop the others."""
+
 import csv
 import io
 import json
 import shlex
 from dataclasses import asdict
 
+from gluon_resnet import files
+from gluon_resnet.errors import RunError
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.runs import config
+from gluon_resnet.runs import folder as runs
+from gluon_resnet.runs import table as run_table
+from gluon_resnet.runs.fashion_mnist import FashionMnistConfig
+from gluon_resnet.runs.pictures import PicturesConfig
+
 import pandas as pd
 import pytest
 from PIL import Image
 
-from gluon_resnet.runs import config, table as run_table, folder as runs
-from gluon_resnet import files
-from gluon_resnet.errors import RunError
-from gluon_resnet.runs.fashion_mnist import FashionMnistConfig
-from gluon_resnet.runs.pictures import PicturesConfig
-from gluon_resnet.networks.specs import parse_model
-
-RESULT = {"status": "finished", "epochs": 2, "loss": 0.5, "train_acc": 0.8, "test_acc": 0.75, "best_test_acc": 0.77,
-          "examples_per_sec": 100.0, "train_seconds": 3600.0, "test_seconds": 61.0, "device": "cpu(0)", "problem": None}
+RESULT = {
+    "status": "finished",
+    "epochs": 2,
+    "loss": 0.5,
+    "train_acc": 0.8,
+    "test_acc": 0.75,
+    "best_test_acc": 0.77,
+    "examples_per_sec": 100.0,
+    "train_seconds": 3600.0,
+    "test_seconds": 61.0,
+    "device": "cpu(0)",
+    "problem": None,
+}
 
 
 def row(epoch, loss, test_acc):
-    return {"epoch": epoch, "batch": 4, "position": float(epoch), "examples": 40 * epoch, "loss": loss,
-            "train_acc": 0.8, "test_acc": test_acc, "seconds": 1.0, "wait_seconds": 0.0, "test_seconds": 0.1,
-            "examples_per_sec": 90.0}
+    return {
+        "epoch": epoch,
+        "batch": 4,
+        "position": float(epoch),
+        "examples": 40 * epoch,
+        "loss": loss,
+        "train_acc": 0.8,
+        "test_acc": test_acc,
+        "seconds": 1.0,
+        "wait_seconds": 0.0,
+        "test_seconds": 0.1,
+        "examples_per_sec": 90.0,
+    }
 
 
 def make_run(path, kind=FashionMnistConfig, result=RESULT, **settings):
     """A run folder as training leaves it, without the training."""
     made = config.make(kind, {"epochs": 2, **settings})
-    content = {"command": made.command(), "title": f"a run at {made.lr}", "config": asdict(made),
-               "network": asdict(parse_model(made.model, 3)), "data": "somewhere"}
+    content = {
+        "command": made.command(),
+        "title": f"a run at {made.lr}",
+        "config": asdict(made),
+        "network": asdict(parse_model(made.model, 3)),
+        "data": "somewhere",
+    }
     if kind is PicturesConfig:
         content["class_names"] = ["a", "b", "c"]
     folder = runs.RunFolder(path, content)
@@ -120,6 +149,7 @@ def test_compare_from_the_command_line_draws_the_curves(some, tmp_path, run_cli)
 
 def test_the_curves_are_the_histories(some):
     from gluon_resnet.evaluation.plots import draw_runs
+
     found = [run_table.read_run(some / name) for name in ("one", "two")]
     left, right = draw_runs(run_table.histories(found)).axes
     assert [line.get_ydata().tolist() for line in left.lines] == [[0.9, 0.5]] * 2
@@ -135,16 +165,25 @@ def test_refusals(some, tmp_path, refusal):
         run_table.read_runs([tmp_path / "empty"])
     with pytest.raises(RunError, match="named twice"):
         run_table.compare_table([run_table.read_run(some / "one")] * 2)
-    for words, expected in ((("list", tmp_path / "none"), "no such folder"), (("show", some / "broken"), "damaged"),
-                            (("compare", some / "one"), "two or more"),
-                            (("compare", some / "one", some / "two", "--save", tmp_path / "a.txt"), ".png")):
+    for words, expected in (
+        (("list", tmp_path / "none"), "no such folder"),
+        (("show", some / "broken"), "damaged"),
+        (("compare", some / "one"), "two or more"),
+        (("compare", some / "one", some / "two", "--save", tmp_path / "a.txt"), ".png"),
+    ):
         assert expected in refusal("runs", *words), words
 
 
 def test_damaged_files_of_many_kinds_are_told_in_a_line(some):
-    for name, content in (("config.json", "[]"), ("config.json", '{"version": 1}'),
-                          ("config.json", '{"version": 1, "config": {"lr": "x"}}'),
-                          ("env.json", "3"), ("result.json", "{}"), ("history.csv", ""), ("history.csv", "a,b\n1,2\n")):
+    for name, content in (
+        ("config.json", "[]"),
+        ("config.json", '{"version": 1}'),
+        ("config.json", '{"version": 1, "config": {"lr": "x"}}'),
+        ("env.json", "3"),
+        ("result.json", "{}"),
+        ("history.csv", ""),
+        ("history.csv", "a,b\n1,2\n"),
+    ):
         path = some / "one" / name
         before = path.read_text()
         path.write_text(content)
@@ -156,8 +195,14 @@ def test_damaged_files_of_many_kinds_are_told_in_a_line(some):
     assert run_table.read_run(some / "one").status == "finished"
 
 
-@pytest.mark.parametrize("models", [("cifar_resnet20", "cifar_plain20"), ("resnet34@d2l", "plain34@d2l"),
-                                    ("resnet34@torchvision", "resnet34@torchvision:A")])
+@pytest.mark.parametrize(
+    "models",
+    [
+        ("cifar_resnet20", "cifar_plain20"),
+        ("resnet34@d2l", "plain34@d2l"),
+        ("resnet34@torchvision", "resnet34@torchvision:A"),
+    ],
+)
 def test_networks_of_one_depth_and_family_keep_their_own_names(tmp_path, models):
     """The arms of an experiment differ in their network alone: compare says so, and list tells them apart."""
     found = [run_table.read_run(make_run(tmp_path / f"run{i}", model=model)) for i, model in enumerate(models)]

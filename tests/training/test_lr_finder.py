@@ -1,15 +1,17 @@
 """The learning rate finder on losses made up and on a small network; TensorBoard's events read back byte by byte."""
+
 import struct
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ConfigError
+from gluon_resnet.training import lr_finder
+from gluon_resnet.training.progress import Record
+from gluon_resnet.training.tensorboard import Events
 
 import mxnet as mx
 import numpy
 import pytest
 
-import gluon_resnet as gr
-from gluon_resnet.training import lr_finder
-from gluon_resnet.errors import ConfigError
-from gluon_resnet.training.progress import Record
-from gluon_resnet.training.tensorboard import Events
 from tests.conftest import small_arrays
 
 
@@ -19,8 +21,8 @@ def test_smoothing_by_hand():
 
 def test_the_steepest_fall_is_found():
     rates = numpy.geomspace(1e-5, 1, 101)
-    losses = 2 - numpy.tanh(2 * (numpy.log10(rates) + 2.5)) + 5 * rates ** 2  # steepest at 10 ** -2.5
-    assert lr_finder.suggest(rates, losses) == pytest.approx(10 ** -2.5, rel=0.1)
+    losses = 2 - numpy.tanh(2 * (numpy.log10(rates) + 2.5)) + 5 * rates**2  # steepest at 10 ** -2.5
+    assert lr_finder.suggest(rates, losses) == pytest.approx(10**-2.5, rel=0.1)
     with pytest.raises(ConfigError, match="does not fall"):
         lr_finder.suggest(rates, numpy.arange(101.0))
 
@@ -29,8 +31,9 @@ def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
     (images, labels), _ = small_arrays(train=640)
     gr.seed_everything(0)
     net = gr.resnet18()
-    found = lr_finder.find_lr(net, gr.ArrayBatches(images, labels, 32, shuffle=True), mx.cpu(), low=1e-4, high=100,
-                              steps=40)
+    found = lr_finder.find_lr(
+        net, gr.ArrayBatches(images, labels, 32, shuffle=True), mx.cpu(), low=1e-4, high=100, steps=40
+    )
     assert 1e-4 < found.suggestion < 10 and found.table["loss"].min() < found.table["loss"].iloc[0]
     assert found.table["lr"].iloc[0] == pytest.approx(1e-4)
     assert numpy.diff(numpy.log(found.table["lr"])) == pytest.approx(numpy.log(1e6) / 39)
@@ -47,16 +50,30 @@ def test_events_are_read_back_by_hand(tmp_path):
     content, found = next(tmp_path.iterdir()).read_bytes(), {}
     while content:
         size = struct.unpack("<Q", content[:8])[0]  # length, its checksum, the event, its checksum
-        event = Event.FromString(content[12:12 + size])
-        content = content[12 + size + 4:]
+        event = Event.FromString(content[12 : 12 + size])
+        content = content[12 + size + 4 :]
         found.update({value.tag: (event.step, value.simple_value) for value in event.summary.value})
-    assert found == {"loss": (13, 0.5), "train_acc": (13, 0.75), "examples_per_sec": (13, 64.0),
-                     "test_acc": (20, 0.625)}
+    assert found == {
+        "loss": (13, 0.5),
+        "train_acc": (13, 0.75),
+        "examples_per_sec": (13, 64.0),
+        "test_acc": (20, 0.625),
+    }
 
 
 def test_from_the_command_line(tmp_path, small_folder, run_cli):
-    common = ("train", "fashion-mnist", "--model", "resnet8@narrow", "--no-resize", "--data", small_folder,
-              "--unverified", "--batch-size", 64)
+    common = (
+        "train",
+        "fashion-mnist",
+        "--model",
+        "resnet8@narrow",
+        "--no-resize",
+        "--data",
+        small_folder,
+        "--unverified",
+        "--batch-size",
+        64,
+    )
     found = run_cli(*common, "--find-lr", tmp_path / "lr.png")
     assert found.returncode == 0, found.stderr
     assert "the loss falls fastest at" in found.stdout and (tmp_path / "lr.png").stat().st_size > 5000

@@ -1,18 +1,21 @@
 """Batch norm's statistics taken anew before testing: against sums by hand, and without a trace elsewhere."""
+
 import shlex
 from dataclasses import asdict, replace
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ConfigError
+from gluon_resnet.runs import fashion_mnist, launch
+from gluon_resnet.runs import folder as runs
+from gluon_resnet.runs.network import read_config
+from gluon_resnet.training import norm_statistics
+from gluon_resnet.training.recipe import Recipe
 
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import nn
 
-import gluon_resnet as gr
-from gluon_resnet.runs import fashion_mnist, launch, folder as runs
-from gluon_resnet.training import norm_statistics
-from gluon_resnet.errors import ConfigError
-from gluon_resnet.training.recipe import Recipe
-from gluon_resnet.runs.network import read_config
 from tests.training.test_recipe import picture_batches, small_resnet, values
 
 CPU = mx.cpu()
@@ -82,8 +85,9 @@ def test_a_training_that_asks_for_it_is_tested_with_them(np_mode):
     for count in (0, 4):
         gr.seed_everything(0)
         nets.append(small_resnet())
-        result = gr.fit(nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU,
-                        recipe=Recipe(norm_batches=count))
+        result = gr.fit(
+            nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU, recipe=Recipe(norm_batches=count)
+        )
         losses.append([(record.loss, record.train_acc) for record in result.epochs])
     assert losses[0] == losses[1]
     usual, fresh = (values(net) for net in nets)
@@ -97,8 +101,9 @@ def test_gathered_gradients_do_not_see_them(np_mode):
     for count in (0, 3):
         gr.seed_everything(0)
         net = small_resnet()
-        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU,
-               recipe=Recipe(accumulate=2, norm_batches=count))
+        gr.fit(
+            net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, recipe=Recipe(accumulate=2, norm_batches=count)
+        )
         trained.append({name: value for name, value in values(net).items() if "running_" not in name})
     assert all((trained[0][name] == trained[1][name]).all() for name in trained[0])
 
@@ -109,8 +114,15 @@ def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mod
     for count in (0, 3):
         gr.seed_everything(0)
         nets.append(small_resnet())
-        gr.fit(nets[-1], picture_batches(96), picture_batches(32), 1, 0.2, CPU,
-               recipe=Recipe(norm_batches=count, **settings))
+        gr.fit(
+            nets[-1],
+            picture_batches(96),
+            picture_batches(32),
+            1,
+            0.2,
+            CPU,
+            recipe=Recipe(norm_batches=count, **settings),
+        )
     usual, other = (values(net) for net in nets)
     assert all((usual[name] == other[name]).all() for name in usual)
 

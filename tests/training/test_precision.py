@@ -1,15 +1,17 @@
 """bfloat16 blocks against computations by hand on rounded numbers; float16's loss scaling, on a CPU; refusals."""
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ConfigError, DivergedError
+from gluon_resnet.machine import system
+from gluon_resnet.networks import layers
+from gluon_resnet.training import checkpoint, loop, precision
+from gluon_resnet.training.precision import LossScale
+from gluon_resnet.training.recipe import Recipe
+
 import mxnet as mx
 import numpy
 import pytest
 
-import gluon_resnet as gr
-from gluon_resnet.networks import layers
-from gluon_resnet.training import checkpoint, loop, precision
-from gluon_resnet.machine import system
-from gluon_resnet.errors import ConfigError, DivergedError
-from gluon_resnet.training.precision import LossScale
-from gluon_resnet.training.recipe import Recipe
 from tests.conftest import array, random_array, relative_error, small_arrays
 
 native = pytest.mark.skipif(not precision.is_native(), reason="this processor does not multiply bfloat16")
@@ -36,7 +38,7 @@ def test_a_convolution_by_hand(both_modes, hybridize):
     W = conv.weight.data().asnumpy()[:, :, 0, 0]
     exact = numpy.einsum("oi,nihw->nohw", rounded(W).astype("float64"), rounded(X).astype("float64"))
     assert found.dtype == numpy.float32
-    assert (abs(found - exact) <= 2.0 ** -8 * abs(exact) + 1e-4).all()  # the sum itself is rounded to 8 bits once
+    assert (abs(found - exact) <= 2.0**-8 * abs(exact) + 1e-4).all()  # the sum itself is rounded to 8 bits once
     in_float32 = numpy.einsum("oi,nihw->nohw", W.astype("float64"), X.astype("float64"))
     assert relative_error(found, in_float32) > 1e-4  # it did compute in bfloat16
 
@@ -56,7 +58,7 @@ def test_batch_norm_by_hand(both_modes, with_relu):
     exact = rounded(X).astype("float64")
     mean, var = exact.mean((0, 2, 3), keepdims=True), exact.var((0, 2, 3), keepdims=True)
     exact = (exact - mean) / numpy.sqrt(var + 1e-5)
-    assert (abs(found - (exact.clip(0) if with_relu else exact)) <= 2.0 ** -8 * abs(exact) + 1e-3).all()
+    assert (abs(found - (exact.clip(0) if with_relu else exact)) <= 2.0**-8 * abs(exact) + 1e-3).all()
     assert bn.running_mean.data().asnumpy() == pytest.approx(0.1 * mean.ravel(), rel=1e-4, abs=1e-5)
 
 
@@ -135,9 +137,9 @@ def test_an_update_with_infinite_gradients_is_left_out_and_halves_the_factor(np_
         one.step(*batch(0), 1, 0), one.step(*batch(1), 1, 1)
     before, factor = values(training), training.scale.factor
     X, y = batch(2)
-    training.scale.factor = 2.0 ** 140  # past float32, as 2^16 may be past float16
+    training.scale.factor = 2.0**140  # past float32, as 2^16 may be past float16
     training.step(X, y, 1, 2), training.step(*batch(3), 1, 3)
-    assert training.scale.factor == 2.0 ** 139 and training.scale.good == 0 and training.gathered == 0
+    assert training.scale.factor == 2.0**139 and training.scale.good == 0 and training.gathered == 0
     after = values(training)
     assert all((before[name] == after[name]).all() for name in before if "running" not in name)
     training.scale.factor = factor
@@ -152,15 +154,15 @@ def test_an_update_with_infinite_gradients_is_left_out_and_halves_the_factor(np_
 def test_the_factor_doubles_after_2000_good_updates_up_to_its_end(both_modes):
     scale, good, bad = LossScale(), [random_array(3), random_array(2, 2)], [random_array(3), array([1, numpy.nan])]
     factors = []
-    for turn in range(4005):
+    for _ in range(4005):
         assert scale.accept(good)
         factors.append(scale.factor)
-    assert [factors[i] for i in (1998, 1999, 3998, 3999)] == [2.0 ** 16, 2.0 ** 17, 2.0 ** 17, 2.0 ** 18]
+    assert [factors[i] for i in (1998, 1999, 3998, 3999)] == [2.0**16, 2.0**17, 2.0**17, 2.0**18]
     assert scale.good == 5
-    assert not scale.accept(bad) and (scale.factor, scale.good) == (2.0 ** 17, 0)
-    assert not scale.accept([array([-numpy.inf])]) and scale.factor == 2.0 ** 16
+    assert not scale.accept(bad) and (scale.factor, scale.good) == (2.0**17, 0)
+    assert not scale.accept([array([-numpy.inf])]) and scale.factor == 2.0**16
     scale.factor, scale.good = scale.largest, scale.patience - 1
-    assert scale.accept(good) and scale.factor == 2.0 ** 24
+    assert scale.accept(good) and scale.factor == 2.0**24
     scale.factor = 1.0
     with pytest.raises(DivergedError, match="however little the loss is scaled"):
         scale.accept(bad)
@@ -170,7 +172,7 @@ def test_a_hidden_infinity_is_found_among_many_arrays(np_mode):
     gradients = [random_array(2) for _ in range(450)]
     assert LossScale().accept(gradients)
     for place in (0, 199, 200, 449):
-        assert not LossScale().accept(gradients[:place] + [array([numpy.inf])] + gradients[place + 1:])
+        assert not LossScale().accept(gradients[:place] + [array([numpy.inf])] + gradients[place + 1 :])
 
 
 def test_a_checkpoint_keeps_the_factor(np_mode, monkeypatch, tmp_path):

@@ -1,17 +1,19 @@
 """Every part of a recipe against a computation by hand; runs put down and taken up again, bit by bit."""
+
 import math
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ConfigError, ModelError, RunError
+from gluon_resnet.training import checkpoint, recipe, schedules
+from gluon_resnet.training.checkpoint import Keeper
+from gluon_resnet.training.loop import Training
+from gluon_resnet.training.recipe import Recipe
 
 import mxnet as mx
 import numpy
 import pytest
 from mxnet.gluon import nn
 
-import gluon_resnet as gr
-from gluon_resnet.training import checkpoint, recipe, schedules
-from gluon_resnet.training.checkpoint import Keeper
-from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training.loop import Training
-from gluon_resnet.training.recipe import Recipe
 from tests.conftest import array, small_arrays
 
 CPU = mx.cpu()
@@ -37,18 +39,34 @@ def values(net):
 
 
 def gradients(net):
-    return {name: param.grad().asnumpy().astype("float64") for name, param in net._collect_params_with_prefix().items()
-            if param.grad_req != "null"}
+    return {
+        name: param.grad().asnumpy().astype("float64")
+        for name, param in net._collect_params_with_prefix().items()
+        if param.grad_req != "null"
+    }
 
 
 # Schedules ------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("schedule, epoch, expected", [
-    ("constant", 7, 1), ("cosine", 0, 1), ("cosine", 5, 0.5), ("cosine", 2.5, (1 + math.sqrt(0.5)) / 2),
-    ("cosine", 10, 0),
-    ("poly", 5, 0.25), ("step", 2.99, 1), ("step", 3, 0.1), ("step", 6, 0.01), ("onecycle", 3, 1),
-    ("onecycle", 0, 0.04), ("onecycle", 10, 1e-4), ("onecycle", 1.5, 0.52),
-])
+
+@pytest.mark.parametrize(
+    "schedule, epoch, expected",
+    [
+        ("constant", 7, 1),
+        ("cosine", 0, 1),
+        ("cosine", 5, 0.5),
+        ("cosine", 2.5, (1 + math.sqrt(0.5)) / 2),
+        ("cosine", 10, 0),
+        ("poly", 5, 0.25),
+        ("step", 2.99, 1),
+        ("step", 3, 0.1),
+        ("step", 6, 0.01),
+        ("onecycle", 3, 1),
+        ("onecycle", 0, 0.04),
+        ("onecycle", 10, 1e-4),
+        ("onecycle", 1.5, 0.52),
+    ],
+)
 def test_rates_by_hand(schedule, epoch, expected):
     assert schedules.rate(schedule, 2.0, epoch, 10, step_epochs=(3, 6)) == pytest.approx(2 * expected, abs=1e-12)
 
@@ -59,6 +77,7 @@ def test_warm_up_is_a_straight_line_and_the_schedule_has_the_rest():
 
 
 # Optimizers -----------------------------------------------------------------------------------------------------------
+
 
 def by_hand(name, w, g, state, t, lr, wd):
     """The next value of w, all in float64; ``state`` is kept between calls. From the papers named in optimizers.py."""
@@ -72,14 +91,14 @@ def by_hand(name, w, g, state, t, lr, wd):
     beta2, epsilon = 0.999, 1e-6 if name == "lamb" else 1e-8
     full = g + wd * w if name == "adam" else g
     state["m"] = 0.9 * state.get("m", 0) + 0.1 * full
-    state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * full ** 2
-    m, v = state["m"] / (1 - 0.9 ** t), state["v"] / (1 - beta2 ** t)
+    state["v"] = beta2 * state.get("v", 0) + (1 - beta2) * full**2
+    m, v = state["m"] / (1 - 0.9**t), state["v"] / (1 - beta2**t)
     if name == "lamb":
         update = m / (numpy.sqrt(v) + epsilon) + wd * w
         norm, length = numpy.linalg.norm(w), numpy.linalg.norm(update)
         return w - lr * (norm / length if norm > 0 and length > 0 else 1) * update
     # MXNet leaves epsilon out of the correction: it is compared with the uncorrected root
-    update = m / (numpy.sqrt(v) + epsilon / math.sqrt(1 - beta2 ** t))
+    update = m / (numpy.sqrt(v) + epsilon / math.sqrt(1 - beta2**t))
     return w - lr * (update + (wd * w if name == "adamw" else 0))
 
 
@@ -93,8 +112,8 @@ def test_optimizers_by_hand(both_modes, name):
         before = values(net)
         X, y = batch(t)
         with mx.autograd.record():
-            l = training.loss(net(X), y)
-        l.backward()
+            losses = training.loss(net(X), y)
+        losses.backward()
         summed = gradients(net)  # now, as MXNet's adamw_update leaves the rescaled gradient in the array
         training.step(X, y, 1, t - 1)
         found = values(net)
@@ -108,8 +127,11 @@ def test_weight_decay_on_everything_only_when_asked():
     for decay_all in (False, True):
         net = small_net()
         training = Training(net, Recipe(weight_decay=0.1, decay_all=decay_all), 1, CPU)
-        assert {name.rpartition(".")[2]: param.wd_mult for name, param in net._collect_params_with_prefix().items()
-                if "running" not in name} == {"weight": 1, "bias": decay_all, "gamma": decay_all, "beta": decay_all}
+        assert {
+            name.rpartition(".")[2]: param.wd_mult
+            for name, param in net._collect_params_with_prefix().items()
+            if "running" not in name
+        } == {"weight": 1, "bias": decay_all, "gamma": decay_all, "beta": decay_all}
         assert training.trainer._optimizer.wd == 0.1
 
 
@@ -122,17 +144,21 @@ def test_what_an_optimizer_does_not_have_is_refused():
 
 # Labels and mixtures --------------------------------------------------------------------------------------------------
 
+
 def test_soft_labels_by_hand():
-    assert recipe.soft_labels([2, 0], 4, 0.2).tolist() == numpy.float32(
-        [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]).tolist()
+    assert (
+        recipe.soft_labels([2, 0], 4, 0.2).tolist()
+        == numpy.float32([[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]).tolist()
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_mixtures_by_hand(seed):
     X = numpy.random.RandomState(seed).rand(4, 2, 9, 7).astype("float32")
     labels = recipe.soft_labels([0, 1, 2, 1], 3)
-    partners, share, box = drawn = recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7,
-                                                   numpy.random.RandomState(seed))
+    partners, share, box = drawn = recipe.draw_mix(
+        Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(seed)
+    )
     mixed, mixed_labels = recipe.mix(X, drawn), recipe.mix(labels, drawn)
     assert sorted(partners) == [0, 1, 2, 3] and 0 <= share <= 1
     assert mixed_labels.sum(axis=1) == pytest.approx(1)
@@ -146,8 +172,10 @@ def test_mixtures_by_hand(seed):
                 assert own.mean() == pytest.approx(share)
         assert mixed_labels[i] == pytest.approx(share * labels[i] + (1 - share) * labels[partner], abs=1e-6)
     if seed == 0:
-        assert {recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(s))[2] is None
-                for s in range(20)} == {True, False}
+        assert {
+            recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(s))[2] is None
+            for s in range(20)
+        } == {True, False}
 
 
 def test_the_loss_of_smoothed_labels_by_hand(both_modes):
@@ -163,6 +191,7 @@ def test_the_loss_of_smoothed_labels_by_hand(both_modes):
 
 
 # Averages, gathered gradients, clipping -------------------------------------------------------------------------------
+
 
 def test_averages_by_hand_and_back(both_modes):
     net = small_net()
@@ -187,6 +216,7 @@ def test_gathered_gradients_are_those_of_the_larger_batch(both_modes):
         mx.random.seed(3)
         net.initialize(mx.init.Normal(0.5))
         return net
+
     X, y = batch(count=12)
     one, two = plain(), plain()
     whole = Training(one, Recipe(lr=0.3, momentum=0.9), 1, CPU)
@@ -197,7 +227,7 @@ def test_gathered_gradients_are_those_of_the_larger_batch(both_modes):
         whole.step(X, y, 1, again)
         for i in range(3):
             before = values(two)
-            parts.step(X[4 * i:4 * i + 4], y[4 * i:4 * i + 4], 1, 3 * again + i)
+            parts.step(X[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4], 1, 3 * again + i)
             assert i == 2 or all((values(two)[name] == before[name]).all() for name in before)
     assert all(values(two)[name] == pytest.approx(value, rel=1e-5, abs=1e-6) for name, value in values(one).items())
 
@@ -214,6 +244,7 @@ def test_a_clipped_update_has_the_length_asked_for(both_modes):
 
 
 # Freezing and the head ------------------------------------------------------------------------------------------------
+
 
 def small_resnet():
     """Eight layers: what holds of stopping and going on holds at every depth."""
@@ -268,10 +299,14 @@ def test_the_heads_own_rate(np_mode):
 
 
 def test_refusals():
-    for settings, match in (({"ema": 1.0}, "ema is 1.0"), ({"label_smoothing": -0.1}, "label_smoothing"),
-                            ({"accumulate": 0}, "accum"),
-                            ({"schedule": "cosin"}, "schedule is 'cosin'"), ({"momentum": 2}, "momentum is 2"),
-                            ({"lr": 0}, "lr is 0")):
+    for settings, match in (
+        ({"ema": 1.0}, "ema is 1.0"),
+        ({"label_smoothing": -0.1}, "label_smoothing"),
+        ({"accumulate": 0}, "accum"),
+        ({"schedule": "cosin"}, "schedule is 'cosin'"),
+        ({"momentum": 2}, "momentum is 2"),
+        ({"lr": 0}, "lr is 0"),
+    ):
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
     with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
@@ -281,6 +316,7 @@ def test_refusals():
 
 
 # The end, and going on ------------------------------------------------------------------------------------------------
+
 
 def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
     result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
@@ -293,17 +329,35 @@ def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
     def note(record):
         if record.test_acc is not None:
             seen.append((record.test_acc, values(net)))
+
     gr.seed_everything(1)
-    gr.fit(net, picture_batches(128), picture_batches(32), 3, 0.05, CPU, listeners=[note],
-           keeper=Keeper(tmp_path, keep_best=True))
+    gr.fit(
+        net,
+        picture_batches(128),
+        picture_batches(32),
+        3,
+        0.05,
+        CPU,
+        listeners=[note],
+        keeper=Keeper(tmp_path, keep_best=True),
+    )
     best = max(range(3), key=lambda i: seen[i][0])
     fresh = small_resnet()
     fresh.load_parameters(str(tmp_path / "best.params"))
     assert all((values(fresh)[name] == value).all() for name, value in seen[best][1].items())
 
 
-EVERYTHING = dict(momentum=0.9, schedule="onecycle", mixup=0.4, cutmix=1.0, label_smoothing=0.1, ema=0.9, accumulate=2,
-                  clip=1.0, weight_decay=1e-3)
+EVERYTHING = dict(
+    momentum=0.9,
+    schedule="onecycle",
+    mixup=0.4,
+    cutmix=1.0,
+    label_smoothing=0.1,
+    ema=0.9,
+    accumulate=2,
+    clip=1.0,
+    weight_decay=1e-3,
+)
 
 
 def run(folder, made, stop_after=None, resume=False, epochs=2):
@@ -312,14 +366,27 @@ def run(folder, made, stop_after=None, resume=False, epochs=2):
     net, count = small_resnet(), []
     gr.layer_shapes(net, (1, 1, 28, 28))
     keeper = Keeper(folder, resume=checkpoint.read(folder) if resume else None)
-    result = gr.fit(net, picture_batches(96), picture_batches(32), epochs, 0.05, CPU, listeners=[count.append],
-                    stop=lambda: stop_after is not None and len(count) >= stop_after, recipe=made, keeper=keeper,
-                    initialize=not resume)
+    result = gr.fit(
+        net,
+        picture_batches(96),
+        picture_batches(32),
+        epochs,
+        0.05,
+        CPU,
+        listeners=[count.append],
+        stop=lambda: stop_after is not None and len(count) >= stop_after,
+        recipe=made,
+        keeper=keeper,
+        initialize=not resume,
+    )
     return net, result
 
 
-@pytest.mark.parametrize("settings", [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
-                         ids=["sgd", "adam", "everything", "fresh statistics"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
+    ids=["sgd", "adam", "everything", "fresh statistics"],
+)
 @pytest.mark.parametrize("stop_after", [2, 6, 9, 13])
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
     made = Recipe(**settings)
@@ -331,7 +398,8 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
     one, two = (net._collect_params_with_prefix() for net in (whole, again))
     assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
     assert [(r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in result.epochs] == [
-        (r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in expected.epochs]
+        (r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in expected.epochs
+    ]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
@@ -353,9 +421,19 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
         seen.append(record)
         if len(seen) == 11:
             raise MemoryError
+
     with pytest.raises(MemoryError):
-        gr.fit(net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, listeners=[die],
-               recipe=Recipe(momentum=0.9), keeper=Keeper(tmp_path, seconds=0))
+        gr.fit(
+            net,
+            picture_batches(96),
+            picture_batches(32),
+            2,
+            0.05,
+            CPU,
+            listeners=[die],
+            recipe=Recipe(momentum=0.9),
+            keeper=Keeper(tmp_path, seconds=0),
+        )
     again, _ = run(tmp_path, Recipe(momentum=0.9), resume=True)
     one, two = (net._collect_params_with_prefix() for net in (whole, again))
     assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
@@ -368,6 +446,6 @@ def test_checkpoints_that_cannot_be_taken_up(np_mode, tmp_path):
     with pytest.raises(ConfigError, match="all 1 epochs of this run are done"):
         run(tmp_path, Recipe(), resume=True, epochs=1)
     content = (tmp_path / checkpoint.NAME).read_bytes()
-    (tmp_path / checkpoint.NAME).write_bytes(content[:len(content) // 2])
+    (tmp_path / checkpoint.NAME).write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match="damaged checkpoint"):
         checkpoint.read(tmp_path)

@@ -1,4 +1,5 @@
 """The loop against d2l's own train_ch6, on small pictures that can be learned, and its clocks against a slow source."""
+
 import contextlib
 import io
 import math
@@ -7,6 +8,12 @@ import re
 import signal
 import threading
 import time
+from functools import partial
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ConfigError, DivergedError, ModelError
+from gluon_resnet.training import curves
+from gluon_resnet.training.history import History
 
 import mxnet as mx
 import numpy
@@ -14,18 +21,16 @@ import pytest
 from mxnet import gluon
 from mxnet.gluon import nn
 
-import gluon_resnet as gr
-from gluon_resnet.training import curves
-from gluon_resnet.errors import ConfigError, DivergedError, ModelError
-from gluon_resnet.training.history import History
 from tests.conftest import relative_error, small_arrays, trainable
 
 (TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS) = small_arrays()
 
 
 def batches(batch_size=64, count=None, shuffle=True):
-    return (gr.ArrayBatches(TRAIN_IMAGES[:count], TRAIN_LABELS[:count], batch_size, shuffle=shuffle),
-            gr.ArrayBatches(TEST_IMAGES, TEST_LABELS, batch_size))
+    return (
+        gr.ArrayBatches(TRAIN_IMAGES[:count], TRAIN_LABELS[:count], batch_size, shuffle=shuffle),
+        gr.ArrayBatches(TEST_IMAGES, TEST_LABELS, batch_size),
+    )
 
 
 def small_net(hybrid=True):
@@ -112,7 +117,8 @@ def test_records_count_everything_once(both_modes):
     ends = [record for record in records if record.test_acc is not None]
     assert [(record.epoch, record.batch, record.examples) for record in ends] == [(1, 7, 640), (2, 7, 640)]
     assert [(record.epoch, record.batch) for record in records if record.test_acc is None] == [
-        (epoch, batch) for epoch in (1, 2) for batch in range(1, 8)]
+        (epoch, batch) for epoch in (1, 2) for batch in range(1, 8)
+    ]
     assert [record.examples for record in records[:7]] == [100, 200, 300, 400, 500, 600, 640]
     assert all(0 <= record.train_acc <= 1 and 0 <= record.wait_seconds <= record.seconds for record in records)
     assert records[6].position == 1.0
@@ -157,12 +163,18 @@ def test_computing_is_not_counted_as_waiting(np_mode):
 
 def test_result_by_hand():
     record = dict(batch=4, num_batches=4, loss=0.5, train_acc=0.8)
-    result = gr.Result("cpu(0)", [gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2,
-                                            **record),
-                                  gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2,
-                                            **record)])
-    assert result.lines() == ["loss 0.500, train acc 0.800, test acc 0.700", "12.5 examples/sec on cpu(0)",
-                              "10.0 examples/sec end to end, 20.0% of the time waiting for data"]
+    result = gr.Result(
+        "cpu(0)",
+        [
+            gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2, **record),
+            gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2, **record),
+        ],
+    )
+    assert result.lines() == [
+        "loss 0.500, train acc 0.800, test acc 0.700",
+        "12.5 examples/sec on cpu(0)",
+        "10.0 examples/sec end to end, 20.0% of the time waiting for data",
+    ]
     summary = result.summary()
     assert (summary["best_test_acc"], summary["epochs"], summary["test_seconds"]) == (0.75, 2, 4)
 
@@ -176,10 +188,16 @@ def test_d2ls_own_network_and_loader(np_mode):
     from d2l import mxnet as d2l
 
     net = nn.Sequential()
-    net.add(nn.Conv2D(8, kernel_size=3), d2l.Residual(8), d2l.Residual(16, use_1x1conv=True, strides=2),
-            nn.GlobalAvgPool2D(), nn.Dense(10))
-    dataset = gluon.data.ArrayDataset(TRAIN_IMAGES[:128, None].astype("float32") / 255,
-                                      TRAIN_LABELS[:128].astype("int32"))
+    net.add(
+        nn.Conv2D(8, kernel_size=3),
+        d2l.Residual(8),
+        d2l.Residual(16, use_1x1conv=True, strides=2),
+        nn.GlobalAvgPool2D(),
+        nn.Dense(10),
+    )
+    dataset = gluon.data.ArrayDataset(
+        TRAIN_IMAGES[:128, None].astype("float32") / 255, TRAIN_LABELS[:128].astype("int32")
+    )
     loader = gluon.data.DataLoader(dataset, 32, shuffle=True)
     result = gr.fit(net, loader, loader, 1, 0.05, mx.cpu())
     assert result.last.examples == 128
@@ -195,8 +213,9 @@ def test_gluoncvs_own_networks(both_modes):
 def test_gluoncvs_cifar_networks_take_classic_arrays_alone():
     import gluoncv
 
-    result = gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05,
-                    mx.cpu())
+    result = gr.fit(
+        gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05, mx.cpu()
+    )
     assert result.last.examples == 128
 
 
@@ -209,8 +228,9 @@ def test_a_network_that_refuses_numpy_arrays_says_what_to_do(np_mode):
 
 def test_stop_keeps_what_there_is(np_mode):
     records = []
-    result = gr.fit(small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append],
-                    stop=lambda: len(records) >= 4)
+    result = gr.fit(
+        small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append], stop=lambda: len(records) >= 4
+    )
     assert result.stopped and result.last.epoch == 1 and 4 < result.last.batch <= 6 and result.last.test_acc is None
     assert "not measured" in result.lines()[0]
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
@@ -230,13 +250,22 @@ def test_the_first_ctrl_c_asks_and_the_second_interrupts():
 
 
 def test_training_that_diverges_says_so(np_mode):
-    with pytest.raises(DivergedError,
-                       match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"):
+    with pytest.raises(
+        DivergedError, match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"
+    ):
         gr.fit(gr.resnet18(), *batches(), 1, 1e30, mx.cpu())
 
 
-@pytest.mark.parametrize("epochs, lr, words", [(0, 0.1, "num_epochs is 0"), (1.5, 0.1, "num_epochs"), (1, 0, "lr is 0"),
-                                               (1, -0.1, "lr is -0.1"), (1, float("nan"), "lr is nan")])
+@pytest.mark.parametrize(
+    "epochs, lr, words",
+    [
+        (0, 0.1, "num_epochs is 0"),
+        (1.5, 0.1, "num_epochs"),
+        (1, 0, "lr is 0"),
+        (1, -0.1, "lr is -0.1"),
+        (1, float("nan"), "lr is nan"),
+    ],
+)
 def test_impossible_settings(epochs, lr, words):
     with pytest.raises(ConfigError, match=words):
         gr.fit(small_net(), *batches(), epochs, lr, mx.cpu())
@@ -256,9 +285,9 @@ def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
 
 
 def test_the_live_plot_redraws_one_figure(monkeypatch):
-    from IPython import display
-
     from gluon_resnet.training.display import LivePlot
+
+    from IPython import display
 
     drawn = []
 
@@ -287,8 +316,11 @@ def test_a_notebook_is_told_from_a_terminal(monkeypatch):
 
     assert not display.in_notebook()
     for shell in (ZMQInteractiveShell(), Colab()):
-        monkeypatch.setitem(display.sys.modules, "IPython",
-                            type("IPython", (), {"get_ipython": staticmethod(lambda: shell)}))
+        monkeypatch.setitem(
+            display.sys.modules,
+            "IPython",
+            type("IPython", (), {"get_ipython": staticmethod(partial(lambda each: each, shell))}),
+        )
         assert display.in_notebook() and isinstance(display.default_listener(1), display.LivePlot)
 
 

@@ -1,15 +1,16 @@
 """Winograd's convolutions: used when asked for, right to float32's rounding, and gone afterwards."""
+
 import os
 import subprocess
 import sys
 
+import gluon_resnet as gr
+from gluon_resnet.machine.elf import build_id
+from gluon_resnet.training import winograd
+from gluon_resnet.training.recipe import Recipe
+
 import numpy as np
 import pytest
-
-import gluon_resnet as gr
-from gluon_resnet.training import winograd
-from gluon_resnet.machine.elf import build_id
-from gluon_resnet.training.recipe import Recipe
 
 STEP = """
 import gluon_resnet as gr
@@ -36,10 +37,14 @@ def by_hand(X, W, G):
     Y, dX, dW = 0, 0, np.zeros_like(W)
     for i in range(3):
         for j in range(3):
-            window = padded[:, :, i:i + size, j:j + size]
+            window = padded[:, :, i : i + size, j : j + size]
             Y = Y + np.einsum("nchw,kc->nkhw", window, W[:, :, i, j], optimize=True)
-            dX = dX + np.einsum("nkhw,kc->nchw", padded_G[:, :, 2 - i:2 - i + size, 2 - j:2 - j + size], W[:, :, i, j],
-                                optimize=True)
+            dX = dX + np.einsum(
+                "nkhw,kc->nchw",
+                padded_G[:, :, 2 - i : 2 - i + size, 2 - j : 2 - j + size],
+                W[:, :, i, j],
+                optimize=True,
+            )
             dW[:, :, i, j] = np.einsum("nchw,nkhw->kc", window, G, optimize=True)
     return Y, dX, dW
 
@@ -50,8 +55,10 @@ def test_output_and_gradients_are_those_of_a_sum_by_hand(batch, channels, filter
     import mxnet as mx
 
     rng = np.random.RandomState(0)
-    arrays = [rng.normal(size=shape).astype("float32") for shape in
-              ((batch, channels, size, size), (filters, channels, 3, 3), (batch, filters, size, size))]
+    arrays = [
+        rng.normal(size=shape).astype("float32")
+        for shape in ((batch, channels, size, size), (filters, channels, 3, 3), (batch, filters, size, size))
+    ]
     X, W, G = (mx.nd.array(value) for value in arrays)
     X.attach_grad(), W.attach_grad()
     with winograd.convolutions() as chosen:
@@ -66,19 +73,27 @@ def test_output_and_gradients_are_those_of_a_sum_by_hand(batch, channels, filter
 
 @needs_winograd
 def test_onednn_itself_says_which_algorithm_it_took():
-    done = subprocess.run([sys.executable, "-c", STEP], stdout=subprocess.PIPE, text=True, check=True,
-                          env={**os.environ, "DNNL_VERBOSE": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", STEP],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "DNNL_VERBOSE": "1"},
+    )
     parts = done.stdout.split("wanted: ")[1:]
     assert [part.split()[0] for part in parts] == ["False", "True", "False"]
     assert ["jit_wino" in part for part in parts] == [False, True, False]
 
 
-@pytest.mark.parametrize("model, size, suited", [
-    ("resnet18", 96, True),  # planes of 24, 12, 6 and 3
-    ("resnet18", 28, False),  # 7, 4, 2 and 1
-    ("cifar_resnet20", 28, True),  # 28, 14 and 7
-    ("resnet50@mxnet", 64, False),  # 16, 8, 4 and 2
-])
+@pytest.mark.parametrize(
+    "model, size, suited",
+    [
+        ("resnet18", 96, True),  # planes of 24, 12, 6 and 3
+        ("resnet18", 28, False),  # 7, 4, 2 and 1
+        ("cifar_resnet20", 28, True),  # 28, 14 and 7
+        ("resnet50@mxnet", 64, False),  # 16, 8, 4 and 2
+    ],
+)
 @pytest.mark.parametrize("numpy_mode", [False, True])
 def test_planes_smaller_than_its_tiles_want_no_winograd(model, size, suited, numpy_mode, request):
     import mxnet as mx
@@ -132,12 +147,11 @@ def test_the_librarys_code_is_put_back_after_an_error():
             return found
 
     originals, replaced = ([site[i] for site in winograd._sites()] for i in (1, 2))
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError), winograd.convolutions():
         with winograd.convolutions():
-            with winograd.convolutions():
-                assert code() == replaced
-            assert code() == replaced  # the inner one leaves the outer one's alone
-            raise KeyError
+            assert code() == replaced
+        assert code() == replaced  # the inner one leaves the outer one's alone
+        raise KeyError
     assert code() == originals
 
 

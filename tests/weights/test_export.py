@@ -1,7 +1,16 @@
 """Exported files against other readers: onnxruntime's logits and Gluon's, safetensors' own reader and hand counts."""
+
 import json
 import struct
 from dataclasses import replace
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ExportError
+from gluon_resnet.networks.layout import layout
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.weights import export as exporting
+from gluon_resnet.weights import onnx_graph
+from gluon_resnet.weights.export import export, export_onnx, export_safetensors, parameters
 
 import mxnet as mx
 import numpy
@@ -10,26 +19,24 @@ import onnxruntime
 import pytest
 from safetensors.numpy import load_file
 
-import gluon_resnet as gr
-from gluon_resnet.weights import export as exporting
-from gluon_resnet.weights import onnx_graph
-from gluon_resnet.errors import ExportError
-from gluon_resnet.weights.export import export, export_onnx, export_safetensors, parameters
-from gluon_resnet.networks.layout import layout
-from gluon_resnet.networks.specs import parse_model
 from tests.conftest import array, random_array, relative_error
 
-NETWORKS = [("resnet18", 1), ("resnet50@torchvision", 3), ("resnet50@mxnet", 3), ("resnet50@keras", 3),
-            ("resnet50@keras2016", 3)]
+NETWORKS = [
+    ("resnet18", 1),
+    ("resnet50@torchvision", 3),
+    ("resnet50@mxnet", 3),
+    ("resnet50@keras", 3),
+    ("resnet50@keras2016", 3),
+]
 
 
 def random_params(spec, in_channels, seed=0):
     """Parameters that hide nothing: no bias, shift, mean or variance is at its default."""
     random, params = numpy.random.RandomState(seed), {}
     for name, shape in layout(spec, in_channels).params().items():
-        values = random.randn(*shape) * ((2 / numpy.prod(shape[1:])) ** .5 if len(shape) > 1 else .3)
+        values = random.randn(*shape) * ((2 / numpy.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.3)
         if name.endswith(("gamma", "running_var")):
-            values = random.uniform(.5, 1.5, shape)
+            values = random.uniform(0.5, 1.5, shape)
         params[name] = values.astype("float32")
     return params
 
@@ -61,7 +68,7 @@ def test_onnxruntime_computes_the_networks_logits(tmp_path, name, channels):
     assert (done.path, done.opset, done.size) == (path, 13, path.stat().st_size) and done.difference < 1e-4
     for shape in [(1, channels, 64, 64), (3, channels, 32, 64)]:
         X = random_array(*shape, seed=5)
-        logits, = run(path, X.asnumpy())
+        (logits,) = run(path, X.asnumpy())
         assert logits.shape == (shape[0], net.spec.num_classes)
         assert relative_error(logits, net(X).asnumpy()) < 1e-4
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
@@ -77,8 +84,12 @@ def test_the_file_in_both_array_modes(both_modes, tmp_path):
 def test_a_value_inside_the_graph_is_the_layers_output(tmp_path, name):
     net, X = trained(name, stem_channels=16), random_array(2, 3, 64, 64)
     export(net, tmp_path / "net.onnx")
-    values = dict(zip(["2", "3", "4.0", "6.1", "7.1", "8"],
-                      run(tmp_path / "net.onnx", X.asnumpy(), "2", "3", "4.0", "6.1", "7.1", "8")))
+    values = dict(
+        zip(
+            ["2", "3", "4.0", "6.1", "7.1", "8"],
+            run(tmp_path / "net.onnx", X.asnumpy(), "2", "3", "4.0", "6.1", "7.1", "8"),
+        )
+    )
     for i, layer in enumerate(net):
         for j, block in enumerate(layer if 4 <= i < 8 else [layer]):
             X = block(X)
@@ -97,13 +108,22 @@ def test_the_model_is_valid_and_its_parameters_are_no_inputs():
     assert {value.name for value in model.graph.initializer} == set(layout(spec).params())
     assert (model.ir_version, model.opset_import[0].version) == (7, 13)
     assert {entry.key: entry.value for entry in model.metadata_props} == {
-        "producer": f"gluon-resnet {gr.__version__}", "model": "resnet50@keras"}
+        "producer": f"gluon-resnet {gr.__version__}",
+        "model": "resnet50@keras",
+    }
     names = [node.name for node in model.graph.node]
     assert len(names) == len(set(names)) and {"0", "1", "2", "3", "4.0.conv4", "7.2.bn3", "7.2", "8", "9"} <= set(names)
     operators = [node.op_type for node in model.graph.node]  # 16 blocks of three convolutions, four of them projecting
     assert {kind: operators.count(kind) for kind in set(operators)} == {
-        "Conv": 1 + 48 + 4, "BatchNormalization": 1 + 48 + 4, "Relu": 1 + 48, "MaxPool": 1, "Add": 16,
-        "GlobalAveragePool": 1, "Flatten": 1, "Gemm": 1}
+        "Conv": 1 + 48 + 4,
+        "BatchNormalization": 1 + 48 + 4,
+        "Relu": 1 + 48,
+        "MaxPool": 1,
+        "Add": 16,
+        "GlobalAveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    }
 
 
 @pytest.mark.parametrize("part", ["5.0.bn2.running_var", "9.bias", "epsilon"])
@@ -116,9 +136,10 @@ def test_a_file_that_computes_something_else_is_refused(tmp_path, monkeypatch, p
             for node in model.graph.node:
                 for attribute in node.attribute:
                     if attribute.name == "epsilon":
-                        attribute.f = .01
+                        attribute.f = 0.01
             return model
         return build(spec, {**params, part: params[part] * numpy.float32(1.5)}, in_channels)
+
     monkeypatch.setattr(onnx_graph, "to_onnx", wrong)
     (tmp_path / "net.onnx").write_text("what was there before")
     with pytest.raises(ExportError, match="not written: onnxruntime's logits differ") as caught:
@@ -149,8 +170,12 @@ def test_safetensors_has_every_key_and_shape_of_torchvisions_resnet18(tmp_path):
     content = load_file(str(tmp_path / "net.safetensors"))
     # By hand: a stem, 4 stages of 2 blocks of 2 convolutions, 3 projections; a batch norm behind each; a classifier.
     norm = ("weight", "bias", "running_mean", "running_var")
-    expected = {"conv1.weight": (64, 3, 7, 7), **{f"bn1.{part}": (64,) for part in norm},
-                "fc.weight": (1000, 512), "fc.bias": (1000,)}
+    expected = {
+        "conv1.weight": (64, 3, 7, 7),
+        **{f"bn1.{part}": (64,) for part in norm},
+        "fc.weight": (1000, 512),
+        "fc.bias": (1000,),
+    }
     for stage, (before, width) in enumerate([(64, 64), (64, 128), (128, 256), (256, 512)], 1):
         for block in range(2):
             for i in (1, 2):
@@ -163,8 +188,13 @@ def test_safetensors_has_every_key_and_shape_of_torchvisions_resnet18(tmp_path):
     assert {key: value.shape for key, value in content.items()} == expected
     trainable = [key for key in expected if "running" not in key]
     assert len(trainable) == 62 and sum(content[key].size for key in trainable) == 11_689_512  # torchvision's own count
-    pairs = {"conv1.weight": "0.weight", "layer2.0.downsample.1.running_var": "5.0.bn3.running_var",
-             "layer4.1.bn2.bias": "7.1.bn2.beta", "layer1.1.conv2.weight": "4.1.conv2.weight", "fc.bias": "9.bias"}
+    pairs = {
+        "conv1.weight": "0.weight",
+        "layer2.0.downsample.1.running_var": "5.0.bn3.running_var",
+        "layer4.1.bn2.bias": "7.1.bn2.beta",
+        "layer1.1.conv2.weight": "4.1.conv2.weight",
+        "fc.bias": "9.bias",
+    }
     own = parameters(net)
     assert all((content[key] == own[name]).all() for key, name in pairs.items())
     assert (done.opset, done.size, done.difference) == (None, (tmp_path / "net.safetensors").stat().st_size, 0)
@@ -174,7 +204,7 @@ def test_safetensors_header_and_biases_of_other_families(tmp_path):
     net = trained("resnet18", 1, 16)
     export_safetensors(net, tmp_path / "net.safetensors")
     content = (tmp_path / "net.safetensors").read_bytes()
-    header = json.loads(content[8:8 + struct.unpack("<Q", content[:8])[0]])
+    header = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]])
     assert header["__metadata__"] == {"format": "pt", "gluon_resnet": "resnet18@d2l"}
     assert header["layer2.0.downsample.0.bias"]["shape"] == [32] and header["conv1.bias"]["dtype"] == "F32"
     assert header["conv1.weight"]["shape"] == [16, 1, 7, 7]
@@ -218,11 +248,18 @@ def test_networks_that_cannot_be_exported(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda params: params.pop("4.0.bn1.gamma"), "parameter 4.0.bn1.gamma is missing"),
-    (lambda params: params.update({"4.0.bn9.gamma": params["1.gamma"]}), "4.0.bn9.gamma is not one of the network"),
-    (lambda params: params.update({"0.weight": params["0.weight"][:, :1]}), r"0.weight is float32 of shape \(64, 1,"),
-    (lambda params: params.update({"9.bias": params["9.bias"].astype("float64")}), "9.bias is float64")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda params: params.pop("4.0.bn1.gamma"), "parameter 4.0.bn1.gamma is missing"),
+        (lambda params: params.update({"4.0.bn9.gamma": params["1.gamma"]}), "4.0.bn9.gamma is not one of the network"),
+        (
+            lambda params: params.update({"0.weight": params["0.weight"][:, :1]}),
+            r"0.weight is float32 of shape \(64, 1,",
+        ),
+        (lambda params: params.update({"9.bias": params["9.bias"].astype("float64")}), "9.bias is float64"),
+    ],
+)
 def test_parameters_that_do_not_fit_the_spec(change, words):
     spec = parse_model("resnet18")
     params = random_params(spec, 3)

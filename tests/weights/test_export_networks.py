@@ -1,22 +1,33 @@
 """CIFAR's, plain, pre-activated and article 003's networks as ONNX: onnxruntime against Gluon, nodes by hand."""
+
+from gluon_resnet.networks.layout import Norm, layout
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.weights import identify_weights, onnx_graph, read_network
+from gluon_resnet.weights.export import export, parameters
+
 import numpy
 import onnx
 import pytest
 from safetensors.numpy import load_file
 
-from gluon_resnet.weights import onnx_graph
-from gluon_resnet.weights.export import export, parameters
-from gluon_resnet.networks.layout import Norm, layout
-from gluon_resnet.networks.specs import parse_model
-from gluon_resnet.weights import identify_weights, read_network
 from tests.conftest import random_array, relative_error
 from tests.weights.test_export import random_params, run, trained
 
 #: name -> (stem channels, picture's channels)
-NETWORKS = {"cifar_resnet20": (16, 3), "cifar_resnet20:B": (16, 1), "cifar_resnet20:C": (8, 3),
-            "cifar_plain20": (16, 3), "resnet18@v2": (16, 3), "resnet50@v2": (16, 3), "resnet50@v2:A": (16, 3),
-            "plain50@v2": (16, 3), "resnet50@slim": (16, 3), "resnet50@slim_fc": (16, 1), "resnet18:A": (16, 1),
-            "plain34@torchvision": (16, 3)}
+NETWORKS = {
+    "cifar_resnet20": (16, 3),
+    "cifar_resnet20:B": (16, 1),
+    "cifar_resnet20:C": (8, 3),
+    "cifar_plain20": (16, 3),
+    "resnet18@v2": (16, 3),
+    "resnet50@v2": (16, 3),
+    "resnet50@v2:A": (16, 3),
+    "plain50@v2": (16, 3),
+    "resnet50@slim": (16, 3),
+    "resnet50@slim_fc": (16, 1),
+    "resnet18:A": (16, 1),
+    "plain34@torchvision": (16, 3),
+}
 
 
 def operators(spec, in_channels=3):
@@ -36,15 +47,23 @@ def test_onnxruntime_computes_the_networks_logits(tmp_path, name):
     assert export(net, path).difference < 1e-5
     for shape in [(1, channels, 32, 32), (3, channels, 45, 38)]:
         X = random_array(*shape, seed=5)
-        logits, = run(path, X.asnumpy())
+        (logits,) = run(path, X.asnumpy())
         assert logits.shape == (shape[0], net.spec.num_classes)
         assert relative_error(logits, net(X).asnumpy()) < 1e-5
 
 
 def test_option_a_is_a_max_pooling_and_a_pad():
     assert operators(parse_model("cifar_resnet20")) == {
-        "Conv": 19, "BatchNormalization": 19, "Relu": 19, "MaxPool": 2, "Pad": 2, "Add": 9, "GlobalAveragePool": 1,
-        "Flatten": 1, "Gemm": 1}
+        "Conv": 19,
+        "BatchNormalization": 19,
+        "Relu": 19,
+        "MaxPool": 2,
+        "Pad": 2,
+        "Add": 9,
+        "GlobalAveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    }
     model = onnx_graph.to_onnx(parse_model("cifar_resnet20"), random_params(parse_model("cifar_resnet20"), 3))
     nodes = {node.name: node for node in model.graph.node}
     sides = {value.name: onnx.numpy_helper.to_array(value).tolist() for value in model.graph.initializer}
@@ -56,15 +75,28 @@ def test_option_a_is_a_max_pooling_and_a_pad():
 
 def test_what_each_kind_of_network_is_made_of():
     assert operators(parse_model("cifar_plain20")) == {
-        "Conv": 19, "BatchNormalization": 19, "Relu": 19, "GlobalAveragePool": 1, "Flatten": 1, "Gemm": 1}
+        "Conv": 19,
+        "BatchNormalization": 19,
+        "Relu": 19,
+        "GlobalAveragePool": 1,
+        "Flatten": 1,
+        "Gemm": 1,
+    }
     # 16 blocks of 3 convolutions; norms: in front, behind the stem, 48, at the end; a bare projection in each stage
     found = operators(parse_model("resnet50@v2"))
     counts = [found[kind] for kind in ("Conv", "BatchNormalization", "Relu", "Add")]
     assert counts == [1 + 48 + 4, 1 + 1 + 48 + 1, 1 + 48 + 1, 16]
     # two norms a block and one at the end; four stages pad, three of them subsample; one pooling is the stem's
     assert operators(parse_model("resnet50@slim")) == {
-        "Conv": 1 + 48 + 1, "BatchNormalization": 2 * 16 + 1, "Relu": 3 * 16 + 1, "MaxPool": 1 + 3, "Pad": 4, "Add": 16,
-        "GlobalAveragePool": 1, "Flatten": 1}
+        "Conv": 1 + 48 + 1,
+        "BatchNormalization": 2 * 16 + 1,
+        "Relu": 3 * 16 + 1,
+        "MaxPool": 1 + 3,
+        "Pad": 4,
+        "Add": 16,
+        "GlobalAveragePool": 1,
+        "Flatten": 1,
+    }
     found = operators(parse_model("resnet50@slim_fc"))
     assert (found["Gemm"], found["Relu"], found["Conv"]) == (1, 3 * 16 + 2, 1 + 48)
 
@@ -99,8 +131,10 @@ def test_a_fixed_gamma_is_written_as_one():
         assert (written[f"{norm.name}.gamma"] == expected).all()
 
 
-@pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_plain20", "resnet50@v2", "resnet50@slim", "resnet50@slim_fc",
-                                  "resnet18@torchvision:C"])
+@pytest.mark.parametrize(
+    "name",
+    ["cifar_resnet20", "cifar_plain20", "resnet50@v2", "resnet50@slim", "resnet50@slim_fc", "resnet18@torchvision:C"],
+)
 def test_safetensors_are_read_back_as_the_same_network(tmp_path, name):
     net = trained(name, stem_channels=parse_model(name).stem_channels)
     export(net, tmp_path / "net.safetensors")
@@ -114,5 +148,11 @@ def test_safetensors_are_read_back_as_the_same_network(tmp_path, name):
 def test_a_cifar_networks_safetensors_have_the_names_of_torchvisions_layers(tmp_path):
     export(trained("cifar_resnet20:B", stem_channels=16), tmp_path / "net.safetensors")
     keys = set(load_file(str(tmp_path / "net.safetensors")))
-    assert {"conv1.weight", "bn1.running_mean", "layer1.2.conv2.weight", "layer2.0.downsample.0.weight",
-            "layer3.0.downsample.1.bias", "fc.bias"} <= keys
+    assert {
+        "conv1.weight",
+        "bn1.running_mean",
+        "layer1.2.conv2.weight",
+        "layer2.0.downsample.0.weight",
+        "layer3.0.downsample.1.bias",
+        "fc.bias",
+    } <= keys

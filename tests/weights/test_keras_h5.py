@@ -3,36 +3,57 @@
 The names of 2016 are those that programs reading resnet50_weights_tf_dim_ordering_tf_kernels.h5 with h5py ask for:
 conv1/conv1_W:0, bn_conv1/bn_conv1_running_std:0, fc1000/fc1000_W:0; other files of that year have _W_1:0.
 """
+
 import gzip
 import json
 import zipfile
-
-import h5py
-import numpy
-import pytest
 
 from gluon_resnet.errors import WeightsError
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import get_spec
 from gluon_resnet.weights.keras_h5 import read_keras_h5
 from gluon_resnet.weights.names import keras_order, names
+
+import h5py
+import numpy
+import pytest
+
 from tests.conftest import ROOT
 
 FIXTURES = ROOT / "tests" / "fixtures" / "keras"
-REAL = ["keras2-weights.h5", "keras2-whole.h5", "keras3-whole.h5", "keras3.weights.h5", "keras3.keras",
-        "keras3-bfloat16.weights.h5"]
+REAL = [
+    "keras2-weights.h5",
+    "keras2-whole.h5",
+    "keras3-whole.h5",
+    "keras3.weights.h5",
+    "keras3.keras",
+    "keras3-bfloat16.weights.h5",
+]
 
 #: the variables of the real files, holding 0 to 33 in this order
-SHAPES = {"conv1_conv/kernel": (3, 3, 1, 2), "conv1_conv/bias": (2,),
-          "conv1_bn/gamma": (2,), "conv1_bn/beta": (2,), "conv1_bn/moving_mean": (2,), "conv1_bn/moving_variance": (2,),
-          "predictions/kernel": (2, 2), "predictions/bias": (2,)}
+SHAPES = {
+    "conv1_conv/kernel": (3, 3, 1, 2),
+    "conv1_conv/bias": (2,),
+    "conv1_bn/gamma": (2,),
+    "conv1_bn/beta": (2,),
+    "conv1_bn/moving_mean": (2,),
+    "conv1_bn/moving_variance": (2,),
+    "predictions/kernel": (2, 2),
+    "predictions/bias": (2,),
+}
 
 #: 2016's names in a group -> today's keys
-OF_2016 = {"conv1": {"W": "conv1/kernel", "b": "conv1/bias"},
-           "bn_conv1": {"gamma": "bn_conv1/gamma", "beta": "bn_conv1/beta", "running_mean": "bn_conv1/moving_mean",
-                        "running_std": "bn_conv1/moving_variance"},
-           "res2a_branch2a": {"W": "res2a_branch2a/kernel", "b": "res2a_branch2a/bias"},
-           "fc1000": {"W": "fc1000/kernel", "b": "fc1000/bias"}}
+OF_2016 = {
+    "conv1": {"W": "conv1/kernel", "b": "conv1/bias"},
+    "bn_conv1": {
+        "gamma": "bn_conv1/gamma",
+        "beta": "bn_conv1/beta",
+        "running_mean": "bn_conv1/moving_mean",
+        "running_std": "bn_conv1/moving_variance",
+    },
+    "res2a_branch2a": {"W": "res2a_branch2a/kernel", "b": "res2a_branch2a/bias"},
+    "fc1000": {"W": "fc1000/kernel", "b": "fc1000/bias"},
+}
 
 
 def real(tmp_path, name):
@@ -103,8 +124,11 @@ def test_the_names_of_2016_are_those_the_table_asks_for():
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("kind", [str, bytes])
 def test_lists_cut_into_chunks(tmp_path, whole, kind):
-    path = write(tmp_path / "a.h5", {"b": {"b/kernel:0": [1.0]}, "a": {"a/kernel:0": [2.0], "a/bias:0": [3.0]}},
-                 "/model_weights" if whole else "/")
+    path = write(
+        tmp_path / "a.h5",
+        {"b": {"b/kernel:0": [1.0]}, "a": {"a/kernel:0": [2.0], "a/bias:0": [3.0]}},
+        "/model_weights" if whole else "/",
+    )
     with h5py.File(path, "r+") as file:
         root = file["model_weights"] if whole else file
         del root.attrs["layer_names"], root["a"].attrs["weight_names"]
@@ -116,24 +140,40 @@ def test_lists_cut_into_chunks(tmp_path, whole, kind):
 
 
 def test_a_group_of_many_scopes_is_a_model_and_of_one_a_layer(tmp_path):
-    path = write(tmp_path / "a.h5", {
-        "resnet50": {"conv1_conv/kernel:0": [1.0], "conv1_bn/gamma:0": [2.0], "resnet50/fc/bias:0": [3.0]},
-        "dropout": {"seed_generator/seed_generator_state": numpy.zeros(2, "uint32")},
-        "conv1": {"conv1_1/kernel:0": [4.0]},                 # the second network of a session
-        "predictions": {"sequential/predictions/kernel": [5.0]}})
-    assert same(read_keras_h5(path), {"conv1_conv/kernel": [1.0], "conv1_bn/gamma": [2.0], "fc/bias": [3.0],
-                                      "conv1/kernel": [4.0], "predictions/kernel": [5.0]})
+    path = write(
+        tmp_path / "a.h5",
+        {
+            "resnet50": {"conv1_conv/kernel:0": [1.0], "conv1_bn/gamma:0": [2.0], "resnet50/fc/bias:0": [3.0]},
+            "dropout": {"seed_generator/seed_generator_state": numpy.zeros(2, "uint32")},
+            "conv1": {"conv1_1/kernel:0": [4.0]},  # the second network of a session
+            "predictions": {"sequential/predictions/kernel": [5.0]},
+        },
+    )
+    assert same(
+        read_keras_h5(path),
+        {
+            "conv1_conv/kernel": [1.0],
+            "conv1_bn/gamma": [2.0],
+            "fc/bias": [3.0],
+            "conv1/kernel": [4.0],
+            "predictions/kernel": [5.0],
+        },
+    )
 
 
 @pytest.mark.parametrize("case", ["resnet50", "resnet101", "resnet152", "article-000", "names-of-2016"])
 def test_layers_are_counted_in_kerass_order(case):
     order = json.loads((FIXTURES / "layers.json").read_text())[case]
     naming, family = {"article-000": ("article-000", "keras2016"), "names-of-2016": ("keras-2016", "keras2016")}.get(
-        case, ("keras", "keras"))
+        case, ("keras", "keras")
+    )
     depth = int(case[6:]) if case.startswith("resnet") else 50
     found = keras_order(naming, layout(get_spec(depth, family)))
     assert {kind: [name for _, name in layers] for kind, layers in found.items()} == {
-        "conv2d": order["Conv2D"], "batch_normalization": order["BatchNormalization"], "dense": order["Dense"]}
+        "conv2d": order["Conv2D"],
+        "batch_normalization": order["BatchNormalization"],
+        "dense": order["Dense"],
+    }
 
 
 def numbered(path, case, spec, under="layers/"):
@@ -144,8 +184,11 @@ def numbered(path, case, spec, under="layers/"):
     with h5py.File(path, "w") as file:
         file.create_group("vars")
         file.create_group("optimizer/vars")["0"] = 1.0
-        for kind, layers in {"conv2d": order["Conv2D"], "batch_normalization": order["BatchNormalization"],
-                             "dense": order["Dense"]}.items():
+        for kind, layers in {
+            "conv2d": order["Conv2D"],
+            "batch_normalization": order["BatchNormalization"],
+            "dense": order["Dense"],
+        }.items():
             for i, name in enumerate(layers):
                 group = file.create_group(f"{under}{kind}{f'_{i}' if i else ''}/vars")
                 if kind == "batch_normalization":
@@ -153,8 +196,11 @@ def numbered(path, case, spec, under="layers/"):
                         group[str(k)] = numpy.full(shapes[name].channels, i, "float32")
                     continue
                 conv = shapes[name]
-                shape = ((conv.kernel, conv.kernel, conv.in_channels, conv.out_channels) if kind == "conv2d"
-                         else (conv.in_units, conv.units))
+                shape = (
+                    (conv.kernel, conv.kernel, conv.in_channels, conv.out_channels)
+                    if kind == "conv2d"
+                    else (conv.in_units, conv.units)
+                )
                 group.create_dataset("0", shape, "float32")
                 group["1"] = numpy.full(shape[-1], i, "float32")
     return path, order
@@ -197,20 +243,23 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path, name):
     path = real(tmp_path, name)
     contents = path.read_bytes()
     for part in range(1, 20):
-        path.write_bytes(contents[:len(contents) * part // 20])
+        path.write_bytes(contents[: len(contents) * part // 20])
         refused(path)
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda file: file.__delitem__("conv1"), ["/conv1 is missing"]),
-    (lambda file: file["conv1"].__delitem__("conv1_W_1:0"), ["conv1_W_1:0 is missing"]),
-    (lambda file: file["conv1"].attrs.__delitem__("weight_names"), ["/conv1", "weight_names"]),
-    (lambda file: file["conv1"].attrs.__setitem__("weight_names", [b"conv1_depthwise_W_1:0"]), ["depthwise_W_1:0"]),
-    (lambda file: file["conv1"].attrs.__setitem__("weight_names", [b"conv1_W_1:0"] * 2), ["conv1/kernel is there"]),
-    (lambda file: file.attrs.__setitem__("layer_names", [b"conv1/conv1_W_1:0"]), ["weight_names"]),
-    (lambda file: file.attrs.__setitem__("layer_names", 3), ["damaged"]),
-    (lambda file: file.attrs.__setitem__("layer_names", ["two\nlines"]), ["damaged"]),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda file: file.__delitem__("conv1"), ["/conv1 is missing"]),
+        (lambda file: file["conv1"].__delitem__("conv1_W_1:0"), ["conv1_W_1:0 is missing"]),
+        (lambda file: file["conv1"].attrs.__delitem__("weight_names"), ["/conv1", "weight_names"]),
+        (lambda file: file["conv1"].attrs.__setitem__("weight_names", [b"conv1_depthwise_W_1:0"]), ["depthwise_W_1:0"]),
+        (lambda file: file["conv1"].attrs.__setitem__("weight_names", [b"conv1_W_1:0"] * 2), ["conv1/kernel is there"]),
+        (lambda file: file.attrs.__setitem__("layer_names", [b"conv1/conv1_W_1:0"]), ["weight_names"]),
+        (lambda file: file.attrs.__setitem__("layer_names", 3), ["damaged"]),
+        (lambda file: file.attrs.__setitem__("layer_names", ["two\nlines"]), ["damaged"]),
+    ],
+)
 def test_what_is_missing_or_unknown_is_named(tmp_path, spoil, words):
     path = write(tmp_path / "a.h5", of_2016("_1:0")[0])
     with h5py.File(path, "r+") as file:
@@ -237,8 +286,15 @@ def soft_link(group, other):
     group["conv1_W_1:0"] = h5py.SoftLink("/conv1/conv1_b_1:0")
 
 
-@pytest.mark.parametrize("replace, word", [(external_data, "another file"), (virtual_data, "another file"),
-                                           (external_link, "link elsewhere"), (soft_link, "link elsewhere")])
+@pytest.mark.parametrize(
+    "replace, word",
+    [
+        (external_data, "another file"),
+        (virtual_data, "another file"),
+        (external_link, "link elsewhere"),
+        (soft_link, "link elsewhere"),
+    ],
+)
 @pytest.mark.parametrize("there", [False, True])
 def test_links_and_data_elsewhere_are_not_followed(tmp_path, replace, word, there):
     groups, _ = of_2016("_1:0")
@@ -260,9 +316,14 @@ def test_a_whole_layer_behind_a_link_is_refused(tmp_path, name):
     refused(path)
 
 
-@pytest.mark.parametrize("values, words", [
-    (numpy.zeros(2, "S3"), ["expected numbers"]), (numpy.zeros(2, "c8"), ["expected numbers"]),
-    (h5py.Empty("f4"), ["holds no values"])])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        (numpy.zeros(2, "S3"), ["expected numbers"]),
+        (numpy.zeros(2, "c8"), ["expected numbers"]),
+        (h5py.Empty("f4"), ["holds no values"]),
+    ],
+)
 def test_arrays_of_other_things_are_refused(tmp_path, values, words):
     refused(write(tmp_path / "a.h5", {"conv1": {"conv1_W:0": values}}), *words)
 
@@ -271,7 +332,7 @@ def test_a_size_no_network_has_is_refused_before_it_is_read(tmp_path):
     path = write(tmp_path / "a.h5", {"conv1": {"conv1_W:0": [1.0]}})
     with h5py.File(path, "r+") as file:
         del file["conv1/conv1_W:0"]
-        file["conv1"].create_dataset("conv1_W:0", (10 ** 6, 10 ** 6), "float32", chunks=(1000, 1000))
+        file["conv1"].create_dataset("conv1_W:0", (10**6, 10**6), "float32", chunks=(1000, 1000))
     refused(path, "1,000,000,000,000 elements")
 
 

@@ -1,4 +1,5 @@
 """PyTorch files made by a real PyTorch (scripts/torch_fixtures.py), damaged ones and malicious ones."""
+
 import io
 import os
 import pickle
@@ -8,11 +9,12 @@ import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
+from gluon_resnet.errors import WeightsError
+from gluon_resnet.weights.pickles import LEGACY_MAGIC, LEGACY_START, read_torch
+
 import numpy
 import pytest
 
-from gluon_resnet.errors import WeightsError
-from gluon_resnet.weights.pickles import LEGACY_MAGIC, LEGACY_START, read_torch
 from tests.conftest import ROOT
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -22,10 +24,19 @@ BASE = (numpy.arange(24, dtype=numpy.float32) / 8).reshape(2, 3, 4)
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 def test_every_type_and_stride_of_a_real_file(kind):
     found = read_torch(FIXTURES / f"torch_{kind}.pth")
-    expected = {"plain": BASE, "transposed": BASE.transpose(2, 1, 0), "part": BASE[1, 1:], "half": BASE.astype("f2"),
-                "bfloat16": BASE, "double": BASE.astype("f8"), "long": numpy.arange(-3, 3),
-                "bool": numpy.array([True, False]),
-                "scalar": numpy.float32(2.5), "empty": numpy.zeros((0, 3), "f4"), "parameter": BASE + 1}
+    expected = {
+        "plain": BASE,
+        "transposed": BASE.transpose(2, 1, 0),
+        "part": BASE[1, 1:],
+        "half": BASE.astype("f2"),
+        "bfloat16": BASE,
+        "double": BASE.astype("f8"),
+        "long": numpy.arange(-3, 3),
+        "bool": numpy.array([True, False]),
+        "scalar": numpy.float32(2.5),
+        "empty": numpy.zeros((0, 3), "f4"),
+        "parameter": BASE + 1,
+    }
     assert list(found) == list(expected)
     for name, values in expected.items():
         assert found[name].dtype == values.dtype and found[name].shape == values.shape, name
@@ -36,8 +47,14 @@ def test_every_type_and_stride_of_a_real_file(kind):
 def test_a_training_checkpoint_gives_its_state_dict(kind):
     found = read_torch(FIXTURES / f"torch_checkpoint_{kind}.pth")
     assert {name: values.shape for name, values in found.items()} == {
-        "0.weight": (2, 1, 3, 3), "0.bias": (2,), "1.weight": (2,), "1.bias": (2,), "1.running_mean": (2,),
-        "1.running_var": (2,), "1.num_batches_tracked": ()}
+        "0.weight": (2, 1, 3, 3),
+        "0.bias": (2,),
+        "1.weight": (2,),
+        "1.bias": (2,),
+        "1.running_mean": (2,),
+        "1.running_var": (2,),
+        "1.num_batches_tracked": (),
+    }
     assert (found["0.weight"] == 0.5).all() and (found["1.bias"] == 3.5).all()
 
 
@@ -68,13 +85,16 @@ def test_the_start_of_a_legacy_file_is_torchs_own():
 
 
 @pytest.mark.parametrize("wrap", [as_zip, as_legacy])
-@pytest.mark.parametrize("program, named", [
-    (lambda marker: Runs(os.system, f"touch {marker}"), "posix.system"),
-    (lambda marker: Runs(eval, f"open({str(marker)!r}, 'w')"), "__builtin__.eval"),
-    (lambda marker: Runs(open, str(marker), "w"), "io.open"),
-    (lambda marker: {"weight": Runs(Path, str(marker))}, r"pathlib\.(_local\.)?Path"),  # _local: Python 3.13
-    (lambda marker: OrderedDict(a=numpy.zeros(3)), "numpy"),
-])
+@pytest.mark.parametrize(
+    "program, named",
+    [
+        (lambda marker: Runs(os.system, f"touch {marker}"), "posix.system"),
+        (lambda marker: Runs(eval, f"open({str(marker)!r}, 'w')"), "__builtin__.eval"),
+        (lambda marker: Runs(open, str(marker), "w"), "io.open"),
+        (lambda marker: {"weight": Runs(Path, str(marker))}, r"pathlib\.(_local\.)?Path"),  # _local: Python 3.13
+        (lambda marker: OrderedDict(a=numpy.zeros(3)), "numpy"),
+    ],
+)
 def test_a_malicious_pickle_is_refused_by_name_and_nothing_runs(tmp_path, wrap, program, named):
     marker, path = tmp_path / "ran", tmp_path / "bad.pth"
     content = pickle.dumps(program(marker), protocol=2)
@@ -91,11 +111,13 @@ def test_a_malicious_pickle_is_refused_by_name_and_nothing_runs(tmp_path, wrap, 
 def test_an_allowed_name_cannot_be_called_for_something_else(tmp_path):
     rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n"
     storage = b"ctorch\nFloatStorage\n"
-    for content in (b"\x80\x02" + rebuild + b"(K\x01K\x02tR.",  # too few arguments
-                    b"\x80\x02" + rebuild + b"(NK\x00))tR.",  # no storage
-                    b"\x80\x02" + storage + b")R.",  # a type called
-                    b"\x80\x02" + storage + b"}X\x07\x00\x00\x00elementX\x02\x00\x00\x00f8sb.",  # a type changed
-                    b"\x80\x02X\x01\x00\x00\x00aQ."):  # a persistent id that is no storage
+    for content in (
+        b"\x80\x02" + rebuild + b"(K\x01K\x02tR.",  # too few arguments
+        b"\x80\x02" + rebuild + b"(NK\x00))tR.",  # no storage
+        b"\x80\x02" + storage + b")R.",  # a type called
+        b"\x80\x02" + storage + b"}X\x07\x00\x00\x00elementX\x02\x00\x00\x00f8sb.",  # a type changed
+        b"\x80\x02X\x01\x00\x00\x00aQ.",
+    ):  # a persistent id that is no storage
         (tmp_path / "bad.pth").write_bytes(as_zip(content))
         with pytest.raises(WeightsError, match="damaged or no checkpoint"):
             read_torch(tmp_path / "bad.pth")
@@ -104,6 +126,7 @@ def test_an_allowed_name_cannot_be_called_for_something_else(tmp_path):
 
 def tensor_pickle(size, stride, offset=0, count=4):
     """A pickle of {"w": tensor} over the storage "0" of ``count`` floats, opcode by opcode."""
+
     def number(value):
         return b"J" + struct.pack("<i", value)
 
@@ -112,14 +135,24 @@ def tensor_pickle(size, stride, offset=0, count=4):
 
     def numbers(values):
         return b"(" + b"".join(map(number, values)) + b"t"
+
     storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + number(count) + b"tQ"
-    return (b"\x80\x02}" + text("w") + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(offset)
-            + numbers(size)
-            + numbers(stride) + b"\x89}tRs.")
+    return (
+        b"\x80\x02}"
+        + text("w")
+        + b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + number(offset)
+        + numbers(size)
+        + numbers(stride)
+        + b"\x89}tRs."
+    )
 
 
-@pytest.mark.parametrize("size, stride, offset", [((5,), (1,), 0), ((2,), (3,), 1), ((2, 2), (2, 1), 1),
-                                                  ((10**9,), (0,), 0), ((4,), (-1,), 3)])
+@pytest.mark.parametrize(
+    "size, stride, offset",
+    [((5,), (1,), 0), ((2,), (3,), 1), ((2, 2), (2, 1), 1), ((10**9,), (0,), 0), ((4,), (-1,), 3)],
+)
 def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path, size, stride, offset):
     path = tmp_path / "bad.pth"
     stream = io.BytesIO(as_zip(tensor_pickle(size, stride, offset)))
@@ -158,8 +191,12 @@ def test_cut_off_and_flipped_bytes_give_an_error_or_another_number_but_no_crash(
 
 
 def test_what_is_no_dict_of_tensors_is_refused(tmp_path):
-    for value, expected in (([1, 2], "holds a list"), ({"a": 1}, "'a' is a int"), ({}, "no tensor"),
-                            ({1: 2}, "1 is a int")):
+    for value, expected in (
+        ([1, 2], "holds a list"),
+        ({"a": 1}, "'a' is a int"),
+        ({}, "no tensor"),
+        ({1: 2}, "1 is a int"),
+    ):
         (tmp_path / "bad.pth").write_bytes(as_zip(pickle.dumps(value, protocol=2)))
         with pytest.raises(WeightsError, match=expected):
             read_torch(tmp_path / "bad.pth")

@@ -1,7 +1,15 @@
 """Weight files against the libraries that wrote them, or names and arrays written down by hand;
 refusals change nothing."""
+
 import json
 import struct
+
+import gluon_resnet as gr
+from gluon_resnet.errors import ModelError, WeightsError
+from gluon_resnet.networks.layout import layout
+from gluon_resnet.networks.specs import get_spec
+from gluon_resnet.weights import read_parameters
+from gluon_resnet.weights.names import NAMINGS, names, specs_of
 
 import mxnet as mx
 import numpy
@@ -10,12 +18,6 @@ from gluoncv.model_zoo import get_model as gluoncv_model
 from mxnet.gluon.model_zoo import vision
 from safetensors.numpy import save_file
 
-import gluon_resnet as gr
-from gluon_resnet.errors import ModelError, WeightsError
-from gluon_resnet.networks.layout import layout
-from gluon_resnet.networks.specs import get_spec
-from gluon_resnet.weights import read_parameters
-from gluon_resnet.weights.names import NAMINGS, names, specs_of
 from tests.conftest import array, one_line_error, relative_error
 from tests.weights.torch_files import Layers
 
@@ -38,8 +40,9 @@ def torchvision_resnet18(num_classes=10, seed=0):
                 found.bn(f"{name}.downsample.1", width)
             channels = width
     found["fc.weight"], found["fc.bias"] = found.random.randn(num_classes, 512) * 0.05, found.random.randn(num_classes)
-    return {key: numpy.asarray(values, dtype="int64" if "batches" in key else "float32")
-            for key, values in found.items()}
+    return {
+        key: numpy.asarray(values, dtype="int64" if "batches" in key else "float32") for key, values in found.items()
+    }
 
 
 @pytest.fixture
@@ -125,8 +128,10 @@ def test_our_own_files_in_both_array_modes(tmp_path, both_modes, name):
 
 
 def test_prefixes_of_other_tools_and_other_number_types_are_taken_off(tmp_path, resnet18_file):
-    tensors = {f"module._orig_mod.{key}": values.astype("f8" if values.dtype == "f4" else values.dtype)
-               for key, values in torchvision_resnet18().items()}
+    tensors = {
+        f"module._orig_mod.{key}": values.astype("f8" if values.dtype == "f4" else values.dtype)
+        for key, values in torchvision_resnet18().items()
+    }
     save_file(tensors, tmp_path / "prefixed.safetensors")
     spec = get_spec(18, "torchvision", 10)
     expected, found = (read_parameters(path, spec) for path in (resnet18_file, tmp_path / "prefixed.safetensors"))
@@ -144,7 +149,7 @@ def test_bfloat16_safetensors_by_hand(tmp_path):
     (tmp_path / "bf16.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + body)
     found = read_parameters(tmp_path / "bf16.safetensors", get_spec(18, "torchvision", 10))
     error = abs(found["0.weight"] - tensors["conv1.weight"])
-    assert 0 < error.max() and (error <= 2.0 ** -7 * abs(tensors["conv1.weight"])).all()
+    assert error.max() > 0 and (error <= 2.0**-7 * abs(tensors["conv1.weight"])).all()
 
 
 @pytest.mark.parametrize("naming", list(NAMINGS))
@@ -171,6 +176,7 @@ def test_article_000s_names_letter_by_letter():
 
 # Refusals -------------------------------------------------------------------------------------------------------------
 
+
 def refused(tmp_path, change, model="resnet18@torchvision", match="", **options):
     """Load a changed torchvision file: WeightsError in one line that names it, and a network as it was before."""
     tensors = torchvision_resnet18()
@@ -187,8 +193,11 @@ def refused(tmp_path, change, model="resnet18@torchvision", match="", **options)
 
 
 def test_a_missing_key(tmp_path):
-    refused(tmp_path, lambda tensors: tensors.pop("layer2.1.conv2.weight"),
-            match=r"resnet18@torchvision \(torchvision names\), but layer2.1.conv2.weight is missing")
+    refused(
+        tmp_path,
+        lambda tensors: tensors.pop("layer2.1.conv2.weight"),
+        match=r"resnet18@torchvision \(torchvision names\), but layer2.1.conv2.weight is missing",
+    )
 
 
 def test_a_key_too_many(tmp_path):
@@ -196,21 +205,32 @@ def test_a_key_too_many(tmp_path):
 
 
 def test_another_shape(tmp_path):
-    refused(tmp_path, lambda tensors: tensors.update({"layer1.0.conv1.weight": numpy.zeros((64, 64, 1, 1), "f4")}),
-            match=r"layer1.0.conv1.weight has shape \(64, 64, 1, 1\): expected \(64, 64, 3, 3\)")
+    refused(
+        tmp_path,
+        lambda tensors: tensors.update({"layer1.0.conv1.weight": numpy.zeros((64, 64, 1, 1), "f4")}),
+        match=r"layer1.0.conv1.weight has shape \(64, 64, 1, 1\): expected \(64, 64, 3, 3\)",
+    )
 
 
 def test_another_family_depth_or_input(tmp_path):
-    refused(tmp_path, lambda tensors: None, "resnet18@keras",
-            r"holds resnet18@torchvision .* take the model resnet18@torchvision")
-    refused(tmp_path, lambda tensors: None, "resnet34@torchvision",
-            "holds resnet18@torchvision .* the network is resnet34")
+    refused(
+        tmp_path,
+        lambda tensors: None,
+        "resnet18@keras",
+        r"holds resnet18@torchvision .* take the model resnet18@torchvision",
+    )
+    refused(
+        tmp_path, lambda tensors: None, "resnet34@torchvision", "holds resnet18@torchvision .* the network is resnet34"
+    )
     refused(tmp_path, lambda tensors: None, channels=1, match="takes 3 channels: expected 1")
 
 
 def test_numbers_that_are_not_finite(tmp_path):
-    refused(tmp_path, lambda tensors: tensors["bn1.bias"].__setitem__(3, numpy.nan),
-            match="bn1.bias holds numbers that are not")
+    refused(
+        tmp_path,
+        lambda tensors: tensors["bn1.bias"].__setitem__(3, numpy.nan),
+        match="bn1.bias holds numbers that are not",
+    )
 
 
 def test_a_head_of_another_size_is_replaced_only_when_asked(resnet18_file):
@@ -241,9 +261,13 @@ def test_what_is_no_weight_file(tmp_path):
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff\xe0 a picture")
     (tmp_path / "empty.pth").write_bytes(b"")
     save_file({"a": numpy.zeros(2, "f4")}, tmp_path / "other.safetensors")
-    for name, match in (("cat.jpg", "not a weight file"), ("empty.pth", "empty"),
-                        ("other.safetensors", "no ResNet of this suite"),
-                        ("missing.h5", "No such file"), (".", "Is a directory")):
+    for name, match in (
+        ("cat.jpg", "not a weight file"),
+        ("empty.pth", "empty"),
+        ("other.safetensors", "no ResNet of this suite"),
+        ("missing.h5", "No such file"),
+        (".", "Is a directory"),
+    ):
         with pytest.raises(WeightsError, match=match):
             gr.identify_weights(tmp_path / name)
 
@@ -257,11 +281,17 @@ def test_the_command_line_says_it_in_one_line(tmp_path, run_cli, resnet18_file):
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
     picture = tmp_path / "p.png"
     from PIL import Image
+
     Image.new("RGB", (40, 40)).save(picture)
-    assert "10" in one_line_error(run_cli("predict", picture, "--model", "resnet18", "--weights", resnet18_file,
-                                          "--labels", tmp_path / "labels.txt"))
+    assert "10" in one_line_error(
+        run_cli(
+            "predict", picture, "--model", "resnet18", "--weights", resnet18_file, "--labels", tmp_path / "labels.txt"
+        )
+    )
     assert "take the model resnet18@torchvision" in one_line_error(
-        run_cli("predict", picture, "--model", "resnet18@keras", "--weights", resnet18_file))
+        run_cli("predict", picture, "--model", "resnet18@keras", "--weights", resnet18_file)
+    )
     (tmp_path / "cut.safetensors").write_bytes(resnet18_file.read_bytes()[:5000])
-    assert "damaged or cut off" in one_line_error(run_cli("predict", picture, "--weights",
-                                                          tmp_path / "cut.safetensors"))
+    assert "damaged or cut off" in one_line_error(
+        run_cli("predict", picture, "--weights", tmp_path / "cut.safetensors")
+    )

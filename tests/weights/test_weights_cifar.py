@@ -1,17 +1,19 @@
 """The CIFAR checkpoints of PyTorch in wide use: keys written down by hand, logits by a definition of the test's own."""
+
 from dataclasses import replace
+
+import gluon_resnet as gr
+from gluon_resnet.data.images import PREPARATIONS, normalize
+from gluon_resnet.errors import WeightsError
+from gluon_resnet.networks.layout import layout
+from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.weights import identify_weights, read_network, read_parameters
 
 import numpy
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-import gluon_resnet as gr
-from gluon_resnet.errors import WeightsError
-from gluon_resnet.data.images import PREPARATIONS, normalize
-from gluon_resnet.networks.layout import layout
-from gluon_resnet.networks.specs import parse_model
-from gluon_resnet.weights import identify_weights, read_network, read_parameters
 from tests.conftest import array, one_line_error, relative_error
 from tests.weights.torch_files import Layers, write_torch
 
@@ -50,12 +52,17 @@ class CifarResNet:
         size, padding = len(kernel), len(kernel) // 2
         X = numpy.pad(X, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)))
         height, width = ((side - size) // stride + 1 for side in X.shape[1:3])
-        return sum(X[:, i:i + stride * height:stride, j:j + stride * width:stride] @ kernel[i, j]
-                   for i in range(size) for j in range(size))
+        return sum(
+            X[:, i : i + stride * height : stride, j : j + stride * width : stride] @ kernel[i, j]
+            for i in range(size)
+            for j in range(size)
+        )
 
     def norm(self, X, name):
-        gamma, beta, mean, var = (self.weights[f"{name}.{part}"].astype("float64")
-                                  for part in ("weight", "bias", "running_mean", "running_var"))
+        gamma, beta, mean, var = (
+            self.weights[f"{name}.{part}"].astype("float64")
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
         return (X - mean) / numpy.sqrt(var + 1e-5) * gamma + beta
 
     def shortcut(self, X, name, width, stride):
@@ -100,18 +107,31 @@ def test_every_depth_is_identified_and_every_key_used(tmp_path, depth):
     kept = {key: values for key, values in tensors.items() if "num_batches" not in key}
     assert len(kept) == len(params) == len(layout(spec).params())
     assert sorted(each.tobytes() for each in params.values()) == sorted(each.tobytes() for each in kept.values())
-    pairs = {"conv1.weight": "0.weight", "bn1.running_var": "1.running_var", "layer1.0.bn1.weight": "3.0.bn1.gamma",
-             "layer2.1.conv2.weight": "4.1.conv2.weight", "layer3.0.bn2.bias": "5.0.bn2.beta", "linear.bias": "7.bias"}
+    pairs = {
+        "conv1.weight": "0.weight",
+        "bn1.running_var": "1.running_var",
+        "layer1.0.bn1.weight": "3.0.bn1.gamma",
+        "layer2.1.conv2.weight": "4.1.conv2.weight",
+        "layer3.0.bn2.bias": "5.0.bn2.beta",
+        "linear.bias": "7.bias",
+    }
     assert all((params[ours] == tensors[key]).all() for key, ours in pairs.items())
 
 
-@pytest.mark.parametrize("options, name, plain", [
-    (dict(), "cifar_resnet20", False), (dict(), "cifar_plain20", True), (dict(depth=32), "cifar_resnet32", False),
-    (dict(shortcut="B"), "cifar_resnet20:B", False),
-    (dict(shortcut="B", projection="downsample"), "cifar_resnet20:B", False),
-    (dict(shortcut="B", projection="downsample", head="fc"), "cifar_resnet20:B", False),
-    (dict(shortcut="C"), "cifar_resnet20:C", False), (dict(depth=8), "cifar_resnet8", False),
-    (dict(in_channels=1), "cifar_resnet20", False)])
+@pytest.mark.parametrize(
+    "options, name, plain",
+    [
+        (dict(), "cifar_resnet20", False),
+        (dict(), "cifar_plain20", True),
+        (dict(depth=32), "cifar_resnet32", False),
+        (dict(shortcut="B"), "cifar_resnet20:B", False),
+        (dict(shortcut="B", projection="downsample"), "cifar_resnet20:B", False),
+        (dict(shortcut="B", projection="downsample", head="fc"), "cifar_resnet20:B", False),
+        (dict(shortcut="C"), "cifar_resnet20:C", False),
+        (dict(depth=8), "cifar_resnet8", False),
+        (dict(in_channels=1), "cifar_resnet20", False),
+    ],
+)
 def test_the_logits_are_those_of_the_definition(tmp_path, options, name, plain):
     tensors, X = checkpoint(**options), pictures(options.get("in_channels", 3))
     write_torch(tmp_path / "net.pt", tensors)
@@ -121,9 +141,15 @@ def test_the_logits_are_those_of_the_definition(tmp_path, options, name, plain):
 
 
 @pytest.mark.parametrize("legacy", [True, False])
-@pytest.mark.parametrize("wrap", [wrapped, dict,
-                                  lambda tensors: {**wrapped(tensors), "best_prec1": numpy.float32([91.7])},
-                                  lambda tensors: {"net": tensors, "acc": 91.7, "epoch": 199.0}])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        wrapped,
+        dict,
+        lambda tensors: {**wrapped(tensors), "best_prec1": numpy.float32([91.7])},
+        lambda tensors: {"net": tensors, "acc": 91.7, "epoch": 199.0},
+    ],
+)
 def test_all_containers_give_the_same(tmp_path, legacy, wrap):
     tensors, spec = checkpoint(), parse_model("cifar_resnet20")
     save_file(tensors, tmp_path / "net.safetensors")
@@ -156,12 +182,16 @@ def test_a_name_without_a_shortcut_takes_the_files(tmp_path):
         gr.load_weights(gr.get_model("cifar_resnet20"), tmp_path / "b.pth")
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda tensors: tensors.pop("layer2.1.bn1.weight"), r"resnet20 \(cifar names\), but layer2.1.bn1.weight is"),
-    (lambda tensors: tensors.update(extra=numpy.zeros(3, "f4")), "cifar_resnet20 .* but extra is not part of it"),
-    (lambda tensors: tensors.update({"linear.weight": tensors["linear.weight"][:, :32]}), r"has shape \(10, 32\)"),
-    (lambda tensors: tensors.update({"conv1.weight": numpy.zeros((16, 3, 7, 7), "f4")}), r"conv1.weight has shape"),
-    (lambda tensors: [tensors.pop(f"layer3.2.{part}") for part in ("conv1.weight", "bn1.bias")], "and 1 more are")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda tensors: tensors.pop("layer2.1.bn1.weight"), r"resnet20 \(cifar names\), but layer2.1.bn1.weight is"),
+        (lambda tensors: tensors.update(extra=numpy.zeros(3, "f4")), "cifar_resnet20 .* but extra is not part of it"),
+        (lambda tensors: tensors.update({"linear.weight": tensors["linear.weight"][:, :32]}), r"has shape \(10, 32\)"),
+        (lambda tensors: tensors.update({"conv1.weight": numpy.zeros((16, 3, 7, 7), "f4")}), r"conv1.weight has shape"),
+        (lambda tensors: [tensors.pop(f"layer3.2.{part}") for part in ("conv1.weight", "bn1.bias")], "and 1 more are"),
+    ],
+)
 def test_keys_missing_left_over_and_misshapen_in_one_line(tmp_path, change, words):
     tensors = checkpoint()
     change(tensors)
@@ -193,14 +223,25 @@ def test_the_command_line_predicts_with_a_checkpoint(tmp_path, run_cli):
     X = (values / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     expected = CifarResNet(tensors)(X.transpose(2, 0, 1)[None])[0]
     probabilities = numpy.exp(expected - expected.max()) / numpy.exp(expected - expected.max()).sum()
-    done = run_cli("predict", picture, "--model", "cifar_resnet20", "--weights", tmp_path / "net.th", "--top", 10,
-                   "--engine", "byhand")
+    done = run_cli(
+        "predict",
+        picture,
+        "--model",
+        "cifar_resnet20",
+        "--weights",
+        tmp_path / "net.th",
+        "--top",
+        10,
+        "--engine",
+        "byhand",
+    )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[2:12]]
     assert [int(row[-2]) for row in rows] == numpy.argsort(-probabilities).tolist()
     assert [float(row[-1]) for row in rows] == pytest.approx(sorted(probabilities, reverse=True), abs=6e-4)
     assert "the network is cifar_resnet56" in one_line_error(
-        run_cli("predict", picture, "--model", "cifar_resnet56", "--weights", tmp_path / "net.th"))
+        run_cli("predict", picture, "--model", "cifar_resnet56", "--weights", tmp_path / "net.th")
+    )
 
 
 @pytest.mark.parametrize("in_channels", [3, 1])
@@ -214,8 +255,10 @@ def test_pictures_are_prepared_as_the_checkpoints_were_trained(in_channels):
 
 def test_torchvisions_keys_with_a_projection_in_every_block(tmp_path):
     plan = layout(parse_model("resnet18@torchvision:C", 5))
-    tensors = {key: numpy.random.RandomState(0).randn(*shape).astype("float32") * 0.1
-               for key, shape in torchvision_c(5).items()}
+    tensors = {
+        key: numpy.random.RandomState(0).randn(*shape).astype("float32") * 0.1
+        for key, shape in torchvision_c(5).items()
+    }
     save_file(tensors, tmp_path / "c.safetensors")
     found = identify_weights(tmp_path / "c.safetensors")
     assert (found.spec.name, found.naming) == ("resnet18@torchvision:C", "torchvision")

@@ -2,6 +2,11 @@
 
 ``make parity`` does the same with the live libraries.
 """
+
+import gluon_resnet as gr
+from gluon_resnet import byhand
+from gluon_resnet.errors import WeightsError
+
 import h5py
 import mxnet as mx
 import numpy
@@ -9,9 +14,6 @@ import pytest
 from gluoncv.model_zoo import get_model as gluoncv_model
 from safetensors.numpy import save_file
 
-import gluon_resnet as gr
-from gluon_resnet import byhand
-from gluon_resnet.errors import WeightsError
 from tests.conftest import array, relative_error
 
 
@@ -44,13 +46,17 @@ class KerasResNet50:
         X = numpy.pad(X, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)))
         size = kernel.shape[0]
         height, width = ((side - size) // stride + 1 for side in X.shape[1:3])
-        Y = sum(X[:, i:i + stride * height:stride, j:j + stride * width:stride] @ kernel[i, j]
-                for i in range(size) for j in range(size))
+        Y = sum(
+            X[:, i : i + stride * height : stride, j : j + stride * width : stride] @ kernel[i, j]
+            for i in range(size)
+            for j in range(size)
+        )
         return Y + self.weights[f"{name}/bias"]
 
     def norm(self, X, name):
-        gamma, beta, mean, var = (self.weights[f"{name}/{part}"]
-                                  for part in ("gamma", "beta", "moving_mean", "moving_variance"))
+        gamma, beta, mean, var = (
+            self.weights[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
         return (X - mean) / numpy.sqrt(var + 1.001e-5) * gamma + beta
 
     def block(self, X, name, stride, projects):
@@ -75,9 +81,14 @@ def keras_weights(classes=5):
     def conv(name, size, into, out):
         found[f"{name}_conv/kernel"] = random.randn(size, size, into, out) * numpy.sqrt(1 / (size * size * into))
         found[f"{name}_conv/bias"] = random.randn(out) * 0.1
-        for part, low, high in (("gamma", 0.7, 1.3), ("beta", -0.1, 0.1), ("moving_mean", -0.1, 0.1),
-                                ("moving_variance", 0.7, 1.3)):
+        for part, low, high in (
+            ("gamma", 0.7, 1.3),
+            ("beta", -0.1, 0.1),
+            ("moving_mean", -0.1, 0.1),
+            ("moving_variance", 0.7, 1.3),
+        ):
             found[f"{name}_bn/{part}"] = random.uniform(low, high, out)
+
     conv("conv1", 7, 3, 64)
     into = 64
     for stage, (width, blocks) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3)), 2):
@@ -110,8 +121,9 @@ def test_kerass_file_gives_the_logits_of_its_definition(tmp_path):
     weights = keras_weights()
     write_h5(tmp_path / "keras.h5", weights)
     X = numpy.random.RandomState(1).randn(2, 3, 64, 64).astype("float32")
-    expected = KerasResNet50({key: values.astype("float64")
-                              for key, values in weights.items()})(X.transpose(0, 2, 3, 1))
+    expected = KerasResNet50({key: values.astype("float64") for key, values in weights.items()})(
+        X.transpose(0, 2, 3, 1)
+    )
     found = gr.identify_weights(tmp_path / "keras.h5")
     assert (found.spec.name, found.spec.num_classes) == ("resnet50@keras", 5)
     net = gr.build(found.spec)
@@ -123,8 +135,11 @@ def test_kerass_file_gives_the_logits_of_its_definition(tmp_path):
 def test_an_h5_file_with_a_missing_variable_or_layer(tmp_path, missing):
     for whole_layer in (False, True):
         layer = missing.partition("/")[0]
-        weights = {key: values for key, values in keras_weights().items()
-                   if key != missing and not (whole_layer and key.startswith(f"{layer}/"))}
+        weights = {
+            key: values
+            for key, values in keras_weights().items()
+            if key != missing and not (whole_layer and key.startswith(f"{layer}/"))
+        }
         write_h5(tmp_path / "keras.h5", weights)
         with pytest.raises(WeightsError, match=f"nearest is resnet50@keras .*{layer}/.* missing") as refusal:
             gr.identify_weights(tmp_path / "keras.h5")

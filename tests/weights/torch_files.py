@@ -4,13 +4,14 @@ And layers at random under PyTorch's names, to be written so.
 
     write_torch("net.th", {"state_dict": tensors, "best_prec1": 91.7}, legacy=True)
 """
+
 import pickle
 import struct
 import zipfile
 
-import numpy
-
 from gluon_resnet.weights.pickles import LEGACY_MAGIC
+
+import numpy
 
 
 class Layers(dict):
@@ -21,7 +22,7 @@ class Layers(dict):
         self.random, self.largest_scale, self.batches = numpy.random.RandomState(seed), largest_scale, batches
 
     def conv(self, name, out, into, kernel):
-        self[f"{name}.weight"] = self.random.randn(out, into, kernel, kernel) * numpy.sqrt(2 / (into * kernel ** 2))
+        self[f"{name}.weight"] = self.random.randn(out, into, kernel, kernel) * numpy.sqrt(2 / (into * kernel**2))
 
     def bn(self, name, channels):
         self[f"{name}.weight"] = self.random.uniform(0.5, self.largest_scale, channels)

@@ -1,4 +1,5 @@
 """Peak memory of a training run with all of Fashion-MNIST in memory: some batches of training, the whole test part."""
+
 import json
 import sys
 

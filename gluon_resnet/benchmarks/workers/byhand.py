@@ -2,6 +2,7 @@
 
 Run by gluon_resnet.benchmarks.inference. PyTorch's way runs in an environment of its own, without mxnet.
 """
+
 import ctypes
 import json
 import statistics
@@ -16,7 +17,6 @@ if way != "pytorch":
 
 import numpy as np  # noqa: E402
 from common import openmp_threads, tell  # noqa: E402
-
 
 OPENBLAS_NAMES = ("openblas_get_num_threads64_", "scipy_openblas_get_num_threads64_", "openblas_get_num_threads")
 
@@ -63,6 +63,7 @@ def torchs_name(name):
 
 def bottleneck(nn):
     """PyTorch's class of residual blocks; ``nn`` is torch.nn, which only one way's environment has."""
+
     class Bottleneck(nn.Module):
         """1x1, 3x3 and 1x1 convolutions, the stride on the 3x3; a projection where shapes differ."""
 
@@ -93,7 +94,7 @@ def pytorchs_way(params):
     layers, inputs = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)], 64
     layers.append(nn.MaxPool2d(3, 2, 1))
     for stage, count in enumerate((3, 4, 6, 3)):
-        width, blocks = 64 * 2 ** stage, []
+        width, blocks = 64 * 2**stage, []
         for i in range(count):
             blocks.append(block(inputs, width, 2 if i == 0 and stage > 0 else 1))
             inputs = 4 * width
@@ -108,6 +109,7 @@ def pytorchs_way(params):
     def predict(X):
         with torch.inference_mode():
             return net(torch.from_numpy(X)).numpy()
+
     return predict, f"torch {torch.__version__}", torch.get_num_threads()
 
 
@@ -135,6 +137,13 @@ for _ in range(settings["warm_up"] + settings["repeats"]):
     started = time.perf_counter()
     logits = predict(X)
     taken.append(time.perf_counter() - started)
-taken = taken[settings["warm_up"]:]
-tell(len(taken), sum(taken), version, threads, times=taken, median_seconds=statistics.median(taken),
-     logits=[float(value) for value in logits[0]])
+taken = taken[settings["warm_up"] :]
+tell(
+    len(taken),
+    sum(taken),
+    version,
+    threads,
+    times=taken,
+    median_seconds=statistics.median(taken),
+    logits=[float(value) for value in logits[0]],
+)

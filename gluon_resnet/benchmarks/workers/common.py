@@ -1,4 +1,5 @@
 """What the workers share; imported after mxnet or torch, so nothing here imports either."""
+
 import ctypes
 import json
 import time
@@ -50,6 +51,16 @@ def openmp_threads():
 
 def tell(examples, seconds, version, threads, **more):
     """Print what was measured as one JSON line."""
-    print(json.dumps({"examples": examples, "seconds": seconds, "examples_per_sec": examples / seconds,
-                      "version": version, "threads": threads,
-                      "peak_memory_bytes": peak_memory(), **more}))
+    print(
+        json.dumps(
+            {
+                "examples": examples,
+                "seconds": seconds,
+                "examples_per_sec": examples / seconds,
+                "version": version,
+                "threads": threads,
+                "peak_memory_bytes": peak_memory(),
+                **more,
+            }
+        )
+    )

@@ -2,15 +2,16 @@
 
 Run by gluon_resnet.lab.cost.
 """
+
 import json
 import statistics
 import sys
 
 import gluon_resnet as gr
+from gluon_resnet.training import winograd
 
 import mxnet as mx
 from common import Clock, openmp_threads, tell
-from gluon_resnet.training import winograd
 from mxnet import autograd, gluon
 
 WARM_UP = 2
@@ -25,9 +26,10 @@ def work_of(way, net, X, y):
 
     def train():
         with autograd.record():
-            l = loss(net(X), y)
-        l.backward()
+            losses = loss(net(X), y)
+        losses.backward()
         trainer.step(len(y))
+
     return train
 
 
@@ -55,9 +57,17 @@ def main(settings):
     # as train.fit and engines.py have it: Winograd's convolutions in training alone
     with winograd.convolutions(settings["way"] == "train" and winograd.suits(net, X), mx.cpu()) as has_winograd:
         taken = timed(work_of(settings["way"], net, X, y), settings["steps"])
-    tell(settings["steps"] * batch_size, sum(taken), f"mxnet {mx.__version__}", openmp_threads(), times=taken,
-         median_seconds=statistics.median(taken), winograd=has_winograd, parameters=sums["parameters"],
-         multiply_adds=sums["multiply_adds"])
+    tell(
+        settings["steps"] * batch_size,
+        sum(taken),
+        f"mxnet {mx.__version__}",
+        openmp_threads(),
+        times=taken,
+        median_seconds=statistics.median(taken),
+        winograd=has_winograd,
+        parameters=sums["parameters"],
+        multiply_adds=sums["multiply_adds"],
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 mxnet is imported before gluon_resnet, so that threads stay at mxnet's default. Two things are made easier for d2l than
 in the book: the batches lie ready in memory, and its Animator, which outside a notebook shows nothing, does not draw.
 """
+
 import contextlib
 import io
 import json
@@ -23,6 +24,7 @@ from mxnet.gluon import nn  # noqa: E402
 
 warnings.simplefilter("ignore")
 import gluon_resnet as gr  # noqa: E402
+
 from common import Timed, openmp_threads, tell  # noqa: E402
 
 settings = json.loads(sys.argv[1])
@@ -37,15 +39,27 @@ def resnet_block(num_channels, num_residuals, first_block=False):
     """The book's stage."""
     blk = nn.Sequential()
     for i in range(num_residuals):
-        blk.add(d2l.Residual(num_channels, use_1x1conv=True, strides=2) if i == 0 and not first_block
-                else d2l.Residual(num_channels))
+        blk.add(
+            d2l.Residual(num_channels, use_1x1conv=True, strides=2)
+            if i == 0 and not first_block
+            else d2l.Residual(num_channels)
+        )
     return blk
 
 
 net = nn.Sequential()
-net.add(nn.Conv2D(64, kernel_size=7, strides=2, padding=3), nn.BatchNorm(), nn.Activation("relu"),
-        nn.MaxPool2D(pool_size=3, strides=2, padding=1), resnet_block(64, 2, first_block=True), resnet_block(128, 2),
-        resnet_block(256, 2), resnet_block(512, 2), nn.GlobalAvgPool2D(), nn.Dense(10))
+net.add(
+    nn.Conv2D(64, kernel_size=7, strides=2, padding=3),
+    nn.BatchNorm(),
+    nn.Activation("relu"),
+    nn.MaxPool2D(pool_size=3, strides=2, padding=1),
+    resnet_block(64, 2, first_block=True),
+    resnet_block(128, 2),
+    resnet_block(256, 2),
+    resnet_block(512, 2),
+    nn.GlobalAvgPool2D(),
+    nn.Dense(10),
+)
 d2l.Animator.add = lambda *args: None
 timed = Timed(batches, mx.nd.waitall)
 with contextlib.redirect_stdout(io.StringIO()):

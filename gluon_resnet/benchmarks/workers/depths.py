@@ -1,13 +1,14 @@
 """One example's cost by depth: parameters, multiply-adds, time to train and to predict; prints one JSON line."""
+
 import json
 import statistics
 import sys
 
 import gluon_resnet as gr
+from gluon_resnet.networks.specs import DEPTHS
 
 import mxnet as mx
 from cost import timed, work_of
-from gluon_resnet.networks.specs import DEPTHS
 
 settings = json.loads(sys.argv[1])
 mx.npx.set_np()
@@ -19,9 +20,18 @@ for depth in DEPTHS:
     net.initialize(mx.init.Xavier(), force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     X, y = mx.np.random.uniform(size=(batch_size, 1, size, size)), mx.np.zeros(batch_size)
-    times = {way: statistics.median(timed(work_of(way, net, X, y), steps)) / batch_size * 1000
-             for way in ("train", "predict")}
-    rows.append({"network": f"ResNet-{depth}", "parameters": f"{sums['parameters']:,}",
-                 "multiply-adds (G)": round(sums["multiply_adds"] / 1e9, 3), "training (ms)": round(times["train"], 2),
-                 "predicting (ms)": round(times["predict"], 2), "batch_size": batch_size})
+    times = {
+        way: statistics.median(timed(work_of(way, net, X, y), steps)) / batch_size * 1000
+        for way in ("train", "predict")
+    }
+    rows.append(
+        {
+            "network": f"ResNet-{depth}",
+            "parameters": f"{sums['parameters']:,}",
+            "multiply-adds (G)": round(sums["multiply_adds"] / 1e9, 3),
+            "training (ms)": round(times["train"], 2),
+            "predicting (ms)": round(times["predict"], 2),
+            "batch_size": batch_size,
+        }
+    )
 print(json.dumps({"rows": rows}))

@@ -1,4 +1,5 @@
 """Train ResNet-18 with this suite, its data loading included; prints one JSON line. Run by benchmarks/training.py."""
+
 import json
 import sys
 
@@ -15,6 +16,14 @@ train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settin
 test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
 timed = Timed(train_iter, mx.nd.waitall)
 way = settings["way"]
-gr.fit(gr.resnet18(), timed, test_iter, 1, 0.05, mx.cpu(), precision="float32" if way == "direct" else way,
-       recipe=Recipe(winograd=way != "direct"))
+gr.fit(
+    gr.resnet18(),
+    timed,
+    test_iter,
+    1,
+    0.05,
+    mx.cpu(),
+    precision="float32" if way == "direct" else way,
+    recipe=Recipe(winograd=way != "direct"),
+)
 tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())

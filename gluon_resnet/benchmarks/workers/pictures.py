@@ -1,9 +1,13 @@
 """Pictures to batches in one way, or only decoded; prints one JSON line. Run by gluon_resnet.benchmarks.pictures."""
+
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import gluon_resnet  # noqa: F401  before mxnet, as everywhere
+from gluon_resnet.data.image_folder import open_folder
+from gluon_resnet.data.pictures import PictureBatches
+from gluon_resnet.data.records import RecordSource
 
 import cv2
 import mxnet as mx
@@ -11,10 +15,6 @@ import numpy
 import PIL
 from common import Clock, tell
 from PIL import Image
-
-from gluon_resnet.data.image_folder import open_folder
-from gluon_resnet.data.pictures import PictureBatches
-from gluon_resnet.data.records import RecordSource
 
 settings = json.loads(sys.argv[1])
 way, size, batch_size, threads = (settings[key] for key in ("way", "size", "batch_size", "threads"))
@@ -28,10 +28,13 @@ def suites(source, cache=False):
 
 def plain_loop(source):
     """What one writes without a library: open, convert, resize, stack."""
+
     def batches():
         for start in range(0, len(source), batch_size):
-            images = [Image.open(source.path(i)).convert("RGB").resize((size, size), Image.BILINEAR)
-                      for i in range(start, min(start + batch_size, len(source)))]
+            images = [
+                Image.open(source.path(i)).convert("RGB").resize((size, size), Image.BILINEAR)
+                for i in range(start, min(start + batch_size, len(source)))
+            ]
             X = numpy.stack([numpy.asarray(image, dtype=numpy.float32) / 255 for image in images])  # (B, H, W, 3)
             yield mx.nd.array(X.transpose(0, 3, 1, 2))
 
@@ -42,14 +45,22 @@ def record_iter(path):
     """MXNet's own reader in C++: shorter side to ``size``, the middle cut out."""
     count = len(RecordSource(path))
     # with round_batch, a pass would leave out the pictures that the one before borrowed to fill its last batch
-    batches = mx.io.ImageRecordIter(path_imgrec=path, path_imgidx=path[:-4] + ".idx", data_shape=(3, size, size),
-                                    resize=size, batch_size=batch_size, preprocess_threads=threads, scale=1 / 255,
-                                    round_batch=False, verbose=False)
+    batches = mx.io.ImageRecordIter(
+        path_imgrec=path,
+        path_imgidx=path[:-4] + ".idx",
+        data_shape=(3, size, size),
+        resize=size,
+        batch_size=batch_size,
+        preprocess_threads=threads,
+        scale=1 / 255,
+        round_batch=False,
+        verbose=False,
+    )
 
     def one_pass():
         batches.reset()
         for number, batch in enumerate(batches):
-            yield batch.data[0][:count - number * batch_size]  # the rest of the last batch is an older one's
+            yield batch.data[0][: count - number * batch_size]  # the rest of the last batch is an older one's
 
     return one_pass
 
@@ -91,5 +102,10 @@ one_pass = make()
 _, last = take(one_pass())  # the first pass fills the system's file cache, and with "kept" the pictures'
 with Clock() as clock:
     examples = sum(take(one_pass())[0] for _ in range(settings["passes"]))
-tell(examples, clock.seconds, version, threads,
-     mean_of_last_batch=None if way == "decoder" else float(last.asnumpy().mean()))
+tell(
+    examples,
+    clock.seconds,
+    version,
+    threads,
+    mean_of_last_batch=None if way == "decoder" else float(last.asnumpy().mean()),
+)

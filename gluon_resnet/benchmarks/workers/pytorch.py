@@ -3,6 +3,7 @@
 Runs in an environment of its own (requirements-bench.txt), with PyTorch's default threads, in eager mode, with
 contiguous or channels_last memory.
 """
+
 import json
 import sys
 
@@ -31,10 +32,22 @@ class Residual(nn.Module):
 
 
 net = nn.Sequential(
-    nn.Conv2d(1, 64, 7, 2, 3), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1),
-    Residual(64, 64), Residual(64, 64), Residual(64, 128, True, 2), Residual(128, 128),
-    Residual(128, 256, True, 2), Residual(256, 256), Residual(256, 512, True, 2), Residual(512, 512),
-    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    nn.Conv2d(1, 64, 7, 2, 3),
+    nn.BatchNorm2d(64),
+    nn.ReLU(inplace=True),
+    nn.MaxPool2d(3, 2, 1),
+    Residual(64, 64),
+    Residual(64, 64),
+    Residual(64, 128, True, 2),
+    Residual(128, 128),
+    Residual(128, 256, True, 2),
+    Residual(256, 256),
+    Residual(256, 512, True, 2),
+    Residual(512, 512),
+    nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(),
+    nn.Linear(512, 10),
+)
 X, y = torch.rand(batch_size, 1, size, size), torch.randint(10, (batch_size,))
 if settings["way"] == "channels_last":
     net, X = net.to(memory_format=torch.channels_last), X.to(memory_format=torch.channels_last)
