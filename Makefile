@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test lint test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -23,6 +23,11 @@ demo: setup  ## ResNet-18's layer shapes, then a short real training run on a pa
 
 test: setup-dev  ## the tests; no network needed once the packages are in
 	@$(VENV)/bin/python -m pytest -q
+
+lint: setup-dev  ## format, rules and types: ruff and mypy
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow
