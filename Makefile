@@ -2,9 +2,11 @@
 SHELL := /bin/sh
 VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
+# A process for each core, one thread in each: most tests are too small to use several threads.
+PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test lint test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -22,7 +24,10 @@ demo: setup  ## ResNet-18's layer shapes, then a short real training run on a pa
 	@echo; $(RUN) train fashion-mnist $(DEMO)
 
 test: setup-dev  ## the tests; no network needed once the packages are in
-	@$(VENV)/bin/python -m pytest -q
+	@$(PYTEST)
+
+test-quick: setup-dev  ## one test or more of each sub-package, under 90 seconds: for while you work
+	@$(PYTEST) -m quick
 
 lint: setup-dev  ## format, rules and types: ruff and mypy
 	@$(VENV)/bin/ruff format --check .

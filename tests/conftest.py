@@ -18,8 +18,17 @@ import mxnet as mx  # noqa: E402
 import numpy  # noqa: E402
 import pytest
 
+from tests import quick
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL_HOME = sources.home()  # the user's own cache, where the full data may be
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of tests/quick.py."""
+    for item in items:
+        if quick.is_quick(item, ROOT / "tests"):
+            item.add_marker("quick")
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from tests.conftest import ROOT
+from tests.quick import QUICK
 
 PACKAGE = ROOT / "gluon_resnet"
 
@@ -97,3 +98,10 @@ def test_there_is_no_circle():
             del left[name]
         for targets in left.values():
             targets.difference_update(free)
+
+
+def test_quick_has_tests_of_every_room_that_are_there():
+    assert {file.partition("/")[0] for file in QUICK if "/" in file} == set(FLOOR)
+    for file, names in QUICK.items():
+        text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert [name for name in names if f"\ndef {name}(" not in text] == [], file
