@@ -47,6 +47,7 @@ _HOMES = {
     "ArrayBatches": "data.batches",
     "train_ch6": "training.train",
     "fit": "training.train",
+    "Session": "training.train",
     "Record": "training.progress",
     "Result": "training.progress",
     "evaluate_accuracy": "training.accuracy",

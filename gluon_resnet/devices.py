@@ -26,3 +26,8 @@ def seed_everything(seed):
 def to_device(X, device):
     """X on ``device``; X itself where it is there already. Takes NumPy and classic arrays."""
     return (X.as_in_ctx if isinstance(X, mx.np.ndarray) else X.as_in_context)(device)
+
+
+def array(values, device=None, dtype="float32"):
+    """``values`` as an array of the kind in force: of ``mx.np`` under ``npx.set_np()``, of ``mx.nd`` otherwise."""
+    return (mx.np if mx.util.is_np_array() else mx.nd).array(values, dtype=dtype, ctx=device)

@@ -1,5 +1,7 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
+from typing import Type
+
 
 def did_you_mean(name, known, cutoff=0.4):
     """``did you mean X? `` with the nearest of the ``known`` names, for a message; empty where none is near enough."""
@@ -48,3 +50,10 @@ class BackendError(GluonResNetError, ImportError):
 
 class ExportError(GluonResNetError, ValueError):
     """A network that cannot be written for another program, or a written file that would not compute the same."""
+
+
+def whole(name: str, value: object, least: int = 1, error: Type[GluonResNetError] = ConfigError) -> int:
+    """``value`` if it is a whole number of at least ``least``; raise ``error``, which calls it ``name``, otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise error(f"{name} is {value!r}: expected a whole number of at least {least}")
+    return value

@@ -30,7 +30,7 @@ assert len(prepared.cuda_libraries) == len(gr.env.CUDA_LIBRARIES), prepared.cuda
 assert mx.runtime.Features().is_enabled("CUDA") and mx.runtime.Features().is_enabled("CUDNN")
 images, labels = numpy.random.randint(0, 256, (32, 28, 28)).astype("uint8"), numpy.arange(32) % 10
 batches = gr.ArrayBatches(images, labels, 32)
-result = gr.fit(gr.resnet18(), batches, batches, 1, 0.05, mx.cpu())
+result = gr.fit(gr.resnet18(), batches, batches, gr.Recipe(epochs=1), mx.cpu())
 print(f"{len(prepared.cuda_libraries)} CUDA libraries opened, {gr.num_gpus()} GPUs, try_gpu() is {gr.try_gpu()}; "
       f"one step on the CPU: loss {result.last.loss:.3f}")
 PYTHON

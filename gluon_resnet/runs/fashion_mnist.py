@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .config import RunConfig, differences
-from .launch import Job, check, execute, network
+from .launch import Job, execute, network
 
 #: fields with an option of their own on the command line
 OPTIONS = (
@@ -36,7 +36,6 @@ class FashionMnistConfig(RunConfig):
     model: str = "resnet18"
     resize: Optional[int] = 96
     batch_size: int = 256
-    epochs: int = 10
     limit: Optional[int] = None  # train on the first pictures only
     norm_batches: int = 20  # the recipe's own default is 0
     flip: bool = False  # swap left and right of every other training picture
@@ -107,7 +106,7 @@ def fashion_mnist_job(config):
     from ..devices import try_gpu
 
     npx.set_np()
-    check(config)
+    config.check()
     spec, params = network(config, len(LABELS), in_channels=1)
     train_iter, test_iter, total, where = _batches(config)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])

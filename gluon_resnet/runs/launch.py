@@ -34,14 +34,6 @@ class Job:
     record: dict = field(default_factory=dict)  # for config.json, in addition
 
 
-def check(config):
-    """Raise ConfigError where a config cannot be trained with."""
-    from ..training import train
-
-    train.check_settings(config.epochs, config.lr)
-    config.check()
-
-
 def resume(kind, train, path, say=print, **options):
     """Take the run in the folder ``path`` up where its last checkpoint stands, with the config of class ``kind`` in it.
 
@@ -157,19 +149,8 @@ def _train(config, folder, net, job, device, say, make_listener, checkpoint):
     problem = None
     with train.interruptible() as stop:
         try:
-            result = train.fit(
-                net,
-                job.train_iter,
-                job.test_iter,
-                config.epochs,
-                config.lr,
-                device,
-                listeners,
-                stop,
-                initialize=not job.params and not checkpoint,
-                recipe=config,
-                keeper=keeper,
-            )
+            session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
+            result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
             result, problem = error.result, error
         finally:

@@ -13,7 +13,7 @@ from typing import Optional, Tuple
 
 from ..errors import ConfigError, DataError
 from .config import RunConfig, differences
-from .launch import Job, check, execute, network
+from .launch import Job, execute, network
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class PicturesConfig(RunConfig):
     model: str = "resnet50@keras"
     image_size: int = 224
     batch_size: int = 8
-    epochs: int = 10
     validation_split: float = 0.2
     split_seed: int = 123
     crop: bool = False  # cut the middle out instead of squeezing the whole picture
@@ -161,7 +160,7 @@ def pictures_job(config):
     from ..devices import try_gpu
 
     npx.set_np()
-    check(config)
+    config.check()
     if not config.data:
         raise ConfigError("no pictures named: a folder, a CSV or a .rec file is needed, or --resume RUN")
     *sources, notes = open_sources(config, fits(config))

@@ -1,4 +1,4 @@
-"""A training run put down and taken up again, so that nobody can tell from the parameters that it was.
+"""Checkpoints: a resumed run ends with bit for bit the parameters of an uninterrupted one.
 
     gluon-resnet train fashion-mnist --resume runs/20261122-...
 
@@ -122,10 +122,9 @@ def restore(training, arrays, note):
 
 
 class Keeper:
-    """What :func:`gluon_resnet.training.train.fit` asks about checkpoints: when to save, what to take up,
-    whether it gets better.
+    """Keeps checkpoints for :func:`gluon_resnet.training.train.fit`: says when to save, saves, and resumes.
 
-    Without a ``folder`` nothing is saved. There a checkpoint is written after every epoch, when training is stopped,
+    Without a ``folder`` nothing is saved. In it a checkpoint is written after every epoch, when training is stopped,
     and every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume``
     is what :func:`read` gave; ``on_save`` is called before each checkpoint.
     """
@@ -133,10 +132,10 @@ class Keeper:
     def __init__(self, folder=None, seconds=300, keep_best=False, resume=None, on_save=lambda: None):
         self.folder, self.seconds, self.keep_best = folder, seconds, keep_best
         self.resume, self.on_save = resume, on_save
-        self.best, self.stale, self.saved = -1.0, 0, perf_counter()
+        self.saved = perf_counter()
 
     def begin(self, training, result):
-        """Take the checkpoint up, if there is one; the epoch to go on with, from 1."""
+        """Resume from the checkpoint, if any; returns the epoch to go on with, from 1."""
         self.training, self.result = training, result
         if self.resume is None:
             return 1
@@ -144,9 +143,8 @@ class Keeper:
         restore(training, arrays, note)
         for values in note["done"]:
             result.epochs.append(Record(**values))
-            self._compare(result.epochs[-1])
-        if note["at"]["epoch"] > training.num_epochs:
-            raise ConfigError(f"all {training.num_epochs} epochs of this run are done: nothing to resume")
+        if note["at"]["epoch"] > training.recipe.epochs:
+            raise ConfigError(f"all {training.recipe.epochs} epochs of this run are done: nothing to resume")
         return note["at"]["epoch"]
 
     def open_epoch(self, batches):
@@ -184,14 +182,9 @@ class Keeper:
             (Path(self.folder) / NAME).unlink()
 
     def end_epoch(self, record):
-        """An epoch is trained and tested: compare, keep the best, write the checkpoint in front of the next."""
-        if self._compare(record) and self.keep_best and self.folder is not None:
+        """After the training and test of an epoch: keep its parameters if they are the best, write a checkpoint."""
+        if self.keep_best and self.folder is not None and self.result.epochs_since_best == 0:
             with self.training.tested() as net, written_whole(Path(self.folder) / "best.params") as temporary:
                 net.save_parameters(str(temporary))
         self.start = random_states()
         self._save({"epoch": record.epoch + 1, "batch": 0})
-
-    def _compare(self, record):
-        better = record.test_acc > self.best
-        self.best, self.stale = (record.test_acc, 0) if better else (self.best, self.stale + 1)
-        return better

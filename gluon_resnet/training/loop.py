@@ -4,22 +4,21 @@ Used by train.py, which says what happens between epochs.
 """
 
 import math
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from time import perf_counter
 
 import mxnet as mx
-from mxnet import autograd, gluon
-from mxnet.util import is_np_array
+from mxnet import autograd, gluon, init
 
-from ..devices import to_device
+from ..devices import array, to_device
 from ..errors import DivergedError, ModelError
+from . import winograd
 from .accuracy import count_correct
 from .averages import Average
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
 from .recipe import draw_mix, mix, soft_labels
-from .schedules import rate
 
 LATE = 0.005  # seconds: a batch that takes longer was not ready
 
@@ -93,25 +92,48 @@ def _forward(net, X):
         ) from None
 
 
-class Training:
-    """A network with what trains it by a recipe: optimizer, loss, averages. One :meth:`step` takes one batch in.
+def start(net, device, initialize=True):
+    """Make ``net`` ready to train: Xavier's initial values if ``initialize``, hybrid networks compiled."""
+    if initialize:
+        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+    if isinstance(net, gluon.HybridBlock):
+        net.hybridize(static_alloc=True, static_shape=True)
 
-    ``before_first`` is called with a batch's X before the network first is: see :meth:`prepare`.
+
+class Training:
+    """A network and what trains it by a recipe: optimizer, loss, averages, convolutions; :meth:`step` takes a batch.
+
+        with Training(net, recipe, device) as training:
+            for X, y in batches:
+                training.step(X, y, lr=0.1)
+
+    Inside ``with``, the first batch decides whether Winograd's convolutions are used (winograd.py); they are given back
+    at the end. Outside of it, convolutions are left as they are.
     """
 
-    def __init__(self, net, recipe, num_epochs, device, before_first=None):
-        self.before_first = before_first
-        self.net, self.recipe, self.num_epochs, self.device = net, recipe, num_epochs, device
+    def __init__(self, net, recipe, device):
+        self.net, self.recipe, self.device = net, recipe, device
         prepare_parameters(net, recipe)
         self.trainer = make_trainer(net, recipe)
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average, self.gathered, self.examples = None, 0, 0
         self.scale = make_loss_scale(net)
+        self.convolutions, self.winograd = None, None  # None: not entered; no batch seen yet
 
-    def begin(self, num_batches):
-        """What an epoch of ``num_batches`` needs; the network is initialized by now or will be by its first batch."""
-        self.num_batches = num_batches
+    def __enter__(self):
+        self.convolutions = ExitStack()
+        return self
+
+    def __exit__(self, *error):
+        self.convolutions.close()
+        self.convolutions = None
+
+    def choose_convolutions(self, X):
+        """Choose the convolutions by the size of the images X (N, C, H, W), at the first call."""
+        if self.convolutions is not None and self.winograd is None:
+            wanted = self.recipe.winograd and winograd.suits(self.net, X)
+            self.winograd = self.convolutions.enter_context(winograd.convolutions(wanted, self.device))
 
     def start_average(self):
         """Begin the averages, once the network is initialized, where the recipe has them."""
@@ -121,42 +143,23 @@ class Training:
     def _mixed(self, X):
         """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
         drawn = draw_mix(self.recipe, len(X), *X.shape[2:])
-        return (X if drawn is None else self._array(mix(X.asnumpy(), drawn))), drawn
-
-    def _array(self, values):
-        return (mx.np if is_np_array() else mx.nd).array(values, dtype="float32", ctx=self.device)
+        return (X if drawn is None else array(mix(X.asnumpy(), drawn), self.device)), drawn
 
     def _target(self, y, num_classes, drawn):
         if not self.recipe.softens:
             return y
         labels = soft_labels(y.asnumpy(), num_classes, self.recipe.label_smoothing)
-        return self._array(labels if drawn is None else mix(labels, drawn))
+        return array(labels if drawn is None else mix(labels, drawn), self.device)
 
-    def rate(self, epoch, batch):
-        """The learning rate of ``batch`` (from 0) of ``epoch`` (from 1)."""
-        r = self.recipe
-        return rate(
-            r.schedule,
-            r.lr,
-            epoch - 1 + batch / self.num_batches,
-            self.num_epochs,
-            r.warmup_epochs,
-            r.step_epochs,
-            r.step_factor,
-            r.power,
-        )
+    def step(self, X, y, lr, last=False):
+        """Train on one batch, X (N, C, H, W) and y (N,), at the learning rate ``lr``.
 
-    def prepare(self, X):
-        """Have what depends on the size of pictures chosen, once, by a batch like X."""
-        if self.before_first:
-            self.before_first(X)
-            self.before_first = None
-
-    def step(self, X, y, epoch, batch):
-        """Train on one batch: (sum of the losses, hits, examples), the first two as arrays still being computed."""
+        Returns (sum of the losses, correct predictions, examples), the first two as arrays still being computed. With
+        ``last``, gradients gathered so far are used at once, however many batches the recipe accumulates.
+        """
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
-        self.prepare(X)
+        self.choose_convolutions(X)
         with autograd.record():
             y_hat = _forward(self.net, X)
             losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
@@ -164,8 +167,8 @@ class Training:
         self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
         scaled.backward()
         self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
-        if self.gathered == self.recipe.accumulate or batch + 1 == self.num_batches:
-            self._update(self.rate(epoch, batch))
+        if self.gathered == self.recipe.accumulate or last:
+            self._update(lr)
         return losses.sum(), count_correct(y_hat, y), len(y)
 
     def _update(self, lr):
@@ -190,28 +193,36 @@ class Training:
         return self.average.in_place() if self.average else nullcontext(self.net)
 
 
-def train_epoch(training, batches, sums, tell, stop, pause):
-    """The rest of one pass over ``batches``; returns the Record it ends with,
-    or None where it was stopped before a batch.
+def train_epoch(training, batches, sums, session):
+    """Train on the rest of one pass over ``batches``.
 
-    ``pause(sums)`` is called between batches, with nothing pending where it says that it wants to (``pause.due()``).
+    Args:
+        training: the :class:`Training`.
+        batches: iterator over the batches (X, y) that are left of the epoch.
+        sums: the :class:`Epoch`, fresh or resumed.
+        session: whom to tell, when to stop, and the keeper that saves checkpoints between batches (train.py).
+
+    Returns:
+        The epoch's last Record, or None if it was stopped before its first batch.
     """
     asked, position = perf_counter(), sums.batch
     for X, y in batches:
         waited = perf_counter() - asked
         sums.wait_seconds += waited
-        under_way = training.step(X, y, sums.epoch, position)
+        lr = training.recipe.learning_rate(sums.epoch - 1 + position / sums.num_batches)
         position += 1
+        under_way = training.step(X, y, lr, last=position == sums.num_batches)
         if sums.pending is not None:
             sums.fetch()
-            tell(sums.record())
+            session.tell(sums.record())
         sums.pending = under_way
-        if stop() and training.gathered == 0:  # gradients gathered for an update that has not come would be lost
+        whole_update = training.gathered == 0  # gradients gathered for an update that has not come would be lost
+        if session.stop() and whole_update:
             break
-        if pause.due() and training.gathered == 0:
+        if session.keeper.due() and whole_update:
             sums.fetch()
-            tell(sums.record())
-            pause.save(sums)
+            session.tell(sums.record())
+            session.keeper.save(sums)
         if waited > LATE:
             # Data are late. What the device computes meanwhile is not waiting: let it finish before the clock starts.
             mx.nd.waitall()

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy
 import pandas as pd
-from mxnet import gluon, init
 
 from ..errors import ConfigError, DivergedError
-from .loop import Training
+from .loop import Training, start
 from .recipe import Recipe
 
 BLOWN_UP = 4.0
@@ -48,6 +47,24 @@ def suggest(rates, smoothed):
     return float(rates[int(numpy.argmin(slope))])
 
 
+def _try_rates(training, train_iter, rates, tell):
+    """The mean loss of a batch at each of ``rates`` (N,), up to where it blows up or the data end."""
+    losses = []
+    while True:
+        before = len(losses)
+        for X, y in train_iter:
+            total, _, examples = training.step(X, y, rates[len(losses)])
+            loss = total.asnumpy().item() / examples
+            tell(len(losses) + 1, len(rates))
+            if not math.isfinite(loss):
+                return losses
+            losses.append(loss)
+            if len(losses) == len(rates) or smooth(losses)[-1] > BLOWN_UP * smooth(losses).min():
+                return losses
+        if len(losses) == before:
+            return losses
+
+
 def find_lr(
     net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True, tell=lambda step, steps: None
 ):
@@ -60,28 +77,10 @@ def find_lr(
     if not 0 < low < high or steps < 10:
         raise ConfigError(f"low {low}, high {high}, steps {steps}: expected 0 < low < high and at least 10 steps")
     recipe = replace(recipe or Recipe(), lr=low, schedule="constant", warmup_epochs=0, accumulate=1)
-    if initialize:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
-    if isinstance(net, gluon.HybridBlock):
-        net.hybridize(static_alloc=True, static_shape=True)
-    training = Training(net, recipe, 1, device)
-    training.begin(steps + 1)
-    rates, losses = low * (high / low) ** (numpy.arange(steps) / (steps - 1)), []
-    training.rate = lambda epoch, batch: rates[batch]
-    while len(losses) < steps:
-        before = len(losses)
-        for X, y in train_iter:
-            loss, _, examples = training.step(X, y, 1, len(losses))
-            losses.append(loss.asnumpy().item() / examples)
-            tell(len(losses), steps)
-            if not math.isfinite(losses[-1]):
-                losses.pop()
-                steps = len(losses)
-            if len(losses) >= steps or smooth(losses)[-1] > BLOWN_UP * smooth(losses).min():
-                steps = len(losses)
-                break
-        if len(losses) == before:
-            break
+    start(net, device, initialize)
+    rates = low * (high / low) ** (numpy.arange(steps) / (steps - 1))
+    with Training(net, recipe, device) as training:
+        losses = _try_rates(training, train_iter, rates, tell)
     if len(losses) < 3:
         raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
     smoothed = smooth(losses)

@@ -54,6 +54,15 @@ class Result:
         """The last Record, or None where not one batch was done."""
         return self.epochs[-1] if self.epochs else None
 
+    @property
+    def epochs_since_best(self):
+        """Tested epochs after the one with the best test accuracy so far; 0 if that is the last."""
+        best, since = -1.0, 0
+        for record in self.epochs:
+            if record.test_acc is not None:
+                best, since = (record.test_acc, 0) if record.test_acc > best else (best, since + 1)
+        return since
+
     def _sum(self, name):
         return sum(getattr(record, name) or 0 for record in self.epochs)
 

@@ -1,7 +1,7 @@
 """How a network is trained beyond article 001's plain SGD: one field for each thing, every one off by default.
 
-recipe = Recipe(lr=0.1, momentum=0.9, schedule="cosine", mixup=0.2)
-gr.fit(net, train_iter, test_iter, 10, 0.1, device, recipe=recipe)
+recipe = Recipe(lr=0.1, epochs=10, momentum=0.9, schedule="cosine", mixup=0.2)
+gr.fit(net, train_iter, test_iter, recipe, device)
 gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
 """
 
@@ -11,8 +11,8 @@ from typing import Tuple
 
 import numpy
 
-from ..errors import ConfigError
-from .schedules import SCHEDULES
+from ..errors import ConfigError, whole
+from .schedules import SCHEDULES, rate
 
 OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
 
@@ -22,6 +22,7 @@ class Recipe:
     """A way to train. The defaults are the book's: SGD, a constant rate, nothing else."""
 
     lr: float = 0.05
+    epochs: int = 10
     optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb
     momentum: float = 0.0  # of sgd and nag
     weight_decay: float = 0.0  # of weights alone
@@ -71,8 +72,8 @@ class Recipe:
                     f"{name} is {value}: expected at least {low}"
                     + (f" and less than {high}" if high < math.inf else "")
                 )
-        if self.accumulate < 1:
-            raise ConfigError(f"accumulate is {self.accumulate}: expected a number of batches of at least 1")
+        whole("epochs", self.epochs)
+        whole("accumulate", self.accumulate)
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:
@@ -82,9 +83,22 @@ class Recipe:
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
 
+    def learning_rate(self, position: float) -> float:
+        """The learning rate after ``position`` epochs; 2.5 is the middle of the third."""
+        return rate(
+            self.schedule,
+            self.lr,
+            position,
+            self.epochs,
+            self.warmup_epochs,
+            self.step_epochs,
+            self.step_factor,
+            self.power,
+        )
+
     @property
     def unrenewed(self):
-        """Why batch norm's statistics are not to be taken anew before tests, "" where nothing speaks against it."""
+        """Why batch-norm statistics are not re-estimated before testing; an empty string if they are."""
         return (
             "ema averages batch norm's statistics, too"
             if self.ema

@@ -7,25 +7,23 @@ The loop knows its network, its batches and its listeners: a progress bar, a CSV
 with a :class:`Record` after every batch.
 """
 
-import math
 import signal
 import sys
 import threading
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import perf_counter
-
-from mxnet import gluon, init
+from typing import Callable, Sequence
 
 from ..devices import to_device, try_gpu
 from ..errors import ConfigError, DivergedError
-from . import norm_statistics, winograd
+from . import norm_statistics
 from .accuracy import evaluate_accuracy
 from .checkpoint import Keeper
-from .loop import Epoch, Training, train_epoch
-from .precision import set_precision
-from .progress import Result
+from .display import default_listener
+from .loop import Epoch, Training, start, train_epoch
+from .progress import Record, Result
 from .randomness import borrowed
 from .recipe import Recipe
 
@@ -62,116 +60,100 @@ def _until(stop, batches):
         yield batch
 
 
-def check_settings(num_epochs, lr):
-    """Raise ConfigError unless these can be trained with."""
-    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
-        raise ConfigError(f"num_epochs is {num_epochs!r}: expected a whole number of at least 1")
-    if not lr > 0 or not math.isfinite(lr):
-        raise ConfigError(f"lr is {lr!r}: expected a learning rate above 0")
+@dataclass
+class Session:
+    """What surrounds a training: who is told, when it stops, where its checkpoints go, and what it starts from.
 
-
-def _open_epoch(training, train_iter, epoch, keeper):
-    """(sums, batches) of an epoch: fresh, or where the keeper's checkpoint stands in it."""
-    sums = Epoch(epoch, len(train_iter))
-    training.begin(len(train_iter))
-    batches, state = keeper.open_epoch(iter(train_iter))
-    if state:
-        sums.resume(state)
-    return sums, batches
-
-
-def fit(
-    net,
-    train_iter,
-    test_iter,
-    num_epochs,
-    lr,
-    device,
-    listeners=(),
-    stop=lambda: False,
-    precision=None,
-    initialize=True,
-    recipe=None,
-    keeper=None,
-):
-    """Train ``net`` on softmax cross-entropy, by SGD from Xavier's initial values, and return the :class:`Result`.
-
-    ``train_iter`` and ``test_iter`` give batches X (N, C, H, W) float32, y (N,) class numbers; ``listeners`` are called
-    with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch. When ``stop()`` turns
-    true the batch under way is finished and the rest left. ``precision`` is "float32", "bfloat16" (precision.py) or,
-    for any network as it is, None; with ``initialize=False`` training goes on from the parameters there are. ``recipe``
-    (recipe.py) says what else there is beside ``lr``; ``keeper`` (checkpoint.py) keeps checkpoints and takes up old
-    ones. With averaged parameters in the recipe, these are what the network ends with. Raises ConfigError,
-    DivergedError when the loss stops being a finite number, and ModelError for a network that cannot take the arrays in
-    force.
+    ``listeners`` are called with a :class:`Record` after every batch and once more, with test_acc, at the end of an
+    epoch. When ``stop()`` turns true, the current batch is finished and the rest left out. ``keeper`` keeps checkpoints
+    and resumes from them. With ``initialize=False``, training goes on from the parameters that the network has.
     """
-    check_settings(num_epochs, lr)
-    recipe = replace(recipe or Recipe(), lr=lr)
-    recipe.check()
-    result = Result(str(device))
 
-    def tell(record):
-        for listener in listeners:
+    listeners: Sequence[Callable[[Record], None]] = ()
+    stop: Callable[[], bool] = lambda: False
+    keeper: Keeper = field(default_factory=Keeper)
+    initialize: bool = True
+
+    def tell(self, record: Record) -> None:
+        """Give ``record`` to every listener."""
+        for listener in self.listeners:
             listener(record)
 
-    if precision is not None:
-        set_precision(net, precision, device)
-    if initialize:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
-    if isinstance(net, gluon.HybridBlock):
-        net.hybridize(static_alloc=True, static_shape=True)
-    with ExitStack() as opened:
 
-        def choose_convolutions(X):
-            wanted = recipe.winograd and winograd.suits(net, X)
-            result.winograd = opened.enter_context(winograd.convolutions(wanted, device))
+def fit(net, train_iter, test_iter, recipe=None, device=None, session=None):
+    """Train ``net`` by ``recipe`` on softmax cross-entropy.
 
-        training, keeper = Training(net, recipe, num_epochs, device, choose_convolutions), keeper or Keeper()
-        _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, stop)
+    Args:
+        net: any Gluon network; hybrid ones are hybridized.
+        train_iter, test_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``train_iter`` has a length.
+        recipe: how to train (recipe.py); the book's plain SGD if None.
+        device: an mxnet context; ``try_gpu()`` if None.
+        session: a :class:`Session`; Xavier's initial values, nobody told and no checkpoints if None.
+
+    Returns:
+        The :class:`Result`. With averaged parameters in the recipe, these are what the network ends with.
+
+    Raises:
+        ConfigError: a setting outside its range, or an iterator without batches.
+        DivergedError: the loss is no longer a finite number; its ``result`` has the epochs before.
+        ModelError: a network that cannot take the kind of arrays in force.
+    """
+    recipe, session = recipe or Recipe(), session or Session()
+    recipe.check()
+    device = try_gpu() if device is None else device
+    start(net, device, session.initialize)
+    result = Result(str(device))
+    with Training(net, recipe, device) as training:
+        try:
+            _train_and_test(training, train_iter, test_iter, session, result)
+        except DivergedError as error:
+            error.result = result
+            raise
+        finally:
+            result.winograd = bool(training.winograd)
     if training.average:
         training.average.settle()
     return result
 
 
-def _epochs(training, train_iter, test_iter, num_epochs, keeper, result, tell, stop):
-    """Train and test epoch by epoch, from where the keeper stands; ``result`` takes them."""
-    for epoch in range(keeper.begin(training, result), num_epochs + 1):
-        sums, batches = _open_epoch(training, train_iter, epoch, keeper)
-        try:
-            record = train_epoch(training, batches, sums, tell, stop, keeper)
-        except DivergedError as error:
-            error.result = result  # the epochs before
-            raise
+def _train_and_test(training, train_iter, test_iter, session, result):
+    """Train and test epoch by epoch, from where the session's keeper is; ``result`` gets a Record for each."""
+    recipe = training.recipe
+    for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
+        sums = Epoch(epoch, len(train_iter))
+        batches, state = session.keeper.open_epoch(iter(train_iter))
+        if state:
+            sums.resume(state)
+        record = train_epoch(training, batches, sums, session)
         if record:
-            tell(record)
-        elif not stop():
+            session.tell(record)
+        elif not session.stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
-        if not stop():
-            record = _tested(training, train_iter, test_iter, record, stop)
-            if not stop():
-                tell(record)
+        if not session.stop():
+            record = _tested(training, train_iter, test_iter, record, session.stop)
+            if not session.stop():
+                session.tell(record)
         result.epochs += [record] if record else []
-        if stop():
+        if session.stop():
             result.stopped = True
-            keeper.save(sums)
-            break
-        keeper.end_epoch(record)
-        patience = training.recipe.patience
-        if patience and keeper.stale >= patience:
+            session.keeper.save(sums)
+            return
+        session.keeper.end_epoch(record)
+        if recipe.patience and result.epochs_since_best >= recipe.patience:
             result.ended_early = True
-            break
+            return
 
 
 def _tested(training, train_iter, test_iter, record, stop):
     """The record with its test accuracy, unless training was asked to stop meanwhile."""
-    asked, count = perf_counter(), training.recipe.renewing
-    if training.before_first:  # a run taken up behind the last batch of an epoch: it is tested as the others are
+    started, count = perf_counter(), training.recipe.renewing
+    if training.winograd is None:  # a run resumed after the last batch of an epoch: it is tested as the others are
         with borrowed(test_iter) as batches:
             for X, _ in islice(batches, 1):
-                training.prepare(to_device(X, training.device))
+                training.choose_convolutions(to_device(X, training.device))
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
         test_acc = evaluate_accuracy(net, _until(stop, test_iter), training.device)
-    return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - asked)
+    return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - started)
 
 
 def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners=None):
@@ -181,13 +163,12 @@ def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners
     ``listeners`` are a live plot in a notebook and a progress bar elsewhere if None. Ctrl-C stops after the batch under
     way. Takes any Gluon network, d2l's and gluoncv's too; hybrid ones are hybridized. Source: d2l, article 001.
     """
-    from .display import default_listener
-
     device = try_gpu() if device is None else device
     listeners = [default_listener(num_epochs)] if listeners is None else listeners
     try:
         with interruptible() as stop:
-            result = fit(net, train_iter, test_iter, num_epochs, lr, device, listeners, stop)
+            recipe = Recipe(lr=lr, epochs=num_epochs)
+            result = fit(net, train_iter, test_iter, recipe, device, Session(listeners, stop))
     finally:
         for listener in listeners:
             getattr(listener, "close", lambda: None)()

@@ -185,7 +185,14 @@ def train_small(tmp_path, log, epochs=2):
     X, y = test_images[:8, None].astype("float32") / 255, test_labels[:8]
     made = depth.DepthLog(net, X, y, tmp_path) if log else None
     train_iter, test_iter = ArrayBatches(images, labels, 32, shuffle=False), ArrayBatches(test_images, test_labels, 32)
-    train.fit(net, train_iter, test_iter, epochs, 0.05, mx.cpu(), [made] if log else [], recipe=Recipe(winograd=False))
+    train.fit(
+        net,
+        train_iter,
+        test_iter,
+        Recipe(epochs=epochs, lr=0.05, winograd=False),
+        mx.cpu(),
+        train.Session(listeners=[made] if log else []),
+    )
     return [param.data().asnumpy() for param in net.collect_params().values()], made, net
 
 

@@ -86,7 +86,7 @@ def test_a_training_that_asks_for_it_is_tested_with_them(np_mode):
         gr.seed_everything(0)
         nets.append(small_resnet())
         result = gr.fit(
-            nets[-1], picture_batches(128), picture_batches(64), 2, 0.2, CPU, recipe=Recipe(norm_batches=count)
+            nets[-1], picture_batches(128), picture_batches(64), Recipe(epochs=2, lr=0.2, norm_batches=count), CPU
         )
         losses.append([(record.loss, record.train_acc) for record in result.epochs])
     assert losses[0] == losses[1]
@@ -102,7 +102,11 @@ def test_gathered_gradients_do_not_see_them(np_mode):
         gr.seed_everything(0)
         net = small_resnet()
         gr.fit(
-            net, picture_batches(96), picture_batches(32), 2, 0.05, CPU, recipe=Recipe(accumulate=2, norm_batches=count)
+            net,
+            picture_batches(96),
+            picture_batches(32),
+            Recipe(epochs=2, lr=0.05, accumulate=2, norm_batches=count),
+            CPU,
         )
         trained.append({name: value for name, value in values(net).items() if "running_" not in name})
     assert all((trained[0][name] == trained[1][name]).all() for name in trained[0])
@@ -118,10 +122,8 @@ def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mod
             nets[-1],
             picture_batches(96),
             picture_batches(32),
-            1,
-            0.2,
+            Recipe(epochs=1, lr=0.2, norm_batches=count, **settings),
             CPU,
-            recipe=Recipe(norm_batches=count, **settings),
         )
     usual, other = (values(net) for net in nets)
     assert all((usual[name] == other[name]).all() for name in usual)

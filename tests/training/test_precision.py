@@ -84,7 +84,8 @@ def test_a_network_trains_alike_and_comes_back(np_mode):
     for kind in ("float32", "bfloat16", "float32"):
         gr.seed_everything(0)
         net = gr.resnet18()
-        result = gr.fit(net, batches, batches, 2, 0.05, mx.cpu(), precision=kind)
+        gr.set_precision(net, kind, mx.cpu())
+        result = gr.fit(net, batches, batches, gr.Recipe(epochs=2, lr=0.05), mx.cpu())
         losses.setdefault(kind, []).append(result.epochs[0].loss)
         assert all(numpy.dtype(param.dtype) == numpy.float32 for param in net.collect_params().values())
     assert losses["float32"][0] == losses["float32"][1] != losses["bfloat16"][0]
@@ -105,8 +106,7 @@ def small_training(monkeypatch, scaled, **recipe):
     net = gr.resnet18(num_classes=3)
     net.initialize(mx.init.Xavier())
     net(batch(0)[0])  # now is when the parameters get their values
-    training = loop.Training(net, Recipe(lr=0.01, momentum=0.9, **recipe), 1, mx.cpu())
-    training.begin(6)
+    training = loop.Training(net, Recipe(lr=0.01, momentum=0.9, **recipe), mx.cpu())
     return training
 
 
@@ -124,7 +124,7 @@ def test_a_scaled_loss_changes_nothing_in_float32(both_modes, monkeypatch, recip
     found = []
     for scaled in (False, True):
         training = small_training(monkeypatch, scaled, **recipe)
-        losses = [training.step(*batch(seed), 1, seed)[0].asnumpy() for seed in range(4)]
+        losses = [training.step(*batch(seed), 0.01)[0].asnumpy() for seed in range(4)]
         found.append((losses, values(training)))
     assert found[0][0] == found[1][0]  # a power of 2 costs no digit
     for name, value in found[0][1].items():  # the norm that is clipped has 1e-8 added, which makes a little difference
@@ -134,18 +134,18 @@ def test_a_scaled_loss_changes_nothing_in_float32(both_modes, monkeypatch, recip
 def test_an_update_with_infinite_gradients_is_left_out_and_halves_the_factor(np_mode, monkeypatch):
     training, plain = (small_training(monkeypatch, scaled, accumulate=2) for scaled in (True, False))
     for one in (training, plain):
-        one.step(*batch(0), 1, 0), one.step(*batch(1), 1, 1)
+        one.step(*batch(0), 0.01), one.step(*batch(1), 0.01)
     before, factor = values(training), training.scale.factor
     X, y = batch(2)
     training.scale.factor = 2.0**140  # past float32, as 2^16 may be past float16
-    training.step(X, y, 1, 2), training.step(*batch(3), 1, 3)
+    training.step(X, y, 0.01), training.step(*batch(3), 0.01)
     assert training.scale.factor == 2.0**139 and training.scale.good == 0 and training.gathered == 0
     after = values(training)
     assert all((before[name] == after[name]).all() for name in before if "running" not in name)
     training.scale.factor = factor
     plain.net(X)
     for one in (training, plain):
-        one.step(*batch(4), 1, 4), one.step(*batch(5), 1, 5)
+        one.step(*batch(4), 0.01), one.step(*batch(5), 0.01, last=True)
     for name, param in plain.net._collect_params_with_prefix().items():  # nothing of the bad gradients is left
         if "running" not in name:
             assert (param.data().asnumpy() == values(training)[name]).all(), name
@@ -177,7 +177,7 @@ def test_a_hidden_infinity_is_found_among_many_arrays(np_mode):
 
 def test_a_checkpoint_keeps_the_factor(np_mode, monkeypatch, tmp_path):
     training = small_training(monkeypatch, True)
-    training.step(*batch(0), 1, 0)
+    training.step(*batch(0), 0.01)
     training.scale.factor, training.scale.good = 512.0, 77
     checkpoint.save(tmp_path, training, {})
     other = small_training(monkeypatch, True)

@@ -1,6 +1,7 @@
 """Every part of a recipe against a computation by hand; runs put down and taken up again, bit by bit."""
 
 import math
+from dataclasses import replace
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
@@ -106,8 +107,7 @@ def by_hand(name, w, g, state, t, lr, wd):
 def test_optimizers_by_hand(both_modes, name):
     net = small_net()
     made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in ("sgd", "nag") else 0)
-    training, states = Training(net, made, 5, CPU), {}
-    training.begin(4)
+    training, states = Training(net, made, CPU), {}
     for t in range(1, 4):
         before = values(net)
         X, y = batch(t)
@@ -115,7 +115,7 @@ def test_optimizers_by_hand(both_modes, name):
             losses = training.loss(net(X), y)
         losses.backward()
         summed = gradients(net)  # now, as MXNet's adamw_update leaves the rescaled gradient in the array
-        training.step(X, y, 1, t - 1)
+        training.step(X, y, made.learning_rate((t - 1) / 4))
         found = values(net)
         for key, g in summed.items():
             wd = 0.2 if key.endswith("weight") else 0  # none on biases, gamma and beta
@@ -126,7 +126,7 @@ def test_optimizers_by_hand(both_modes, name):
 def test_weight_decay_on_everything_only_when_asked():
     for decay_all in (False, True):
         net = small_net()
-        training = Training(net, Recipe(weight_decay=0.1, decay_all=decay_all), 1, CPU)
+        training = Training(net, Recipe(weight_decay=0.1, decay_all=decay_all), CPU)
         assert {
             name.rpartition(".")[2]: param.wd_mult
             for name, param in net._collect_params_with_prefix().items()
@@ -180,14 +180,13 @@ def test_mixtures_by_hand(seed):
 
 def test_the_loss_of_smoothed_labels_by_hand(both_modes):
     net = small_net()
-    training = Training(net, Recipe(lr=1e-9, label_smoothing=0.3), 1, CPU)
-    training.begin(10)
+    training = Training(net, Recipe(lr=1e-9, label_smoothing=0.3), CPU)
     X, y = batch()
     with mx.autograd.train_mode():
         y_hat = net(X).asnumpy().astype("float64")
     log_p = y_hat - numpy.log(numpy.exp(y_hat).sum(axis=1, keepdims=True))
     expected = -(log_p * (0.7 * numpy.eye(3)[y.asnumpy()] + 0.1)).sum()
-    assert training.step(X, y, 1, 0)[0].asnumpy().item() == pytest.approx(expected, rel=1e-5)
+    assert training.step(X, y, 1e-9)[0].asnumpy().item() == pytest.approx(expected, rel=1e-5)
 
 
 # Averages, gathered gradients, clipping -------------------------------------------------------------------------------
@@ -195,11 +194,10 @@ def test_the_loss_of_smoothed_labels_by_hand(both_modes):
 
 def test_averages_by_hand_and_back(both_modes):
     net = small_net()
-    training = Training(net, Recipe(lr=0.5, ema=0.75), 1, CPU)
-    training.begin(10)
+    training = Training(net, Recipe(lr=0.5, ema=0.75), CPU)
     expected = values(net)
     for t in range(4):
-        training.step(*batch(t), 1, t)
+        training.step(*batch(t), 0.5)
         now = values(net)
         expected = {name: 0.75 * value + 0.25 * now[name] for name, value in expected.items()}
     with training.tested():
@@ -219,15 +217,13 @@ def test_gathered_gradients_are_those_of_the_larger_batch(both_modes):
 
     X, y = batch(count=12)
     one, two = plain(), plain()
-    whole = Training(one, Recipe(lr=0.3, momentum=0.9), 1, CPU)
-    whole.begin(2)
-    parts = Training(two, Recipe(lr=0.3, momentum=0.9, accumulate=3), 1, CPU)
-    parts.begin(6)
-    for again in range(2):
-        whole.step(X, y, 1, again)
+    whole = Training(one, Recipe(lr=0.3, momentum=0.9), CPU)
+    parts = Training(two, Recipe(lr=0.3, momentum=0.9, accumulate=3), CPU)
+    for _ in range(2):
+        whole.step(X, y, 0.3)
         for i in range(3):
             before = values(two)
-            parts.step(X[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4], 1, 3 * again + i)
+            parts.step(X[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4], 0.3)
             assert i == 2 or all((values(two)[name] == before[name]).all() for name in before)
     assert all(values(two)[name] == pytest.approx(value, rel=1e-5, abs=1e-6) for name, value in values(one).items())
 
@@ -235,9 +231,8 @@ def test_gathered_gradients_are_those_of_the_larger_batch(both_modes):
 def test_a_clipped_update_has_the_length_asked_for(both_modes):
     net = small_net()
     before = values(net)
-    training = Training(net, Recipe(lr=2.0, clip=1e-3), 1, CPU)
-    training.begin(10)
-    training.step(*batch(), 1, 0)
+    training = Training(net, Recipe(lr=2.0, clip=1e-3), CPU)
+    training.step(*batch(), 2.0)
     after = values(net)
     moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before if "running" not in name))
     assert moved == pytest.approx(2.0 * 1e-3, rel=1e-3)
@@ -261,7 +256,14 @@ def test_frozen_stages_stay_with_their_statistics(np_mode, count, still):
     net = gr.resnet18()
     gr.layer_shapes(net, (1, 1, 28, 28))
     before = values(net)
-    gr.fit(net, picture_batches(), picture_batches(), 1, 0.1, CPU, initialize=False, recipe=Recipe(freeze_stages=count))
+    gr.fit(
+        net,
+        picture_batches(),
+        picture_batches(),
+        Recipe(epochs=1, lr=0.1, freeze_stages=count),
+        CPU,
+        gr.Session(initialize=False),
+    )
     after = values(net)
     for name in before:
         changed = (before[name] != after[name]).any()
@@ -272,7 +274,14 @@ def test_frozen_norms_keep_everything_and_the_rest_learns(np_mode):
     net = gr.resnet18()
     gr.layer_shapes(net, (1, 1, 28, 28))
     before = values(net)
-    gr.fit(net, picture_batches(), picture_batches(), 1, 0.05, CPU, initialize=False, recipe=Recipe(freeze_norm=True))
+    gr.fit(
+        net,
+        picture_batches(),
+        picture_batches(),
+        Recipe(epochs=1, lr=0.05, freeze_norm=True),
+        CPU,
+        gr.Session(initialize=False),
+    )
     after = values(net)
     for name in before:
         if name.rpartition(".")[2] in ("gamma", "beta", "running_mean", "running_var"):
@@ -288,10 +297,9 @@ def test_the_heads_own_rate(np_mode):
         net = gr.resnet18()
         gr.layer_shapes(net, (1, 1, 28, 28))
         before = values(net)
-        training = Training(net, Recipe(lr=1e-3, head_lr=head_lr), 1, CPU)
-        training.begin(10)
+        training = Training(net, Recipe(lr=1e-3, head_lr=head_lr), CPU)
         (images, labels), _ = small_arrays(train=16)
-        training.step(mx.np.array(images[:, None] / 255.0, dtype="float32"), mx.np.array(labels, dtype="int32"), 1, 0)
+        training.step(mx.np.array(images[:, None] / 255.0, dtype="float32"), mx.np.array(labels, dtype="int32"), 1e-3)
         after = values(net)
         moved.append({name: abs(after[name] - before[name]).max() for name in ("9.weight", "7.1.conv2.weight")})
     assert moved[1]["9.weight"] == pytest.approx(10 * moved[0]["9.weight"], rel=1e-3)
@@ -310,16 +318,16 @@ def test_refusals():
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
     with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
-        Training(small_net(), Recipe(head_lr=2), 1, CPU)
+        Training(small_net(), Recipe(head_lr=2), CPU)
     with pytest.raises(ConfigError, match="freeze_stages is 9"):
-        Training(gr.resnet18(), Recipe(freeze_stages=9), 1, CPU)
+        Training(gr.resnet18(), Recipe(freeze_stages=9), CPU)
 
 
 # The end, and going on ------------------------------------------------------------------------------------------------
 
 
 def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
-    result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), 9, 1e-12, CPU, recipe=Recipe(patience=2))
+    result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), Recipe(epochs=9, lr=1e-12, patience=2), CPU)
     assert result.ended_early and len(result.epochs) == 3  # the first is the best, then two without a better one
 
 
@@ -335,11 +343,9 @@ def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
         net,
         picture_batches(128),
         picture_batches(32),
-        3,
-        0.05,
+        gr.Recipe(epochs=3, lr=0.05),
         CPU,
-        listeners=[note],
-        keeper=Keeper(tmp_path, keep_best=True),
+        gr.Session(listeners=[note], keeper=Keeper(tmp_path, keep_best=True)),
     )
     best = max(range(3), key=lambda i: seen[i][0])
     fresh = small_resnet()
@@ -370,14 +376,14 @@ def run(folder, made, stop_after=None, resume=False, epochs=2):
         net,
         picture_batches(96),
         picture_batches(32),
-        epochs,
-        0.05,
+        replace(made, epochs=epochs, lr=0.05),
         CPU,
-        listeners=[count.append],
-        stop=lambda: stop_after is not None and len(count) >= stop_after,
-        recipe=made,
-        keeper=keeper,
-        initialize=not resume,
+        gr.Session(
+            listeners=[count.append],
+            stop=lambda: stop_after is not None and len(count) >= stop_after,
+            keeper=keeper,
+            initialize=not resume,
+        ),
     )
     return net, result
 
@@ -427,12 +433,9 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
             net,
             picture_batches(96),
             picture_batches(32),
-            2,
-            0.05,
+            Recipe(epochs=2, lr=0.05, momentum=0.9),
             CPU,
-            listeners=[die],
-            recipe=Recipe(momentum=0.9),
-            keeper=Keeper(tmp_path, seconds=0),
+            gr.Session(listeners=[die], keeper=Keeper(tmp_path, seconds=0)),
         )
     again, _ = run(tmp_path, Recipe(momentum=0.9), resume=True)
     one, two = (net._collect_params_with_prefix() for net in (whole, again))

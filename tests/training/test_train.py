@@ -87,7 +87,7 @@ def test_one_step_of_sgd_by_hand(np_mode):
     original = gluon.Block.initialize
     try:
         gluon.Block.initialize = lambda self, init=None, **kwargs: original(self, init=Peek(), **kwargs)
-        gr.fit(net, train_iter, test_iter, 1, 0.5, mx.cpu())
+        gr.fit(net, train_iter, test_iter, gr.Recipe(epochs=1, lr=0.5), mx.cpu())
     finally:
         gluon.Block.initialize = original
     x, labels = X.asnumpy().reshape(640, -1).astype("float64"), y.asnumpy()
@@ -104,7 +104,7 @@ def test_two_runs_with_one_seed_are_bit_equal(np_mode):
     for seed in (1, 1, 2):
         gr.seed_everything(seed)
         net = gr.resnet18()
-        gr.fit(net, *batches(count=256), 2, 0.05, mx.cpu())
+        gr.fit(net, *batches(count=256), gr.Recipe(epochs=2, lr=0.05), mx.cpu())
         results.append(numbers(net))
     first, again, other = results
     assert all((first[name] == again[name]).all() for name in first)
@@ -113,7 +113,13 @@ def test_two_runs_with_one_seed_are_bit_equal(np_mode):
 
 def test_records_count_everything_once(both_modes):
     records = []
-    gr.fit(small_net(), *batches(batch_size=100), 2, 0.1, mx.cpu(), [records.append])
+    gr.fit(
+        small_net(),
+        *batches(batch_size=100),
+        gr.Recipe(epochs=2, lr=0.1),
+        mx.cpu(),
+        gr.Session(listeners=[records.append]),
+    )
     ends = [record for record in records if record.test_acc is not None]
     assert [(record.epoch, record.batch, record.examples) for record in ends] == [(1, 7, 640), (2, 7, 640)]
     assert [(record.epoch, record.batch) for record in records if record.test_acc is None] == [
@@ -154,7 +160,7 @@ def test_computing_is_not_counted_as_waiting(np_mode):
     train_iter, test_iter = (list(part) for part in batches(batch_size=64))
     rates = {}
     for delay in (0, 0.3):
-        result = gr.fit(gr.resnet18(), Slow(train_iter, delay), test_iter, 2, 0.05, mx.cpu())
+        result = gr.fit(gr.resnet18(), Slow(train_iter, delay), test_iter, gr.Recipe(epochs=2, lr=0.05), mx.cpu())
         rates[delay] = result.epochs[-1].examples_per_sec
     assert result.epochs[-1].wait_seconds >= 10 * 0.3
     assert result.examples_per_sec_end_to_end <= 640 / (10 * 0.3)
@@ -181,7 +187,7 @@ def test_result_by_hand():
 
 def test_an_iterator_without_batches_is_said(np_mode):
     with pytest.raises(ConfigError, match="gave no batch"):
-        gr.fit(small_net(), [], batches()[1], 1, 0.1, mx.cpu())
+        gr.fit(small_net(), [], batches()[1], gr.Recipe(epochs=1, lr=0.1), mx.cpu())
 
 
 def test_d2ls_own_network_and_loader(np_mode):
@@ -199,14 +205,19 @@ def test_d2ls_own_network_and_loader(np_mode):
         TRAIN_IMAGES[:128, None].astype("float32") / 255, TRAIN_LABELS[:128].astype("int32")
     )
     loader = gluon.data.DataLoader(dataset, 32, shuffle=True)
-    result = gr.fit(net, loader, loader, 1, 0.05, mx.cpu())
+    result = gr.fit(net, loader, loader, gr.Recipe(epochs=1, lr=0.05), mx.cpu())
     assert result.last.examples == 128
 
 
 def test_gluoncvs_own_networks(both_modes):
     import gluoncv
 
-    result = gr.fit(gluoncv.model_zoo.get_model("resnet18_v1b", classes=10), *batches(count=128), 1, 0.05, mx.cpu())
+    result = gr.fit(
+        gluoncv.model_zoo.get_model("resnet18_v1b", classes=10),
+        *batches(count=128),
+        gr.Recipe(epochs=1, lr=0.05),
+        mx.cpu(),
+    )
     assert result.last.examples == 128 and math.isfinite(result.last.loss)
 
 
@@ -214,7 +225,10 @@ def test_gluoncvs_cifar_networks_take_classic_arrays_alone():
     import gluoncv
 
     result = gr.fit(
-        gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05, mx.cpu()
+        gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10),
+        *batches(count=128),
+        gr.Recipe(epochs=1, lr=0.05),
+        mx.cpu(),
     )
     assert result.last.examples == 128
 
@@ -223,13 +237,22 @@ def test_a_network_that_refuses_numpy_arrays_says_what_to_do(np_mode):
     import gluoncv
 
     with pytest.raises(ModelError, match=r"refuse NumPy arrays.*npx.reset_np\(\)"):
-        gr.fit(gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10), *batches(count=128), 1, 0.05, mx.cpu())
+        gr.fit(
+            gluoncv.model_zoo.get_model("cifar_resnet20_v1", classes=10),
+            *batches(count=128),
+            gr.Recipe(epochs=1, lr=0.05),
+            mx.cpu(),
+        )
 
 
 def test_stop_keeps_what_there_is(np_mode):
     records = []
     result = gr.fit(
-        small_net(), *batches(batch_size=64), 3, 0.1, mx.cpu(), [records.append], stop=lambda: len(records) >= 4
+        small_net(),
+        *batches(batch_size=64),
+        gr.Recipe(epochs=3, lr=0.1),
+        mx.cpu(),
+        gr.Session(listeners=[records.append], stop=lambda: len(records) >= 4),
     )
     assert result.stopped and result.last.epoch == 1 and 4 < result.last.batch <= 6 and result.last.test_acc is None
     assert "not measured" in result.lines()[0]
@@ -253,14 +276,14 @@ def test_training_that_diverges_says_so(np_mode):
     with pytest.raises(
         DivergedError, match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"
     ):
-        gr.fit(gr.resnet18(), *batches(), 1, 1e30, mx.cpu())
+        gr.fit(gr.resnet18(), *batches(), gr.Recipe(epochs=1, lr=1e30), mx.cpu())
 
 
 @pytest.mark.parametrize(
     "epochs, lr, words",
     [
-        (0, 0.1, "num_epochs is 0"),
-        (1.5, 0.1, "num_epochs"),
+        (0, 0.1, "^epochs is 0"),
+        (1.5, 0.1, "^epochs is 1.5"),
         (1, 0, "lr is 0"),
         (1, -0.1, "lr is -0.1"),
         (1, float("nan"), "lr is nan"),
@@ -268,7 +291,7 @@ def test_training_that_diverges_says_so(np_mode):
 )
 def test_impossible_settings(epochs, lr, words):
     with pytest.raises(ConfigError, match=words):
-        gr.fit(small_net(), *batches(), epochs, lr, mx.cpu())
+        gr.fit(small_net(), *batches(), gr.Recipe(epochs=epochs, lr=lr), mx.cpu())
 
 
 def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
@@ -278,7 +301,7 @@ def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
     stream, out = io.StringIO(), io.StringIO()
     bar = ProgressBar(1, stream)
     with contextlib.redirect_stdout(out):
-        gr.fit(small_net(), *batches(), 1, 0.1, mx.cpu(), [bar])
+        gr.fit(small_net(), *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session(listeners=[bar]))
     shown = stream.getvalue()
     assert "epoch 1/1" in shown and re.search(r"10/10 .*loss \d\.\d{3}, acc \d\.\d{3}; testing", shown)
     assert out.getvalue().startswith("epoch 1/1: loss ")
@@ -297,7 +320,7 @@ def test_the_live_plot_redraws_one_figure(monkeypatch):
 
     monkeypatch.setattr(display, "display", lambda image, display_id: drawn.append(image) or Handle())
     plot = LivePlot(2)
-    gr.fit(small_net(), *batches(), 2, 0.1, mx.cpu(), [plot])
+    gr.fit(small_net(), *batches(), gr.Recipe(epochs=2, lr=0.1), mx.cpu(), gr.Session(listeners=[plot]))
     assert len(drawn) == 2 * 5 + 2
     mime, _ = drawn[-1]._repr_mimebundle_()  # what a notebook shows of it
     assert set(mime) >= {"image/png"}
@@ -337,7 +360,7 @@ def test_history_keeps_some_points_and_every_end():
 
 def test_trainable_parameters_do_not_change_by_training(np_mode):
     net = gr.resnet18()
-    gr.fit(net, *batches(count=64), 1, 0.05, mx.cpu())
+    gr.fit(net, *batches(count=64), gr.Recipe(epochs=1, lr=0.05), mx.cpu())
     assert trainable(net) == 11_178_378  # references.md
 
 

@@ -132,8 +132,10 @@ def test_training_takes_it_by_the_first_batch(np_mode, size, chosen):
     import mxnet as mx
 
     batches = [(mx.np.ones((2, 1, size, size)), mx.np.zeros(2))]
-    assert gr.fit(gr.resnet18(), batches, batches, 1, 0.01, mx.cpu()).winograd is chosen
-    assert gr.fit(gr.resnet18(), batches, batches, 1, 0.01, mx.cpu(), recipe=Recipe(winograd=False)).winograd is False
+    assert gr.fit(gr.resnet18(), batches, batches, gr.Recipe(epochs=1, lr=0.01), mx.cpu()).winograd is chosen
+    assert (
+        gr.fit(gr.resnet18(), batches, batches, Recipe(epochs=1, lr=0.01, winograd=False), mx.cpu()).winograd is False
+    )
 
 
 @needs_winograd

@@ -15,6 +15,13 @@ train_iter, test_iter = gr.load_data_fashion_mnist(batch_size, resize=settings["
 count = settings["batches"] * batch_size
 net, records = gr.resnet18(), []
 with Clock() as clock:
-    gr.fit(net, train_iter, test_iter, 1, 0.05, mx.cpu(), [records.append], lambda: len(records) >= settings["batches"])
+    gr.fit(
+        net,
+        train_iter,
+        test_iter,
+        gr.Recipe(epochs=1, lr=0.05),
+        mx.cpu(),
+        gr.Session(listeners=[records.append], stop=lambda: len(records) >= settings["batches"]),
+    )
     gr.evaluate_accuracy(net, test_iter)
 tell(count, clock.seconds, f"mxnet {mx.__version__}", openmp_threads())

@@ -16,14 +16,7 @@ train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settin
 test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
 timed = Timed(train_iter, mx.nd.waitall)
 way = settings["way"]
-gr.fit(
-    gr.resnet18(),
-    timed,
-    test_iter,
-    1,
-    0.05,
-    mx.cpu(),
-    precision="float32" if way == "direct" else way,
-    recipe=Recipe(winograd=way != "direct"),
-)
+net = gr.resnet18()
+gr.set_precision(net, "bfloat16" if way == "bfloat16" else "float32", mx.cpu())
+gr.fit(net, timed, test_iter, Recipe(epochs=1, lr=0.05, winograd=way != "direct"), mx.cpu())
 tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())
