@@ -10,12 +10,12 @@ Importing calls ``env.prepare()`` and nothing else; each public name is loaded w
 import importlib
 
 from .errors import GluonResNetError
-from .machine import env, old_names
+from .machine import env
 from .version import VERSION
 
 __version__ = VERSION
 
-#: public name -> module of this package that defines it
+#: public name -> module of this package that defines it, and its name there if that is another
 _HOMES = {
     "Residual": "networks.blocks",
     "Bottleneck": "networks.blocks",
@@ -66,19 +66,63 @@ _HOMES = {
     "find_lr": "training.lr_finder",
     "draw": "drawing",
     "draw_block": "drawing",
+    "DepthLog": "lab.depth",
+    "draw_depth": "lab.depth:draw",
+    "FASHION_MNIST_LABELS": "data.fashion_mnist:LABELS",
+    "experiments_folder": "lab.experiment",
+    "PUBLISHED": "lab.published:ENTRIES",
+    "count_layers": "networks.cost:network",
+    "reconcile": "instruments.reconcile:compare",
+    "split_indices": "data.image_folder",
+    "open_folder": "data.image_folder",
+    "RecordSource": "data.records",
+    "draw_pictures": "data.plot",
+    "pack_records": "data.record_files:pack",
+    "RecordSettings": "data.record_files:Settings",
+    "PicturesConfig": "runs.pictures",
+    "train_pictures": "runs.pictures",
+    "network_of_run": "runs.network",
+    "draw_curves": "training.curves",
+    "evaluate_run": "evaluation.evaluate",
+    "open_examples": "evaluation.evaluate",
+    "class_maps": "evaluation.files",
+    "draw_prediction_grid": "evaluation.plots",
+    "draw_confusion": "evaluation.plots",
+    "draw_top_losses": "evaluation.plots",
+    "draw_reliability": "evaluation.plots",
+    "look": "evaluation.predict",
+    "predict": "evaluation.predict",
+    "PREPARATIONS": "data.images",
+    "IMAGENET": "data.images",
+    "read_labels": "data.labels",
+    "make_engine": "instruments.engines",
+    "grad_cam": "instruments.gradcam",
+    "microscope": "instruments.microscope:look",
+    "plant": "instruments.microscope",
+    "read_network": "weights",
+    "layout": "networks.layout",
+    "NAMINGS": "weights.names",
+    "weight_names": "weights.names:names",
+    "export": "weights.export",
+    "Keeper": "training.checkpoint",
+    "read_checkpoint": "training.checkpoint:read",
+    "cpu": "machine.system",
+    "has_bfloat16": "training.precision:is_native",
+    "winograd_convolutions": "training.winograd:convolutions",
+    "winograd_problem": "training.winograd:problem",
 }
 
 __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]
 
 env.prepare()
-old_names.install()
 
 
 def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module 'gluon_resnet' has no attribute '{name}'")
-    module = importlib.import_module(f".{_HOMES[name]}", __name__)
-    globals()[name] = value = getattr(module, name)
+    home, _, own_name = _HOMES[name].partition(":")
+    module = importlib.import_module(f".{home}", __name__)
+    globals()[name] = value = getattr(module, own_name or name)
     return value
 
 

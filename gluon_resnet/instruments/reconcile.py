@@ -77,6 +77,9 @@ class Comparison:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def __str__(self):
+        return as_text(self)
+
 
 def _differences(a, b):
     """[(what, value in a, value in b)] of two layers in one place."""
