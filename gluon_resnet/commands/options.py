@@ -2,6 +2,14 @@
 
 import click
 
+from ..networks.families import ROWS, by_family, images_of
+
+
+def _one_image(family):
+    images = images_of(family)
+    return f"1,{images.channels},{images.side},{images.side}"
+
+
 model = click.argument("model")
 model_option = click.option(
     "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family behind it or the file's."
@@ -10,15 +18,14 @@ input_shape = click.option(
     "--input",
     "shape",
     metavar="N,C,H,W",
-    help="Shape of the input.  [default: 1,1,224,224 for d2l, 1,3,32,32 for cifar, 1,1,28,28 "
-    "for narrow, 1,3,224,224 otherwise]",
+    help=f"Shape of the input.  [default: {by_family(_one_image)}]",
 )
 input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
 classes = click.option(
     "--classes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of classes.  [default: 10 for d2l and cifar, 1000 otherwise]",
+    help=f"Number of classes.  [default: {by_family(lambda family: ROWS[family]['num_classes'])}]",
 )
 weights = click.option(
     "--weights",

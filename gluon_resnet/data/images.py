@@ -20,6 +20,7 @@ import numpy
 from PIL import Image, ImageFile, ImageOps
 
 from ..errors import DataError
+from ..networks.families import ROWS, images_of
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
@@ -47,21 +48,18 @@ IMAGENET = Preparation(256, 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225
 CAFFE = Preparation(None, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=True)
 PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 
+#: preparation -> its numbers; which family has which is in the table of families, networks/families.py
+NAMED = {"imagenet": IMAGENET, "caffe": CAFFE, "plain": PLAIN}
+
+
+def _preparation(images):
+    """The Preparation of a family's ``images``; what is not of 224x224, such as CIFAR's, is not cropped."""
+    named = NAMED[images.preparation]
+    return named if images.side == named.crop else replace(named, resize=None, crop=images.side)
+
+
 #: family -> how its published weights were trained to see pictures
-PREPARATIONS = {
-    "torchvision": IMAGENET,
-    "mxnet": IMAGENET,
-    "keras": CAFFE,
-    "keras2016": CAFFE,
-    "d2l": PLAIN,
-    "v2": IMAGENET,
-    # no weights of article 003's networks are published
-    "slim": PLAIN,
-    "slim_fc": PLAIN,
-    "narrow": replace(PLAIN, resize=None, crop=28),
-    # the CIFAR-10 checkpoints in wide use were trained on pictures of 32x32 scaled by ImageNet's numbers
-    "cifar": replace(IMAGENET, resize=None, crop=32),
-}
+PREPARATIONS = {family: _preparation(images_of(family)) for family in ROWS}
 
 
 class _WholeFilesOnly:

@@ -4,11 +4,10 @@ import operator
 from dataclasses import replace
 
 from ..errors import ConfigError, ModelError, ShapeError, did_you_mean
-from ..networks.families import DEFAULT_FAMILY, ROWS, family_depths, structure
+from ..networks.families import DEFAULT_FAMILY, ROWS, family_depths, images_of, structure
 from ..networks.specs import ResNetSpec, get_spec, parse_model
 from .words import LANGUAGES
 
-GREY = ("d2l", "narrow")  # families whose pictures have one channel: Fashion-MNIST's
 #: kind of block -> (the spec's block, the family that is drawn if none is asked for)
 KINDS = {
     "residual": ("basic", DEFAULT_FAMILY),
@@ -21,11 +20,9 @@ CHANNELS, SIDE = {"basic": 64, "bottleneck": 256}, 56  # of an input that nobody
 
 
 def usual_input(spec, channels=None):
-    """(1, C, H, W): one picture as the family of ``spec`` is used to, with ``channels`` for its own if given."""
-    from ..data.images import PREPARATIONS  # brings what decodes pictures along, which takes a while to load
-
-    side = PREPARATIONS[spec.family].crop
-    return 1, channels or (1 if spec.family in GREY else 3), side, side
+    """(1, C, H, W): one image as the family of ``spec`` takes it, with ``channels`` in place of its own if given."""
+    images = images_of(spec.family)
+    return 1, channels or images.channels, images.side, images.side
 
 
 def input_shape(X):

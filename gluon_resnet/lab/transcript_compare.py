@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean
 
 from ..errors import RunError, ShapeError
+from ..networks.families import images_of
 from .published import ENTRIES
 
 NO_RUN = "no run given: gluon-resnet transcript FILE --run RUN"
@@ -145,7 +146,7 @@ class Walker:
 
 def _walked(walk, walker, shape):
     """(layers, places) of the input given, or of the one whose layers fit the walk best."""
-    channels = shape[1] if shape else 1 if walker.spec.family == "d2l" else 3
+    channels = shape[1] if shape else images_of(walker.spec.family).channels
     wanted = [(*shape[2:], order) for order in (tuple, _channels_last)] if shape else _candidates(walk)
     best, problem = None, None
     for height, width, order in wanted:

@@ -2,13 +2,38 @@
 
     >>> FAMILIES["torchvision"]["bottleneck"]["stride_at"]
     1
+    >>> images_of("cifar")
+    Images(channels=3, side=32, preparation='imagenet')
 
-The fields are those of specs.py's ResNetSpec, which says what each means. A new family is a new row.
-Sources: He et al., arXiv 1512.03385 (Table 1, section 4.2) and arXiv 1603.05027; the libraries named beside the rows.
+A family is one row: the fields of specs.py's ResNetSpec, which says what each means; ``images``, what the family's
+networks take (:class:`Images`; ImageNet's if left out); and ``depths``, if they are not those of the paper's Table 1.
+Everything else in the suite that depends on the family reads it here: the preparation of images, the defaults of the
+command line and their help texts, the drawings.
+
+Sources: He et al., arXiv 1512.03385 (Table 1, section 4.2) and arXiv 1603.05027; the libraries named in the comments.
 """
 
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+#: (kind of block, blocks in each stage)
+Structure = Tuple[str, Tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the networks of a family were made for: images of (channels, side, side).
+
+    ``preparation`` names how their pixels become numbers, a row of NAMED in data/images.py.
+    """
+
+    channels: int = 3
+    side: int = 224
+    preparation: str = "imagenet"
+
+
 #: depth -> (block, blocks in each stage): Table 1 of the paper.
-DEPTHS = {
+DEPTHS: Dict[int, Structure] = {
     18: ("basic", (2, 2, 2, 2)),
     34: ("basic", (3, 4, 6, 3)),
     50: ("bottleneck", (3, 4, 6, 3)),
@@ -20,11 +45,12 @@ DEPTHS = {
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
 
 #: family -> what its networks have in common; "basic" and "bottleneck": for that block alone. All five depths.
-FAMILIES = {
+FAMILIES: Dict[str, Dict[str, Any]] = {
     # Article 001 and the d2l book: every convolution with a bias, the projection without a batch norm.
     # The book ends at 18; its bottlenecks here follow the paper, with the stride on the first convolution.
     "d2l": dict(
         num_classes=10,
+        images=Images(channels=1, preparation="plain"),  # Fashion-MNIST, enlarged
         stem_bias=True,
         shortcut_bias=True,
         shortcut_bn=False,
@@ -46,6 +72,7 @@ FAMILIES = {
     # keras.applications: every convolution with a bias, the stride on the first 1x1.
     "keras": dict(
         num_classes=1000,
+        images=Images(preparation="caffe"),
         stem_bias=True,
         shortcut_bias=True,
         bn_eps=1.001e-5,
@@ -55,6 +82,7 @@ FAMILIES = {
     # Article 000's listing, as Keras had it in 2016: pooling without padding (112 -> 55), batch norm's eps 1e-3.
     "keras2016": dict(
         num_classes=1000,
+        images=Images(preparation="caffe"),
         stem_bias=True,
         shortcut_bias=True,
         bn_eps=1e-3,
@@ -62,8 +90,8 @@ FAMILIES = {
         basic=dict(conv_bias=(True, True), stride_at=0),
         bottleneck=dict(conv_bias=(True, True, True), stride_at=0),
     ),
-    # Pre-activation (arXiv 1603.05027) as MXNet's zoo and gluoncv have it in resnetN_v2: the projection is a bare
-    # convolution behind the first batch norm and ReLU, and the picture itself is normalized first.
+    # Pre-activation (arXiv 1603.05027) as in resnetN_v2 of MXNet's zoo and gluoncv: the projection is a bare
+    # convolution after the first batch norm and ReLU, and the image itself is normalized first.
     "v2": dict(
         num_classes=1000,
         shortcut_bn=False,
@@ -75,9 +103,10 @@ FAMILIES = {
     ),
 }
 
-#: Article 003, slim.py says what was decided where its two listings disagree.
-_SLIM = dict(
+#: Article 003; slim.py says what was decided where its two listings disagree.
+_SLIM: Dict[str, Any] = dict(
     num_classes=1000,
+    images=Images(preparation="plain"),  # no weights of these networks are published
     stem_bias=True,
     stem_bn=False,
     bn_eps=1e-3,
@@ -95,16 +124,15 @@ _SLIM = dict(
 
 CIFAR = "cifar"
 
-#: family -> its own depths, as in DEPTHS
-OWN_DEPTHS = {"narrow": {8: ("basic", (1, 1, 1))}}
-
-#: Families that have depths of their own: rows as in FAMILIES.
-OTHERS = {
+#: Families without the five depths, or with others: rows as in FAMILIES; ``depths`` are the family's own, as in DEPTHS.
+OTHERS: Dict[str, Dict[str, Any]] = {
     "slim": _SLIM,
     "slim_fc": dict(_SLIM, head="dense_dropout"),  # article 003's cnn_to_fc on the pooled features
     # Section 4.2 of the paper: a 3x3 stem of 16 channels, no pooling, three stages of n basic blocks, option A.
     CIFAR: dict(
         num_classes=10,
+        # the CIFAR-10 checkpoints in wide use were trained on images of 32x32 scaled by ImageNet's numbers
+        images=Images(side=32),
         stem_channels=16,
         stem_kernel=3,
         stem_stride=1,
@@ -112,9 +140,11 @@ OTHERS = {
         shortcut="A",
         basic=dict(conv_bias=(False, False), stride_at=0),
     ),
-    # For pictures of 28x28 in seconds (experiments/speedrun.py): a 5x5 stem of 32 channels that halves, no pooling.
+    # For images of 28x28 in seconds (experiments/speedrun.py): a 5x5 stem of 32 channels that halves, no pooling.
     "narrow": dict(
+        depths={8: ("basic", (1, 1, 1))},
         num_classes=10,
+        images=Images(channels=1, side=28, preparation="plain"),
         stem_channels=32,
         stem_kernel=5,
         stem_stride=2,
@@ -123,14 +153,24 @@ OTHERS = {
     ),
 }
 
-ROWS = {**FAMILIES, **OTHERS}
+ROWS: Dict[str, Dict[str, Any]] = {**FAMILIES, **OTHERS}
+
+#: family -> its own depths, as in DEPTHS
+OWN_DEPTHS: Dict[str, Dict[int, Structure]] = {family: row["depths"] for family, row in ROWS.items() if "depths" in row}
+
+#: What a row holds besides the fields of ResNetSpec.
+NOT_OF_SPEC = ("images", "depths", "basic", "bottleneck")
 
 DEFAULT_FAMILY = "d2l"
 
 
-def family_depths(family):
-    """The depths that ``family`` has: those of Table 1, of article 003's dictionary,
-    or of the paper's CIFAR networks."""
+def images_of(family: str) -> Images:
+    """What the networks of ``family`` take: channels, side and preparation of their images."""
+    return ROWS[family].get("images", Images())
+
+
+def family_depths(family: str) -> Tuple[int, ...]:
+    """The depths of ``family``: those of Table 1, of article 003's dictionary, or of the paper's CIFAR networks."""
     if family == CIFAR:
         return CIFAR_DEPTHS
     if family in OWN_DEPTHS:
@@ -138,9 +178,24 @@ def family_depths(family):
     return tuple(depth for depth, (block, _) in DEPTHS.items() if block in ROWS[family])
 
 
-def structure(depth, family):
-    """(block, blocks in each stage) of ``depth`` in ``family``; None where there is no such network."""
+def structure(depth: int, family: str) -> Optional[Structure]:
+    """(block, blocks in each stage) of ``depth`` in ``family``; None if there is no such network."""
     if family == CIFAR:
         blocks, rest = divmod(depth - 2, 6)
         return ("basic", (blocks,) * 3) if blocks >= 1 and rest == 0 else None
     return OWN_DEPTHS.get(family, DEPTHS)[depth] if depth in family_depths(family) else None
+
+
+def by_family(value: Callable[[str], Any]) -> str:
+    """What ``value(family)`` is for each family, for a help text: "1 for d2l and narrow, 3 otherwise"."""
+    families: Dict[str, List[str]] = {}
+    for family in ROWS:
+        families.setdefault(str(value(family)), []).append(family)
+    usual = max(families, key=lambda text: len(families[text]))
+    parts = [f"{text} for {_listed(names)}" for text, names in families.items() if text != usual]
+    return ", ".join([*parts, f"{usual} otherwise"])
+
+
+def _listed(names: List[str]) -> str:
+    """ "d2l", "d2l and cifar", "d2l, cifar and narrow"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

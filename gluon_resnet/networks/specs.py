@@ -1,24 +1,55 @@
-"""Every network of the suite as a row of data: the published ways to write ResNet-18 to ResNet-152,
-and CIFAR's networks.
+"""Every network of the suite as a row of data: the published ways to write ResNet-18 to ResNet-152, and CIFAR's.
 
     >>> parse_model("resnet50@keras").conv_bias
     (True, True, True)
     >>> parse_model("cifar_resnet56").shortcut
     'A'
+    >>> ModelName.parse("ResNet34@torchvision:A")
+    ModelName(model='resnet34', family='torchvision', shortcut='a')
 
-"ResNet-50" is not one network: the families differ in where the stride sits, which convolutions carry a bias, the
+"ResNet-50" is not one network: the families differ in where the stride is, which convolutions have a bias, the
 shortcut, the batch norm's epsilon, the padding of the first pooling and more. Their rows are in families.py; article
 003's dictionary becomes a spec in slim.py.
 """
 
 import re
 from dataclasses import dataclass, replace
-from typing import Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from ..errors import ModelError, did_you_mean
-from .families import CIFAR, CIFAR_DEPTHS, DEFAULT_FAMILY, DEPTHS, OWN_DEPTHS, ROWS, family_depths, structure
+from .families import (
+    CIFAR,
+    CIFAR_DEPTHS,
+    DEFAULT_FAMILY,
+    DEPTHS,
+    NOT_OF_SPEC,
+    OWN_DEPTHS,
+    ROWS,
+    family_depths,
+    structure,
+)
 
 SHORTCUTS = ("A", "B", "C", "none")
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A name MODEL[@FAMILY][:SHORTCUT] in its parts, in lower case; None for a part that the name leaves out."""
+
+    model: str
+    family: Optional[str] = None
+    shortcut: Optional[str] = None
+
+    @classmethod
+    def parse(cls, name: str) -> "ModelName":
+        """The parts of ``name``; whether the table has such a network is for :func:`parse_model` to say."""
+        rest, colon, shortcut = name.strip().lower().partition(":")
+        model, at, family = rest.partition("@")
+        return cls(model, family if at else None, shortcut if colon else None)
+
+    def __str__(self) -> str:
+        family = "" if self.family is None else f"@{self.family}"
+        return f"{self.model}{family}" + ("" if self.shortcut is None else f":{self.shortcut}")
 
 
 @dataclass(frozen=True)
@@ -30,45 +61,47 @@ class ResNetSpec:
     block: str  # "basic": 3x3, 3x3; "bottleneck": 1x1, 3x3, 1x1
     stage_sizes: Tuple[int, ...]  # blocks in each stage
     num_classes: int
-    conv_bias: Tuple[bool, ...]  # does the block's i-th convolution carry a bias?
-    stride_at: int  # which convolution of a block halves the picture
+    conv_bias: Tuple[bool, ...]  # does the block's i-th convolution have a bias?
+    stride_at: int  # which convolution of a block halves height and width
     stem_bias: bool = False
     shortcut_bias: bool = False
-    shortcut_bn: bool = True  # a batch norm behind the projection?
+    shortcut_bn: bool = True  # a batch norm after the projection?
     bn_eps: float = 1e-5
-    pool_padding: int = 1  # of the 3x3, stride 2 max pooling behind the stem
+    pool_padding: int = 1  # of the 3x3, stride 2 max pooling after the stem
     stem_channels: int = 64
     # "A": subsampling and zero padding, no parameters; "B": a projection where the shape changes; "C": one in every
     # block; "none": a plain network, nothing is added
     shortcut: str = "B"
-    preactivation: bool = False  # batch norm and ReLU in front of each convolution, none behind the sum
-    downsample: str = "first"  # "last": the last block of each stage but the last stage's halves the picture
+    preactivation: bool = False  # batch norm and ReLU before each convolution, none after the sum
+    downsample: str = "first"  # "last": the last block of each stage but the last stage's halves height and width
     stem_kernel: int = 7
     stem_stride: int = 2
     stem_bn: bool = True  # False: a bare convolution, no ReLU either
     pool: bool = True
-    last_bn: bool = True  # a batch norm behind a block's last convolution?
+    last_bn: bool = True  # a batch norm after a block's last convolution?
     block_bn_scale: bool = True  # do the norms inside blocks have a gamma?
-    input_bn: bool = False  # a batch norm without gamma and beta in front of everything
-    final_bn: bool = False  # batch norm and ReLU behind the last stage
+    input_bn: bool = False  # a batch norm without gamma and beta before everything else
+    final_bn: bool = False  # batch norm and ReLU after the last stage
     head: str = "dense"  # "conv": 1x1 on the pooled features; "dense_dropout": article 003's cnn_to_fc
-    widths: Tuple[int, ...] = ()  # output channels of each stage where they are not the paper's
+    widths: Tuple[int, ...] = ()  # output channels of each stage if they are not the paper's
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The shortest name that :func:`parse_model` takes back, such as ``resnet50@keras`` or ``cifar_resnet20:B``.
 
         Networks of a user's own dictionary are in no table; their name lists the stages and cannot be parsed.
         """
         if self.widths:
             return f"{self.family} " + " ".join(f"{width}x{size}" for width, size in zip(self.widths, self.stage_sizes))
-        kind = "plain" if self.shortcut == "none" else "resnet"
-        model = f"cifar_{kind}{self.depth}" if self.family == CIFAR else f"{kind}{self.depth}@{self.family}"
+        model = f"{'plain' if self.shortcut == 'none' else 'resnet'}{self.depth}"
         usual = self.shortcut in ("none", ROWS[self.family].get("shortcut", "B"))
-        return model if usual else f"{model}:{self.shortcut}"
+        shortcut = None if usual else self.shortcut
+        if self.family == CIFAR:
+            return str(ModelName(f"cifar_{model}", None, shortcut))
+        return str(ModelName(model, self.family, shortcut))
 
     @property
-    def stage_channels(self):
+    def stage_channels(self) -> Tuple[int, ...]:
         """Output channels of each stage: 64, 128, 256, 512, times four with bottlenecks; CIFAR's begin at 16."""
         if self.widths:
             return self.widths
@@ -76,44 +109,107 @@ class ResNetSpec:
         return tuple(self.stem_channels * widen * 2**stage for stage in range(len(self.stage_sizes)))
 
 
-def _models():
-    """{model's name without family: (depth, family or None for any, whether it is plain)} of the table."""
-    known = {f"{kind}{depth}": (depth, None, kind == "plain") for kind in ("resnet", "plain") for depth in DEPTHS}
-    known.update(
-        {
-            f"{kind}{depth}": (depth, family, kind == "plain")
-            for kind in ("resnet", "plain")
-            for family, depths in OWN_DEPTHS.items()
-            for depth in depths
-        }
-    )
-    known.update(
-        {
-            f"cifar_{kind}{depth}": (depth, CIFAR, kind == "plain")
-            for kind in ("resnet", "plain")
-            for depth in CIFAR_DEPTHS
-        }
-    )
-    return known
+def parse_model(name: str, num_classes: Optional[int] = None) -> ResNetSpec:
+    """The spec of a name MODEL[@FAMILY][:SHORTCUT], in upper or lower case.
+
+    MODEL is resnet18, 34, 50, 101, 152 or plain18 to 152 (without shortcuts), of the family d2l if none is given, or
+    cifar_resnet20, 32, 44, 56, 110 (any 6n + 2) or cifar_plain20 and so on. SHORTCUT is A, B, C or none, in place of
+    the family's own. ``num_classes`` is the family's own if None. Raises ModelError, which names the nearest network
+    of the table.
+    """
+    parts = ModelName.parse(name)
+    depth, own_family, plain = _read_model(parts.model)
+    if parts.family is not None and (parts.family == CIFAR) != (own_family == CIFAR):
+        raise ModelError(
+            f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
+            f"cifar_resnet20, cifar_plain20 and so on without @"
+        )
+    if plain and parts.shortcut not in (None, "none"):
+        raise ModelError(
+            f"'{name.strip()}': a plain network has no shortcuts; write {replace(parts, shortcut=None)} alone, or "
+            f"resnet instead of plain"
+        )
+    family = (own_family or DEFAULT_FAMILY) if parts.family is None else parts.family
+    shortcut = "none" if plain else parts.shortcut
+    return get_spec(depth, family, num_classes, shortcut)
 
 
-def model_names():
-    """The names of all networks with their families' own shortcuts;
-    ``:A``, ``:B``, ``:C`` or ``:none`` may follow each.
+def get_spec(
+    depth: int, family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None, shortcut: Optional[str] = None
+) -> ResNetSpec:
+    """The spec of a depth in a family.
 
-    Plain networks exist in every family (``plain34@torchvision``); those of the default family stand for them here.
+    Args:
+        depth: 18, 34, 50, 101 or 152; slim and slim_fc have 50 and more, cifar any 6n + 2, narrow 8.
+        family: a row of families.py.
+        num_classes: at least 1; the family's own if None.
+        shortcut: "A", "B", "C" or "none", in upper or lower case; the family's own if None.
+
+    Raises:
+        ModelError: the table has no such depth, family or shortcut, or the number of classes is below 1.
+    """
+    if family not in ROWS:
+        raise _unknown("family", str(family), list(ROWS))
+    row = structure(depth, family) if isinstance(depth, int) else None
+    if row is None:
+        raise _unknown_depth(depth, family)
+    block, stage_sizes = row
+    fields = {field: value for field, value in ROWS[family].items() if field not in NOT_OF_SPEC}
+    fields.update(ROWS[family][block])
+    spec = ResNetSpec(depth=depth, family=family, block=block, stage_sizes=stage_sizes, **fields)
+    if shortcut is not None:
+        spec = replace(spec, shortcut=_checked_shortcut(shortcut))
+    return spec if num_classes is None else replace(spec, num_classes=check_classes(num_classes))
+
+
+def model_names() -> List[str]:
+    """The names of all networks with their families' own shortcuts; ``:A``, ``:B``, ``:C`` or ``:none`` may follow.
+
+    Plain networks exist in every family (``plain34@torchvision``); listed are those of the default family.
     """
     names = [f"resnet{depth}@{family}" for family in ROWS if family != CIFAR for depth in family_depths(family)]
     names += [f"plain{depth}@{DEFAULT_FAMILY}" for depth in DEPTHS]
     return names + [name for name, (_, family, _) in _models().items() if family == CIFAR]
 
 
-def _unknown(kind, found, known):
-    hint = f"did you mean cifar_{found}? " if f"cifar_{found}" in known else did_you_mean(found, known)
-    return ModelError(f"unknown {kind} '{found}': {hint}known are {', '.join(known)}")
+def check_classes(num_classes: Any) -> int:
+    """``num_classes`` if it is a whole number of at least 1; ModelError otherwise."""
+    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+        raise ModelError(f"num_classes is {num_classes!r}: expected a whole number of at least 1")
+    return num_classes
 
 
-def _unknown_depth(depth, family):
+#: (depth, family or None for any, whether it is plain)
+_Model = Tuple[int, Optional[str], bool]
+
+
+def _models() -> Dict[str, _Model]:
+    """The models of the table by their names without family."""
+    known: Dict[str, _Model] = {}
+    own = [("", family, tuple(depths)) for family, depths in OWN_DEPTHS.items()]
+    for start, family, depths in [("", None, tuple(DEPTHS)), *own, ("cifar_", CIFAR, CIFAR_DEPTHS)]:
+        for kind in ("resnet", "plain"):
+            known.update((f"{start}{kind}{depth}", (depth, family, kind == "plain")) for depth in depths)
+    return known
+
+
+def _read_model(model: str) -> _Model:
+    """What MODEL says; ModelError if there is no such model."""
+    cifar = re.fullmatch(r"cifar_(resnet|plain)([0-9]{1,5})", model)
+    if cifar:
+        return int(cifar[2]), CIFAR, cifar[1] == "plain"
+    known = _models()
+    if model not in known:
+        raise _unknown("model", model, list(known))
+    return known[model]
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> ModelError:
+    hint = f"did you mean cifar_{name}? " if f"cifar_{name}" in known else did_you_mean(name, known)
+    return ModelError(f"unknown {kind} '{name}': {hint}known are {', '.join(known)}")
+
+
+def _unknown_depth(depth: Any, family: str) -> ModelError:
     if family == CIFAR:
         nearest = 6 * max(1, round((depth - 2) / 6)) + 2 if isinstance(depth, int) else 20
         return ModelError(
@@ -126,65 +222,8 @@ def _unknown_depth(depth, family):
     return _unknown("model", f"resnet{depth}", known)
 
 
-def _checked_shortcut(shortcut):
-    found = {option.lower(): option for option in SHORTCUTS}.get(str(shortcut).lower())
-    if found is None:
+def _checked_shortcut(shortcut: str) -> str:
+    option = {option.lower(): option for option in SHORTCUTS}.get(str(shortcut).lower())
+    if option is None:
         raise _unknown("shortcut", str(shortcut), list(SHORTCUTS))
-    return found
-
-
-def check_classes(num_classes):
-    """``num_classes`` if it is a whole number of at least 1; ModelError otherwise."""
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-        raise ModelError(f"num_classes is {num_classes!r}: expected a whole number of at least 1")
-    return num_classes
-
-
-def get_spec(depth, family=DEFAULT_FAMILY, num_classes=None, shortcut=None):
-    """The spec of ``depth`` in ``family``: 18, 34, 50, 101, 152; slim and slim_fc: from 50 on; cifar: any 6n + 2.
-
-    ``num_classes`` and ``shortcut`` (A, B, C or none) are the family's own if None. Raises ModelError for a depth or
-    family the table does not have, an unknown shortcut, or a number of classes below 1.
-    """
-    if family not in ROWS:
-        raise _unknown("family", str(family), list(ROWS))
-    found = structure(depth, family) if isinstance(depth, int) else None
-    if found is None:
-        raise _unknown_depth(depth, family)
-    block, stage_sizes = found
-    row = dict(ROWS[family])
-    by_block = {kind: row.pop(kind, None) for kind in ("basic", "bottleneck")}
-    spec = ResNetSpec(depth=depth, family=family, block=block, stage_sizes=stage_sizes, **row, **by_block[block])
-    if shortcut is not None:
-        spec = replace(spec, shortcut=_checked_shortcut(shortcut))
-    return spec if num_classes is None else replace(spec, num_classes=check_classes(num_classes))
-
-
-def parse_model(name, num_classes=None):
-    """The spec behind a name: MODEL[@FAMILY][:SHORTCUT], in upper or lower case.
-
-    MODEL is resnet18, 34, 50, 101, 152 or plain18 to 152 (without shortcuts), of the family d2l if none is given, or
-    cifar_resnet20, 32, 44, 56, 110 (any 6n + 2) or cifar_plain20 and so on. SHORTCUT is A, B, C or none, in place of
-    the family's own. ModelError names the nearest that there is.
-    """
-    rest, colon, shortcut = name.strip().lower().partition(":")
-    model, at, family = rest.partition("@")
-    cifar = re.fullmatch(r"cifar_(resnet|plain)([0-9]{1,5})", model)
-    if cifar:
-        depth, own_family, plain = int(cifar[2]), CIFAR, cifar[1] == "plain"
-    elif model in _models():
-        depth, own_family, plain = _models()[model]
-    else:
-        raise _unknown("model", model, list(_models()))
-    if at and (family == CIFAR) != (own_family == CIFAR):
-        raise ModelError(
-            f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
-            f"cifar_resnet20, cifar_plain20 and so on without @"
-        )
-    if plain and colon and shortcut != "none":
-        raise ModelError(
-            f"'{name.strip()}': a plain network has no shortcuts; write {rest} alone, or resnet instead of plain"
-        )
-    if not at:
-        family = own_family or DEFAULT_FAMILY
-    return get_spec(depth, family, num_classes, "none" if plain else shortcut if colon else None)
+    return option

@@ -16,7 +16,7 @@ import numpy
 
 from ..errors import ModelError, WeightsError
 from ..networks.layout import children, input_channels, layout
-from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ResNetSpec, get_spec, model_names, parse_model
+from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
 from .files import read
 from .names import NAMINGS, may_hold, names, specs_of
 
@@ -175,11 +175,11 @@ def _alike(spec, families):
 
 def _asked(model):
     """The specs that a model's name stands for where a file is to decide what it leaves open: family and shortcut."""
-    asked = parse_model(model)
-    if "@" in model:
+    asked, name = parse_model(model), ModelName.parse(model)
+    if name.family is not None:
         return [asked]
     alike = _alike(asked, [CIFAR] if asked.family == CIFAR else [family for family in ROWS if family != CIFAR])
-    return [spec for spec in alike if ":" not in model or spec.shortcut == asked.shortcut]
+    return [spec for spec in alike if name.shortcut is None or spec.shortcut == asked.shortcut]
 
 
 def identify_weights(path):
@@ -209,7 +209,7 @@ def read_network(path, model, num_classes=None, in_channels=None, new_head=False
     if found is None:
         raise WeightsError(f"{path}: {_closest(weights, open_to)}")
     fits = [fit for fit in found.specs if any(_same(fit, spec) for spec in open_to)]
-    spec = fits[0] if fits and "@" not in model else asked
+    spec = fits[0] if fits and ModelName.parse(model).family is None else asked
     if num_classes is not None:
         spec = replace(spec, num_classes=num_classes)
     elif not new_head:

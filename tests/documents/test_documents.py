@@ -261,7 +261,7 @@ def test_the_table_of_families_counts_what_the_networks_have():
 
 
 def test_every_family_says_how_its_networks_see_pictures():
-    assert set(PREPARATIONS) == set(ROWS)  # CONTRIBUTING.md: a new family has a row in each
+    assert set(PREPARATIONS) == set(ROWS)
 
 
 def test_the_citation_file_is_whole_and_of_this_version():

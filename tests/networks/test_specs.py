@@ -2,7 +2,8 @@
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
-from gluon_resnet.networks.specs import DEPTHS
+from gluon_resnet.networks.families import by_family, images_of
+from gluon_resnet.networks.specs import DEPTHS, ModelName
 
 import pytest
 
@@ -33,6 +34,35 @@ def test_shortcuts_in_names():
     assert gr.parse_model("resnet34@torchvision:none") == gr.parse_model("Plain34@torchvision:NONE")
     assert gr.parse_model("cifar_resnet20:a").name == "cifar_resnet20"
     assert gr.parse_model("cifar_resnet20:B").name[-2:] == ":B"
+
+
+@pytest.mark.parametrize(
+    "name, parts",
+    [
+        ("resnet18", ("resnet18", None, None)),
+        (" ResNet50@Keras ", ("resnet50", "keras", None)),
+        ("plain34@torchvision:NONE", ("plain34", "torchvision", "none")),
+        ("cifar_resnet20:b", ("cifar_resnet20", None, "b")),
+        ("resnet18@", ("resnet18", "", None)),  # given, and empty
+        ("resnet18:", ("resnet18", None, "")),
+    ],
+)
+def test_a_name_is_taken_apart_and_put_together(name, parts):
+    taken = ModelName.parse(name)
+    assert (taken.model, taken.family, taken.shortcut) == parts
+    assert str(taken) == name.strip().lower() and ModelName.parse(str(taken)) == taken
+
+
+def test_a_family_says_what_its_images_are():
+    shapes = {family: (images_of(family).channels, images_of(family).side) for family in ("d2l", "narrow", "cifar")}
+    assert shapes == {"d2l": (1, 224), "narrow": (1, 28), "cifar": (3, 32)}
+    assert images_of("torchvision").preparation == images_of("mxnet").preparation != images_of("keras").preparation
+
+
+def test_a_help_text_names_the_families_that_differ():
+    classes = {gr.parse_model(name).family: gr.parse_model(name).num_classes for name in gr.model_names()}
+    assert by_family(classes.get) == "10 for d2l, cifar and narrow, 1000 otherwise"
+    assert by_family(lambda family: images_of(family).side) == "32 for cifar, 28 for narrow, 224 otherwise"
 
 
 @pytest.mark.parametrize(
