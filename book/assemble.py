@@ -1,6 +1,8 @@
 """The folder that Sphinx builds the book from: chapters with their kept results, the Chinese ones woven, the reference.
 
-python -m book.assemble --out book/_build/source
+For example:
+
+    python -m book.assemble --out book/_build/source
 """
 
 import re

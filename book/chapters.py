@@ -1,8 +1,10 @@
 """A chapter as data: its text, its code cells by name, and what is kept of its last full run.
 
-chapter = read_chapter("chapters/02-resnet18.md")
-[cell.metadata["name"] for cell in chapter.code_cells]
-chapter.kept_state()              # "current", "stale" or "missing"
+For example:
+
+    chapter = read_chapter("chapters/02-resnet18.md")
+    [cell.metadata["name"] for cell in chapter.code_cells]
+    chapter.kept_state()              # "current", "stale" or "missing"
 """
 
 import ast

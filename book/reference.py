@@ -9,11 +9,30 @@ TITLE = "Reference"
 PAGES = {
     "networks": (
         "Networks",
-        ("specs", "families", "models", "blocks", "blocks_v2", "slim", "heads", "layout", "devices"),
+        (
+            "networks.specs",
+            "networks.families",
+            "networks.models",
+            "networks.blocks",
+            "networks.layers",
+            "networks.preactivation",
+            "networks.slim",
+            "networks.heads",
+            "networks.layout",
+            "devices",
+        ),
     ),
     "looking": (
         "Looking at networks",
-        ("shapes", "table1", "reconcile", "drawing", "engines", "microscope", "gradcam"),
+        (
+            "networks.shapes",
+            "instruments.table1",
+            "instruments.reconcile",
+            "drawing",
+            "instruments.engines",
+            "instruments.microscope",
+            "instruments.gradcam",
+        ),
     ),
     "data": (
         "Data",
@@ -26,25 +45,45 @@ PAGES = {
             "data.batches",
             "data.scan",
             "data.records",
-            "images",
-            "labels",
+            "data.images",
+            "data.labels",
         ),
     ),
     "training": (
         "Training",
-        ("train", "recipe", "optimizers", "schedules", "averages", "lr_finder", "precision", "progress", "checkpoint"),
+        (
+            "training.train",
+            "training.loop",
+            "training.recipe",
+            "training.optimizers",
+            "training.schedules",
+            "training.averages",
+            "training.lr_finder",
+            "training.precision",
+            "training.progress",
+            "training.checkpoint",
+        ),
     ),
     "results": (
         "Runs and results",
-        ("runs", "run_table", "report", "evaluation", "metrics", "predict", "plots", "transcript"),
+        (
+            "runs.folder",
+            "runs.table",
+            "report.page",
+            "evaluation.evaluate",
+            "evaluation.metrics",
+            "evaluation.predict",
+            "training.curves",
+            "lab.transcript",
+        ),
     ),
-    "weights": ("Weights, in and out", ("weights", "export")),
+    "weights": ("Weights, in and out", ("weights", "weights.export")),
     "byhand": (
         "By hand",
         ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads", "byhand.params"),
     ),
     "lab": ("Experiments", ("lab.experiment", "lab.claims", "lab.budget", "lab.results", "lab.published")),
-    "house": ("The house", ("env", "errors", "chapter")),
+    "house": ("The house", ("machine.env", "errors", "chapter")),
 }
 
 
@@ -67,7 +106,8 @@ def _public():
         is_class = isinstance(getattr(gluon_resnet, name), type)
         parts.append(f".. autoclass:: {name}\n   :members:\n" if is_class else f".. autofunction:: {name}\n")
     for name in sorted(set(homes) - set(names)):
-        parts.append(f".. py:data:: {name}\n\n   See :py:data:`gluon_resnet.{homes[name]}.{name}`.\n")
+        home, _, own_name = homes[name].partition(":")
+        parts.append(f".. py:data:: {name}\n\n   See :py:data:`gluon_resnet.{home}.{own_name or name}`.\n")
     return "\n".join(parts)
 
 

@@ -1,7 +1,9 @@
 """Run chapters, and keep what a full run shows.
 
-python -m book.run chapters/02-resnet18.md --mode tiny --out /tmp/x.ipynb
-python -m book.run --all --mode full --stale        # make chapters-full
+For example:
+
+    python -m book.run chapters/02-resnet18.md --mode tiny --out /tmp/x.ipynb
+    python -m book.run --all --mode full --stale        # make chapters-full
 """
 
 import os

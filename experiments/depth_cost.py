@@ -1,6 +1,8 @@
 """What depth costs, from 18 to 152 layers: parameters, multiply-adds, time and peak memory of training and predicting.
 
-gluon-resnet run depth_cost
+For example:
+
+    gluon-resnet run depth_cost
 """
 
 CONFIG = {

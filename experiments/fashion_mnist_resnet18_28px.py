@@ -1,6 +1,8 @@
 """Article 001's network and recipe on Fashion-MNIST as it is, 28x28 instead of 96x96: eight times cheaper.
 
-gluon-resnet run fashion_mnist_resnet18_28px --seeds 3
+For example:
+
+    gluon-resnet run fashion_mnist_resnet18_28px --seeds 3
 """
 
 CONFIG = {

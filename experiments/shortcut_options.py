@@ -1,6 +1,8 @@
 """Shortcuts that change shape by zero padding (A), by a projection (B), or all of them projections (C), at 20 layers.
 
-gluon-resnet run shortcut_options
+For example:
+
+    gluon-resnet run shortcut_options
 """
 
 CONFIG = {

@@ -1,6 +1,8 @@
 """The speed run with blocks that compute in bfloat16, for processors that multiply it themselves (AVX512-BF16).
 
-gluon-resnet run speedrun_bfloat16 --seeds 5
+For example:
+
+    gluon-resnet run speedrun_bfloat16 --seeds 5
 """
 
 CONFIG = {

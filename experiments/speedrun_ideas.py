@@ -1,6 +1,8 @@
 """What each idea of the speed run brings: the whole, and the whole without one of them.
 
-gluon-resnet run speedrun_ideas --seeds 2
+For example:
+
+    gluon-resnet run speedrun_ideas --seeds 2
 """
 
 CONFIG = {

@@ -1,7 +1,9 @@
 """The command line: parse, call one verb, print. A failure the user can cause is one line and exit status 2.
 
-gluon-resnet shapes resnet18 --input 1,1,224,224
-gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
+For example:
+
+    gluon-resnet shapes resnet18 --input 1,1,224,224
+    gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
 """
 
 import os

@@ -1,6 +1,8 @@
 """Write tests/fixtures/*.pth with a real PyTorch: small checkpoints in both of torch.save's formats.
 
-.venv-bench/bin/python scripts/torch_fixtures.py tests/fixtures
+For example:
+
+    .venv-bench/bin/python scripts/torch_fixtures.py tests/fixtures
 """
 
 import sys

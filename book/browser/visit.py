@@ -1,7 +1,9 @@
 """One page looked at in one window: what it asked for, what it said, what is wrong with it.
 
-visit = look(browser, "http://127.0.0.1:40123/", "02-resnet18.html", View(375, "dark"))
-visit.console, visit.failed, visit.foreign, visit.overflow, visit.axe
+For example:
+
+    visit = look(browser, "http://127.0.0.1:40123/", "02-resnet18.html", View(375, "dark"))
+    visit.console, visit.failed, visit.foreign, visit.overflow, visit.axe
 """
 
 import os

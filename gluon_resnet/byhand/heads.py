@@ -1,8 +1,10 @@
 """What stands between and behind the convolutions: ReLU, the classifier's linear layer, softmax and cross-entropy.
 
-logits = linear(X, weight, bias)
-loss = cross_entropy(logits, y)
-dX, dweight, dbias = linear_backward(cross_entropy_backward(logits, y), X, weight)
+For example:
+
+    logits = linear(X, weight, bias)
+    loss = cross_entropy(logits, y)
+    dX, dweight, dbias = linear_backward(cross_entropy_backward(logits, y), X, weight)
 """
 
 import numpy as np

@@ -1,7 +1,9 @@
 """Fashion-MNIST: 60,000 training and 10,000 test pictures of clothes, 28x28 grey, ten classes (Xiao et al., 2017).
 
-train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
-gluon-resnet data fashion-mnist            # find or fetch, verify, say where it is
+For example:
+
+    train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
+    gluon-resnet data fashion-mnist            # find or fetch, verify, say where it is
 """
 
 import struct

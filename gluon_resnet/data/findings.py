@@ -1,8 +1,10 @@
 """What was found wrong with pictures, as a table and as lines: what, where, expected, found, what to do.
 
-report = scan(open_folder("bird_photos"))
-print("\\n".join(report.lines()))
-report.table                                     # one row a finding, as pandas
+For example:
+
+    report = scan(open_folder("bird_photos"))
+    print("\\n".join(report.lines()))
+    report.table                                     # one row a finding, as pandas
 """
 
 from dataclasses import asdict, dataclass, fields

@@ -1,6 +1,8 @@
 """Names of classes: ImageNet's 1,000 come with gluoncv, others from a text file with one a line.
 
-read_labels(None, 1000)[282]                          # 'tiger cat'
+For example:
+
+    read_labels(None, 1000)[282]                          # 'tiger cat'
 """
 
 from pathlib import Path

@@ -1,6 +1,8 @@
 """What a trained network says about pictures: a table of its best classes, and the pictures with them.
 
-gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
+For example:
+
+    gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
 """
 
 import numpy

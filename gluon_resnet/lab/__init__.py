@@ -1,4 +1,6 @@
 """Experiments that say pass, near or miss: arms and seeds as run folders, a budget of minutes, results as data.
 
-gluon-resnet run fashion_mnist_resnet18_28px --seeds 3
+For example:
+
+    gluon-resnet run fashion_mnist_resnet18_28px --seeds 3
 """

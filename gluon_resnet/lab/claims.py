@@ -1,6 +1,8 @@
 """Did it come out as claimed? pass, near or miss, by arithmetic alone.
 
-verdict(Check("test_acc", "resnet18", low=0.865, high=0.925), 0.93)      # "near": outside by less than 0.03
+For example:
+
+    verdict(Check("test_acc", "resnet18", low=0.865, high=0.925), 0.93)      # "near": outside by less than 0.03
 """
 
 from dataclasses import asdict

@@ -1,6 +1,8 @@
 """What an experiment came to, as data: <name>.json for programs, <name>.csv for the curves, <name>.png for the eye.
 
-gluon-resnet run fashion_mnist_resnet18_28px --save-results      # writes them to experiments/results
+For example:
+
+    gluon-resnet run fashion_mnist_resnet18_28px --save-results      # writes them to experiments/results
 """
 
 import json

@@ -1,6 +1,8 @@
 """Results as tables: by arm for the terminal, all of them in Markdown for experiments/README.md.
 
-gluon-resnet results --update experiments/README.md
+For example:
+
+    gluon-resnet results --update experiments/README.md
 """
 
 from pathlib import Path

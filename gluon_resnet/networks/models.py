@@ -1,10 +1,12 @@
 """From a spec to a Gluon network whose children are the lines of the chapter: stem, stages, pooling, classifier.
 
-gr.resnet18()                                     # article 001's: 10 classes
-gr.resnet50(family="keras", num_classes=4)
-gr.get_model("resnet101@torchvision")
-gr.cifar_resnet(20, num_classes=10, shortcut="A")
-gr.get_model("plain34@torchvision")               # no shortcuts
+For example:
+
+    gr.resnet18()                                     # article 001's: 10 classes
+    gr.resnet50(family="keras", num_classes=4)
+    gr.get_model("resnet101@torchvision")
+    gr.cifar_resnet(20, num_classes=10, shortcut="A")
+    gr.get_model("plain34@torchvision")               # no shortcuts
 """
 
 from mxnet.gluon import nn

@@ -1,8 +1,10 @@
 """From a folder of pictures, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
 
-    gluon-resnet train pictures bird_photos
-    gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
-        --set freeze_norm=true
+For example:
+
+        gluon-resnet train pictures bird_photos
+        gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
+            --set freeze_norm=true
 """
 
 import os

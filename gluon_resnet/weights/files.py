@@ -1,7 +1,9 @@
 """A weight file of any library read as named arrays: the format is recognised by the file's first bytes.
 
-weights = read("resnet50.safetensors")
-weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
+For example:
+
+    weights = read("resnet50.safetensors")
+    weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
 """
 
 import re

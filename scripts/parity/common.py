@@ -1,7 +1,9 @@
 """What the oracles share: random parameters under which logits neither vanish nor overflow, and a case on disk.
 
-X, y_hat = pictures(50), ...
-save(folder, "resnet50", X, y_hat)
+For example:
+
+    X, y_hat = pictures(50), ...
+    save(folder, "resnet50", X, y_hat)
 """
 
 from pathlib import Path

@@ -1,7 +1,9 @@
 """Markdown documents as their readers meet them: fenced blocks, code within sentences and tables, commands and outputs.
 
-for block in blocks(ROOT / "README.md"):
-    for command in commands(block): ...
+For example:
+
+    for block in blocks(ROOT / "README.md"):
+        for command in commands(block): ...
 """
 
 import re
