@@ -75,13 +75,16 @@ def summary(model, shape, classes, depth, style, weights):
     else:
         from tabulate import tabulate
 
-        rows = [[*row[:3], *(f"{value:,}" for value in row[3:])] for row in table.itertuples(index=False, name=None)]
-        rows.append(["total", "", "", *(f"{value:,}" for value in sums.values())])
+        first = len(table.columns) - len(sums)  # the columns of text come first
+        rows = [
+            [*row[:first], *(f"{value:,}" for value in row[first:])] for row in table.itertuples(index=False, name=None)
+        ]
+        rows.append(["total", *[""] * (first - 1), *(f"{value:,}" for value in sums.values())])
         click.echo(
             tabulate(
                 rows,
                 headers=[column.replace("_", " ") for column in table.columns],
-                colalign=("left", "left", "left", "right", "right", "right"),
+                colalign=("left",) * first + ("right",) * len(sums),
                 disable_numparse=True,
             )
         )

@@ -1,81 +1,112 @@
-"""The same picture through two engines, layer by layer: where do they begin to differ, and by how much?
+"""The same image through two engines, layer by layer: where do they begin to differ, and by how much?
 
     gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon --b byhand
 
-A difference is given as the largest absolute one of a layer, and relative to the layer's largest value in engine a.
-Layers come in the order they run, so the first one past the tolerance is where to look; those behind it only carry it
-on. ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
+A difference is the largest absolute one of a layer, and relative to the layer's largest value in engine a. Layers come
+in the order they run, so the first one past the tolerance is where to look; those after it only carry it on.
+``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
 """
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tabulate import tabulate
 
 from ..errors import ConfigError, ModelError
-from ..networks.layout import input_channels, layout
+from ..networks.layout import input_channels, layout, place_name
+from ..networks.specs import ResNetSpec
 from .engines import shown_as
 
 PLANTED = 1.05  # the factor on one channel of a planted layer
-COLUMNS = ["layer", "kind", "shape", "largest", "absolute", "relative", "past"]
+COLUMNS = ["layer", "place", "kind", "shape", "largest", "absolute", "relative", "past"]
+
+Activations = Dict[str, numpy.ndarray]  # by layer
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the microscope saw: a row a layer, the first layer past the tolerance or None,
-    all activations of both engines."""
+class Differences:
+    """What the microscope saw: ``table`` with a row for each layer, and the first layer past the tolerance or None.
+
+    Columns: layer, place (such as stage1.block0.conv1), kind ("activation" or "gradient"), shape, the largest absolute
+    value in a, the largest absolute difference, that one relative to it, and whether it is past the tolerance.
+    """
 
     table: pd.DataFrame
     tolerance: float
     first: Optional[str]
     first_gradient: Optional[str]
-    activations: tuple  # of a and b: {layer name: array}
+    activations: Tuple[Activations, Activations]  # of a and b
 
 
-def _row(name, kind, A, B, tolerance):
+def _row(kind: str, A: numpy.ndarray, B: numpy.ndarray, tolerance: float) -> tuple:
+    """A row of the table from its kind on, for the arrays A of engine a and B of engine b."""
     largest = float(abs(A).max())
     absolute = float(abs(A.astype(numpy.float64) - B).max())
     relative = absolute / largest if largest > 0 else (0.0 if absolute == 0 else numpy.inf)
     # a number that is not finite is past every tolerance
-    return (name, kind, A.shape, largest, absolute, relative, not relative <= tolerance)
+    return (kind, A.shape, largest, absolute, relative, not relative <= tolerance)
 
 
-def look(a, b, X, tolerance=1e-4, gradients=False, y=None):
-    """Send X (N, C, H, W) through the engines a and b: a :class:`Found` with activations and, if asked, gradients.
+def look(
+    a: Any,
+    b: Any,
+    X: numpy.ndarray,
+    tolerance: float = 1e-4,
+    gradients: bool = False,
+    y: Optional[Sequence[int]] = None,
+) -> Differences:
+    """Send X through two engines and compare all their layers.
 
-    Gradients are those of the mean cross-entropy with respect to every parameter, against the labels y (N,), by default
-    the classes engine a predicts, computed in float64. They come in the order of the backward pass: last layer first.
-    Raises ConfigError where an engine has no gradients.
+    Args:
+        a: an engine of :func:`gluon_resnet.instruments.engines.make_engine`, to which differences are relative.
+        b: another one of the same network.
+        X: images (N, C, H, W) float32, as the network takes them.
+        tolerance: the relative difference up to which two layers count as alike.
+        gradients: also compare the gradients of the mean cross-entropy by every parameter, computed in float64. They
+            come in the order of the backward pass, last layer first.
+        y: classes (N,) for the gradients; by default those that engine a predicts.
+
+    Raises:
+        ConfigError: an engine has no gradients, or the tolerance is not above 0.
     """
     if gradients and not (hasattr(a, "gradients") and hasattr(b, "gradients")):
         raise ConfigError("gradients: ONNX Runtime has none: take two of gluon and byhand")
     if not tolerance > 0:
         raise ConfigError(f"tolerance is {tolerance}: expected a number above 0")
     both = a.activations(X), b.activations(X)
-    rows = [_row(name, "activation", A, both[1][name], tolerance) for name, A in both[0].items()]
+    rows = [(name, _place(a, name), *_row("activation", A, both[1][name], tolerance)) for name, A in both[0].items()]
     if gradients:
-        y = numpy.asarray(a.logits(X).argmax(axis=1) if y is None else y)
-        of_a, of_b = a.gradients(X, y), b.gradients(X, y)
+        labels = numpy.asarray(a.logits(X).argmax(axis=1) if y is None else y)
+        of_a, of_b = a.gradients(X, labels), b.gradients(X, labels)
         order = [name for layer in reversed(list(a.plan.layers())) for name in layer.params if name in of_a]
-        rows += [_row(name, "gradient", of_a[name], of_b[name], tolerance) for name in order]
+        rows += [(name, _place(a, name), *_row("gradient", of_a[name], of_b[name], tolerance)) for name in order]
     table = pd.DataFrame(rows, columns=COLUMNS)
 
-    def first(kind):
+    def first(kind: str) -> Optional[str]:
         past = table[table["past"] & (table["kind"] == kind)]
         return past["layer"].iloc[0] if len(past) else None
 
-    return Found(table, tolerance, first("activation"), first("gradient"), both)
+    return Differences(table, tolerance, first("activation"), first("gradient"), both)
 
 
-def plant(spec, params, layer):
-    """A copy of ``params`` in which one channel of ``layer`` is 5 % too large; ModelError where there is no such layer.
+def _place(engine: Any, name: str) -> str:
+    """Where a layer is; empty for an engine of another making, which has no layout that says so."""
+    plan = getattr(engine, "plan", None)
+    return "" if plan is None else place_name(plan.spec, name)
 
-    It is the channel with the largest weights: a convolution's filter, a batch norm's scale (where that is fixed at 1,
-    its running variance), a class of the classifier.
+
+def plant(spec: ResNetSpec, params: Dict[str, numpy.ndarray], layer: str) -> Dict[str, numpy.ndarray]:
+    """A copy of ``params`` in which one channel of ``layer`` is 5 % too large; ModelError if there is no such layer.
+
+    It is the channel with the largest weights: a convolution's filter, a batch norm's scale (if that is fixed at 1, its
+    running variance), a class of the classifier.
     """
     plan = layout(spec, input_channels(spec, params))
-    known = [one.name for one in plan.layers()]
+    known = [own.name for own in plan.layers()]
     if layer not in known:
         raise ModelError(
             f"no layer '{layer}' with parameters in {spec.name}: expected one of {', '.join(known[:6])} ... {known[-1]}"
@@ -90,27 +121,25 @@ def plant(spec, params, layer):
     return {**params, name: damaged}
 
 
-def shows_first(spec, layer):
+def shows_first(spec: ResNetSpec, layer: str) -> str:
     """Name of the first watched layer in which damage to ``layer`` shows: itself, but ResNet-18's "1" shows as "2"."""
     return shown_as(layout(spec), layer)
 
 
-def as_text(found, every=False):
-    """The table as lines; only each stage's blocks and the layers past the
-    tolerance unless ``every`` layer is wanted."""
-    from tabulate import tabulate
-
-    table = found.table
-    marks = {"activation": found.first, "gradient": found.first_gradient}
+def as_text(differences: Differences, every: bool = False) -> str:
+    """The table as lines: each stage's blocks and the layers past the tolerance, or ``every`` layer."""
+    table = differences.table
+    marks = {"activation": differences.first, "gradient": differences.first_gradient}
     rows = []
     for row in table.itertuples(index=False):
         is_first = row.layer == marks[row.kind]
         shown = row.past if row.kind == "gradient" else row.kind == "activation" and row.layer.count(".") < 2
         if every or is_first or shown:
-            mark = f"<- first past {found.tolerance:g}" if is_first else "past" if row.past else ""
+            mark = f"<- first past {differences.tolerance:g}" if is_first else "past" if row.past else ""
             rows.append(
                 (
                     row.layer,
+                    row.place,
                     row.kind,
                     "x".join(map(str, row.shape)),
                     f"{row.largest:.3g}",
@@ -122,9 +151,9 @@ def as_text(found, every=False):
     lines = [
         tabulate(
             rows,
-            headers=["layer", "", "shape", "largest", "absolute", "relative", ""],
+            headers=["layer", "place", "", "shape", "largest", "absolute", "relative", ""],
             disable_numparse=True,
-            colalign=("left", "left", "left", "right", "right", "right", "left"),
+            colalign=("left", "left", "left", "left", "right", "right", "right", "left"),
         )
     ]
     if not every:
@@ -133,47 +162,49 @@ def as_text(found, every=False):
         part = table[table["kind"] == kind]
         if len(part):
             worst = part.loc[part["relative"].idxmax()]
+            past = f"{differences.tolerance:g}"
             lines.append(
-                f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at "
-                f"{worst['layer']}; "
-                + (f"{first} is the first past {found.tolerance:g}" if first else f"none past {found.tolerance:g}")
+                f"{len(part)} {kind}s: largest relative difference {worst['relative']:.2e} at {worst['layer']}; "
+                + (f"{first} is the first past {past}" if first else f"none past {past}")
             )
     return "\n".join(lines)
 
 
-def draw(found, names, layer=None, num_maps=6):
-    """Differences over depth as a Figure, with the first maps of ``layer`` in both engines and their difference below.
+def draw(differences: Differences, names: Sequence[str], layer: Optional[str] = None, num_maps: int = 6) -> Figure:
+    """Draw the differences over depth.
 
-    ``names`` are what to call the engines. Raises ModelError where ``layer`` is none of the watched ones or has no
-    maps.
+    Args:
+        differences: what :func:`look` gave.
+        names: what to call the engines a and b.
+        layer: a layer whose maps are drawn below, in both engines and as their difference; None for none.
+        num_maps: how many of its channels, those that differ most.
+
+    Raises:
+        ModelError: ``layer`` is none of the watched ones or has no maps.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    kinds = list(dict.fromkeys(found.table["kind"]))
-    maps = None if layer is None else _maps(found, layer, num_maps)
+    kinds = list(dict.fromkeys(differences.table["kind"]))
+    maps = None if layer is None else _maps(differences, layer, num_maps)
     figure = Figure(figsize=(11, 3.2 * len(kinds) + (4.6 if maps else 0)), layout="constrained")
     FigureCanvasAgg(figure)
     parts = figure.subfigures(2, 1, height_ratios=[3.2 * len(kinds), 4.6]) if maps else [figure]
     for axes, kind in zip(parts[0].subplots(len(kinds), 1, squeeze=False)[:, 0], kinds):
-        _draw_depth(axes, found, kind)
+        _draw_depth(axes, differences, kind)
     parts[0].suptitle(f"{names[0]} against {names[1]}", fontsize=11)
     if maps:
         _draw_maps(parts[1], maps, layer)
     return figure
 
 
-def _draw_depth(axes, found, kind):
-    table = found.table[found.table["kind"] == kind].reset_index(drop=True)
+def _draw_depth(axes: Any, differences: Differences, kind: str) -> None:
+    table = differences.table[differences.table["kind"] == kind].reset_index(drop=True)
     floor = 1e-9
     axes.semilogy(table["relative"].clip(lower=floor), ".-", color="tab:blue", label="relative", linewidth=0.8)
     axes.semilogy(
         table["absolute"].clip(lower=floor), ".-", color="tab:grey", label="absolute", linewidth=0.5, markersize=3
     )
-    axes.axhline(
-        found.tolerance, color="tab:red", linestyle="--", linewidth=0.8, label=f"tolerance {found.tolerance:g}"
-    )
-    first = found.first if kind == "activation" else found.first_gradient
+    tolerance = differences.tolerance
+    axes.axhline(tolerance, color="tab:red", linestyle="--", linewidth=0.8, label=f"tolerance {tolerance:g}")
+    first = differences.first if kind == "activation" else differences.first_gradient
     if first is not None:
         at = int(table.index[table["layer"] == first][0])
         axes.annotate(
@@ -195,17 +226,18 @@ def _draw_depth(axes, found, kind):
     axes.legend(fontsize=8, loc="upper left")
 
 
-def _maps(found, layer, count):
-    """(maps of a, maps of b), each (count, H, W), of the first picture."""
-    if layer not in found.activations[0] or found.activations[0][layer].ndim != 4:
-        known = [name for name, A in found.activations[0].items() if A.ndim == 4]
+def _maps(differences: Differences, layer: str, count: int) -> Tuple[List[int], numpy.ndarray, numpy.ndarray]:
+    """(channels, their maps of a, those of b), maps (count, H, W), of the first image."""
+    of_a, of_b = differences.activations
+    if layer not in of_a or of_a[layer].ndim != 4:
+        known = [name for name, A in of_a.items() if A.ndim == 4]
         raise ModelError(f"no feature maps of '{layer}': expected one of {', '.join(known[:5])} ... {known[-1]}")
-    A, B = (activations[layer][0] for activations in found.activations)
-    differs = numpy.argsort(-abs(A - B).reshape(len(A), -1).max(axis=1), kind="stable")[:count]
-    return [int(c) for c in differs], A[differs], B[differs]
+    A, B = of_a[layer][0], of_b[layer][0]  # (C, H, W)
+    largest = numpy.argsort(-abs(A - B).reshape(len(A), -1).max(axis=1), kind="stable")[:count]
+    return [int(channel) for channel in largest], A[largest], B[largest]
 
 
-def _draw_maps(figure, maps, layer):
+def _draw_maps(figure: Any, maps: Tuple[List[int], numpy.ndarray, numpy.ndarray], layer: Optional[str]) -> None:
     channels, A, B = maps
     cells = figure.subplots(3, len(channels), squeeze=False)
     for i, channel in enumerate(channels):

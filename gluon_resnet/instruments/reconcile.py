@@ -5,23 +5,26 @@
     reconcile_plot.draw(comparison, "differences.png")
     comparison.table.to_csv("differences.csv", index=False)
 
-Layers are matched by stage, block and position, so networks of different depth can be compared, too. Parameters are the
-trainable ones; multiply-adds are counted for one picture as in shapes.py (convolutions and the classifier, padding
-included; Table 1 of He et al., arXiv 1512.03385). The rows sum to the differences of the totals exactly. Shortcuts
-without parameters and plain blocks, which have none, are layers, too; an identity is not.
+Layers are matched by stage, block and position, so networks of different depth can be compared, too. Parameters and
+multiply-adds of one image are counted by cost.py; the rows sum to the differences of the totals exactly. Shortcuts
+without parameters are layers, too, and so is the missing shortcut of a plain block; an identity is not.
 """
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import pandas as pd
 from tabulate import tabulate
 
-from ..networks.cost import HEAD, Network, network
-from ..networks.layout import children
+from ..networks.cost import HEAD, Key, Layer, Network, Size, network
+from ..networks.layout import children, place_name
+from ..networks.specs import ResNetSpec
 
-COLUMNS = ["layer", "what", "a", "b", "parameters", "multiply_adds"]
+COLUMNS = ["layer", "place", "what", "a", "b", "parameters", "multiply_adds"]
 NUMBERS = COLUMNS[-2:]
+
+#: (what differs, its value in a, its value in b)
+Difference = Tuple[str, str, str]
 #: What explains a difference of a layer's numbers: the first of these in which the layer differs.
 CAUSES = {
     "parameters": (
@@ -57,8 +60,8 @@ CAUSES = {
 class Comparison:
     """Networks a and b, and ``table`` with a row for every layer that differs.
 
-    Its columns: layer, what, a and b (text; several differences of a layer are joined by ", "), and the differences
-    b - a of parameters and multiply_adds (whole numbers).
+    Its columns: layer, place (such as stage1.block0.conv1), what, a and b (text; several differences of a layer are
+    joined by ", "), and the differences b - a of parameters and multiply_adds (whole numbers).
     """
 
     a: Network
@@ -66,11 +69,11 @@ class Comparison:
     picture: Tuple[int, int, int]  # channels, height, width
     table: pd.DataFrame
 
-    def stages(self):
+    def stages(self) -> pd.DataFrame:
         """A table by stage: stage, parameters_a, parameters_b, parameters (b - a), and so for multiply_adds."""
         rows = []
         for stage in sorted({key[0] for net in (self.a, self.b) for key in net.layers}):
-            row = {"stage": {0: "stem", HEAD: "head"}.get(stage, f"stage {stage}")}
+            row: Dict[str, Any] = {"stage": {0: "stem", HEAD: "head"}.get(stage, f"stage {stage}")}
             for number in NUMBERS:
                 a, b = (net.total(number, stage) for net in (self.a, self.b))
                 row.update({f"{number}_a": a, f"{number}_b": b, number: b - a})
@@ -81,12 +84,12 @@ class Comparison:
         return as_text(self)
 
 
-def _differences(a, b):
-    """[(what, value in a, value in b)] of two layers in one place."""
-    kinds = [layer.traits.get("shortcut") for layer in (a, b)]
+def _differences(a: Layer, b: Layer) -> List[Difference]:
+    """The differences of two layers in one place."""
+    kinds = a.traits.get("shortcut", ""), b.traits.get("shortcut", "")
     if kinds[0] != kinds[1]:
         return [("shortcut", *kinds)]
-    # Where the work is the same, another input size is only the other side of a stride that sits elsewhere.
+    # If the work is the same, another input size only means that a stride is in another layer.
     same_work = a.multiply_adds == b.multiply_adds
     return [
         (name, a.traits[name], b.traits[name])
@@ -95,106 +98,124 @@ def _differences(a, b):
     ]
 
 
-def shortcut(net, where):
-    """What stands beside the body of block ``where`` (stage, block): identity, projection, zero padding and so on."""
+def shortcut(net: Network, where: Tuple[int, int]) -> str:
+    """The shortcut of block ``where`` (stage, block): "identity", "projection", "zero padding" and so on."""
     layer = net.layers.get((*where, HEAD))
     return "identity" if layer is None else layer.traits["shortcut"]
 
 
-def _missing(a, b, key, nets):
-    """[(what, value in a, value in b)] where one of the two networks has no layer at ``key``."""
-    layer, (stage, block, place) = a or b, key
-    kinds = [shortcut(net, key[:2]) for net in nets] if all((stage, block, 0) in net.layers for net in nets) else None
-    has_norm = ("yes", "no") if a else ("no", "yes")
-    if kinds and place >= HEAD and kinds[0] != kinds[1]:
-        return [("shortcut", *kinds)]
+def _missing(layer: Layer, in_a: bool, key: Key, nets: Sequence[Network]) -> List[Difference]:
+    """The differences at ``key``, a place at which only one of the two networks has a layer."""
+    stage, block, place = key
+    if place >= HEAD and all((stage, block, 0) in net.layers for net in nets):
+        kind_a, kind_b = (shortcut(net, (stage, block)) for net in nets)
+        if kind_a != kind_b:
+            return [("shortcut", kind_a, kind_b)]
+    has_norm = ("yes", "no") if in_a else ("no", "yes")
     if "role" in layer.traits:
         return [(layer.traits["role"], *has_norm)]
     if "eps" in layer.traits and all((stage, block, place - 1) in net.layers for net in nets):
         return [("batch norm", *has_norm)]
-    return [("only in a", layer.text, "-") if a else ("only in b", "-", layer.text)]
+    return [("only in a", layer.text, "-") if in_a else ("only in b", "-", layer.text)]
 
 
-def differences(a, b):
+def differences(a: Network, b: Network) -> Dict[Key, List[Difference]]:
     """{(stage, block, place): [(what, value in a, value in b)]} for every layer in which two Networks differ."""
-    found = {}
+    by_key = {}
     for key in sorted({*a.layers, *b.layers}):
-        one, other = a.layers.get(key), b.layers.get(key)
-        found[key] = _differences(one, other) if one and other else _missing(one, other, key, (a, b))
-    return {key: value for key, value in found.items() if value}
+        if key in a.layers and key in b.layers:
+            by_key[key] = _differences(a.layers[key], b.layers[key])
+        else:
+            in_a = key in a.layers
+            by_key[key] = _missing((a if in_a else b).layers[key], in_a, key, (a, b))
+    return {key: value for key, value in by_key.items() if value}
 
 
-def _name(a, b, key):
-    """The layer's name in a; one that only b has is called "b's ..." where b counts its children differently."""
+def _name(a: Network, b: Network, key: Key) -> str:
+    """The layer's name in a; one that only b has is called "b's ..." if b counts its children differently."""
     if key in a.layers:
         return a.layers[key].name
     name = b.layers[key].name
     return name if children(a.spec) == children(b.spec) else f"b's {name}"
 
 
-def _minus(b, a, number):
+def _place(a: Network, b: Network, key: Key) -> str:
+    """Where the layer is, the same in a and b however they count their children."""
+    net = a if key in a.layers else b
+    return place_name(net.spec, net.layers[key].name)
+
+
+def _minus(b: Optional[Layer], a: Optional[Layer], number: str) -> int:
     return (getattr(b, number) if b else 0) - (getattr(a, number) if a else 0)
 
 
-def compare(spec_a, spec_b, in_channels=3, size=(224, 224)):
-    """Compare two specs for pictures of ``in_channels`` channels and ``size`` (height, width); see :class:`Comparison`.
+def compare(spec_a: ResNetSpec, spec_b: ResNetSpec, in_channels: int = 3, size: Size = (224, 224)) -> Comparison:
+    """Compare two networks layer by layer.
 
-    Raises ShapeError where the pictures are too small for one of the two.
+    Args:
+        spec_a: a row of the table, such as ``parse_model("resnet50@torchvision")``.
+        spec_b: another one.
+        in_channels: channels of the image that both are counted for.
+        size: (height, width) of that image in pixels.
+
+    Raises:
+        ShapeError: the image is too small for one of the two.
     """
     a, b = (network(spec, in_channels, size) for spec in (spec_a, spec_b))
     rows = []
-    for key, found in differences(a, b).items():
-        one, other = a.layers.get(key), b.layers.get(key)
+    for key, changes in differences(a, b).items():
+        layer_a, layer_b = a.layers.get(key), b.layers.get(key)
         rows.append(
             (
                 _name(a, b, key),
-                *(", ".join(part) for part in zip(*found)),
-                *(_minus(other, one, number) for number in NUMBERS),
+                _place(a, b, key),
+                *(", ".join(part) for part in zip(*changes)),
+                *(_minus(layer_b, layer_a, number) for number in NUMBERS),
             )
         )
     table = pd.DataFrame(rows, columns=COLUMNS).astype({number: "int64" for number in NUMBERS})
     return Comparison(a, b, (in_channels, *size), table)
 
 
-def groups(comparison, most=3):
+def groups(comparison: Comparison, most: int = 3) -> pd.DataFrame:
     """The same difference in many layers as one row: what, a, b, layers (how many), parameters, multiply_adds, where.
 
     The numbers of a layer go to the difference that explains them (CAUSES), so they sum to the table's. A difference
     with more than ``most`` pairs of values, such as channels from basic blocks to bottlenecks, is a row without values.
     """
     a, b = comparison.a, comparison.b
-    found = differences(a, b)
-    pairs = {}
-    for each in found.values():
-        for what, *values in each:
+    by_key = differences(a, b)
+    pairs: Dict[str, Set[Tuple[str, ...]]] = {}
+    for changes in by_key.values():
+        for what, *values in changes:
             pairs.setdefault(what, set()).add(tuple(values))
-    rows = {}
-    for key, each in found.items():
-        one, other = a.layers.get(key), b.layers.get(key)
-        differing = [what for what, *_ in each]
+    rows: Dict[Difference, Dict[str, Any]] = {}
+    for key, changes in by_key.items():
+        layer_a, layer_b = a.layers.get(key), b.layers.get(key)
+        differing = [what for what, *_ in changes]
         causes = {number: next((what for what in CAUSES[number] if what in differing), None) for number in NUMBERS}
-        for what, *values in each:
-            values = ["", ""] if what.startswith("only") or len(pairs[what]) > most else values
+        for what, *values in changes:
+            in_a, in_b = ("", "") if what.startswith("only") or len(pairs[what]) > most else values
             row = rows.setdefault(
-                (what, *values),
-                {"what": what, "a": values[0], "b": values[1], "layers": [], "parameters": 0, "multiply_adds": 0},
+                (what, in_a, in_b),
+                {"what": what, "a": in_a, "b": in_b, "layers": [], "parameters": 0, "multiply_adds": 0},
             )
             row["layers"].append(_name(a, b, key))
             for number in NUMBERS:
-                row[number] += _minus(other, one, number) if causes[number] == what else 0
+                row[number] += _minus(layer_b, layer_a, number) if causes[number] == what else 0
     table = [{**row, "layers": len(row["layers"]), "where": _where(row["layers"])} for row in rows.values()]
     return pd.DataFrame(table, columns=["what", "a", "b", "layers", *NUMBERS, "where"])
 
 
-def _where(names):
+def _where(names: List[str]) -> str:
     return " ".join(names) if len(names) <= 4 else f"{names[0]} ... {names[-1]}"
 
 
-def _signed(value):
+def _signed(value: int) -> str:
     return f"{value:+,}" if value else "0"
 
 
-def _as_table(table):
+def _as_table(table: pd.DataFrame) -> str:
     return tabulate(
         [
             [_signed(value) if name in NUMBERS else value for name, value in row.items()]
@@ -206,7 +227,7 @@ def _as_table(table):
     )
 
 
-def as_text(comparison, full=False):
+def as_text(comparison: Comparison, full: bool = False) -> str:
     """What differs in how many layers and what it costs, then the totals; with ``full`` all layers that differ, too."""
     names = [net.spec.name for net in (comparison.a, comparison.b)]
     picture = "x".join(map(str, comparison.picture))

@@ -5,24 +5,30 @@
     Conv(name='4.0.conv4', in_channels=64, out_channels=256, kernel=1, stride=1, padding=0, bias=False)
 
 Names are those of the Gluon network's own parameters (``net.save_parameters``): the children of the network by number
-(:func:`children` lists them), the blocks of a stage by number, the layers of a block by attribute. models.py builds
-from the same list; the by-hand network, the weight files of other libraries, the ONNX export and the reconciler all
-read this one description; a test holds it against the networks that models.py builds.
+(:func:`children` lists them), the blocks of a stage by number, the layers of a block by attribute. For people there is
+:func:`place_name`: "4.0.conv1" is ``stage1.block0.conv1``. models.py builds from the same list of children; the by-hand
+network, the weight files of other libraries, the ONNX export and the reconciler all read this one description. A test
+compares it with the networks that models.py builds.
 """
 
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Union
 
 from ..errors import ModelError, ShapeError
 from .specs import SHORTCUTS, ResNetSpec
 
-KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
+#: kind of block -> the kernels of its convolutions
+KERNELS: Dict[str, Tuple[int, ...]] = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
+
+Shape = Tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution, (N, in_channels, H, W) to (N, out_channels, ...),
-    weight (out_channels, in_channels, kernel, kernel)."""
+    """A convolution, (N, in_channels, H, W) to (N, out_channels, ...).
+
+    Its weight is (out_channels, in_channels, kernel, kernel).
+    """
 
     name: str
     in_channels: int
@@ -33,24 +39,26 @@ class Conv:
     bias: bool
 
     @property
-    def params(self):
+    def params(self) -> Dict[str, Shape]:
         """{parameter name: shape}."""
-        shapes = {f"{self.name}.weight": (self.out_channels, self.in_channels, self.kernel, self.kernel)}
+        shapes: Dict[str, Shape] = {
+            f"{self.name}.weight": (self.out_channels, self.in_channels, self.kernel, self.kernel)
+        }
         if self.bias:
             shapes[f"{self.name}.bias"] = (self.out_channels,)
         return shapes
 
-    def out_size(self, height, width):
+    def out_size(self, height: int, width: int) -> Tuple[int, int]:
         """(height, width) of the output."""
-        return tuple((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
+        out_height, out_width = ((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
+        return out_height, out_width
 
 
 @dataclass(frozen=True)
 class Norm:
     """A batch norm over ``channels``, with scale (gamma), shift (beta) and running statistics.
 
-    Without ``scale`` gamma is fixed at 1, without ``shift`` beta is fixed at 0: in the file all the same,
-    never trained.
+    Without ``scale`` gamma is fixed at 1, without ``shift`` beta is fixed at 0: both are in the file, never trained.
     """
 
     name: str
@@ -60,14 +68,16 @@ class Norm:
     shift: bool = True
 
     @property
-    def params(self):
+    def params(self) -> Dict[str, Shape]:
         """{parameter name: shape}, running statistics included."""
         return {f"{self.name}.{part}": (self.channels,) for part in ("gamma", "beta", "running_mean", "running_var")}
 
     @property
-    def fixed(self):
-        """Names of the parameters that are neither trained nor running statistics:
-        gamma is 1 whatever the file says, beta 0."""
+    def fixed(self) -> Tuple[str, ...]:
+        """Names of the parameters that are neither trained nor running statistics.
+
+        Such a gamma counts as 1 whatever the file says, such a beta as 0.
+        """
         return tuple(
             f"{self.name}.{part}" for part, learned in (("gamma", self.scale), ("beta", self.shift)) if not learned
         )
@@ -82,9 +92,15 @@ class Dense:
     units: int
 
     @property
-    def params(self):
+    def params(self) -> Dict[str, Shape]:
         """{parameter name: shape}."""
         return {f"{self.name}.weight": (self.units, self.in_units), f"{self.name}.bias": (self.units,)}
+
+
+#: A layer with parameters.
+AnyLayer = Union[Conv, Norm, Dense]
+#: A convolution and the batch norm that belongs to it, if any.
+Pair = Tuple[Conv, Optional[Norm]]
 
 
 @dataclass(frozen=True)
@@ -98,31 +114,31 @@ class Pad:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block: its convolutions, each with its batch norm or None, and what stands beside them.
+    """A residual block: its convolutions, each with its batch norm or None, and its shortcut.
 
     The shortcut is a projection (``shortcut``: convolution, batch norm or None), option A's (``pad``), or X itself
-    where both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's
-    batch norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come in front of their
-    convolution, nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
+    if both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's
+    batch norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come before their convolution,
+    nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
     """
 
     name: str
-    body: Tuple[Tuple[Conv, Optional[Norm]], ...]
-    shortcut: Optional[Tuple[Conv, Optional[Norm]]]
+    body: Tuple[Pair, ...]
+    shortcut: Optional[Pair]
     pad: Optional[Pad] = None
     adds: bool = True
     preactivation: bool = False
 
-    def layers(self):
-        """Every layer with parameters, in the order they run; the shortcut comes behind the body."""
+    def layers(self) -> Iterator[AnyLayer]:
+        """Every layer with parameters, in the order they run; the shortcut comes after the body."""
         for conv, norm in self.body:
             pair = (norm, conv) if self.preactivation else (conv, norm)
             yield from (layer for layer in pair if layer is not None)
         yield from (layer for layer in self.shortcut or () if layer is not None)
 
 
-def children(spec):
-    """What the network of ``spec`` consists of, in running order: child 0, 1, 2, ... of the network by what it is."""
+def children(spec: ResNetSpec) -> Tuple[str, ...]:
+    """What the children 0, 1, 2, ... of the network of ``spec`` are, in running order: "stem", ..., "classifier"."""
     kinds = ["input_norm"] if spec.input_bn else []
     kinds += ["stem", "stem_norm", "stem_relu"] if spec.stem_bn else ["stem"]
     kinds += ["max_pool"] if spec.pool else []
@@ -133,10 +149,21 @@ def children(spec):
     return tuple(kinds)
 
 
-def places(spec):
-    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"};
-    see :func:`children`."""
+def places(spec: ResNetSpec) -> Dict[str, str]:
+    """{what it is: the child's name}, such as {"stem": "0", ..., "stage1": "4", "average_pool": "8"}."""
     return {kind: str(place) for place, kind in enumerate(children(spec))}
+
+
+def place_name(spec: ResNetSpec, name: str) -> str:
+    """Where a layer is, in words: "4.0.conv1" is ``stage1.block0.conv1``, "9" is ``classifier``.
+
+    Takes names of children, blocks, layers and parameters of the network of ``spec``.
+    """
+    child, *rest = name.split(".")
+    kind = children(spec)[int(child)]
+    if kind.startswith("stage") and rest:
+        rest[0] = f"block{rest[0]}"
+    return ".".join([kind, *rest])
 
 
 @dataclass(frozen=True)
@@ -148,7 +175,7 @@ class Layout:
     """
 
     spec: ResNetSpec
-    stem: Tuple[Conv, Optional[Norm]]
+    stem: Pair
     pool_padding: Optional[int]
     stages: Tuple[Tuple[Block, ...], ...]
     classifier: Union[Dense, Conv]
@@ -156,40 +183,57 @@ class Layout:
     final_norm: Optional[Norm] = None
 
     @property
-    def places(self):
-        """Those of the spec: see :func:`places`."""
+    def places(self) -> Dict[str, str]:
+        """The children's names by what they are: see :func:`places`."""
         return places(self.spec)
 
-    def layers(self):
-        """Every layer with parameters, in the order they run; a block's shortcut comes behind its body."""
+    def layers(self) -> Iterator[AnyLayer]:
+        """Every layer with parameters, in the order they run; a block's shortcut comes after its body."""
         yield from (layer for layer in (self.input_norm, *self.stem) if layer is not None)
         for stage in self.stages:
             for block in stage:
                 yield from block.layers()
         yield from (layer for layer in (self.final_norm, self.classifier) if layer is not None)
 
-    def params(self):
+    def params(self) -> Dict[str, Shape]:
         """{parameter name: shape} of the whole network, in the order they run, running statistics included."""
         return {name: shape for layer in self.layers() for name, shape in layer.params.items()}
 
-    def fixed(self):
+    def fixed(self) -> Set[str]:
         """Names of the parameters that are in the file but never learned: gammas fixed at 1, betas fixed at 0."""
         return {name for layer in self.layers() if isinstance(layer, Norm) for name in layer.fixed}
 
 
-def block_plan(spec):
+def block_plan(spec: ResNetSpec) -> List[List[Tuple[int, int, int]]]:
     """For every stage a list of its blocks' (input channels, output channels, stride)."""
     plan, channels, last = [], spec.stem_channels, len(spec.stage_sizes) - 1
     for s, (width, size) in enumerate(zip(spec.stage_channels, spec.stage_sizes)):
-        halves = {"first": s > 0 and 0, "last": s < last and size - 1}[spec.downsample]
-        strides = [2 if halves is not False and b == halves else 1 for b in range(size)]
+        # the block that halves height and width: none in the first stage, or none in the last
+        halving = {"first": 0 if s > 0 else None, "last": size - 1 if s < last else None}[spec.downsample]
+        strides = [2 if b == halving else 1 for b in range(size)]
         plan.append([(channels if b == 0 else width, width, stride) for b, stride in enumerate(strides)])
         channels = width
     return plan
 
 
-def plan_shortcut(shortcut, in_channels, out_channels, stride):
-    """(kind, Pad or None) of a block under option A, B, C or "none"; kind is "project", "pad", "identity" or "none"."""
+def plan_shortcut(
+    shortcut: Optional[str], in_channels: int, out_channels: int, stride: int
+) -> Tuple[str, Optional[Pad]]:
+    """What a block's shortcut is under one of the paper's options.
+
+    Args:
+        shortcut: "A", "B", "C" or "none".
+        in_channels: channels of the block's input.
+        out_channels: channels of its output.
+        stride: 2 if the block halves height and width, otherwise 1.
+
+    Returns:
+        ("project", "pad", "identity" or "none", the :class:`Pad` of option A or None).
+
+    Raises:
+        ModelError: there is no such option.
+        ShapeError: option A with fewer channels in the output than in the input.
+    """
     changes = stride > 1 or in_channels != out_channels
     if shortcut == "C" or (shortcut == "B" and changes):
         return "project", None
@@ -205,8 +249,10 @@ def plan_shortcut(shortcut, in_channels, out_channels, stride):
     return ("none" if shortcut == "none" else "identity"), None
 
 
-def _shortcut(spec, name, number, in_channels, out_channels, stride):
-    """What stands beside a block's convolutions, as Block's keywords."""
+def _shortcut(
+    spec: ResNetSpec, name: str, number: int, in_channels: int, out_channels: int, stride: int
+) -> Dict[str, Any]:
+    """The shortcut of a block of ``number`` - 1 convolutions, as Block's keywords."""
     kind, pad = plan_shortcut(spec.shortcut, in_channels, out_channels, stride)
     projection = None
     if kind == "project":
@@ -217,10 +263,11 @@ def _shortcut(spec, name, number, in_channels, out_channels, stride):
     return dict(shortcut=projection, pad=pad, adds=kind != "none")
 
 
-def _block(spec, name, in_channels, out_channels, stride):
+def _block(spec: ResNetSpec, name: str, in_channels: int, out_channels: int, stride: int) -> Block:
     kernels = KERNELS[spec.block]
     widths = (out_channels,) * 2 if spec.block == "basic" else (out_channels // 4, out_channels // 4, out_channels)
-    body, channels = [], in_channels
+    body: List[Pair] = []
+    channels = in_channels
     for i, (kernel, width) in enumerate(zip(kernels, widths)):
         conv = Conv(
             f"{name}.conv{i + 1}",
@@ -242,8 +289,8 @@ def _block(spec, name, in_channels, out_channels, stride):
     )
 
 
-def layout(spec, in_channels=3):
-    """The :class:`Layout` of ``spec`` for pictures of ``in_channels`` channels."""
+def layout(spec: ResNetSpec, in_channels: int = 3) -> Layout:
+    """The :class:`Layout` of ``spec`` for images of ``in_channels`` channels."""
     at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
     stem = (
         Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, spec.stem_bias),
@@ -253,6 +300,7 @@ def layout(spec, in_channels=3):
         tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
         for s, blocks in enumerate(block_plan(spec), 1)
     )
+    classifier: Union[Dense, Conv]
     if spec.head == "conv":
         classifier = Conv(at["classifier"], channels, spec.num_classes, 1, 1, 0, True)
     else:
@@ -268,6 +316,6 @@ def layout(spec, in_channels=3):
     )
 
 
-def input_channels(spec, params):
-    """Channels of the pictures that parameters {name: array} of ``spec`` are for, by the shape of the stem's weight."""
+def input_channels(spec: ResNetSpec, params: Mapping[str, Any]) -> int:
+    """Channels of the images that parameters {name: array} of ``spec`` are for, by the shape of the stem's weight."""
     return params[f"{places(spec)['stem']}.weight"].shape[1]

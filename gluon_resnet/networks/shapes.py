@@ -9,6 +9,7 @@ layers, padding included, biases and batch norm left out: the way Table 1 of He 
 
 from functools import reduce
 from operator import mul
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import mxnet as mx
 import numpy
@@ -18,15 +19,20 @@ from mxnet.gluon.nn.conv_layers import _Conv
 from mxnet.util import is_np_array
 
 from ..errors import ShapeError
+from .layout import children, place_name
 
-SUMMARY_COLUMNS = ["layer", "type", "output_shape", "parameters", "multiply_adds", "output_bytes"]
+#: ``place`` is there for the networks of this suite alone.
+SUMMARY_COLUMNS = ["layer", "place", "type", "output_shape", "parameters", "multiply_adds", "output_bytes"]
+
+Shape = Tuple[int, ...]
+Path = Tuple[str, ...]  # names of children, from the network downwards
 
 
-def parse_shape(text):
+def parse_shape(text: str) -> Shape:
     """(1, 3, 224, 224) from "1,3,224,224" or "1x3x224x224"; ShapeError for anything but four positive numbers."""
     parts = text.replace("x", ",").split(",")
     try:
-        shape = tuple(int(part) for part in parts)
+        shape: Shape = tuple(int(part) for part in parts)
     except ValueError:
         shape = ()
     if len(shape) != 4 or min(shape) < 1:
@@ -34,12 +40,12 @@ def parse_shape(text):
     return shape
 
 
-def zeros(shape, ctx=None):
+def zeros(shape: Shape, ctx: Optional[mx.Context] = None) -> Any:
     """Zeros of ``shape``, float32, as the array type in force: mxnet.np under ``npx.set_np()``, otherwise mxnet.nd."""
     return (mx.np if is_np_array() else mx.nd).zeros(shape, ctx=ctx)
 
 
-def _forward(layer, X, where):
+def _forward(layer: nn.Block, X: Any, where: str) -> Any:
     """layer(X), computed to the end; mxnet's complaint about the shape becomes one line."""
     try:
         Y = layer(X)
@@ -55,8 +61,8 @@ def _forward(layer, X, where):
     return Y
 
 
-def _as_input(net, X):
-    """X as an array, and the network's parameters in place: initialized where nobody has done it yet."""
+def _as_input(net: nn.Block, X: Any) -> Any:
+    """X as an array; initializes the network's parameters if that has not been done yet."""
     params = list(net.collect_params().values())
     started = [param for param in params if param._data is not None or param._deferred_init]
     if isinstance(X, (tuple, list)):
@@ -71,11 +77,11 @@ def _as_input(net, X):
     return X
 
 
-def layer_shapes(net, X):
+def layer_shapes(net: nn.Block, X: Any) -> pd.DataFrame:
     """Send X layer by layer through ``net`` and return the walk as a table: columns ``name`` and ``output_shape``.
 
     ``net`` is any (Hybrid)Sequential, or another block, whose direct children are then listed in the order they run.
-    X is an array (N, C, H, W) or its shape. Raises ShapeError where a layer cannot take what reaches it.
+    X is an array (N, C, H, W) or its shape. Raises ShapeError for a layer that cannot take what reaches it.
     Source: article 001.
     """
     X = _as_input(net, X)
@@ -91,31 +97,30 @@ def layer_shapes(net, X):
     return pd.DataFrame(rows, columns=["name", "output_shape"])
 
 
-def walk_lines(table):
-    """The lines of article 001's walk for the rows of :func:`layer_shapes`, such as
-    ``conv0 output shape:<TAB> (1, 64, 112, 112)``."""
+def walk_lines(table: pd.DataFrame) -> List[str]:
+    """The rows of :func:`layer_shapes` as article 001 prints them: ``conv0 output shape:<TAB> (1, 64, 112, 112)``."""
     return [f"{row.name} output shape:\t {row.output_shape}" for row in table.itertuples(index=False)]
 
 
 class watched:
-    """Context in which every call of one of ``layers`` inside ``net`` is noted as (layer, input, output).
+    """Context that notes every call of one of ``layers`` inside ``net`` as (layer, input, output).
 
-    A hybridized block runs as one compiled graph in which its children are never called, so blocks above the watched
-    layers are run imperatively meanwhile; what was compiled stays.
+    A hybridized block runs as one compiled graph in which its children are never called. So blocks above the watched
+    layers are run imperatively in the meantime; what was compiled stays.
     """
 
-    def __init__(self, net, layers):
+    def __init__(self, net: nn.Block, layers: Sequence[nn.Block]):
         self.net, self.layers = net, layers
 
-    def __enter__(self):
-        seen = []
+    def __enter__(self) -> List[Tuple[nn.Block, Any, Any]]:
+        seen: List[Tuple[nn.Block, Any, Any]] = []
         self.handles = [
             layer.register_forward_hook(lambda block, inputs, output: seen.append((block, inputs[0], output)))
             for layer in self.layers
         ]
-        self.active = []
+        self.active: List[nn.Block] = []
 
-        def pause(block):
+        def pause(block: nn.Block) -> None:
             if getattr(block, "_active", False):
                 self.active.append(block)
                 block._active = False
@@ -123,57 +128,52 @@ class watched:
         self.net.apply(pause)
         return seen
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         for handle in self.handles:
             handle.detach()
         for block in self.active:
             block._active = True
 
 
-def _leaves(block, path=()):
-    """(path, layer) of every layer without children below ``block``, in order; a path is a tuple of child names."""
-    if not block._children:
-        yield path, block
-    for name, child in block._children.items():
-        yield from _leaves(child, path + (name,))
-
-
-def _size(shape):
-    return reduce(mul, shape, 1)
-
-
-def multiply_adds(layer, Y):
+def multiply_adds(layer: nn.Block, Y: Any) -> int:
     """Multiply-adds that ``layer`` spends on the output Y, (N, C, H, W) or (N, C); 0 but for convolution and dense."""
     if isinstance(layer, (_Conv, nn.Dense)):
         return _size(Y.shape) * _size(layer.weight.shape[1:])
     return 0
 
 
-def summary(net, X, depth=None):
-    """One row a layer, in running order: layer, type, output_shape, parameters, multiply_adds, output_bytes.
+def summary(net: nn.Block, X: Any, depth: Optional[int] = None) -> pd.DataFrame:
+    """A table of the layers of ``net`` in running order, whose rows sum to the totals of the network.
 
-    ``parameters`` are the trainable ones; ``output_bytes`` is the size of the layer's output, in a row that stands for
-    several layers (``depth`` levels of blocks, all if None) the sum over them. The rows sum to the totals of the
-    network. X is an array (N, C, H, W) or its shape, whose N pictures ``multiply_adds`` and ``output_bytes`` count.
+    Args:
+        net: any Gluon network; one that is not initialized becomes so.
+        X: an array (N, C, H, W) or its shape; ``multiply_adds`` and ``output_bytes`` count its N images.
+        depth: levels of blocks to open, all if None. A block that stays closed is one row for all its layers.
+
+    Returns:
+        Columns layer, place, type, output_shape, parameters, multiply_adds, output_bytes. ``place`` says where the
+        layer is, such as stage1.block0.conv1; only the networks of this suite have that column. ``parameters`` are the
+        trainable ones, ``output_bytes`` the size of the layer's output, or the sum over the layers of a row.
+
+    Raises:
+        ShapeError: a layer cannot take what reaches it.
     """
     X = _as_input(net, X)
     leaves = list(_leaves(net))
-    blocks = {path[:end]: net for path, _ in leaves for end in range(len(path) + 1)}
-    for path in blocks:
-        for name in path:
-            blocks[path] = blocks[path]._children[name]
+    blocks = _blocks_above(net, leaves)
     with watched(net, list(blocks.values())) as seen:
         _forward(net, X, net.name)
     outputs = {id(block): Y for block, _, Y in seen}
     order = {id(block): position for position, (block, _, _) in enumerate(seen)}
-    rows, counted = {}, set()
+    rows: Dict[Path, Dict[str, Any]] = {}
+    counted = set()
     for path, layer in sorted((leaf for leaf in leaves if id(leaf[1]) in order), key=lambda leaf: order[id(leaf[1])]):
         key = path if depth is None else path[: max(1, depth)]
         block = blocks[key]
         row = rows.setdefault(
             key,
             {
-                "layer": ".".join((net._children[key[0]].name, *key[1:])) if key else net.name,
+                **_names(net, key),
                 "type": type(block).__name__,
                 "output_shape": tuple(outputs[id(block)].shape),
                 "parameters": 0,
@@ -182,17 +182,60 @@ def summary(net, X, depth=None):
             },
         )
         Y = outputs[id(layer)]
-        for param in layer.params.values():
-            # v2's asks for a gradient of 0
-            fixed = getattr(layer, "_kwargs", {}).get("fix_gamma") and param is layer.gamma
-            if param.grad_req != "null" and not fixed and id(param) not in counted:
+        for param in _trainable(layer):
+            if id(param) not in counted:  # shared by several layers: counted once
                 counted.add(id(param))
                 row["parameters"] += _size(param.shape)
         row["multiply_adds"] += multiply_adds(layer, Y)
         row["output_bytes"] += _size(Y.shape) * numpy.dtype(Y.dtype).itemsize
-    return pd.DataFrame(list(rows.values()), columns=SUMMARY_COLUMNS)
+    columns = [column for column in SUMMARY_COLUMNS if column != "place" or _has_places(net)]
+    return pd.DataFrame(list(rows.values()), columns=columns)
 
 
-def totals(table):
-    """Sums of a summary's numbers: a dict with parameters, multiply_adds and output_bytes."""
+def totals(table: pd.DataFrame) -> Dict[str, int]:
+    """Sums of a summary's numbers: parameters, multiply_adds and output_bytes."""
     return {column: int(table[column].sum()) for column in ("parameters", "multiply_adds", "output_bytes")}
+
+
+def _size(shape: Shape) -> int:
+    return reduce(mul, shape, 1)
+
+
+def _leaves(block: nn.Block, path: Path = ()) -> Iterator[Tuple[Path, nn.Block]]:
+    """(path, layer) of every layer without children below ``block``, in order."""
+    if not block._children:
+        yield path, block
+    for name, child in block._children.items():
+        yield from _leaves(child, path + (name,))
+
+
+def _blocks_above(net: nn.Block, leaves: List[Tuple[Path, nn.Block]]) -> Dict[Path, nn.Block]:
+    """Every block of ``net`` by its path: the leaves, and all that contain one."""
+    blocks: Dict[Path, nn.Block] = {(): net}
+    for path, _ in leaves:
+        block = net
+        for end, name in enumerate(path, 1):
+            blocks[path[:end]] = block = block._children[name]
+    return blocks
+
+
+def _trainable(layer: nn.Block) -> Iterator[Any]:
+    """The parameters of ``layer`` that training changes; v2's fixed gamma asks for a gradient, which is 0."""
+    fixed = getattr(layer, "_kwargs", {}).get("fix_gamma")
+    for param in layer.params.values():
+        if param.grad_req != "null" and not (fixed and param is layer.gamma):
+            yield param
+
+
+def _has_places(net: nn.Block) -> bool:
+    """Is ``net`` a network of models.py, with the children that its layout has?"""
+    spec = getattr(net, "spec", None)
+    return spec is not None and len(net._children) == len(children(spec))
+
+
+def _names(net: nn.Block, path: Path) -> Dict[str, str]:
+    """What a row is called: the layer's name, and its place if the network has a layout."""
+    if not path:
+        return {"layer": net.name}
+    names = {"layer": ".".join((net._children[path[0]].name, *path[1:]))}
+    return {**names, "place": place_name(net.spec, ".".join(path))} if _has_places(net) else names

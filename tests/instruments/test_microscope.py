@@ -46,6 +46,8 @@ def test_all_layers_agree_in_all_engines(case, a, b):
     spec, params, X, engines = case
     found = microscope.look(engines[a], engines[b], X)
     assert list(found.table["layer"]) == watched_layers(layout(spec))
+    places = found.table.set_index("layer")["place"]
+    assert places["4.0.conv1"] == "stage1.block0.conv1" and places["5.1"] == "stage2.block1" and places["0"] == "stem"
     assert found.first is None and not found.table["past"].any()
     assert 0 < found.table["relative"].max() < 1e-4
     logits = [engine.logits(X) for engine in (engines[a], engines[b])]
@@ -60,6 +62,7 @@ def test_gradients_of_two_engines_agree_in_float64(case):
     trained = [name for name in layout(spec, X.shape[1]).params() if "running" not in name]
     assert sorted(gradients["layer"]) == sorted(trained)
     assert gradients["layer"].iloc[0].startswith("9.") and gradients["layer"].iloc[-1].startswith("0.")
+    assert gradients["place"].iloc[0].startswith("classifier.") and gradients["place"].iloc[-1].startswith("stem.")
     # the biases in front of a batch norm with running statistics have a gradient too, so all count
     assert gradients["relative"].max() < 1e-10
 
@@ -88,7 +91,7 @@ def test_the_numbers_of_a_row_by_hand():
 
     table = microscope.look(Engine(numpy.float32([[1, 8]])), Engine(numpy.float32([[1, 6]])), None, tolerance=0.1).table
     assert table.iloc[1][["largest", "absolute", "relative"]].tolist() == [8, 2, 0.25]
-    assert table["past"].tolist() == [False, True]
+    assert table["past"].tolist() == [False, True] and table["place"].tolist() == ["", ""]  # not of this suite
     nan = microscope.look(Engine(numpy.float32([[1, 8]])), Engine(numpy.float32([[1, numpy.nan]])), None)
     assert nan.first == "b"
 

@@ -118,7 +118,9 @@ def test_torchvisions_resnet50_against_keras_by_hand():
         ("stride", "1", "2", 3, 0, -fewer),
         ("stride", "2", "1", 3, 0, 0),
     ]
-    rows = comparison.table.set_index("layer")
+    places = comparison.table.set_index("layer")["place"]
+    assert places["5.0.conv1"] == "stage2.block0.conv1" and places["7.0.shortcut.bn"] == "stage4.block0.shortcut.bn"
+    rows = comparison.table.drop(columns="place").set_index("layer")
     assert list(rows.loc["5.0.conv1"]) == ["stride, bias", "1, no", "2, yes", 128, -(56**2 - 28**2) * 256 * 128]
     assert list(rows.loc["7.0.shortcut.bn"]) == ["eps", "1e-05", "1.001e-05", 0, 0]
     assert len(rows) == 53 + 53 and "3" not in rows.index and "9" not in rows.index
@@ -137,10 +139,12 @@ def test_pooling_without_padding_shows_where_it_is_and_where_it_is_felt():
 
 
 def test_a_missing_batch_norm_a_missing_shortcut_and_layers_of_one_network_only():
-    rows = compare(*specs("resnet18", "resnet18@torchvision")).table.set_index("layer")
+    rows = compare(*specs("resnet18", "resnet18@torchvision")).table.drop(columns="place").set_index("layer")
     assert list(rows.loc["6.0.shortcut.bn"]) == ["batch norm", "no", "yes", 2 * 256, 0]
     assert list(rows.loc["9"]) == ["classes", "10", "1000", 990 * 513, 990 * 512]
-    rows = compare(*specs("resnet18@torchvision", "resnet50@torchvision")).table.set_index("layer")
+    rows = (
+        compare(*specs("resnet18@torchvision", "resnet50@torchvision")).table.drop(columns="place").set_index("layer")
+    )
     assert list(rows.loc["4.0.shortcut.conv"])[:4] == ["shortcut", "identity", "projection", 64 * 256]
     assert list(rows.loc["4.0.conv1"])[:4] == ["kernel, padding", "3x3, 1", "1x1, 0", 64 * 64 - 9 * 64 * 64]
     assert list(rows.loc["4.0.conv3"])[:4] == ["only in b", "-", "conv 1x1 64 to 256", 64 * 256]
@@ -165,7 +169,9 @@ def test_shortcuts_by_hand():
         ("shortcut", "projection", "none", 4, -weights - 2 * (32 + 64), -work),
     ]
     assert kinds("cifar_resnet20:B", "cifar_resnet20:C")[0][:4] == ("shortcut", "identity", "projection", 2 * 7)
-    rows = compare(*specs("cifar_resnet20", "cifar_plain20"), size=(32, 32)).table.set_index("layer")
+    rows = (
+        compare(*specs("cifar_resnet20", "cifar_plain20"), size=(32, 32)).table.drop(columns="place").set_index("layer")
+    )
     assert list(rows.loc["4.0.shortcut"]) == ["shortcut", "zero padding", "none", 0, 0] and len(rows) == 9
 
 
@@ -181,7 +187,9 @@ def test_article_003s_resnet50_against_torchvisions_by_hand():
 
 
 def test_pre_activation_is_a_batch_norm_in_front():
-    found = groups(compare(*specs("resnet18@torchvision", "resnet18@v2")))
+    comparison = compare(*specs("resnet18@torchvision", "resnet18@v2"))
+    assert comparison.table.set_index("layer").loc[["b's 0", "b's 9"], "place"].tolist() == ["input_norm", "final_norm"]
+    found = groups(comparison)
     rows = {tuple(row[:3]): tuple(row[3:6]) for row in found.itertuples(index=False, name=None)}
     assert found.set_index("what").loc[["input norm", "final norm"], "where"].tolist() == ["b's 0", "b's 9"]
     # a block's first norm is as wide as its input: half as wide where the channels double
@@ -207,7 +215,7 @@ def test_the_other_way_round_every_number_is_negated(a, b):
 @pytest.mark.parametrize("name", model_names())
 def test_a_network_against_itself_is_an_empty_table(name):
     comparison = compare(*specs(name, name))
-    assert list(comparison.table.columns) == ["layer", "what", "a", "b", "parameters", "multiply_adds"]
+    assert list(comparison.table.columns) == ["layer", "place", "what", "a", "b", "parameters", "multiply_adds"]
     assert len(comparison.table) == len(groups(comparison)) == 0 and sums(comparison.table) == dict.fromkeys(NUMBERS, 0)
     assert ": 0 of " in as_text(comparison, full=True).splitlines()[0]
 

@@ -1,6 +1,7 @@
 """The walk against article 001's printed shapes, the summary against Table 1 and hand counts."""
 
 import json
+import re
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ShapeError
@@ -101,6 +102,35 @@ def test_summary_by_hand():
     ]
 
 
+def test_a_summary_says_where_a_layer_of_this_suite_is():
+    table = gr.summary(gr.resnet18(), (1, 1, 32, 32))
+    # the layout's "4.0.conv1" is the first layer of the first stage, a HybridSequential of two blocks
+    stages = table[table["layer"].str.startswith("hybridsequential")]
+    assert table["place"].iloc[[0, 1, 2, 3, -2, -1]].tolist() == [
+        "stem",
+        "stem_norm",
+        "stem_relu",
+        "max_pool",
+        "average_pool",
+        "classifier",
+    ]
+    for layer, place in zip(stages["layer"], stages["place"]):
+        net, block, name = layer.split(".")
+        assert re.fullmatch(rf"stage\d\.block{block}\.{name}", place)
+    assert stages["place"].iloc[[0, -1]].tolist() == ["stage1.block0.conv1", "stage4.block1.bn2"]
+    opened = gr.summary(gr.get_model("resnet50@v2"), (1, 3, 32, 32), depth=2)["place"]
+    assert opened.iloc[:3].tolist() == ["input_norm", "stem", "stem_norm"] and "stage3.block5" in opened.tolist()
+    assert opened.is_unique
+
+
+def test_a_network_without_a_layout_has_no_places():
+    longer, shorter = gr.resnet18(), nn.HybridSequential()
+    longer.add(nn.Activation("relu"))  # no longer what its spec says
+    shorter.add(*list(gr.resnet18())[:3])
+    for net in (longer, shorter):
+        assert "place" not in gr.summary(net, (1, 1, 32, 32)).columns
+
+
 def test_a_hybridized_network_stays_compiled():
     net, X = gr.resnet18(), random_array(1, 1, 32, 32)
     net.initialize()
@@ -173,11 +203,12 @@ def test_summary_formats(run_cli):
     text = run_cli(*args).stdout
     assert "25,557,032 parameters, 4.089 G multiply-adds" in text and len(text.splitlines()) == 2 + 10 + 1 + 2
     csv = run_cli(*args, "--format", "csv").stdout.splitlines()
-    assert csv[0] == "layer,type,output_shape,parameters,multiply_adds,output_bytes" and len(csv) == 11
+    assert csv[0] == "layer,place,type,output_shape,parameters,multiply_adds,output_bytes" and len(csv) == 11
     content = json.loads(run_cli(*args, "--format", "json").stdout)
     assert content["totals"]["parameters"] == sum(row["parameters"] for row in content["layers"]) == 25_557_032
     assert content["layers"][0] == {
         "layer": "conv0",
+        "place": "stem",
         "type": "Conv2D",
         "output_shape": [1, 64, 112, 112],
         "parameters": 9408,
