@@ -19,12 +19,19 @@ from .pages import page
 from .weave import chinese_chapters, weave
 
 EXPERIMENTS = ROOT / "experiments" / "README.md"
-#: a link of a Markdown text to a file of the checkout, which the book has not got
+DOCS = ROOT / "docs"
+#: a link of a Markdown text to a file of the checkout, which the book lacks
 CODE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)[^)]*\)")
 
 
+def _inside(path):
+    """The Markdown document at ``path`` with the links of the book; other files of the checkout are only named."""
+    text = path.read_text(encoding="utf-8").replace("](../experiments/README.md", "](/experiments.md")
+    return CODE_LINK.sub(r"`\1`", text)
+
+
 class Assembly:
-    """The pages of the book, one after the other into ``out``; ``executed`` is the folder of the executed notebooks."""
+    """The pages of the book, one after another into ``out``; ``executed`` is the folder of the executed notebooks."""
 
     def __init__(self, texts, out, executed=None):
         self.texts, self.out, self.executed, self.problems = texts, out, executed, []
@@ -68,12 +75,17 @@ class Assembly:
             raise ChapterError(f"{next(iter(chinese.values()))}: there is no English chapter of this name")
 
     def others(self):
-        """The two title pages, the experiments and the reference of the package."""
+        """The two title pages, the guides, the experiments and the reference of the package."""
         for name in ("index.md", "zh/index.md"):
             if (self.texts / name).is_file():
                 shutil.copy(self.texts / name, self.out / name)
-        experiments = CODE_LINK.sub(r"`\1`", EXPERIMENTS.read_text(encoding="utf-8"))
-        (self.out / "experiments.md").write_text(experiments, encoding="utf-8")
+        (self.out / "experiments.md").write_text(_inside(EXPERIMENTS), encoding="utf-8")
+        (self.out / "docs").mkdir()
+        for path in sorted(DOCS.iterdir()):
+            if path.suffix == ".md":
+                (self.out / "docs" / path.name).write_text(_inside(path), encoding="utf-8")
+            else:
+                shutil.copy(path, self.out / "docs" / path.name)
         reference.write(self.out / "reference")
 
 

@@ -133,19 +133,6 @@ def test_no_python_is_one_line(tmp_path, programs, words):
     assert words in process.stderr and process.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("folder", ["book", "experiments", "gluon_resnet", "scripts", "tests"])
-def test_lines_are_as_short_as_contributing_says(folder):
-    (limit,) = re.findall(r"Lines of code up to (\d+) columns", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    paths = sorted(path for path in (ROOT / folder).rglob("*.py") if "_build" not in path.parts)
-    assert paths
-    lines = [
-        (f"{path}:{number}", len(line))
-        for path in paths
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    ]
-    assert [where for where, length in lines if length > int(limit)] == []
-
-
 @pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a git checkout")
 def test_nothing_large_and_no_data_is_tracked():
     files = subprocess.run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -56,6 +57,34 @@ def write_results(folder, name, content, text):
     files.write_json(folder / f"{name}.json", content)
     with files.written_whole(folder / f"{name}.md") as temporary:
         temporary.write_text(text + "\n")
+
+
+def _marks(name):
+    return f"<!-- bench {name}: begin -->", f"<!-- bench {name}: end -->"
+
+
+def section_of(path, name):
+    """(text before, text after) the place of the benchmark ``name`` in the document ``path``.
+
+    Raises ConfigError if the document cannot be read or lacks the two marks.
+    """
+    begin, end = _marks(name)
+    try:
+        head, first, rest = Path(path).read_text(encoding="utf-8").partition(begin)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); name a Markdown document with --docs") from None
+    _, last, tail = rest.partition(end)
+    if not first or not last:
+        raise ConfigError(f"{path}: no place for 'bench {name}': expected a line {begin} and after it a line {end}")
+    return head + begin, end + tail
+
+
+def update_document(path, name, text, date):
+    """Put ``text``, what the benchmark ``name`` measured on ``date``, between its marks in the document ``path``."""
+    head, tail = section_of(path, name)
+    text = re.sub(r"^#", "###", text, flags=re.MULTILINE)  # below the document's own headings
+    with files.writing(path) as temporary:
+        temporary.write_text(f"{head}\n{text}\n\nMeasured on {date}.\n{tail}", encoding="utf-8")
 
 
 class OtherPrograms:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 
 import click
 
@@ -39,6 +40,24 @@ def _bench_out(name):
     )
 
 
+def _measure(name, docs, benchmark):
+    """Run ``benchmark``, print its text, and put it into the document ``docs``, if any; its marks are checked first."""
+    from ..benchmarks.processes import section_of, update_document
+
+    if docs:
+        section_of(docs, name)
+    text = benchmark()
+    click.echo(text)
+    if docs:
+        update_document(docs, name, text, f"{datetime.now():%Y-%m-%d}")
+        click.echo(f"written into {docs}", err=True)
+
+
+_docs = click.option(
+    "--docs", metavar="FILE.md", help="Put the table into this document, too, between its marks (docs/benchmarks.md)."
+)
+
+
 @bench.command("train")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
@@ -47,11 +66,16 @@ def _bench_out(name):
 @_torch_python
 @click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
 @_bench_out("train")
-def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
+@_docs
+def bench_train(rounds, batches, batch_size, size, torch_python, depths, out, docs):
     """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
     from ..benchmarks import training
 
-    click.echo(training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo))
+    _measure(
+        "train",
+        docs,
+        lambda: training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo),
+    )
 
 
 @bench.command("inference")
@@ -59,11 +83,12 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out):
 @click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Pictures in a run.")
 @_torch_python
 @_bench_out("inference")
-def bench_inference(rounds, repeats, torch_python, out):
+@_docs
+def bench_inference(rounds, repeats, torch_python, out, docs):
     """ResNet-50 on one picture of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
     from ..benchmarks.inference import inference
 
-    click.echo(inference(rounds, repeats, torch_python, out, say=click.echo))
+    _measure("inference", docs, lambda: inference(rounds, repeats, torch_python, out, say=click.echo))
 
 
 @bench.command("pictures")
@@ -73,9 +98,10 @@ def bench_inference(rounds, repeats, torch_python, out):
     "--passes", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the pictures in a run."
 )
 @_bench_out("pictures")
-def bench_pictures(folder, rounds, passes, out):
+@_docs
+def bench_pictures(folder, rounds, passes, out, docs):
     """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,
     MXNet and bare decoding."""
     from ..benchmarks.pictures import pictures
 
-    click.echo(pictures(folder, rounds, passes, out=out, say=click.echo))
+    _measure("pictures", docs, lambda: pictures(folder, rounds, passes, out=out, say=click.echo))

@@ -23,33 +23,32 @@ OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
 class Recipe:
     """A way to train. The defaults are the book's: SGD, a constant rate, nothing else."""
 
-    lr: float = 0.05
-    epochs: int = 10
+    lr: float = 0.05  # learning rate
+    epochs: int = 10  # passes over the training data
     optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb
     momentum: float = 0.0  # of sgd and nag
     weight_decay: float = 0.0  # of weights alone
-    decay_all: bool = False  # of batch norm's parameters and biases, too
+    decay_all: bool = False  # weight decay of batch norm's parameters and of biases, too
     schedule: str = "constant"  # constant, step, cosine, poly, onecycle
-    warmup_epochs: float = 0.0
-    step_epochs: Tuple[float, ...] = ()  # of the schedule step: the rate falls after each of these
-    step_factor: float = 0.1
-    power: float = 2.0  # of the schedule poly
-    label_smoothing: float = 0.0
-    mixup: float = 0.0  # alpha of the Beta distribution that pictures are mixed by
+    warmup_epochs: float = 0.0  # epochs in which the rate rises in a straight line to lr
+    step_epochs: Tuple[float, ...] = ()  # schedule step: the rate falls after each of these
+    step_factor: float = 0.1  # schedule step: by this factor
+    power: float = 2.0  # schedule poly: the exponent
+    label_smoothing: float = 0.0  # share of a label that is spread over all classes
+    mixup: float = 0.0  # alpha of the Beta distribution that images are mixed by
     cutmix: float = 0.0  # the same for pasted rectangles; with mixup, each batch has one of the two
-    ema: float = 0.0  # decay, batch by batch, of the moving average of the parameters that is tested and kept
+    ema: float = 0.0  # decay, for each batch, of the moving average of the parameters that is tested and kept
     accumulate: int = 1  # batches whose gradients are summed for one update
-    clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters
-    patience: int = 0  # epochs without a better test accuracy after which training stops
-    freeze_stages: int = 0  # 1: the stem stays as it is; 2: and the first stage; ...
+    clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
+    patience: int = 0  # epochs without a better test accuracy after which training stops; 0 is never
+    freeze_stages: int = 0  # 1: the stem is not trained; 2: nor is the first stage; and so on
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
-    # training batches from which batch norm's statistics are taken anew before each test (norm_statistics.py); without
-    # effect beside ema, whose averages are of the statistics, too, and beside freeze_norm
+    # Training batches from which batch-norm statistics are re-estimated before each test (norm_statistics.py). Without
+    # effect with ema, whose averages include the statistics, and with freeze_norm.
     norm_batches: int = 0
-    # on a CPU: faster 3x3 convolutions where they are to be had (winograd.py); not off by default
-    winograd: bool = True
-    seed: int = 0
+    winograd: bool = True  # on a CPU, faster 3x3 convolutions if available (winograd.py); the one thing that is on
+    seed: int = 0  # of the initial values, the order of the images, and every random change to them
 
     def check(self):
         """Raise ConfigError for a value outside its range."""

@@ -11,6 +11,8 @@ from gluon_resnet.machine import env
 
 import pytest
 
+from tests.conftest import one_line_error
+
 
 def measurement(rate, threads=1):
     return {
@@ -75,3 +77,28 @@ def test_the_timer_leaves_the_first_two_batches_out(monkeypatch):
         check=True,
     )
     assert done.stdout.split() == ["30", "6.0"]
+
+
+DOCUMENT = (
+    "# Speed\n\n<!-- bench train: begin -->\nold\n<!-- bench train: end -->\n\nby hand\n"
+    "<!-- bench pictures: begin -->\n<!-- bench pictures: end -->\n"
+)
+
+
+def test_a_document_gets_the_table_between_its_own_marks(tmp_path):
+    path = tmp_path / "benchmarks.md"
+    path.write_text(DOCUMENT)
+    processes.update_document(path, "train", "# Title\n\n| a |\n\n## Part", "2026-11-27")
+    new = "\n### Title\n\n| a |\n\n#### Part\n\nMeasured on 2026-11-27.\n"
+    assert path.read_text() == DOCUMENT.replace("\nold\n", new)
+    processes.update_document(path, "train", "# Title\n\n| a |\n\n## Part", "2026-11-27")
+    assert path.read_text() == DOCUMENT.replace("\nold\n", new)  # again: the same
+
+
+@pytest.mark.parametrize("content", ["# Speed\n", "<!-- bench train: begin -->\n", None])
+def test_a_document_without_marks_is_refused_before_anything_is_measured(run_cli, tmp_path, content):
+    path = tmp_path / "benchmarks.md"
+    if content is not None:
+        path.write_text(content)
+    words = one_line_error(run_cli("bench", "train", "--docs", str(path), "--out", str(tmp_path / "out")))
+    assert str(path) in words and not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links.
 No whole chapter."""
 
+import ast
 import base64
 import hashlib
 import io
@@ -8,8 +9,10 @@ import json
 import re
 import struct
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
+import gluon_resnet as gr
 from gluon_resnet.data import fashion_mnist
 
 import nbformat
@@ -19,10 +22,11 @@ import yaml
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from book import kernel, links, pages, run, stand_in, tidy, weave
+from book import kernel, links, pages, recipe_table, run, stand_in, tidy, weave
 from book.chapters import (
     CHAPTERS,
     MAX_BYTES,
+    ROOT,
     ChapterError,
     english_chapters,
     execution_of,
@@ -581,3 +585,23 @@ def test_every_citation_is_in_the_list():
     for path in english_chapters() + weave.chinese_chapters():
         for found in pages.CITATION.finditer(path.read_text(encoding="utf-8")):
             assert {key.strip() for key in found.group(2).split(",")} <= known, (path.name, found.group())
+
+
+# The table of a recipe ------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_a_recipe_has_its_fields_defaults_and_comments():
+    source = "class Recipe:\n    lr: float = 0.5  # rate\n    # Two lines\n    # of it.\n    n: int = 3\n"
+    assert recipe_table.fields(source) == [("lr", "0.5", "rate"), ("n", "3", "Two lines of it.")]
+
+
+def test_docs_have_the_recipe_as_it_is_now():
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert recipe_table.updated(text, recipe_table.SOURCE.read_text(encoding="utf-8")) == text
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, re.MULTILINE))
+    assert {name: ast.literal_eval(value) for name, value in rows.items()} == asdict(gr.Recipe())
+
+
+def test_a_document_without_marks_is_refused():
+    with pytest.raises(ChapterError, match="no place for the table: expected a line <!-- recipe: begin"):
+        recipe_table.updated("text", "")

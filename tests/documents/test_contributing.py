@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md, followed word by word on a copy of the package in a folder of its own.
+"""The worked examples of docs/extending.md, followed word by word on a copy of the package in a folder of its own.
 
 A block in the language "diff" changes the file named last in front of it, "python" and "markdown" blocks are new files,
 and what stands behind "$ " is run; its output is compared with the one shown.
@@ -18,7 +18,7 @@ from tests.documents.document_reader import assert_shown
 from tests.documents.documents import blocks, commands
 from tests.documents.test_documents import EXAMPLES
 
-PARTS = ("gluon_resnet", "experiments", "book", "chapters", "tests", "scripts", "README.md", "pyproject.toml")
+PARTS = ("gluon_resnet", "experiments", "book", "chapters", "tests", "scripts", "docs", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "_build", "results", "executed", "notebooks", "fixtures")
 
 
@@ -78,7 +78,7 @@ def run(command, folder):
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_holds_word_by_word(example, copy):
-    steps = [block for block in blocks(ROOT / "CONTRIBUTING.md") if block.heading == example]
+    steps = [block for block in blocks(ROOT / "docs" / "extending.md") if block.heading == example]
     shown = 0
     for block in steps:
         if block.language == "diff":

@@ -32,7 +32,11 @@ from tests.documents.document_reader import Reader, assert_shown, is_name
 from tests.documents.documents import Command, blocks, codes, commands, is_command, links
 from tests.weights.test_pickles import Runs, as_zip
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "experiments" / "README.md"]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "experiments" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 BLOCKS = [block for path in DOCUMENTS for block in blocks(path)]
 #: headings of examples that change the package; test_contributing.py follows them in a copy
 EXAMPLES = ("Add a network", "Add a family", "Add an experiment", "Add a chapter")
@@ -149,7 +153,7 @@ def test_commands_within_sentences_run(path, reader):
 
 
 def test_the_figures_beside_the_summary_are_its_own(reader):
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "networks.md").read_text()
     sentence = r"`(gluon-resnet summary .*?)` adds parameters \(([\d,]+)\), multiply-adds \((.*? G)\)"
     command, parameters, work = re.search(sentence, text).groups()
     assert f"{parameters} parameters, {work} multiply-adds" in reader.type(Command(command))
@@ -252,7 +256,7 @@ def test_every_block_has_a_way_to_be_tested():
 
 
 def test_the_table_of_families_counts_what_the_networks_have():
-    rows = re.findall(r"^\| `(\w+)`.*\| ([\d,]+)[^|]*\|$", (ROOT / "README.md").read_text(), re.M)
+    rows = re.findall(r"^\| `(\w+)`.*\| ([\d,]+)[^|]*\|$", (ROOT / "docs" / "networks.md").read_text(), re.M)
     assert {family for family, _ in rows} == set(ROWS) - {"slim_fc", "cifar", "narrow"}
     for family, count in rows:
         plan = layout(gr.get_spec(50, family), 1 if family == "d2l" else 3)

@@ -1,0 +1,73 @@
+"""The table of a recipe's fields, made from the dataclass: its defaults, and the comments next to them.
+
+For example:
+
+    python -m book.recipe_table --update docs/training.md
+"""
+
+import ast
+import io
+import tokenize
+from pathlib import Path
+
+from gluon_resnet.files import written_whole
+
+import click
+
+from .chapters import ROOT, ChapterError, command_line
+
+SOURCE = ROOT / "gluon_resnet" / "training" / "recipe.py"
+BEGIN = "<!-- recipe: begin (made by: python -m book.recipe_table --update docs/training.md) -->"
+END = "<!-- recipe: end -->"
+
+
+def fields(source):
+    """[(field, default as written, comment)] of the class Recipe in Python ``source``.
+
+    A field's comment is the one at the end of its line, or the lines of comments above it.
+    """
+    comments = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    (recipe,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Recipe")
+    rows = []
+    for node in recipe.body:
+        if isinstance(node, ast.AnnAssign):
+            above, line = [], node.lineno - 1
+            while line in comments and not source.splitlines()[line - 1].split("#")[0].strip():
+                above.insert(0, comments[line])
+                line -= 1
+            comment = comments.get(node.lineno) or " ".join(above)
+            rows.append((node.target.id, ast.get_source_segment(source, node.value), comment))
+    return rows
+
+
+def table(source):
+    """The fields as a Markdown table."""
+    lines = ["| field | default | meaning |", "| --- | --- | --- |"]
+    return "\n".join(lines + [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in fields(source)])
+
+
+def updated(text, source):
+    """``text`` with the table between the two marks; ChapterError if it lacks them."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ChapterError(f"no place for the table: expected a line {BEGIN} and after it a line {END}")
+    return f"{head}{BEGIN}\n\n{table(source)}\n\n{END}{tail}"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--update", required=True, metavar="FILE.md", help="The document that gets the table between its marks.")
+def main(update):
+    """Write the table of gluon_resnet/training/recipe.py's fields into a document."""
+    path = Path(update)
+    text = updated(path.read_text(encoding="utf-8"), SOURCE.read_text(encoding="utf-8"))
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    command_line(main, "python -m book.recipe_table")
