@@ -99,7 +99,7 @@ def _add_stem(layers: Dict[Key, Layer], plan: Layout, size: Size) -> Size:
         layers[0, 0, EXTRA] = _norm(plan.input_norm, role="input norm")
     layers[0, 0, 0], size = _conv(conv, size)
     if norm is not None:
-        layers[0, 0, 1] = _norm(norm, **{"batch norm": "behind"})
+        layers[0, 0, 1] = _norm(norm, **{"batch norm": "after"})
     pool = _pool(plan)
     if pool is not None:
         _, size = _conv(pool, size)
@@ -112,7 +112,7 @@ def _add_block(layers: Dict[Key, Layer], where: Tuple[int, int], block: Block, s
     for i, (conv, norm) in enumerate(block.body):
         layers[(*where, 2 * i)], out = _conv(conv, out)
         if norm is not None:
-            side = "in front" if block.preactivation else "behind"
+            side = "before" if block.preactivation else "after"
             layers[(*where, 2 * i + 1)] = _norm(norm, **{"batch norm": side})
     _add_shortcut(layers, where, block, size)
     return out

@@ -1,15 +1,16 @@
-"""Article 003's fully connected head, ``cnn_to_fc``: a dense layer, a ReLU behind it, dropout in training,
-an L2 penalty.
+"""Article 003's fully connected head, ``cnn_to_fc``: a dense layer, a ReLU, dropout in training, an L2 penalty.
 
     net = gr.slim_resnet(gr.RESNET_DEMO["layer_50"], 3, head="dense_dropout")
     with autograd.record():
         loss = softmax_cross_entropy(net(X), y).mean() + gr.head_penalty(net, 1e-4)
 
-The ReLU stands on the logits, as the article has it: a class whose logit is negative for every picture learns nothing
-more. The article collects the penalty in a collection of losses that its training loop is to add, and so it is here: no
-training of this suite adds it by itself. For plain SGD a weight decay on this one weight is the same thing; the
-recipe's ``weight_decay`` decays it like every other weight.
+The ReLU is applied to the logits, as in the article: a class whose logit is negative for every image learns nothing
+more. The article puts the penalty into a collection of losses that its training loop is to add. Here it is up to the
+caller, too: no training of this suite adds it by itself. For plain SGD a weight decay on this one weight is the same
+thing; the recipe's ``weight_decay`` decays it like every other weight.
 """
+
+from typing import Any, List
 
 import mxnet as mx
 import numpy
@@ -23,11 +24,11 @@ from .layout import children
 class TruncatedNormal(mx.init.Initializer):
     """Normal numbers of standard deviation ``sigma``, drawn again beyond two of them, from NumPy's generator."""
 
-    def __init__(self, sigma=0.1):
+    def __init__(self, sigma: float = 0.1) -> None:
         super().__init__(sigma=sigma)
         self.sigma = sigma
 
-    def _init_weight(self, name, array):
+    def _init_weight(self, name: str, array: Any) -> None:
         values = numpy.random.normal(size=array.shape)
         while (abs(values) > 2).any():
             far = abs(values) > 2
@@ -35,9 +36,8 @@ class TruncatedNormal(mx.init.Initializer):
         array[:] = (self.sigma * values).astype("float32")
 
 
-def dense_dropout(num_classes):
-    """The head's layers, (N, C, 1, 1) to (N, num_classes): dense with the article's starting values, ReLU,
-    dropout 0.5."""
+def dense_dropout(num_classes: int) -> List[nn.Block]:
+    """The head's layers, (N, C, 1, 1) to (N, num_classes): dense with the article's first values, ReLU, dropout 0.5."""
     return [
         nn.Dense(num_classes, weight_initializer=TruncatedNormal(0.1), bias_initializer=mx.init.Constant(0.1)),
         nn.Activation("relu"),
@@ -45,12 +45,11 @@ def dense_dropout(num_classes):
     ]
 
 
-def head_penalty(net, scale):
-    """scale / 2 times the sum of the squares of the classifier's weight,
-    an array of one number to add to the mean loss.
+def head_penalty(net: nn.HybridSequential, scale: float) -> Any:
+    """scale / 2 times the sum of the squares of the classifier's weight, an array of one number to add to the loss.
 
-    ``net`` is a network of :func:`build`, of any head; its gradient is scale times the weight. ModelError for another.
-    Source: article 003, whose regularizer is TensorFlow's ``l2_regularizer(scale)``.
+    ``net`` is a network of :func:`build`, with any head; ModelError for another. The penalty's gradient is scale times
+    the weight. Source: article 003, whose regularizer is TensorFlow's ``l2_regularizer(scale)``.
     """
     spec = getattr(net, "spec", None)
     if spec is None:

@@ -1,13 +1,16 @@
 """From a spec to a Gluon network whose children are the lines of the chapter: stem, stages, pooling, classifier.
 
-For example:
-
     gr.resnet18()                                     # article 001's: 10 classes
     gr.resnet50(family="keras", num_classes=4)
     gr.get_model("resnet101@torchvision")
     gr.cifar_resnet(20, num_classes=10, shortcut="A")
     gr.get_model("plain34@torchvision")               # no shortcuts
+
+A family is a row of families.py; what is built for each field of the row is here.
 """
+
+from functools import partial
+from typing import Callable, Dict, List, Optional, Tuple, Type
 
 from mxnet.gluon import nn
 
@@ -16,10 +19,11 @@ from .heads import dense_dropout
 from .layers import BatchNorm
 from .layout import block_plan, children
 from .preactivation import BottleneckV2, InputNorm, ResidualV2
-from .specs import CIFAR, DEFAULT_FAMILY, get_spec, parse_model
+from .shortcuts import ShortcutBlock
+from .specs import CIFAR, DEFAULT_FAMILY, ResNetSpec, get_spec, parse_model
 
 #: (block, preactivation) -> the class that makes it
-BLOCKS = {
+BLOCKS: Dict[Tuple[str, bool], Type[ShortcutBlock]] = {
     ("basic", False): Residual,
     ("bottleneck", False): Bottleneck,
     ("basic", True): ResidualV2,
@@ -27,7 +31,7 @@ BLOCKS = {
 }
 
 
-def _stage(spec, shapes):
+def _stage(spec: ResNetSpec, shapes: List[Tuple[int, int, int]]) -> nn.HybridSequential:
     """A stage of blocks of the given (input channels, output channels, stride)."""
     options = dict(
         conv_bias=spec.conv_bias,
@@ -47,19 +51,19 @@ def _stage(spec, shapes):
     return stage
 
 
-def _head(spec):
+def _head(spec: ResNetSpec) -> List[nn.Block]:
     if spec.head == "conv":
         return [nn.Conv2D(spec.num_classes, kernel_size=1), nn.Flatten()]
     return dense_dropout(spec.num_classes) if spec.head == "dense_dropout" else [nn.Dense(spec.num_classes)]
 
 
-def build(spec):
+def build(spec: ResNetSpec) -> nn.HybridSequential:
     """The network of ``spec``, not initialized: (N, C, H, W) float32 to (N, num_classes) logits, any C, H and W >= 32.
 
     The number of input channels is taken from the first input; ``net.initialize()`` comes before it, as in the book.
     ``net.spec`` is ``spec``; layout.children lists what its children are.
     """
-    makers = {
+    makers: Dict[str, Callable[[], nn.Block]] = {
         "input_norm": lambda: InputNorm(epsilon=spec.bn_eps),
         "stem": lambda: nn.Conv2D(
             spec.stem_channels,
@@ -76,7 +80,7 @@ def build(spec):
         "average_pool": nn.GlobalAvgPool2D,
     }
     for number, shapes in enumerate(block_plan(spec), 1):
-        makers[f"stage{number}"] = lambda shapes=shapes: _stage(spec, shapes)
+        makers[f"stage{number}"] = partial(_stage, spec, shapes)
     net, kinds = nn.HybridSequential(), children(spec)
     for kind in kinds[: kinds.index("classifier")]:
         net.add(makers[kind]())
@@ -85,44 +89,45 @@ def build(spec):
     return net
 
 
-def get_model(name, num_classes=None):
-    """The network behind a name such as ``resnet18``, ``resnet50@keras``, ``resnet34@torchvision:A``, ``plain34`` or
-    ``cifar_resnet56``; ModelError where the table has no such row. Which names there are: :func:`parse_model`.
+def get_model(name: str, num_classes: Optional[int] = None) -> nn.HybridSequential:
+    """The network of a name: ``resnet18``, ``resnet50@keras``, ``resnet34@torchvision:A``, ``cifar_resnet56``, ...
+
+    :func:`parse_model` says which names there are. Raises ModelError if the table has no such network.
     """
     return build(parse_model(name, num_classes))
 
 
-def resnet18(family=DEFAULT_FAMILY, num_classes=None):
+def resnet18(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
     """ResNet-18 of a family (d2l, torchvision, mxnet, keras, keras2016, v2); see :func:`build` for shapes."""
     return build(get_spec(18, family, num_classes))
 
 
-def resnet34(family=DEFAULT_FAMILY, num_classes=None):
+def resnet34(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
     """ResNet-34; as :func:`resnet18`."""
     return build(get_spec(34, family, num_classes))
 
 
-def resnet50(family=DEFAULT_FAMILY, num_classes=None):
+def resnet50(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
     """ResNet-50, of bottlenecks; as :func:`resnet18`."""
     return build(get_spec(50, family, num_classes))
 
 
-def resnet101(family=DEFAULT_FAMILY, num_classes=None):
+def resnet101(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
     """ResNet-101, of bottlenecks; as :func:`resnet18`."""
     return build(get_spec(101, family, num_classes))
 
 
-def resnet152(family=DEFAULT_FAMILY, num_classes=None):
+def resnet152(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
     """ResNet-152, of bottlenecks; as :func:`resnet18`."""
     return build(get_spec(152, family, num_classes))
 
 
-def cifar_resnet(depth, num_classes=10, shortcut="A"):
-    """The paper's network for small pictures, of ``depth`` = 6n + 2 layers (20, 32, 44, 56, 110, ...), not initialized.
+def cifar_resnet(depth: int, num_classes: int = 10, shortcut: str = "A") -> nn.HybridSequential:
+    """The paper's network for small images, of ``depth`` = 6n + 2 layers (20, 32, 44, 56, 110, ...), not initialized.
 
     (N, C, H, W) float32, C of 1 or 3, to (N, num_classes): a 3x3 stem of 16 channels, n basic blocks each of 16, 32 and
     64 channels at H, H / 2 and H / 4. ``shortcut`` is "A" (the paper's), "B", "C" or "none" (plain). With "B" it has
-    the parameters of gluoncv's ``cifar_resnet*_v1`` (272,474 for 20, against 269,722), which leaves out the ReLU behind
+    the parameters of gluoncv's ``cifar_resnet*_v1`` (272,474 for 20, against 269,722), which leaves out the ReLU after
     the stem. Source: He et al., section 4.2.
     """
     return build(get_spec(depth, CIFAR, num_classes, shortcut))

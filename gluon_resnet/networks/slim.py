@@ -1,4 +1,4 @@
-"""Article 003's ResNet-50, 101 and 152: built from a dictionary, with padded shortcuts and nothing projected.
+"""Article 003's ResNet-50, 101 and 152: built from a dictionary, with padded shortcuts and no projections.
 
     net = gr.slim_resnet(gr.RESNET_DEMO["layer_50"], num_classes=3)
     gluon-resnet shapes resnet50@slim --input 1,3,224,224
@@ -6,7 +6,7 @@
 The article's text shows two networks: a ``bottleneck(input, depth)`` that subsamples where the channels change, and an
 ``inference`` that passes a stride to the last unit of a stage, as TensorFlow's slim does. Decided here, and why:
 
-- the last unit of a stage halves the picture, the last stage keeps it: ``inference`` is what the article runs;
+- the last unit of a stage halves height and width, the last stage keeps them: ``inference`` is what the article runs;
 - its stride is that of the 3x3 convolution, and of the shortcut's 1x1 max pooling: slim's own unit, which the
   signature ``bottleneck(data, depth, stride, is_train)`` of ``inference`` follows. Where the channels change, zeros go
   on both sides;
@@ -20,13 +20,17 @@ The article's text shows two networks: a ``bottleneck(input, depth)`` that subsa
 """
 
 from dataclasses import replace
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ..errors import ModelError
 from .families import DEPTHS, ROWS, family_depths
-from .specs import check_classes, get_spec
+from .specs import ResNetSpec, check_classes, get_spec
 
-#: Article 003's dictionary, as it stands there but for line breaks: made from the table.
-RESNET_DEMO = {
+#: One stage of article 003's dictionary: {"depth": its channels, "num_class": its number of units}.
+Entry = Dict[str, int]
+
+#: Article 003's dictionary, as printed there but for line breaks: made from the table.
+RESNET_DEMO: Dict[str, List[Entry]] = {
     f"layer_{depth}": [{"depth": 256 * 2**stage, "num_class": size} for stage, size in enumerate(DEPTHS[depth][1])]
     for depth in family_depths("slim")
 }
@@ -34,11 +38,11 @@ RESNET_DEMO = {
 HEADS = {"conv": "slim", "dense_dropout": "slim_fc"}
 
 
-def _whole(value, least):
+def _whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _stage(entry, where):
+def _stage(entry: Any, where: str) -> Tuple[int, int]:
     """(channels, units) of one entry of the dictionary; ModelError says what is wrong with it."""
     example = 'such as {"depth": 256, "num_class": 3}'
     if not isinstance(entry, dict) or set(entry) != {"depth", "num_class"}:
@@ -52,11 +56,23 @@ def _stage(entry, where):
     return entry["depth"], entry["num_class"]
 
 
-def slim_spec(demo, num_classes=1000, head="conv", layer=None):
-    """The spec of article 003's dictionary (with ``layer="layer_50"``), or of one of its lists (``demo["layer_50"]``).
+def slim_spec(
+    demo: Union[Dict[str, List[Entry]], List[Entry]],
+    num_classes: int = 1000,
+    head: str = "conv",
+    layer: Optional[str] = None,
+) -> ResNetSpec:
+    """The spec of article 003's dictionary, or of one of its lists.
 
-    An entry is a stage: ``depth`` its channels, ``num_class`` its number of units. A dictionary of one list needs no
-    ``layer``. ``head`` is "conv" or "dense_dropout". ModelError for anything else, naming the entry.
+    Args:
+        demo: {"layer_50": [stages], ...} as :data:`RESNET_DEMO`, or one such list. A stage is
+            {"depth": its channels, "num_class": its number of units}.
+        num_classes: at least 1.
+        head: "conv" or "dense_dropout".
+        layer: which list of the dictionary; may be left out if there is only one.
+
+    Raises:
+        ModelError: something is not as above; the message names the entry.
     """
     where = "demo"
     if head not in HEADS:
@@ -81,20 +97,24 @@ def slim_spec(demo, num_classes=1000, head="conv", layer=None):
     return _spec(tuple(width for width, _ in stages), tuple(size for _, size in stages), num_classes, HEADS[head])
 
 
-def _spec(widths, sizes, num_classes, family):
+def _spec(widths: Tuple[int, ...], sizes: Tuple[int, ...], num_classes: int, family: str) -> ResNetSpec:
     num_classes = check_classes(num_classes)
     for depth in family_depths(family):
         spec = get_spec(depth, family, num_classes)
         if (spec.stage_channels, spec.stage_sizes) == (widths, sizes):
             return spec
     if widths[0] < ROWS[family].get("stem_channels", 64):
-        raise ModelError(f"demo: the first depth is {widths[0]}: expected at least 64, the channels behind the stem")
+        raise ModelError(f"demo: the first depth is {widths[0]}: expected at least 64, the channels after the stem")
     return replace(get_spec(50, family, num_classes), depth=3 * sum(sizes) + 2, stage_sizes=sizes, widths=widths)
 
 
-def slim_resnet(demo, num_classes=1000, head="conv", layer=None):
-    """Article 003's network, not initialized: (N, C, H, W) float32 to (N, num_classes);
-    arguments of :func:`slim_spec`."""
-    from .models import build
+def slim_resnet(
+    demo: Union[Dict[str, List[Entry]], List[Entry]],
+    num_classes: int = 1000,
+    head: str = "conv",
+    layer: Optional[str] = None,
+) -> Any:
+    """Article 003's network, not initialized: (N, C, H, W) float32 to (N, num_classes); as :func:`slim_spec`."""
+    from .models import build  # with mxnet, which a spec does without
 
     return build(slim_spec(demo, num_classes, head, layer))

@@ -193,7 +193,7 @@ def test_pre_activation_is_a_batch_norm_in_front():
     rows = {tuple(row[:3]): tuple(row[3:6]) for row in found.itertuples(index=False, name=None)}
     assert found.set_index("what").loc[["input norm", "final norm"], "where"].tolist() == ["b's 0", "b's 9"]
     # a block's first norm is as wide as its input: half as wide where the channels double
-    assert rows["batch norm", "behind", "in front"] == (16, -2 * (64 + 128 + 256), 0)
+    assert rows["batch norm", "after", "before"] == (16, -2 * (64 + 128 + 256), 0)
     assert rows["input norm", "no", "yes"] == (1, 0, 0) and rows["final norm", "no", "yes"] == (1, 2 * 512, 0)
     assert rows["batch norm", "yes", "no"] == (3, -2 * (128 + 256 + 512), 0)
 
