@@ -100,6 +100,7 @@ _HOMES = {
     "microscope": "instruments.microscope:look",
     "plant": "instruments.microscope",
     "read_network": "weights",
+    "set_parameters": "weights",
     "layout": "networks.layout",
     "NAMINGS": "weights.names",
     "weight_names": "weights.names:names",

@@ -15,6 +15,7 @@ import click
 from . import __version__
 from .commands import evaluation, experiments, machine, networks, pictures, records, training, transcript, weights
 from .errors import BackendError, GluonResNetError
+from .text import last_line
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -75,8 +76,7 @@ def main(args=None):
     except Exception as error:
         if type(error).__name__ != "MXNetError":  # mxnet itself gave up: out of memory, most of the time
             raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        _fail(BackendError(f"mxnet: {lines[-1]}; try a smaller --batch-size or --resize"))
+        _fail(BackendError(f"mxnet: {last_line(error)}; try a smaller --batch-size or --resize"))
 
 
 def _fail(problem):

@@ -16,6 +16,11 @@ def try_gpu(i=0):
     return mx.gpu(i) if num_gpus() > i else mx.cpu()
 
 
+def use_numpy_arrays():
+    """Put MXNet's NumPy arrays in force, as the book does: ``npx.set_np()``."""
+    mx.npx.set_np()
+
+
 def seed_everything(seed):
     """Seed Python, NumPy and MXNet (all devices): with one seed, one machine gives bit-equal parameters every time."""
     random.seed(seed)

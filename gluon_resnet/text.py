@@ -1,5 +1,7 @@
 """Texts for a person: counts, durations, tables, names that any terminal can show."""
 
+from tabulate import tabulate
+
 
 def printable(name):
     """``name`` without the lone surrogates that stand for bytes which are not UTF-8: those become question marks."""
@@ -20,3 +22,14 @@ def duration(seconds):
         for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s"))
         if number or (unit == "s" and not hours and not minutes)
     )
+
+
+def table(rows, headers="keys", **options):
+    """``rows`` as a table for a terminal; text stays as it is, numbers too. ``options`` are tabulate's."""
+    return tabulate(rows, headers=headers, disable_numparse=True, **options)
+
+
+def last_line(error):
+    """The last line of an error's message that is not empty: of mxnet's messages the one that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else ""

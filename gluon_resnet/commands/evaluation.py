@@ -3,16 +3,30 @@
 import json
 import sys
 
+import gluon_resnet as gr
+
 import click
+from tqdm import tqdm
+
+from . import lazy
+
+devices = lazy("devices")
+evaluation = lazy("evaluation.evaluate")
+evaluation_files = lazy("evaluation.files")
+evaluation_module = lazy("report.evaluation")
+figures = lazy("figures")
+page = lazy("report.page")
+plots = lazy("evaluation.plots")
+run_table = lazy("runs.table")
+table = lazy("runs.table")
+text = lazy("text")
 
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 TABLE = click.option("--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True)
 
 
 def _table(table, **options):
-    from tabulate import tabulate
-
-    return tabulate(table, headers="keys", showindex=False, disable_numparse=True, **options)
+    return text.table(table, showindex=False, **options)
 
 
 def _report(found):
@@ -38,18 +52,11 @@ def _report(found):
 def _judged(run, data=None, part=None, best=False, cams=()):
     """(network, examples, Evaluation) of the run folder ``run``;
     pictures ``cams`` that are not there are refused first."""
-    from mxnet import npx
-    from tqdm import tqdm
-
-    from ..evaluation import evaluate as evaluation
-    from ..runs.network import network_of_run
-    from ..text import printable
-
-    npx.set_np()
-    network = network_of_run(run, best)
+    devices.use_numpy_arrays()
+    network = gr.network_of_run(run, best)
     examples = evaluation.open_examples(network, data, part)
     for note in examples.notes:
-        click.echo(printable(note), err=True)
+        click.echo(text.printable(note), err=True)
     for name in cams:
         examples.find(name)
     with tqdm(
@@ -88,9 +95,6 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
-    from ..evaluation import files as evaluation_files
-    from ..text import printable
-
     if save:
         evaluation_files.check_target(save)
     network, examples, found = _judged(run, data, part, best, cams)
@@ -100,7 +104,7 @@ def evaluate(run, data, part, best, form, save, cams, cam_class):
         click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, examples.part), indent=2))
     else:
         click.echo(
-            printable(
+            text.printable(
                 f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
                 f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(found)}"
             )
@@ -120,8 +124,6 @@ def runs():
 @TABLE
 def list_runs(folders, form):
     """All runs in folders of run folders (by default runs/), as a table; damaged ones are named."""
-    from ..runs import table as run_table
-
     found, problems = run_table.read_runs(folders or ("runs",))
     for problem in problems:
         click.echo(f"damaged: {problem}", err=True)
@@ -136,8 +138,6 @@ def list_runs(folders, form):
 @TABLE
 def show(run, form):
     """One run: settings that are not the default, result, environment, and the command to make it again."""
-    from ..runs import table as run_table
-
     table = run_table.show_table(run_table.read_run(run))
     if form == "csv":
         return click.echo(table.to_csv(index=False), nl=False)
@@ -153,19 +153,15 @@ def show(run, form):
 @TABLE
 def compare(folders, save, form):
     """Two or more runs side by side: the settings and machines that differ, and the results."""
-    from ..evaluation import plots
-    from ..figures import check_picture_path, save_figure
-    from ..runs import table as run_table
-
     if len(folders) < 2:
         raise click.UsageError("two or more run folders are needed")
     if save:
-        check_picture_path(save)
+        figures.check_picture_path(save)
     found = [run_table.read_run(folder) for folder in folders]
     table = run_table.compare_table(found)
     click.echo(table.to_csv(index=False) if form == "csv" else _table(table), nl=form != "csv")
     if save:
-        save_figure(plots.draw_runs(run_table.histories(found)), save)
+        figures.save_figure(plots.draw_runs(run_table.histories(found)), save)
         click.echo(f"picture in {save}", err=form == "csv")
 
 
@@ -181,16 +177,11 @@ def report_run(run, out, evaluation, now):
     evaluation, where there is one."""
     if now and evaluation:
         raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")
-    from ..evaluation import files as evaluation_files
-    from ..report import page
-    from ..report.evaluation import check_new, default_folder
-    from ..runs.table import read_run
-
     if now:  # what would be refused in the end is refused before minutes have gone into an evaluation
-        read_run(run)
+        table.read_run(run)
         page.check_target(out or page.default_file(run))
-        check_new(run)
+        evaluation_module.check_new(run)
         network, examples, found = _judged(run)
-        evaluation_files.save(network, examples, found, default_folder(run), examples.part)
-        click.echo(f"evaluation in {default_folder(run)}")
+        evaluation_files.save(network, examples, found, evaluation_module.default_folder(run), examples.part)
+        click.echo(f"evaluation in {evaluation_module.default_folder(run)}")
     click.echo(f"report in {page.write(run, out, evaluation)}")

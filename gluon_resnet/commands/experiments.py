@@ -3,7 +3,19 @@
 import shlex
 import sys
 
+import gluon_resnet as gr
+
 import click
+
+from . import lazy
+
+text = lazy("text")
+conduct = lazy("lab.conduct")
+experiments = lazy("lab.experiment")
+lab = lazy("lab.reproduce")
+published = lazy("lab.published")
+saved = lazy("lab.results")
+table = lazy("lab.table")
 
 SEEDS = click.option(
     "--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds 0 to N-1.  [default: the experiment's]"
@@ -25,9 +37,7 @@ def _options(command):
 
 
 def _table(table):
-    from tabulate import tabulate
-
-    return tabulate(table, headers="keys", showindex=False, disable_numparse=True)
+    return text.table(table, showindex=False)
 
 
 def _command(words, chosen):
@@ -61,13 +71,9 @@ def run(file, **chosen):
 
     What is finished is not run again; what was stopped is taken up where it was.
     """
-    from ..lab import experiment as experiments
-    from ..lab import table
-    from ..lab.conduct import Request, conduct
-
     experiment = experiments.load(file)
-    request = Request(**chosen, command=_command(["run", file], chosen))
-    content = _conduct(experiment, request, conduct)
+    request = conduct.Request(**chosen, command=_command(["run", file], chosen))
+    content = _conduct(experiment, request, conduct.conduct)
     click.echo(_table(table.cost_table(content) if content["kind"] == "cost" else table.arms_table(content)))
     click.echo("\n".join(table.claim_lines(content)))
 
@@ -77,11 +83,7 @@ def run(file, **chosen):
 @click.option("--update", metavar="FILE", help="Write the tables into FILE, between its two marker comments.")
 def results(folder, update):
     """All results in a folder as Markdown tables: each claim with its verdict, each experiment by arm."""
-    from ..lab import table
-    from ..lab.experiment import experiments_folder
-    from ..lab.results import read_all
-
-    text = table.markdown(read_all(folder or experiments_folder() / "results"))
+    text = table.markdown(saved.read_all(folder or gr.experiments_folder() / "results"))
     if update:
         table.update(update, text)
         return click.echo(f"tables written to {update}")
@@ -94,18 +96,14 @@ def results(folder, update):
 def reproduce(name, **chosen):
     """Run the recipe behind the published number NAME over seeds, and show what comes out beside it; without NAME, list
     them. The runs are those of the experiment, none is done twice."""
-    from ..lab import published, table
-    from ..lab import reproduce as lab
-    from ..lab.conduct import Request, conduct
-
     if name is None:
         given = [option for option, value in chosen.items() if value]
         if given:
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with a NAME")
         return click.echo(_table(lab.listing(published.ENTRIES)))
     entry = published.find(name)
-    request = Request(**chosen, command=_command(["reproduce", name], chosen))
-    content = _conduct(lab.experiment_of(entry), request, conduct)
+    request = conduct.Request(**chosen, command=_command(["reproduce", name], chosen))
+    content = _conduct(lab.experiment_of(entry), request, conduct.conduct)
     click.echo(f"{entry.what}: {entry.source}")
     click.echo(_table(lab.compare(entry, content)))
     click.echo("\n".join([lab.position(entry, content), *table.claim_lines(content)]))

@@ -6,13 +6,19 @@ from datetime import datetime
 
 import click
 
+from . import lazy
+
+examination = lazy("doctor")
+inference = lazy("benchmarks.inference")
+pictures = lazy("benchmarks.pictures")
+processes = lazy("benchmarks.processes")
+training = lazy("benchmarks.training")
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def doctor(as_json):
     """Look this machine over: packages, libraries, threads, GPU, data; exit 1 if anything is wrong."""
-    from .. import doctor as examination
-
     checks = examination.examine()
     if as_json:
         click.echo(json.dumps(examination.as_dict(checks), indent=2))
@@ -42,14 +48,12 @@ def _bench_out(name):
 
 def _measure(name, docs, benchmark):
     """Run ``benchmark``, print its text, and put it into the document ``docs``, if any; its marks are checked first."""
-    from ..benchmarks.processes import section_of, update_document
-
     if docs:
-        section_of(docs, name)
+        processes.section_of(docs, name)
     text = benchmark()
     click.echo(text)
     if docs:
-        update_document(docs, name, text, f"{datetime.now():%Y-%m-%d}")
+        processes.update_document(docs, name, text, f"{datetime.now():%Y-%m-%d}")
         click.echo(f"written into {docs}", err=True)
 
 
@@ -69,8 +73,6 @@ _docs = click.option(
 @_docs
 def bench_train(rounds, batches, batch_size, size, torch_python, depths, out, docs):
     """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
-    from ..benchmarks import training
-
     _measure(
         "train",
         docs,
@@ -86,9 +88,7 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out, do
 @_docs
 def bench_inference(rounds, repeats, torch_python, out, docs):
     """ResNet-50 on one picture of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
-    from ..benchmarks.inference import inference
-
-    _measure("inference", docs, lambda: inference(rounds, repeats, torch_python, out, say=click.echo))
+    _measure("inference", docs, lambda: inference.inference(rounds, repeats, torch_python, out, say=click.echo))
 
 
 @bench.command("pictures")
@@ -102,6 +102,4 @@ def bench_inference(rounds, repeats, torch_python, out, docs):
 def bench_pictures(folder, rounds, passes, out, docs):
     """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,
     MXNet and bare decoding."""
-    from ..benchmarks.pictures import pictures
-
-    _measure("pictures", docs, lambda: pictures(folder, rounds, passes, out=out, say=click.echo))
+    _measure("pictures", docs, lambda: pictures.pictures(folder, rounds, passes, out=out, say=click.echo))

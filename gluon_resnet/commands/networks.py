@@ -2,30 +2,35 @@
 
 import json
 
+import gluon_resnet as gr
+
 import click
 
-from . import options
+from . import lazy, options
+
+text = lazy("text")
+devices = lazy("devices")
+arguments = lazy("drawing.arguments")
+layers = lazy("networks.shapes")
+layout = lazy("networks.layout")
+models = lazy("networks.models")
+paper = lazy("instruments.table1")
+comparisons = lazy("instruments.reconcile")
+reconcile_plot = lazy("instruments.reconcile_plot")
+specs = lazy("networks.specs")
 
 
 def _built(model, text, classes, weights):
     """(network, input shape) of the arguments that shapes and summary share."""
-    from mxnet import npx
-
-    from ..drawing import usual_input
-    from ..networks import models, specs
-    from ..networks import shapes as layers
-    from ..networks.layout import input_channels
-    from ..weights import read_network, set_parameters
-
     spec, params = specs.parse_model(model, classes), None
     if weights:
-        spec, params = read_network(weights, model, classes)
-    channels = input_channels(spec, params) if params else None
-    shape = layers.parse_shape(text) if text else usual_input(spec, channels)
-    npx.set_np()
+        spec, params = gr.read_network(weights, model, classes)
+    channels = layout.input_channels(spec, params) if params else None
+    shape = layers.parse_shape(text) if text else arguments.usual_input(spec, channels)
+    devices.use_numpy_arrays()
     net = models.build(spec)
     if params:
-        set_parameters(net, params)
+        gr.set_parameters(net, params)
     return net, shape
 
 
@@ -43,8 +48,6 @@ def shapes(model, shape, classes, weights):
     (projection where the shape changes), :C (projection everywhere) or :none replaces the shortcut:
     resnet34@torchvision:A.
     """
-    from ..networks import shapes as layers
-
     click.echo("\n".join(layers.walk_lines(layers.layer_shapes(*_built(model, shape, classes, weights)))))
 
 
@@ -61,8 +64,6 @@ def summary(model, shape, classes, depth, style, weights):
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision,
     plain34 or cifar_resnet56:B.
     """
-    from ..networks import shapes as layers
-
     net, shape = _built(model, shape, classes, weights)
     table = layers.summary(net, shape, depth)
     sums = layers.totals(table)
@@ -73,19 +74,16 @@ def summary(model, shape, classes, depth, style, weights):
             json.dumps({"model": model, "input": shape, "layers": table.to_dict("records"), "totals": sums}, indent=2)
         )
     else:
-        from tabulate import tabulate
-
         first = len(table.columns) - len(sums)  # the columns of text come first
         rows = [
             [*row[:first], *(f"{value:,}" for value in row[first:])] for row in table.itertuples(index=False, name=None)
         ]
         rows.append(["total", *[""] * (first - 1), *(f"{value:,}" for value in sums.values())])
         click.echo(
-            tabulate(
+            text.table(
                 rows,
                 headers=[column.replace("_", " ") for column in table.columns],
                 colalign=("left",) * first + ("right",) * len(sums),
-                disable_numparse=True,
             )
         )
         click.echo(
@@ -107,13 +105,8 @@ def reconcile(models, weights, shape, style, full, save):
     Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
     gluon-resnet shapes --help.
     """
-    from ..instruments.reconcile import as_text, compare
-    from ..networks import shapes as layers
-    from ..networks.specs import parse_model
-    from ..weights import identify_weights
-
     if weights and not models:
-        found = identify_weights(weights)
+        found = gr.identify_weights(weights)
         click.echo(f"{weights}: {found.description}")
         if len(found.specs) > 1:
             click.echo(f"fits {', '.join(spec.name for spec in found.specs[1:])} as well")
@@ -121,15 +114,13 @@ def reconcile(models, weights, shape, style, full, save):
     if len(models) != 2 or weights:
         raise click.UsageError(f"{len(models)} networks: expected two, or --weights FILE alone")
     _, channels, *size = layers.parse_shape(f"1,{shape}")
-    comparison = compare(*(parse_model(name) for name in models), channels, tuple(size))
+    comparison = gr.reconcile(*(gr.parse_model(name) for name in models), channels, tuple(size))
     if style == "csv":
         click.echo(comparison.table.to_csv(index=False), nl=False)
     else:
-        click.echo(as_text(comparison, full))
+        click.echo(comparisons.as_text(comparison, full))
     if save:
-        from ..instruments.reconcile_plot import draw
-
-        draw(comparison, save)
+        reconcile_plot.draw(comparison, save)
         click.echo(f"picture in {save}", err=style == "csv")
 
 
@@ -138,8 +129,6 @@ def reconcile(models, weights, shape, style, full, save):
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 def table1(cifar, style):
     """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds beside the paper's."""
-    from ..instruments import table1 as paper
-
     table = paper.cifar_table() if cifar else paper.table1()
     if style == "csv":
         click.echo(table.to_csv(index=False), nl=False)
@@ -160,15 +149,10 @@ def draw(model, shape, classes, lang, save):
 
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@keras, plain34 or cifar_resnet56:B.
     """
-    from .. import drawing
-    from ..networks.specs import parse_model
-
     X = None
     if shape:
-        from ..networks.shapes import parse_shape  # with mxnet, which a drawing can do without
-
-        X = parse_shape(shape)
-    picture = drawing.draw(parse_model(model, classes), X, lang)
+        X = layers.parse_shape(shape)
+    picture = gr.draw(gr.parse_model(model, classes), X, lang)
     if save:
         picture.save(save)
         click.echo(f"picture in {save}")

@@ -3,6 +3,9 @@
 import click
 
 from ..networks.families import ROWS, by_family, images_of
+from . import lazy
+
+figures = lazy("figures")
 
 
 def _one_image(family):
@@ -81,10 +84,8 @@ def run(command):
 
 def picture(path):
     """``path`` if a picture may be written there, or None."""
-    from ..figures import check_picture_path
-
     if path:
-        check_picture_path(path)
+        figures.check_picture_path(path)
     return path
 
 

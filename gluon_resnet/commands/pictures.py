@@ -5,7 +5,15 @@ import sys
 import warnings
 from pathlib import Path
 
+import gluon_resnet as gr
+
 import click
+
+from . import lazy
+
+figures = lazy("figures")
+image_folder = lazy("data.image_folder")
+text = lazy("text")
 
 
 def _quantities(series):
@@ -16,8 +24,6 @@ def _quantities(series):
 
 def _overview(report, parts, batch_size, X, y):
     """Everything that the command shows, as plain data; class names may hold anything."""
-    from ..text import printable
-
     pictures, usable = report.pictures, report.pictures.iloc[report.usable]
     names = parts[0].class_names
     classes = []
@@ -25,7 +31,7 @@ def _overview(report, parts, batch_size, X, y):
         numbers = [int((pictures["class"] == name).sum()), *(int((part.labels == label).sum()) for part in parts)]
         classes.append(
             {
-                "class": printable(name),
+                "class": text.printable(name),
                 "pictures": numbers[0],
                 "training": numbers[1],
                 "validation": numbers[2],
@@ -62,8 +68,6 @@ def _overview(report, parts, batch_size, X, y):
 
 
 def _as_text(found, report, where, full):
-    from tabulate import tabulate
-
     sizes, batch = found["sizes"], found["batch"]
     rows = [list(row.values()) for row in found["classes"]]
     rows.append(["total", *(sum(row[column] for row in rows) for column in range(1, 5))])
@@ -77,10 +81,9 @@ def _as_text(found, report, where, full):
         [
             f"{where}: {found['pictures']:,} pictures",
             "",
-            tabulate(
+            text.table(
                 rows,
                 headers=["class", "pictures", "training", "validation", "left out"],
-                disable_numparse=True,
                 colalign=("left", *["right"] * 4),
             ),
             "",
@@ -122,27 +125,20 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
 
     DIR holds a folder for each class, or train/ and val/ with such folders; CSV has the columns path,label[,split].
     """
-    import numpy
-
-    from ..data.image_folder import open_parts
-    from ..data.pictures import PictureBatches
-    from ..figures import check_picture_path, save_figure
-    from ..text import printable
-
     if save:
-        check_picture_path(save)
-    training, validation, report = open_parts(path, split, seed, strict=strict, progress=sys.stderr.isatty())
-    first = numpy.random.RandomState(seed).permutation(len(training))[:batch_size]  # one class only, in order
-    X, y = PictureBatches(training, batch_size, size, cache=False).batch(first)
+        figures.check_picture_path(save)
+    training, validation, report = image_folder.open_parts(
+        path, split, seed, strict=strict, progress=sys.stderr.isatty()
+    )
+    first = image_folder.shuffled(len(training), seed)[:batch_size]  # in order there would be one class only
+    X, y = gr.PictureBatches(training, batch_size, size, cache=False).batch(first)
     found = _overview(report, (training, validation), batch_size, X, y)
-    click.echo(json.dumps(found, indent=2) if style == "json" else _as_text(found, report, printable(path), full))
+    click.echo(json.dumps(found, indent=2) if style == "json" else _as_text(found, report, text.printable(path), full))
     if save:
-        from ..data.plot import draw_pictures
-
-        titles = [printable(training.class_names[label]) for label in y]
+        titles = [text.printable(training.class_names[label]) for label in y]
         with warnings.catch_warnings(record=True) as heard:  # matplotlib's, of characters that no font here has
             warnings.simplefilter("always")
-            save_figure(draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
+            figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
         click.echo(f"picture in {save}", err=style == "json")
         if any("Glyph" in str(warning.message) for warning in heard):
             click.echo(
@@ -153,7 +149,5 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
 
 def _heading(path):
     """``bird_photos`` as a heading: Bird Photos."""
-    from ..text import printable
-
-    name = printable(Path(path).resolve().stem).replace("_", " ")
+    name = text.printable(Path(path).resolve().stem).replace("_", " ")
     return name.title() if name.islower() else name

@@ -5,6 +5,13 @@ import sys
 
 import click
 
+from . import lazy
+
+findings = lazy("data.findings")
+record_checks = lazy("data.record_checks")
+record_files = lazy("data.record_files")
+text = lazy("text")
+
 
 @click.group()
 def records():
@@ -39,15 +46,11 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
 
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
     """
-    from ..data import record_files
-    from ..data.findings import LEFT_OUT
-    from ..text import printable
-
     settings = record_files.Settings(split, seed, size, quality, lossless)
     done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
-    for problem in done.report.of(LEFT_OUT):
+    for problem in done.report.of(findings.LEFT_OUT):
         click.echo(
-            printable(
+            text.printable(
                 f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
                 f"{problem.found}; {problem.advice}"
             ),
@@ -66,11 +69,10 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def info(file, as_json):
     """Count classes, sizes and bytes of a record file."""
-    from ..data import record_checks
-    from ..text import printable
-
     content = record_checks.info(file)
-    click.echo(json.dumps(content, indent=2) if as_json else printable("\n".join(record_checks.info_lines(content))))
+    click.echo(
+        json.dumps(content, indent=2) if as_json else text.printable("\n".join(record_checks.info_lines(content)))
+    )
 
 
 @records.command("verify")
@@ -82,18 +84,15 @@ def verify(files, classes, as_json):
 
     Every record is read and decoded, and compared with the index, the names and all other records.
     """
-    from ..data import record_checks
-    from ..text import count, printable
-
     found = record_checks.verify(files, classes)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
     else:
         for finding in found.findings:
-            click.echo(printable(finding.line()))
+            click.echo(text.printable(finding.line()))
         click.echo(
-            f"{found.whole:,} of {count(found.records)} whole in {count(len(files), 'file')}: "
-            f"{len(found.wrong):,} wrong, {count(len(found.findings) - len(found.wrong), 'warning')}"
+            f"{found.whole:,} of {text.count(found.records)} whole in {text.count(len(files), 'file')}: "
+            f"{len(found.wrong):,} wrong, {text.count(len(found.findings) - len(found.wrong), 'warning')}"
         )
     sys.exit(1 if found.wrong else 0)
 
@@ -106,7 +105,4 @@ def unpack(file, folder):
 
     Byte for byte as they are stored, each whole or not at all.
     """
-    from ..data import record_files
-    from ..text import count
-
-    click.echo(f"{count(record_files.unpack(file, folder))} in {folder}")
+    click.echo(f"{text.count(record_files.unpack(file, folder))} in {folder}")

@@ -4,7 +4,11 @@ import sys
 
 import click
 
-from . import options
+from . import lazy, options
+
+configs = lazy("runs.config")
+fashion_mnist = lazy("runs.fashion_mnist")
+launch = lazy("runs.pictures")
 
 
 @click.group()
@@ -16,9 +20,7 @@ def data():
 @options.data_folder
 def data_fashion_mnist(data_dir):
     """Find Fashion-MNIST on this machine or fetch it, verify it, and say where it is."""
-    from ..data.fashion_mnist import load_arrays
-
-    (train_images, _), (test_images, _), where = load_arrays(data_dir)
+    (train_images, _), (test_images, _), where = fashion_mnist.load_arrays(data_dir)
     click.echo(
         f"Fashion-MNIST: {len(train_images):,} training and {len(test_images):,} test pictures, "
         f"SHA-256 verified\nin {where}"
@@ -32,14 +34,11 @@ def train():
 
 def _run(context, chosen, values, kind, train):
     """Make a config of class ``kind`` from the options typed and a file, or take a run up, and ``train``."""
-    from ..runs import config as configs
-    from ..runs.launch import resume
-
     given = options.given(context)
     if chosen["resume"]:
         others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
         options.alone(given | set(others))
-        result, _ = resume(kind, train, chosen["resume"], click.echo)
+        result, _ = launch.resume(kind, train, chosen["resume"], click.echo)
     else:
         if chosen["new_head"] and not chosen["weights"]:
             raise click.UsageError("--new-head goes with --weights FILE")
@@ -77,8 +76,6 @@ def train_fashion_mnist(context, **chosen):
     What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
     fields of gluon_resnet/training/recipe.py, one a line.
     """
-    from ..runs import fashion_mnist
-
     if chosen["unverified"] and not chosen["data_dir"]:
         raise click.UsageError("--unverified goes with --data DIR")
 
@@ -114,7 +111,6 @@ def train_pictures(context, path, **chosen):
     The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
     --set or a file: the fields of gluon_resnet/runs/pictures.py and recipe.py, one a line.
     """
-    from ..runs import pictures as launch
 
     def values(given):
         if path:

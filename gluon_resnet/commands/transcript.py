@@ -4,6 +4,12 @@ import json
 
 import click
 
+from . import lazy
+
+errors = lazy("errors")
+lines = lazy("lab.transcript")
+shapes = lazy("networks.shapes")
+
 
 @click.command()
 @click.argument("file", metavar="FILE")
@@ -24,15 +30,11 @@ def transcript(file, run, model, shape, form):
     FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
     and the like, "loss 0.010, train acc 0.998, test acc 0.907" and "4886.6 examples/sec on gpu(0)".
     """
-    from ..errors import DataError
-    from ..lab import transcript as lines
-    from ..networks.shapes import parse_shape
-
     text = lines.read_text(file)
     try:
-        table = lines.compare(text, model, parse_shape(shape) if shape else None, run)
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from None
+        table = lines.compare(text, model, shapes.parse_shape(shape) if shape else None, run)
+    except errors.DataError as error:
+        raise errors.DataError(f"{file}: {error}") from None
     if form == "csv":
         click.echo(table.to_csv(index=False), nl=False)
     elif form == "json":

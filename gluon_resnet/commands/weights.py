@@ -2,10 +2,20 @@
 
 import sys
 
+import gluon_resnet as gr
+
 import click
 
 from ..instruments.engines import ENGINES
-from . import options
+from . import lazy, options
+
+text = lazy("text")
+figures = lazy("figures")
+layout = lazy("networks.layout")
+models = lazy("networks.models")
+plots = lazy("evaluation.plots")
+predicting = lazy("evaluation.predict")
+scope = lazy("instruments.microscope")
 
 
 @click.command()
@@ -25,46 +35,32 @@ from . import options
 @click.pass_context
 def predict(context, images, model, weights, run, labels, engine, top, size, save):
     """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
-    from ..data.images import PREPARATIONS
-    from ..data.labels import read_labels
-    from ..evaluation import plots
-    from ..evaluation import predict as predicting
-    from ..figures import check_picture_path, save_figure
-    from ..instruments.engines import make_engine
-    from ..networks.layout import input_channels
-    from ..weights import read_network
-
     if save:
-        check_picture_path(save)
+        figures.check_picture_path(save)
     if run:
-        from ..runs.network import network_of_run
-
         options.alone(options.given(context) & {"model", "weights", "labels", "size"}, "--run", "network and pictures")
-        found = network_of_run(run)
+        found = gr.network_of_run(run)
         spec, params, labels, preparation = found.spec, found.params, found.class_names, found.preparation
     else:
-        spec, params = read_network(options.needed(weights), model)
-        labels, preparation = read_labels(labels, spec.num_classes), PREPARATIONS[spec.family].at(size)
+        spec, params = gr.read_network(options.needed(weights), model)
+        labels, preparation = gr.read_labels(labels, spec.num_classes), gr.PREPARATIONS[spec.family].at(size)
     top = min(top, len(labels))
-    views, X = predicting.look(images, preparation, input_channels(spec, params))
-    table = predicting.predict(make_engine(engine, spec, params), X, labels, images, top)
-    from tabulate import tabulate
-
+    views, X = predicting.look(images, preparation, layout.input_channels(spec, params))
+    table = predicting.predict(gr.make_engine(engine, spec, params), X, labels, images, top)
     shown = [
         ["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
         for name, rank, label, _, probability in table.itertuples(index=False, name=None)
     ]
     click.echo(
-        tabulate(
+        text.table(
             shown,
             headers=["image", "", "class", "probability"],
-            disable_numparse=True,
             colalign=("left", "right", "left", "right"),
         )
     )
     click.echo(f"\n{spec.name} from {run or weights}, engine {engine}")
     if save:
-        save_figure(plots.draw_predictions(views, table), save)
+        figures.save_figure(plots.draw_predictions(views, table), save)
         click.echo(f"picture in {save}")
 
 
@@ -98,25 +94,17 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 
     With --plant: exit 1 where the damaged layer is not the first that differs.
     """
-    from ..data.images import PREPARATIONS
-    from ..evaluation import predict as predicting
-    from ..figures import check_picture_path, save_figure
-    from ..instruments import microscope as scope
-    from ..instruments.engines import make_engine
-    from ..networks.layout import input_channels
-    from ..weights import read_network
-
     if layer and not save:
         raise click.UsageError("--layer goes with --save P.png")
     if save:
-        check_picture_path(save)
-    spec, params = read_network(options.needed(weights), model)
-    _, X = predicting.look([image], PREPARATIONS[spec.family].at(size), input_channels(spec, params))
+        figures.check_picture_path(save)
+    spec, params = gr.read_network(options.needed(weights), model)
+    _, X = predicting.look([image], gr.PREPARATIONS[spec.family].at(size), layout.input_channels(spec, params))
     of_b = scope.plant(spec, params, plant) if plant else params
-    found = scope.look(make_engine(a, spec, params), make_engine(b, spec, of_b), X, tolerance, gradients)
+    found = scope.look(gr.make_engine(a, spec, params), gr.make_engine(b, spec, of_b), X, tolerance, gradients)
     click.echo(scope.as_text(found, every))
     if save:
-        save_figure(scope.draw(found, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
+        figures.save_figure(scope.draw(found, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
         click.echo(f"picture in {save}")
     if plant:
         caught = found.first == scope.shows_first(spec, plant)
@@ -131,14 +119,10 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 def export(model, weights, out):
     """Write MODEL with trained weights for other programs;
     an ONNX file is checked in ONNX Runtime before it appears."""
-    from ..networks import models
-    from ..weights import read_network, set_parameters
-    from ..weights.export import export as write
-
-    spec, params = read_network(options.needed(weights), model)
+    spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
-    set_parameters(net, params)
-    done = write(net, out)
+    gr.set_parameters(net, params)
+    done = gr.export(net, out)
     checked = (
         f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
         f"{done.difference:.1e} of the largest"

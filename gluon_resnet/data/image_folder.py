@@ -120,6 +120,11 @@ def open_folder(path, suffixes=KERAS_SUFFIXES):
     )
 
 
+def shuffled(count, seed):
+    """The numbers below ``count`` in the order that ``seed`` decides: int64 (count,)."""
+    return numpy.random.RandomState(seed).permutation(count)
+
+
 def split_indices(number, validation_split=0.2, seed=123):
     """(training, validation): which of ``number`` pictures are which, both in the order in which Keras deals them out.
 

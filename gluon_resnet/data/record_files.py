@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
 from ..files import as_json, written_whole
+from ..text import last_line
 from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
 from .images import decode_image, resize, whole_files_only
@@ -185,8 +186,7 @@ def _scratch(out):
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         yield scratch
     except MXNetError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise DataError(f"{out}: cannot be written ({last}); is the disk full?") from None
+        raise DataError(f"{out}: cannot be written ({last_line(error)}); is the disk full?") from None
     except OSError as error:
         raise DataError(
             f"{out}: cannot be written ({error.strerror}): expected room in a folder that is there"

@@ -14,8 +14,8 @@ import numpy
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from tabulate import tabulate
 
+from .. import text
 from ..errors import ConfigError, ModelError
 from ..networks.layout import input_channels, layout, place_name
 from ..networks.specs import ResNetSpec
@@ -149,10 +149,9 @@ def as_text(differences: Differences, every: bool = False) -> str:
                 )
             )
     lines = [
-        tabulate(
+        text.table(
             rows,
             headers=["layer", "place", "", "shape", "largest", "absolute", "relative", ""],
-            disable_numparse=True,
             colalign=("left", "left", "left", "left", "right", "right", "right", "left"),
         )
     ]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import pandas as pd
-from tabulate import tabulate
 
+from .. import text
 from ..networks.cost import HEAD, Key, Layer, Network, Size, network
 from ..networks.layout import children, place_name
 from ..networks.specs import ResNetSpec
@@ -216,14 +216,13 @@ def _signed(value: int) -> str:
 
 
 def _as_table(table: pd.DataFrame) -> str:
-    return tabulate(
+    return text.table(
         [
             [_signed(value) if name in NUMBERS else value for name, value in row.items()]
             for row in table.to_dict("records")
         ],
         headers=[name.replace("_", " ") for name in table.columns],
         colalign=["right" if name in ("layers", *NUMBERS) else "left" for name in table.columns],
-        disable_numparse=True,
     )
 
 

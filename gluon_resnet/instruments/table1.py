@@ -10,8 +10,8 @@ off (3.664 as 3.6, 3.858 as 3.8), some of them rounded (7.570 as 7.6).
 """
 
 import pandas as pd
-from tabulate import tabulate
 
+from .. import text
 from ..networks.cost import network, output_sizes
 from ..networks.families import CIFAR, CIFAR_DEPTHS, DEPTHS
 from ..networks.layout import layout
@@ -109,7 +109,7 @@ def as_text(table):
     for row in table.itertuples(index=False, name=None):
         cells = [f"{cell / 1e9:.3f}" if isinstance(cell, int) else _in_lines(cell) for cell in row[2:]]
         rows.append([*row[:2], *cells])
-    return tabulate(rows, headers=["", "output", *table.columns[2:]], disable_numparse=True) + (
+    return text.table(rows, headers=["", "output", *table.columns[2:]]) + (
         "\n\nmultiply-adds of one picture in 10^9; the paper's: He et al., arXiv 1512.03385, Table 1, at 224x224"
     )
 
@@ -129,6 +129,6 @@ def cifar_text(table):
         [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
         for row in table.itertuples(index=False, name=None)
     ]
-    return tabulate(rows, headers=headers, disable_numparse=True, colalign=("left", "left") + ("right",) * 5) + (
+    return text.table(rows, headers=headers, colalign=("left", "left") + ("right",) * 5) + (
         "\n\none picture of 3x32x32; the paper's: He et al., arXiv 1512.03385, Table 6, CIFAR-10's test error"
     )

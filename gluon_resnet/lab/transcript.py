@@ -17,6 +17,7 @@ from typing import Optional, Tuple
 
 import pandas as pd
 
+from .. import text
 from ..errors import DataError
 from .transcript_compare import BANDS, Ours, Walker, compare_block, compare_value, compare_walk
 
@@ -201,9 +202,7 @@ def counts(table):
 
 def as_text(table):
     """A table of :func:`compare` for the eye, differences marked, and its counts below."""
-    from tabulate import tabulate
-
     marks = {True: "same", False: "DIFFERS", None: ""}
     shown = [[*row[:4], marks[row[4]], row[5]] for row in table.itertuples(index=False, name=None)]
     headers = ["line", "what", "published", "ours", "", ""]
-    return f"{tabulate(shown, headers=headers, disable_numparse=True)}\n\n{counts(table)}"
+    return f"{text.table(shown, headers=headers)}\n\n{counts(table)}"

@@ -10,7 +10,7 @@ from ..lab import results
 from ..runs import table as run_table
 from ..runs.config import differences
 from ..runs.network import PICTURES, side_of_run
-from ..text import duration
+from ..text import duration, last_line
 
 NOTHING = "\N{EN DASH}"  # where there is no value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
@@ -172,10 +172,9 @@ def layers(run, spec):
         with mx.name.NameManager():  # conv0, whatever was built before
             table = shapes.summary(models.build(spec), shape, depth=1)
     except (GluonResNetError, mx.MXNetError, TypeError, ValueError, KeyError, IndexError, ArithmeticError) as error:
-        reason = str(error).strip().splitlines()
         raise RunError(
             f"{run.path / 'config.json'}: a network that cannot be built "
-            f"({type(error).__name__}: {reason[-1] if reason else ''}): expected one that this version "
+            f"({type(error).__name__}: {last_line(error)}): expected one that this version "
             f"knows"
         ) from None
     rows = [

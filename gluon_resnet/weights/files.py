@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import WeightsError
+from ..text import last_line
 from .pickles import LEGACY_START, from_bfloat16, read_torch
 
 #: what tools put in front of every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
@@ -86,9 +87,8 @@ def _mxnet(path):
                 raise WeightsError(f"{path}: holds arrays without names: expected parameters saved by name")
             return WeightFile(path, "mxnet", {name: values.asnumpy() for name, values in loaded.items()})
     except (mx.MXNetError, UnicodeDecodeError) as error:
-        lines = str(error).strip().splitlines()
         raise WeightsError(
-            f"{path}: damaged or cut off: mxnet says {lines[-1].strip() if lines else 'nothing'}; copy the file again"
+            f"{path}: damaged or cut off: mxnet says {last_line(error) or 'nothing'}; copy the file again"
         ) from None
 
 
