@@ -1,11 +1,11 @@
-"""What the chapters of the book lean on: where their data lie, and what stands in for them in a quick run.
+"""What the chapters of the book need: where their data is, and what replaces it in a quick run.
 
     from gluon_resnet import chapter
-    chapter.photographs()             # a folder of bird photographs, a folder a class
-    chapter.results("degradation")    # what an experiment came to, or None
+    chapter.photographs()             # a folder of bird photographs, with a folder for each class
+    chapter.results("degradation")    # the results of an experiment, or None
 
-With ``GLUON_RESNET_CHAPTERS=tiny`` in the environment a chapter is run for the sake of its code: what is not on this
-machine is drawn or made of random numbers, and a printed line says so. Otherwise what is missing is a DataError.
+With ``GLUON_RESNET_CHAPTERS=tiny`` in the environment a chapter only shows that its code runs: data that is not on this
+machine is replaced by drawn images or random numbers, and a printed line says so. Otherwise DataError is raised.
 """
 
 import json
@@ -13,13 +13,20 @@ import os
 import shutil
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy
+from PIL import Image, ImageDraw
+from safetensors.numpy import save_file
 
+from .byhand.params import random_params
 from .errors import ConfigError, DataError
 from .files import CHECKOUT, written_whole
+from .networks.layout import layout
+from .networks.specs import ResNetSpec, parse_model
+from .weights.names import names
 
-#: False where the chapters are run in their tiny mode.
+#: False if the chapters are run in their tiny mode.
 FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
 
 SCRATCH = Path("chapter-files")
@@ -30,9 +37,12 @@ BIRDS = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "West
 DRAWN_OF_EACH = 10
 
 
-def _find(name, variable, inside=""):
-    """(the file or folder ``name`` or None, the paths that were looked at, as text): in the folder that an environment
-    variable names, in GLUON_RESNET_REAL_DATA, in this folder, and in the checkout."""
+def _find(name: str, variable: Optional[str], inside: str = "") -> Tuple[Optional[Path], str]:
+    """(path of the file or folder ``name`` or None, the paths that were searched, as text).
+
+    Searched are the folder that the environment variable ``variable`` names, ``inside`` of GLUON_RESNET_REAL_DATA, the
+    working folder and the checkout.
+    """
     real, named = os.environ.get("GLUON_RESNET_REAL_DATA"), variable and os.environ.get(variable)
     places = [Path(named, name)] if named else []
     if real:
@@ -41,7 +51,7 @@ def _find(name, variable, inside=""):
     return next((place.resolve() for place in places if place.exists()), None), ", ".join(map(str, places))
 
 
-def _missing(what, places):
+def _missing(what: str, places: str) -> DataError:
     return DataError(
         f"{places}: no such file or folder; expected {what}: put it there, or set "
         f"GLUON_RESNET_CHAPTERS=tiny to run the chapter with a stand-in"
@@ -49,7 +59,8 @@ def _missing(what, places):
 
 
 @lru_cache(maxsize=None)
-def _prepared(path):
+def _prepared(path: Path) -> None:
+    """Make the folder, or empty it if a chapter made it; once for each process."""
     if path.exists():
         if not (path / MARK).is_file():
             raise ConfigError(
@@ -60,19 +71,17 @@ def _prepared(path):
     (path / MARK).touch()
 
 
-def folder():
+def folder() -> Path:
     """Path of a folder ``chapter-files`` in the working folder, for run folders and record files.
 
-    The first call of a process empties it. Raises ConfigError where such a folder is there that no chapter made.
+    The first call of a process empties it. Raises ConfigError if there is such a folder that no chapter made.
     """
     _prepared(SCRATCH.resolve())
     return SCRATCH
 
 
-def _draw(random, size, colour):
-    """A picture of ``size`` (width, height): an ellipse of ``colour`` (RGB) somewhere on a noisy ground."""
-    from PIL import Image, ImageDraw
-
+def _draw(random: numpy.random.RandomState, size: Sequence[int], colour: Sequence[int]) -> Image.Image:
+    """An image of ``size`` (width, height): an ellipse of ``colour`` (RGB) somewhere on a noisy ground."""
     width, height = size
     picture = Image.fromarray(random.randint(90, 160, (height, width, 3)).astype("uint8"))
     left, top = random.randint(0, width // 2), random.randint(0, height // 2)
@@ -80,7 +89,7 @@ def _draw(random, size, colour):
     return picture
 
 
-def _draw_birds(path):
+def _draw_birds(path: Path) -> None:
     random = numpy.random.RandomState(0)
     for label, colour in zip(BIRDS, ((150, 20, 20), (230, 130, 40), (250, 40, 60), (30, 40, 60))):
         (path / label).mkdir(parents=True)
@@ -89,15 +98,15 @@ def _draw_birds(path):
             _draw(random, size, colour).save(path / label / f"{number:04}.jpg")
 
 
-def photographs():
+def photographs() -> Path:
     """Path of a folder of bird photographs, with a folder of JPEG files for each class.
 
     The real ones are ``bird_photos`` in GLUON_RESNET_REAL_DATA, in the working folder or in the checkout. Without them
-    forty drawn pictures of four classes in tiny mode, DataError otherwise.
+    it has forty drawn images of four classes in tiny mode; otherwise DataError is raised.
     """
-    found, places = _find("bird_photos", None)
-    if found:
-        return found
+    real, places = _find("bird_photos", None)
+    if real:
+        return real
     if FULL:
         raise _missing("a folder of photographs for each class", places)
     path = folder() / "bird_photos"
@@ -107,12 +116,15 @@ def photographs():
     return path
 
 
-def picture(name):
-    """Path of a single photograph such as ``tiger_cat_256.png``: in ``images`` of GLUON_RESNET_REAL_DATA, in the
-    working folder or in the checkout. Without it a drawn picture of 256x256 in tiny mode, DataError otherwise."""
-    found, places = _find(name, None, "images")
-    if found:
-        return found
+def picture(name: str) -> Path:
+    """Path of a single photograph such as ``tiger_cat_256.png``.
+
+    It is in ``images`` of GLUON_RESNET_REAL_DATA, in the working folder or in the checkout. Without it a drawn image of
+    256x256 replaces it in tiny mode; otherwise DataError is raised.
+    """
+    real, places = _find(name, None, "images")
+    if real:
+        return real
     if FULL:
         raise _missing("a photograph", places)
     path = folder() / name
@@ -122,19 +134,17 @@ def picture(name):
     return path
 
 
-def trained(name):
+def trained(name: str) -> Path:
     """Path of ImageNet-trained weights with torchvision's names, ``name`` such as ``resnet50``, as ``.safetensors``.
 
-    Looked for in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder and
-    in the checkout. Without them random numbers of that network's shapes in tiny mode, DataError otherwise; ModelError
-    where torchvision has no such network.
+    They are in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder or in
+    the checkout. Without them random numbers of that network's shapes replace them in tiny mode; otherwise DataError is
+    raised. ModelError if torchvision has no such network.
     """
-    from .networks.specs import parse_model
-
     spec = parse_model(f"{name}@torchvision")
-    found, places = _find(f"{name}.safetensors", "GLUON_RESNET_WEIGHTS", "weights")
-    if found:
-        return found
+    real, places = _find(f"{name}.safetensors", "GLUON_RESNET_WEIGHTS", "weights")
+    if real:
+        return real
     if FULL:
         raise _missing(f"{name}'s trained weights", places)
     path = folder() / f"{name}.safetensors"
@@ -144,24 +154,18 @@ def trained(name):
     return path
 
 
-def _save_random(spec, path):
+def _save_random(spec: ResNetSpec, path: Path) -> None:
     """Random weights of the network of ``spec``, in a file that looks like torchvision's."""
-    from safetensors.numpy import save_file
-
-    from .byhand.params import random_params
-    from .networks.layout import layout
-    from .weights.names import names
-
-    described = layout(spec, 3)
-    params = random_params(described, "float32", 0)
+    plan = layout(spec, 3)
+    params = random_params(plan, "float32", 0)
     with written_whole(path) as temporary:
-        save_file({key: params[ours] for ours, (key, _) in names("torchvision", described).items()}, str(temporary))
+        save_file({key: params[ours] for ours, (key, _) in names("torchvision", plan).items()}, str(temporary))
 
 
-def results(name):
-    """What the experiment ``name`` came to: experiments/results/<name>.json as a dict, None where there is none yet.
+def results(name: str) -> Optional[Dict[str, Any]]:
+    """The results of the experiment ``name``, experiments/results/<name>.json as a dict; None if there are none yet.
 
-    DataError where the file is not JSON.
+    Raises DataError if the file is not JSON.
     """
     path = CHECKOUT / "experiments" / "results" / f"{name}.json"
     if not path.is_file():

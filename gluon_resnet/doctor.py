@@ -1,6 +1,8 @@
-"""``gluon-resnet doctor``: everything that keeps mxnet from running, or running fast, named before it bites.
+"""What keeps mxnet from running, or from running fast, each with the command that mends it.
 
-mxnet itself is imported last, in another process, once everything that can be checked without it has been.
+    gluon-resnet doctor
+
+mxnet itself is imported last, in another process, after everything that can be checked without it.
 """
 
 import subprocess
@@ -8,6 +10,7 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
@@ -30,7 +33,7 @@ DEBIAN_PACKAGES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: ``status`` is ok, note (worth knowing) or problem; ``fix`` is the command that mends it."""
+    """The result of a check: ``status`` is ok, note (worth knowing) or problem; ``fix`` is a command that mends it."""
 
     name: str
     status: str
@@ -38,18 +41,19 @@ class Check:
     fix: str = ""
 
 
-def requirements_file(build):
+def requirements_file(build: Optional[str]) -> Path:
     """The requirements file for an mxnet build, in the checkout this package runs from."""
     return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
 
 
-def install_command(build):
-    """The command that installs everything an mxnet build needs, with this Python, from wherever it is typed."""
+def install_command(build: Optional[str]) -> str:
+    """The command that installs everything an mxnet build needs, with this Python, in whatever folder it is typed."""
     return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
 
 
-def read_pins(path, environment=None):
+def read_pins(path: Union[str, Path], environment: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     """{package: version} of the ``==`` lines of a requirements file whose markers hold here (or in ``environment``)."""
+    # not at the top: doctor reports missing packages, packaging among them
     from packaging.requirements import InvalidRequirement, Requirement
 
     pins = {}
@@ -61,7 +65,7 @@ def read_pins(path, environment=None):
             requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        if requirement.marker and not requirement.marker.evaluate(environment):
+        if requirement.marker and not requirement.marker.evaluate(None if environment is None else dict(environment)):
             continue
         for specifier in requirement.specifier:
             if specifier.operator == "==":
@@ -69,8 +73,8 @@ def read_pins(path, environment=None):
     return pins
 
 
-def check_python():
-    """Is this a Python that mxnet 1.9.1 can be made to run on?"""
+def check_python() -> Check:
+    """Is this a Python that mxnet 1.9.1 runs on?"""
     version = sys.version_info[:2]
     text = f"{sys.version.split()[0]} at {sys.executable}"
     if PYTHONS[0] <= version <= PYTHONS[1]:
@@ -78,7 +82,7 @@ def check_python():
     return Check("Python", "problem", f"{text}; expected 3.8 to 3.13", "apt-get install python3 python3-venv")
 
 
-def check_packages():
+def check_packages() -> Iterator[Check]:
     """Every pinned package against what is installed, mxnet's build first."""
     build, version = env.mxnet_build()
     path = requirements_file(build)
@@ -95,7 +99,7 @@ def check_packages():
     else:
         yield Check("mxnet", "ok", f"{build} {version} ({'CUDA 11.2' if build == 'mxnet-cu112' else 'CPU'} build)")
     if not path.is_file():
-        yield Check("packages", "note", f"no {path.name} beside the package: versions not compared")
+        yield Check("packages", "note", f"no {path.name} next to the package: versions not compared")
         return
     pins, wrong = read_pins(path), 0
     for package, pin in sorted(pins.items()):
@@ -107,7 +111,7 @@ def check_packages():
         yield Check("packages", "ok", f"all {len(pins)} pinned versions of {path.name}")
 
 
-def check_processor():
+def check_processor() -> Iterator[Check]:
     """Instruction sets and threads."""
     cpu, prepared = system.cpu(), env.prepare()
     sets = cpu["instruction_sets"]
@@ -135,18 +139,18 @@ def check_processor():
     )
 
 
-def library_fix(name):
-    """The command that brings a missing library."""
+def library_fix(name: str) -> str:
+    """The command that installs a missing library."""
     for library, package in env.CUDA_LIBRARIES:
         if library == name:
             path = requirements_file("mxnet-cu112")
             pin = read_pins(path).get(package) if path.is_file() else None
             return f"{PIP} install {package}{f'=={pin}' if pin else ''}"
-    package = DEBIAN_PACKAGES.get(name)
-    return f"apt-get install {package}" if package else f"apt-file search {name}"
+    debian = DEBIAN_PACKAGES.get(name)
+    return f"apt-get install {debian}" if debian else f"apt-file search {name}"
 
 
-def check_libraries():
+def check_libraries() -> Iterator[Check]:
     """Every shared library that libmxnet.so needs, from the ELF file."""
     spec = util.find_spec("mxnet")
     if spec is None or not spec.origin:
@@ -157,7 +161,7 @@ def check_libraries():
             "libmxnet.so",
             "problem",
             f"{path} is missing",
-            f"{PIP} install --force-reinstall --no-deps {'=='.join(env.mxnet_build())}",
+            f"{PIP} install --force-reinstall --no-deps {'=='.join(filter(None, env.mxnet_build()))}",
         )
         return
     libraries = elf.needed_libraries(path)
@@ -170,7 +174,7 @@ def check_libraries():
         )
 
 
-def driver_version():
+def driver_version() -> Optional[str]:
     """Version of NVIDIA's kernel driver, or None."""
     try:
         line = Path("/proc/driver/nvidia/version").read_text().splitlines()[0]
@@ -179,7 +183,7 @@ def driver_version():
     return next((word for word in line.split() if word[0].isdigit() and "." in word), line)
 
 
-def check_gpus():
+def check_gpus() -> Check:
     """Driver and cards against the build."""
     cards, build = system.gpus(), env.mxnet_build()[0]
     if cards and build != "mxnet-cu112":
@@ -201,12 +205,12 @@ def check_gpus():
     )
 
 
-def check_data():
-    """Is Fashion-MNIST here, whole?"""
-    complaints = []
+def check_data() -> Iterator[Check]:
+    """Is Fashion-MNIST on this machine, complete and undamaged?"""
+    complaints: List[str] = []
     found = sources.load_local(FASHION_MNIST, complaints.append)
     fetch = f"{sys.executable} -m gluon_resnet data fashion-mnist"
-    for complaint in complaints:  # whole data further down the list make a damaged copy harmless
+    for complaint in complaints:  # a damaged copy is harmless if another place has the data
         yield Check("Fashion-MNIST", "note" if found else "problem", complaint, "" if found else fetch)
     if found:
         yield Check("Fashion-MNIST", "ok", f"verified in {found[1]} ({found[0]})")
@@ -214,8 +218,8 @@ def check_data():
         yield Check("Fashion-MNIST", "note", "not on this machine yet; the first run fetches it", fetch)
 
 
-def check_import():
-    """Does mxnet load and compute? Asked of another process."""
+def check_import() -> Check:
+    """Does mxnet load and compute? Tried in another process."""
     code = (
         "import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
         "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
@@ -239,15 +243,15 @@ def check_import():
     return Check("import mxnet", "problem", last, f"{install_command(build)} --force-reinstall")
 
 
-def examine():
-    """All checks in the order in which they depend on each other."""
+def examine() -> List[Check]:
+    """All checks, each after those that it depends on."""
     checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), check_gpus(), *check_data()]
     if not any(check.status == "problem" and check.name.startswith(("mxnet", "lib")) for check in checks):
         checks.append(check_import())
     return checks
 
 
-def as_dict(checks):
+def as_dict(checks: List[Check]) -> Dict[str, Any]:
     """The checks as one dict for JSON, with the machine's report."""
     return {
         "problems": sum(check.status == "problem" for check in checks),
@@ -256,8 +260,8 @@ def as_dict(checks):
     }
 
 
-def as_text(checks):
-    """The checks as lines, each problem with the command that mends it below."""
+def as_text(checks: List[Check]) -> str:
+    """The checks as lines, each problem followed by the command that mends it."""
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:

@@ -1,31 +1,38 @@
-"""Which shared libraries a library needs, read from the ELF files themselves, and where the loader would find them."""
+"""Which shared libraries a library needs, read from the ELF files themselves, and where the loader would find them.
+
+needed_libraries("libmxnet.so")     # [("libgomp.so.1", "/lib/x86_64-linux-gnu/libgomp.so.1"), ...]
+"""
 
 import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from . import env
 
+# elftools is imported where it is used: doctor, which imports this module, reports if elftools is missing.
 
-def read_dynamic(path):
+
+def read_dynamic(path: Union[str, Path]) -> Tuple[List[str], List[str]]:
     """(names of the libraries that the ELF file ``path`` needs, folders it says to look in)."""
     from elftools.elf.elffile import ELFFile
 
-    needed, folders = [], []
+    needed: List[str] = []
+    folders: List[str] = []
     with open(path, "rb") as stream:
         section = ELFFile(stream).get_section_by_name(".dynamic")
         for tag in section.iter_tags() if section else ():
             if tag.entry.d_tag == "DT_NEEDED":
                 needed.append(tag.needed)
             elif tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
-                text = getattr(tag, "rpath", None) or getattr(tag, "runpath", "")
+                text = str(getattr(tag, "rpath", None) or getattr(tag, "runpath", ""))
                 folders += text.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(Path(path).parent)).split(":")
     return needed, [folder for folder in folders if folder]
 
 
-def build_id(path):
-    """The build id of the ELF file ``path`` as hexadecimal digits, None where it has none."""
+def build_id(path: Union[str, Path]) -> Optional[str]:
+    """The build id of the ELF file ``path`` as hexadecimal digits; None if it has none."""
     from elftools.elf.elffile import ELFFile
 
     with open(path, "rb") as stream:
@@ -34,8 +41,8 @@ def build_id(path):
 
 
 @lru_cache(maxsize=None)
-def _loader_cache():
-    """{name: path} of the libraries that the dynamic loader has in its cache."""
+def _loader_cache() -> Dict[str, str]:
+    """{name: path} of the libraries in the dynamic loader's cache."""
     for program in ("ldconfig", "/sbin/ldconfig", "/usr/sbin/ldconfig"):
         try:
             done = subprocess.run([program, "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -46,9 +53,12 @@ def _loader_cache():
     return {}
 
 
-def locate(name, folders=()):
-    """Path at which a library would be found: ``folders``, LD_LIBRARY_PATH, the loader's cache and folders, then the
-    nvidia wheels that env.prepare() opens; None where nothing has it."""
+def locate(name: str, folders: Sequence[str] = ()) -> Optional[str]:
+    """Path at which the library ``name`` would be found; None if it is nowhere.
+
+    Searched in this order: ``folders``, LD_LIBRARY_PATH, the loader's cache and folders, the nvidia wheels that
+    env.prepare() opens.
+    """
     search = [*folders, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
     standard = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"]
     for folder in filter(None, search):
@@ -62,9 +72,11 @@ def locate(name, folders=()):
     return env.find_cuda_library(name)
 
 
-def needed_libraries(path):
-    """[(name, where it was found or None)] of everything ``path`` needs, directly or through libraries beside it."""
-    found, queue, seen = [], [str(path)], set()
+def needed_libraries(path: Union[str, Path]) -> List[Tuple[str, Optional[str]]]:
+    """[(name, path or None)] of every library that ``path`` needs, directly or through libraries of the same folder."""
+    libraries: List[Tuple[str, Optional[str]]] = []
+    queue = [str(path)]
+    seen: Set[str] = set()
     own = str(Path(path).parent)
     while queue:
         needed, folders = read_dynamic(queue.pop(0))
@@ -73,7 +85,7 @@ def needed_libraries(path):
                 continue
             seen.add(name)
             place = locate(name, folders)
-            found.append((name, place))
+            libraries.append((name, place))
             if place and str(Path(place).parent) == own:  # bundled with mxnet: what it needs is ours to check too
                 queue.append(place)
-    return found
+    return libraries

@@ -1,7 +1,9 @@
-"""What has to be in place before mxnet is imported: threads, CUDA libraries, names that NumPy took away.
+"""What has to be set before mxnet is imported: threads, CUDA libraries, names that NumPy removed.
 
-``import gluon_resnet`` calls :func:`prepare` once. By itself mxnet 1.9.1 gives OpenMP half of the processors and reads
-its settings while it is being loaded, so nothing here helps afterwards. ``gluon-resnet doctor`` shows what was done.
+    gluon-resnet doctor        # shows what was done
+
+``import gluon_resnet`` calls :func:`prepare` once. By itself mxnet 1.9.1 gives OpenMP half of the processors, and it
+reads its settings while it is being loaded, so nothing here helps afterwards.
 """
 
 import contextlib
@@ -15,19 +17,19 @@ import warnings
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
-#: mxnet keeps this many scratch buffers for its operators by turns, four by default. Here one operator computes at a
-#: time, so that three of them are memory for nothing: 0.45 GiB with ResNet-18 at 96x96 and batch size 256.
+#: Scratch buffers that mxnet keeps for its operators, used in turn; four by default. Here one operator computes at a
+#: time, so three of them would be wasted memory: 0.45 GiB with ResNet-18 at 96x96 and batch size 256.
 MXNET_VARIABLES = {"MXNET_CPU_TEMP_COPY": "1"}
 
-#: Holds what prepare() set ("NAME=value;..."), so that a process started from
-#: here does not take it for the user's wish.
+#: Lists what prepare() set ("NAME=value;..."), so that a child process does not mistake our settings for the user's.
 SET_BY_US = "GLUON_RESNET_SET"
 
-#: Shared libraries of the nvidia-*-cu11 wheels in the order in which they need each other: (file name, PyPI package).
+#: Shared libraries of the nvidia-*-cu11 wheels, each after those that it needs: (file name, PyPI package).
 CUDA_LIBRARIES = (
     ("libcudart.so.11.0", "nvidia-cuda-runtime-cu11"),
     ("libnvrtc.so.11.2", "nvidia-cuda-nvrtc-cu11"),
@@ -60,22 +62,22 @@ class Prepared:
     """What :func:`prepare` did."""
 
     plan: ThreadPlan
-    variables: dict  # environment variables that prepare() set, by name
-    cuda_libraries: tuple  # paths opened
+    variables: Dict[str, str]  # environment variables that prepare() set, by name
+    cuda_libraries: Tuple[str, ...]  # paths opened
     too_late: bool  # mxnet had been imported before
-    cpus: tuple  # processors allowed before OpenMP bound this thread to one of them
+    cpus: Tuple[int, ...]  # processors allowed before OpenMP bound this thread to one of them
 
 
-def allowed_cpus():
-    """Logical processors that this process may run on, as a sorted list of numbers (affinity respected)."""
+def allowed_cpus() -> List[int]:
+    """Numbers of the logical processors that this process may run on, sorted (affinity respected)."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
-def physical_cores(cpus, root="/"):
+def physical_cores(cpus: Sequence[int], root: str = "/") -> int:
     """Number of physical cores among the logical processors ``cpus``; two hyperthreads of one core count once."""
-    cores = set()
+    cores: set = set()
     for cpu in cpus:
         topology = Path(root, f"sys/devices/system/cpu/cpu{cpu}/topology")
         try:
@@ -85,8 +87,8 @@ def physical_cores(cpus, root="/"):
     return max(1, len(cores))
 
 
-def _cgroup_quota(folder):
-    """CPUs granted by the quota in one cgroup folder (v2 or v1), infinity where there is none."""
+def _cgroup_quota(folder: Path) -> float:
+    """CPUs granted by the quota in one cgroup folder (v2 or v1), infinity without a quota."""
     try:
         quota, period = (folder / "cpu.max").read_text().split()[:2]
     except (OSError, ValueError):
@@ -102,10 +104,10 @@ def _cgroup_quota(folder):
     return granted if granted > 0 else math.inf  # v1 writes -1 for no limit
 
 
-def cgroup_cpus(root="/"):
+def cgroup_cpus(root: str = "/") -> float:
     """CPUs that the control groups of this process grant (a float, infinity without a quota).
 
-    Every level from the process's own group up to the root is looked at, and the smallest quota counts.
+    The smallest quota of all levels counts, from the process's own group up to the root.
     """
     mount = Path(root, "sys/fs/cgroup")
     try:
@@ -121,18 +123,18 @@ def cgroup_cpus(root="/"):
     return min((_cgroup_quota(folder) for folder in folders), default=math.inf)
 
 
-def _binds(environ):
+def _binds(environ: Mapping[str, str]) -> bool:
     """Do the variables in force make GNU OpenMP bind its threads?"""
     binding = environ.get("OMP_PROC_BIND", "").strip().lower()
     return bool(environ.get("GOMP_CPU_AFFINITY")) or binding not in ("", "false")
 
 
-def thread_plan(environ=None, root="/"):
+def thread_plan(environ: Optional[Mapping[str, str]] = None, root: str = "/") -> ThreadPlan:
     """Decide how many OpenMP threads to use and whether to bind them, without changing anything.
 
-    One thread a physical core is what oneDNN's convolutions want. Threads are bound only where they may use every core
-    this process sees: two processes that share a machine by quota, or by OMP_NUM_THREADS, would otherwise bind
-    themselves to the same first cores.
+    oneDNN's convolutions are fastest with one thread for each physical core. Threads are bound only if they may use
+    every core that this process sees. Otherwise two processes that share a machine by quota, or by OMP_NUM_THREADS,
+    would bind themselves to the same first cores.
     """
     environ = os.environ if environ is None else environ
     cores = physical_cores(allowed_cpus(), root)
@@ -159,7 +161,7 @@ def thread_plan(environ=None, root="/"):
     return ThreadPlan(cores, True, "physical cores this process may use")
 
 
-def mxnet_build():
+def mxnet_build() -> Tuple[Optional[str], Optional[str]]:
     """The installed mxnet distribution as (name, version), such as ("mxnet-cu112", "1.9.1"), or (None, None)."""
     for name in ("mxnet-cu112", "mxnet"):
         try:
@@ -169,7 +171,7 @@ def mxnet_build():
     return None, None
 
 
-def find_cuda_library(name):
+def find_cuda_library(name: str) -> Optional[str]:
     """Path of a CUDA library inside an installed nvidia-* wheel, or None."""
     for folder in sys.path:
         hits = sorted(glob.glob(os.path.join(glob.escape(folder or "."), "nvidia", "*", "lib", name)))
@@ -178,13 +180,13 @@ def find_cuda_library(name):
     return None
 
 
-def open_cuda_libraries():
-    """Open the CUDA libraries of the nvidia wheels so that libmxnet.so finds them already there; paths opened."""
+def open_cuda_libraries() -> Tuple[str, ...]:
+    """Open the CUDA libraries of the nvidia wheels, so that libmxnet.so finds them loaded; the paths opened."""
     opened = []
     for name, _ in CUDA_LIBRARIES:
         path = find_cuda_library(name)
         if path is None:
-            continue  # a CUDA toolkit on the machine may have it; doctor names it where nothing has
+            continue  # a CUDA toolkit on the machine may have it; doctor names it if nothing has
         try:
             ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
         except OSError as error:
@@ -194,9 +196,9 @@ def open_cuda_libraries():
     return tuple(opened)
 
 
-def restore_removed_names():
-    """Put back what newer Pythons and NumPys took from mxnet:
-    ``distutils`` (3.12) and ``np.bool`` and its like (1.24)."""
+def restore_removed_names() -> None:
+    """Restore what newer Pythons and NumPys removed and mxnet uses: ``distutils`` (3.12), ``np.bool`` etc. (1.24)."""
+    # Imported only if they are needed: they take time, and doctor has to run without them.
     if sys.version_info >= (3, 12):
         import setuptools  # noqa: F401  brings distutils back
 
@@ -211,15 +213,15 @@ def restore_removed_names():
 class _ReleaseAfterMxnet:
     """An import hook that gives the importing thread its processors back once mxnet has been loaded.
 
-    GNU OpenMP, told to bind, binds the thread that loads it to the first core at once, and every thread and process
-    which that one starts inherits it: a notebook's subprocesses would share one core. mxnet computes in threads of its
-    own, which stay bound.
+    If GNU OpenMP is to bind its threads, it binds the thread that loads it to the first core at once, and every thread
+    and process started from there inherits this: a notebook's subprocesses would share one core. mxnet computes in
+    threads of its own, which stay bound.
     """
 
-    def __init__(self, cpus):
+    def __init__(self, cpus: Sequence[int]) -> None:
         self.cpus = cpus
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "mxnet" or self not in sys.meta_path:
             return None
         sys.meta_path.remove(self)
@@ -229,26 +231,27 @@ class _ReleaseAfterMxnet:
             sys.meta_path.insert(0, self)
         if spec is None or spec.loader is None:
             return spec
-        load = spec.loader.exec_module
+        loader: Any = spec.loader
+        load = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: Any) -> None:
             try:
                 load(module)
             finally:
-                with contextlib.suppress(OSError):  # the allowed processors have changed: nothing to give back
+                with contextlib.suppress(OSError):  # the allowed processors have changed: these are no longer ours
                     os.sched_setaffinity(0, self.cpus)
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 
-_prepared = None
+_prepared: Optional[Prepared] = None
 
 
-def prepare():
+def prepare() -> Prepared:
     """Set threads, CUDA libraries and removed names up for mxnet; does its work once and returns what it did.
 
-    Variables that the user has set are kept. Where mxnet has been imported already, one warning says what is lost.
+    Variables that the user has set are kept. If mxnet has been imported already, one warning says what is lost.
     """
     global _prepared
     if _prepared is not None:
@@ -257,7 +260,9 @@ def prepare():
         if os.environ.get(name) == value:
             del os.environ[name]
     os.environ.pop(SET_BY_US, None)
-    cpus, plan, variables, opened = tuple(allowed_cpus()), thread_plan(), {}, ()
+    cpus, plan = tuple(allowed_cpus()), thread_plan()
+    variables: Dict[str, str] = {}
+    opened: Tuple[str, ...] = ()
     too_late = "mxnet" in sys.modules
     if too_late:
         if not os.environ.get("OMP_NUM_THREADS"):
@@ -290,19 +295,19 @@ def prepare():
     return _prepared
 
 
-def _inherited(environ):
-    """What a parent process's prepare() set, from the note it left: {name: value}."""
+def _inherited(environ: Mapping[str, str]) -> Dict[str, str]:
+    """What a parent process's prepare() set, as listed in SET_BY_US: {name: value}."""
     pairs = (pair.partition("=") for pair in environ.get(SET_BY_US, "").split(";") if pair)
     return {name: value for name, _, value in pairs}
 
 
-def without_prepared_variables():
+def without_prepared_variables() -> Dict[str, str]:
     """A copy of the environment without what :func:`prepare` set: for another program with its own defaults."""
     ours = (*prepare().variables, SET_BY_US)
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def threads_report():
+def threads_report() -> Dict[str, Any]:
     """The thread plan as a dict for a report: threads, bind, reason and the OpenMP variables in force."""
     prepared = prepare()
     return {

@@ -1,13 +1,16 @@
-"""How much memory this program has used; standard library only, so that the benchmark's workers can import it."""
+"""How much memory this program has used; standard library only, so that the benchmark's workers can import it.
+
+peak_memory() / 2**20      # in MiB
+"""
 
 import resource
 from pathlib import Path
 
 
-def peak_memory():
+def peak_memory() -> int:
     """Largest resident size of this program so far, in bytes.
 
-    Linux's ru_maxrss would do but for this: a process begins with that of the one which started it.
+    Read from /proc, as on Linux a process inherits ru_maxrss from the one that started it.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()

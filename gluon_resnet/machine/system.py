@@ -1,4 +1,9 @@
-"""What machine and what software this is, for a run folder and for ``doctor``. mxnet is never imported here."""
+"""What machine and what software this is, for run folders and for ``gluon-resnet doctor``.
+
+    report()["versions"]      # {"python": "3.11.2", "mxnet": "1.9.1", ...}
+
+mxnet is never imported here, only looked up among the installed packages.
+"""
 
 import platform
 import shutil
@@ -6,6 +11,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Dict, List, Optional
 
 from ..files import CHECKOUT
 from . import env
@@ -16,7 +22,7 @@ PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
 
-def _cpuinfo(key, root="/"):
+def _cpuinfo(key: str, root: str = "/") -> str:
     try:
         lines = Path(root, "proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -24,7 +30,7 @@ def _cpuinfo(key, root="/"):
     return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
 
 
-def cpu():
+def cpu() -> Dict[str, Any]:
     """The processor: model, instruction sets that matter here, logical processors and physical cores allowed."""
     flags = set(_cpuinfo("flags").split())
     cpus = env.prepare().cpus
@@ -36,7 +42,7 @@ def cpu():
     }
 
 
-def gpus():
+def gpus() -> List[str]:
     """Lines of ``nvidia-smi -L``; empty without a card, a driver or the program."""
     if not shutil.which("nvidia-smi"):
         return []
@@ -49,7 +55,7 @@ def gpus():
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 
-def version_of(package):
+def version_of(package: str) -> Optional[str]:
     """Installed version of a package, or None."""
     try:
         return metadata.version(package)
@@ -57,7 +63,7 @@ def version_of(package):
         return None
 
 
-def versions():
+def versions() -> Dict[str, Optional[str]]:
     """Python, the mxnet build and the packages that results depend on: {name: version}."""
     name, version = env.mxnet_build()
     return {
@@ -67,8 +73,8 @@ def versions():
     }
 
 
-def git_commit():
-    """Commit of the checkout this package runs from, with ``-dirty`` where files differ from it; None elsewhere."""
+def git_commit() -> Optional[str]:
+    """Commit of the checkout this package runs from, ``-dirty`` if files differ from it; None outside a checkout."""
     if not (CHECKOUT / ".git").exists():
         return None
     try:
@@ -84,8 +90,8 @@ def git_commit():
     return done.stdout.strip() or None
 
 
-def report():
-    """All of it as one dict that fits into JSON."""
+def report() -> Dict[str, Any]:
+    """All of it as one dict for JSON."""
     return {
         "versions": versions(),
         "platform": platform.platform(),
