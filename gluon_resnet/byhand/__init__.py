@@ -5,7 +5,7 @@
     loss, gradients = net.loss_and_gradients(X, y)
     logits = net.folded()(X)
 
-Nothing here imports mxnet. The occasion is article 004, which writes ResNet-50's algorithms by hand.
+Nothing here imports mxnet. Article 004 writes ResNet-50's algorithms by hand in the same way.
 """
 
 from .conv import (

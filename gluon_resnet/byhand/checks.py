@@ -1,43 +1,53 @@
-"""Shape checks of the operators: one line that says which array is wrong, what it is and what was expected."""
+"""Checks of the operators' arguments: an error of one line says which array is wrong, what it is and what it should be.
+
+check_shape("conv2d_loops", "weight", weight, (8, 3, 3, 3))
+"""
+
+from typing import Any, Sequence, Tuple
+
+import numpy as np
 
 from ..errors import ConfigError, ShapeError
 
 
-def check_rank(where, name, array, axes):
+def check_rank(where: str, name: str, array: np.ndarray, axes: str) -> None:
     """``array`` must have as many axes as ``axes`` names, such as "(N, C, H, W)"; ShapeError otherwise."""
     if array.ndim != axes.count(",") + 1:
         raise ShapeError(f"{where}: {name} has shape {array.shape}: expected {axes}")
 
 
-def check_shape(where, name, array, shape):
+def check_shape(where: str, name: str, array: np.ndarray, shape: Sequence[int]) -> None:
     """``array`` must be of ``shape``; ShapeError otherwise."""
     if array.shape != tuple(shape):
         raise ShapeError(f"{where}: {name} has shape {array.shape}: expected {tuple(shape)}")
 
 
-def check_channels(where, name, array, channels):
-    """A parameter must hold one number a channel; ShapeError otherwise."""
+def check_channels(where: str, name: str, array: np.ndarray, channels: int) -> None:
+    """A parameter must hold one number for each channel; ShapeError otherwise."""
     if array.shape != (channels,):
-        raise ShapeError(f"{where}: {name} has shape {array.shape}: expected ({channels},), one number a channel")
+        raise ShapeError(
+            f"{where}: {name} has shape {array.shape}: expected ({channels},), one number for each channel"
+        )
 
 
-def _check_whole(where, name, value, least):
+def _check_whole(where: str, name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(f"{where}: {name} is {value!r}: expected a whole number of at least {least}")
 
 
-def out_sizes(where, sizes, kernel, stride, padding):
-    """(height, width) of what a window of ``kernel`` (height, width) gives on a picture of ``sizes`` (height, width).
+def out_sizes(where: str, sizes: Sequence[int], kernel: Sequence[int], stride: int, padding: int) -> Tuple[int, int]:
+    """(height, width) of what a window of ``kernel`` (height, width) gives on an image of ``sizes`` (height, width).
 
     floor((size + 2 * padding - kernel) / stride) + 1. Raises ConfigError for a stride below 1 or a padding below 0,
-    ShapeError where the window does not fit into the padded picture.
+    ShapeError if the window does not fit into the padded image.
     """
     _check_whole(where, "stride", stride, 1)
     _check_whole(where, "padding", padding, 0)
     for size, window in zip(sizes, kernel):
         if size + 2 * padding < window:
             raise ShapeError(
-                f"{where}: the picture is {sizes[0]}x{sizes[1]}, padded by {padding}: smaller than the "
-                f"window of {kernel[0]}x{kernel[1]}; use larger pictures"
+                f"{where}: the image is {sizes[0]}x{sizes[1]}, padded by {padding}: smaller than the "
+                f"window of {kernel[0]}x{kernel[1]}; use larger images"
             )
-    return tuple((size + 2 * padding - window) // stride + 1 for size, window in zip(sizes, kernel))
+    height, width = ((size + 2 * padding - window) // stride + 1 for size, window in zip(sizes, kernel))
+    return height, width

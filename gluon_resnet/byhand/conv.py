@@ -1,4 +1,4 @@
-"""The convolution three times, forward and backward: nested loops, one pass for each position of the kernel, im2col.
+"""The convolution in three ways, forward and backward: nested loops, a pass for each position of the kernel, im2col.
 
     Y = conv2d_im2col(X, weight, bias, stride=2, padding=1)
     dX, dweight, dbias = conv2d_im2col_backward(dY, X, weight, stride=2, padding=1)
@@ -10,8 +10,10 @@ All compute, with X padded by zeros,
 with s the stride and p the padding. X is (N, C, H, W), weight (O, C, KH, KW), bias (O,) or None and Y (N, O, OH, OW),
 OH = floor((H + 2 * p - KH) / s) + 1; everything in float32 or everything in float64. The backward functions take dY,
 the loss's gradient with respect to Y, and give those with respect to X, weight and bias. Shapes that do not fit raise
-ShapeError. Source: article 004, which writes ResNet-50 by hand from its "slow convolution" on.
+ShapeError. Source: article 004, which writes ResNet-50 by hand, beginning with its "slow convolution".
 """
+
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -19,8 +21,10 @@ from .checks import check_channels, check_rank, check_shape, out_sizes
 from .windows import pad, positions, unpad
 
 
-def _check(where, X, weight, bias, stride, padding):
-    """(OH, OW), after a look at all the shapes."""
+def _check(
+    where: str, X: np.ndarray, weight: np.ndarray, bias: Optional[np.ndarray], stride: int, padding: int
+) -> Tuple[int, int]:
+    """(OH, OW), after a check of all shapes."""
     check_rank(where, "X", X, "(N, C, H, W)")
     check_rank(where, "weight", weight, "(O, C, KH, KW)")
     check_shape(where, "weight", weight, (weight.shape[0], X.shape[1]) + weight.shape[2:])
@@ -29,13 +33,15 @@ def _check(where, X, weight, bias, stride, padding):
     return out_sizes(where, X.shape[2:], weight.shape[2:], stride, padding)
 
 
-def _check_backward(where, dY, X, weight, stride, padding):
+def _check_backward(
+    where: str, dY: np.ndarray, X: np.ndarray, weight: np.ndarray, stride: int, padding: int
+) -> Tuple[int, int]:
     out_size = _check(where, X, weight, None, stride, padding)
     check_shape(where, "dY", dY, (X.shape[0], weight.shape[0]) + out_size)
     return out_size
 
 
-def _add_bias(Y, bias):
+def _add_bias(Y: np.ndarray, bias: Optional[np.ndarray]) -> np.ndarray:
     if bias is not None:
         Y += bias[:, None, None]
     return Y
@@ -44,18 +50,20 @@ def _add_bias(Y, bias):
 # Nested loops ---------------------------------------------------------------------------------------------------------
 
 
-def _dot_of_window(picture, kernel, top, left):
-    """Sum of kernel[c][i][j] * picture[c][top + i][left + j], lists of Python's floats."""
+def _dot_of_window(image: list, kernel: list, top: int, left: int) -> float:
+    """Sum of kernel[c][i][j] * image[c][top + i][left + j], lists of Python's floats."""
     total = 0.0
-    for plane, weights in zip(picture, kernel):  # channels
+    for plane, weights in zip(image, kernel):  # channels
         for i, row in enumerate(weights):
             for j, weight in enumerate(row):
                 total += weight * plane[top + i][left + j]
     return total
 
 
-def conv2d_loops(X, weight, bias=None, stride=1, padding=0):
-    """The convolution as seven nested loops in plain Python: as slow as it is plain. See the module for shapes.
+def conv2d_loops(
+    X: np.ndarray, weight: np.ndarray, bias: Optional[np.ndarray] = None, stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """The convolution as seven nested loops in plain Python: easy to read, and slow. See the module for shapes.
 
     Python's floats are doubles, so sums are kept in float64 and rounded once, to X's dtype, at the end.
     """
@@ -64,52 +72,56 @@ def conv2d_loops(X, weight, bias=None, stride=1, padding=0):
     biases = [0.0] * len(kernels) if bias is None else bias.tolist()
     Y = [
         [
-            [[b + _dot_of_window(picture, kernel, h * stride, w * stride) for w in range(width)] for h in range(height)]
+            [[b + _dot_of_window(image, kernel, h * stride, w * stride) for w in range(width)] for h in range(height)]
             for kernel, b in zip(kernels, biases)
         ]
-        for picture in pad(X, padding).tolist()
+        for image in pad(X, padding).tolist()
     ]
     return np.array(Y, dtype=X.dtype).reshape(X.shape[0], weight.shape[0], height, width)  # (N, O, OH, OW)
 
 
-def _spread_window(picture, d_picture, kernel, d_kernel, top, left, slope):
-    """Hand ``slope``, the gradient at one output, on to picture and kernel; lists, changed in place."""
-    for plane, d_plane, weights, d_weights in zip(picture, d_picture, kernel, d_kernel):  # channels
+def _spread_window(image: list, d_image: list, kernel: list, d_kernel: list, top: int, left: int, slope: float) -> None:
+    """Add the share of image and kernel in ``slope``, the gradient at one output; lists, changed in place."""
+    for plane, d_plane, weights, d_weights in zip(image, d_image, kernel, d_kernel):  # channels
         for i, row in enumerate(weights):
             for j, weight in enumerate(row):
                 d_weights[i][j] += slope * plane[top + i][left + j]
                 d_plane[top + i][left + j] += slope * weight
 
 
-def conv2d_loops_backward(dY, X, weight, stride=1, padding=0):
+def conv2d_loops_backward(
+    dY: np.ndarray, X: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dX, dweight, dbias) by the loops of :func:`conv2d_loops`; shapes of X, weight and (O,)."""
     _check_backward("conv2d_loops_backward", dY, X, weight, stride, padding)
     X_padded = pad(X, padding)
-    pictures, d_pictures = X_padded.tolist(), np.zeros(X_padded.shape).tolist()
+    images, d_images = X_padded.tolist(), np.zeros(X_padded.shape).tolist()
     kernels, d_kernels = weight.tolist(), np.zeros(weight.shape).tolist()
     dbias = [0.0] * len(kernels)
-    for picture, d_picture, slopes in zip(pictures, d_pictures, dY.tolist()):
+    for image, d_image, slopes in zip(images, d_images, dY.tolist()):
         for o, plane in enumerate(slopes):
             for h, row in enumerate(plane):
                 for w, slope in enumerate(row):
                     dbias[o] += slope
-                    _spread_window(picture, d_picture, kernels[o], d_kernels[o], h * stride, w * stride, slope)
-    dX = unpad(np.array(d_pictures, dtype=X.dtype).reshape(X_padded.shape), padding)
+                    _spread_window(image, d_image, kernels[o], d_kernels[o], h * stride, w * stride, slope)
+    dX = unpad(np.array(d_images, dtype=X.dtype).reshape(X_padded.shape), padding)
     return dX, np.array(d_kernels, dtype=X.dtype), np.array(dbias, dtype=X.dtype)
 
 
 # One pass for each position of the kernel -----------------------------------------------------------------------------
 
 
-def _mixers(weight):
-    """weight as (KH, KW, O, C), each position's matrix in one piece: NumPy hands no other to BLAS."""
+def _mixers(weight: np.ndarray) -> np.ndarray:
+    """weight as (KH, KW, O, C), with each position's matrix contiguous, as NumPy's calls of BLAS need it."""
     return np.ascontiguousarray(weight.transpose(2, 3, 0, 1))
 
 
-def conv2d_vectorised(X, weight, bias=None, stride=1, padding=0):
-    """The convolution with Python loops over the kernel's positions alone: KH * KW matrix products, summed.
+def conv2d_vectorised(
+    X: np.ndarray, weight: np.ndarray, bias: Optional[np.ndarray] = None, stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """The convolution with Python loops over the kernel's positions only: KH * KW matrix products, summed.
 
-    At position (i, j) all outputs see one strided slice of the padded picture; weight[:, :, i, j] mixes its channels.
+    At position (i, j) all outputs see one strided slice of the padded image; weight[:, :, i, j] mixes its channels.
     """
     out_size = _check("conv2d_vectorised", X, weight, bias, stride, padding)
     N, C = X.shape[:2]
@@ -121,7 +133,9 @@ def conv2d_vectorised(X, weight, bias=None, stride=1, padding=0):
     return _add_bias(Y.reshape(N, -1, *out_size), bias)  # (N, O, OH, OW)
 
 
-def conv2d_vectorised_backward(dY, X, weight, stride=1, padding=0):
+def conv2d_vectorised_backward(
+    dY: np.ndarray, X: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dX, dweight, dbias) position by position: each product of :func:`conv2d_vectorised` the other way round."""
     out_size = _check_backward("conv2d_vectorised_backward", dY, X, weight, stride, padding)
     N, C = X.shape[:2]
@@ -138,10 +152,10 @@ def conv2d_vectorised_backward(dY, X, weight, stride=1, padding=0):
 # im2col ---------------------------------------------------------------------------------------------------------------
 
 
-def im2col(X, kernel, stride=1, padding=0):
-    """The patches that a kernel (KH, KW) sees, one a column: X (N, C, H, W) to (N, C * KH * KW, OH * OW).
+def im2col(X: np.ndarray, kernel: Sequence[int], stride: int = 1, padding: int = 0) -> np.ndarray:
+    """The patches that a kernel (KH, KW) sees as columns: X (N, C, H, W) to (N, C * KH * KW, OH * OW).
 
-    A 1x1 kernel of stride 1 sees the picture as it is, and nothing is copied.
+    A 1x1 kernel of stride 1 sees the image as it is, and nothing is copied.
     """
     check_rank("im2col", "X", X, "(N, C, H, W)")
     out_size = out_sizes("im2col", X.shape[2:], kernel, stride, padding)
@@ -155,8 +169,10 @@ def im2col(X, kernel, stride=1, padding=0):
     return columns.reshape(N, C * kernel[0] * kernel[1], -1)  # (N, C * KH * KW, OH * OW)
 
 
-def col2im(columns, shape, kernel, stride=1, padding=0):
-    """The adjoint of :func:`im2col`: each number is added where it was seen; (N, C * KH * KW, OH * OW) to ``shape``."""
+def col2im(
+    columns: np.ndarray, shape: Sequence[int], kernel: Sequence[int], stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """The adjoint of :func:`im2col`: numbers are added where they came from; (N, C * KH * KW, OH * OW) to ``shape``."""
     N, C, H, W = shape
     out_size = out_sizes("col2im", (H, W), kernel, stride, padding)
     check_shape("col2im", "columns", columns, (N, C * kernel[0] * kernel[1], out_size[0] * out_size[1]))
@@ -169,15 +185,19 @@ def col2im(columns, shape, kernel, stride=1, padding=0):
     return unpad(X_padded, padding)  # (N, C, H, W)
 
 
-def conv2d_im2col(X, weight, bias=None, stride=1, padding=0):
-    """The convolution as one matrix product a picture: (O, C * KH * KW) times the columns (C * KH * KW, OH * OW)."""
+def conv2d_im2col(
+    X: np.ndarray, weight: np.ndarray, bias: Optional[np.ndarray] = None, stride: int = 1, padding: int = 0
+) -> np.ndarray:
+    """The convolution as a matrix product per image: (O, C * KH * KW) times the columns (C * KH * KW, OH * OW)."""
     out_size = _check("conv2d_im2col", X, weight, bias, stride, padding)
     N, num_filters = X.shape[0], weight.shape[0]
     Y = weight.reshape(num_filters, -1) @ im2col(X, weight.shape[2:], stride, padding)  # (N, O, OH * OW)
     return _add_bias(Y.reshape(N, num_filters, *out_size), bias)  # (N, O, OH, OW)
 
 
-def conv2d_im2col_backward(dY, X, weight, stride=1, padding=0):
+def conv2d_im2col_backward(
+    dY: np.ndarray, X: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dX, dweight, dbias) by the same matrices: dweight = dY columns^T, dcolumns = weight^T dY, and back by col2im."""
     _check_backward("conv2d_im2col_backward", dY, X, weight, stride, padding)
     N, num_filters = dY.shape[:2]

@@ -4,8 +4,10 @@
     dX = max_pool_backward(dY, X, kernel=3, stride=2, padding=1)
 
 The output is (N, C, OH, OW) with OH = floor((H + 2 * padding - kernel) / stride) + 1. The paper's networks pool twice:
-by maximum behind the stem, over the whole picture before the classifier (He et al., arXiv 1512.03385, table 1).
+by maximum after the stem, over the whole image before the classifier (He et al., arXiv 1512.03385, table 1).
 """
+
+from typing import Tuple
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from .checks import check_rank, check_shape, out_sizes
 from .windows import pad, positions, unpad
 
 
-def _check(where, X, kernel, stride, padding):
+def _check(where: str, X: np.ndarray, kernel: int, stride: int, padding: int) -> Tuple[int, int]:
     check_rank(where, "X", X, "(N, C, H, W)")
     if isinstance(kernel, bool) or not isinstance(kernel, int) or kernel < 1:
         raise ConfigError(f"{where}: kernel is {kernel!r}: expected a whole number of at least 1")
@@ -27,7 +29,7 @@ def _check(where, X, kernel, stride, padding):
     return out_size
 
 
-def max_pool(X, kernel, stride, padding=0):
+def max_pool(X: np.ndarray, kernel: int, stride: int, padding: int = 0) -> np.ndarray:
     """The largest number of each window; the padding counts as minus infinity."""
     out_size = _check("max_pool", X, kernel, stride, padding)
     X_padded = pad(X, padding, -np.inf)
@@ -37,13 +39,13 @@ def max_pool(X, kernel, stride, padding=0):
     return Y  # (N, C, OH, OW)
 
 
-def max_pool_backward(dY, X, kernel, stride, padding=0):
-    """dX: each window's gradient goes to its largest number, to the first (row by row) where several are as large."""
+def max_pool_backward(dY: np.ndarray, X: np.ndarray, kernel: int, stride: int, padding: int = 0) -> np.ndarray:
+    """dX: each window's gradient goes to its largest number, or to the first, row by row, if several are as large."""
     out_size = _check("max_pool_backward", X, kernel, stride, padding)
     check_shape("max_pool_backward", "dY", dY, X.shape[:2] + out_size)
     X_padded, Y = pad(X, padding, -np.inf), max_pool(X, kernel, stride, padding)
     dX_padded = np.zeros_like(X_padded)
-    waiting = np.ones(Y.shape, dtype=bool)  # windows whose largest number has not been met
+    waiting = np.ones(Y.shape, dtype=bool)  # windows whose largest number has not come yet
     for _, _, seen in positions((kernel, kernel), out_size, stride):
         first = waiting & (X_padded[seen] == Y)
         dX_padded[seen] += dY * first
@@ -51,7 +53,7 @@ def max_pool_backward(dY, X, kernel, stride, padding=0):
     return unpad(dX_padded, padding)  # (N, C, H, W)
 
 
-def avg_pool(X, kernel, stride, padding=0):
+def avg_pool(X: np.ndarray, kernel: int, stride: int, padding: int = 0) -> np.ndarray:
     """The mean of each window; the padding counts as zeros and is counted, as in MXNet."""
     out_size = _check("avg_pool", X, kernel, stride, padding)
     X_padded = pad(X, padding)
@@ -61,8 +63,8 @@ def avg_pool(X, kernel, stride, padding=0):
     return Y / X.dtype.type(kernel * kernel)  # (N, C, OH, OW)
 
 
-def avg_pool_backward(dY, X, kernel, stride, padding=0):
-    """dX: each window's gradient, in equal parts, to all that it sees. Of X only shape and dtype count."""
+def avg_pool_backward(dY: np.ndarray, X: np.ndarray, kernel: int, stride: int, padding: int = 0) -> np.ndarray:
+    """dX: each window's gradient is shared equally by all that it sees. Of X only shape and dtype count."""
     out_size = _check("avg_pool_backward", X, kernel, stride, padding)
     check_shape("avg_pool_backward", "dY", dY, X.shape[:2] + out_size)
     dX_padded = np.zeros_like(pad(X, padding))
@@ -72,14 +74,14 @@ def avg_pool_backward(dY, X, kernel, stride, padding=0):
     return unpad(dX_padded, padding)  # (N, C, H, W)
 
 
-def global_avg_pool(X):
+def global_avg_pool(X: np.ndarray) -> np.ndarray:
     """The mean of each channel's plane: (N, C, H, W) to (N, C, 1, 1)."""
     check_rank("global_avg_pool", "X", X, "(N, C, H, W)")
     return X.mean(axis=(2, 3), keepdims=True)
 
 
-def global_avg_pool_backward(dY, X):
-    """dX (N, C, H, W) from dY (N, C, 1, 1): the same part for every number of a plane."""
+def global_avg_pool_backward(dY: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """dX (N, C, H, W) from dY (N, C, 1, 1): an equal share for every number of a plane."""
     check_rank("global_avg_pool_backward", "X", X, "(N, C, H, W)")
     check_shape("global_avg_pool_backward", "dY", dY, X.shape[:2] + (1, 1))
     return np.broadcast_to(dY / X.dtype.type(X.shape[2] * X.shape[3]), X.shape).copy()

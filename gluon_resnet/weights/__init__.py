@@ -1,5 +1,4 @@
-"""Trained weights of other libraries into our networks: every key used, every shape checked,
-nothing changed on failure.
+"""Trained weights of other libraries for our networks: every key used, every shape checked, all of it or nothing.
 
     net = gr.get_model("resnet50@torchvision")
     gr.load_weights(net, "resnet50.safetensors")
@@ -10,15 +9,20 @@ The names that each library uses are in names.py, the file formats in files.py, 
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 
 from ..errors import ModelError, WeightsError
 from ..networks.layout import children, input_channels, layout
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
-from .files import read
-from .names import NAMINGS, may_hold, names, specs_of
+from .files import WeightFile, read
+from .names import NAMINGS, Axes, may_hold, names, specs_of
+
+# mxnet is imported where a Gluon network is filled: reading weights does without it.
+FilePath = Union[str, Path]
+Arrays = Dict[str, numpy.ndarray]  # by parameter name
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,13 @@ class Identified:
     in_channels: int
 
     @property
-    def spec(self):
+    def spec(self) -> ResNetSpec:
         """The likeliest spec."""
         return self.specs[0]
 
     @property
-    def description(self):
-        """A line for people, such as
-        ``resnet50@torchvision, 3 channels in, 1,000 classes (torchvision names, safetensors)``."""
+    def description(self) -> str:
+        """One line: ``resnet50@torchvision, 3 channel(s) in, 1,000 classes (torchvision names, safetensors)``."""
         assumed = replace(self.spec, shortcut="none") in self.specs[1:]
         return (
             f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
@@ -48,12 +51,12 @@ class Identified:
         )
 
 
-def _ours(values, axes):
-    """The file's array with its axes in our order; left alone where it has another number of them."""
+def _ours(values: numpy.ndarray, axes: Axes) -> numpy.ndarray:
+    """The file's array with its axes in our order; left alone if it has another number of them."""
     return values if axes is None or values.ndim != len(axes) else values.transpose(axes)
 
 
-def _candidates(wanted):
+def _candidates(wanted: Sequence[ResNetSpec]) -> Iterator[Tuple[str, ResNetSpec]]:
     """(naming, spec) of all networks in all the ways they are written, the likeliest first, then those ``wanted``."""
     for naming in NAMINGS:
         known = list(specs_of(naming))
@@ -61,11 +64,11 @@ def _candidates(wanted):
         yield from ((naming, spec) for spec in wanted if may_hold(naming, spec) and spec not in known)
 
 
-def _stem(spec):
+def _stem(spec: ResNetSpec) -> str:
     return f"{children(spec).index('stem')}.weight"
 
 
-def _sizes(naming, spec, tensors):
+def _sizes(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[Tuple[int, int]]:
     """(input channels, classes) if the file's stem and head say so under this naming, otherwise None."""
     plan = layout(spec)
     table = names(naming, plan)
@@ -76,14 +79,13 @@ def _sizes(naming, spec, tensors):
 
 
 @lru_cache(maxsize=None)
-def _count(spec):
+def _count(spec: ResNetSpec) -> int:
     return len(layout(spec).params())
 
 
-def _fits(naming, spec, tensors):
-    """The spec with the file's classes and its input channels if keys and shapes are exactly this network's,
-    or None."""
-    if _count(spec) != len(tensors):  # soon said; the rest takes a while for hundreds of specs
+def _fits(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[Tuple[ResNetSpec, int]]:
+    """(the spec with the file's classes, input channels) if keys and shapes are exactly this network's, or None."""
+    if _count(spec) != len(tensors):  # quick; what follows takes a while for hundreds of specs
         return None
     sizes = _sizes(naming, spec, tensors)
     if sizes is None:
@@ -98,26 +100,27 @@ def _fits(naming, spec, tensors):
     return spec, sizes[0]
 
 
-def _identify(weights, wanted=()):
-    """What the file holds, of the table's networks and those ``wanted``, or None."""
-    found = []
+def _identify(weights: WeightFile, wanted: Sequence[ResNetSpec] = ()) -> Optional[Identified]:
+    """The network in the file, of the table's and those ``wanted``; None if it is none of them."""
+    matches: List[Tuple[str, ResNetSpec, int]] = []  # (naming, spec, input channels)
     for naming, spec in _candidates(wanted):
-        if found and naming != found[0][0]:
+        if matches and naming != matches[0][0]:
             break
         fit = _fits(naming, spec, weights.tensors)
         if fit:
-            found.append((naming, *fit))
-    if not found:
+            matches.append((naming, *fit))
+    if not matches:
         return None
-    specs = [spec for _, spec, _ in found]
+    specs = [spec for _, spec, _ in matches]
     written = weights.notes.get("gluon_resnet")
     specs.sort(key=lambda spec: spec.name != written)
-    return Identified(weights.path, weights.format, found[0][0], tuple(specs), found[0][2])
+    naming, _, in_channels = matches[0]
+    return Identified(weights.path, weights.format, naming, tuple(specs), in_channels)
 
 
-def _closest(weights, specs):
+def _closest(weights: WeightFile, specs: Iterable[ResNetSpec]) -> str:
     """One line on why no spec fits: the nearest one's first missing, unexpected or misshapen key."""
-    best, score = None, -1
+    best, score = None, -1.0
     for naming in NAMINGS:
         for spec in specs:
             if may_hold(naming, spec):
@@ -149,19 +152,19 @@ def _closest(weights, specs):
     return f"nearest is {spec.name}"
 
 
-def _few(keys):
+def _few(keys: List[str]) -> str:
     return f"{keys[0]} is" if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more are"
 
 
-def _all_specs():
-    """Every network of the table, and with each shortcut those that are known to be written by others."""
+def _all_specs() -> List[ResNetSpec]:
+    """Every network of the table, and CIFAR's with option B, as others write them."""
     specs = [parse_model(name) for name in model_names()]
     return specs + [replace(spec, shortcut="B") for spec in specs if spec.family == CIFAR and spec.shortcut == "A"]
 
 
-def _alike(spec, families):
-    """The specs of the same depth, plain or not as ``spec`` is, in ``families``, with any shortcut."""
-    plain, found = spec.shortcut == "none", []
+def _alike(spec: ResNetSpec, families: Iterable[str]) -> List[ResNetSpec]:
+    """The specs of the same depth in ``families``, with any shortcut; all plain if ``spec`` is, otherwise none."""
+    plain, specs = spec.shortcut == "none", []  # type: bool, List[ResNetSpec]
     for family in families:
         try:
             own = get_spec(spec.depth, family)
@@ -169,12 +172,12 @@ def _alike(spec, families):
             continue
         options = [option for option in SHORTCUTS if (option == "none") == plain]
         options.sort(key=lambda option: option != own.shortcut)
-        found += [replace(own, shortcut=option) for option in options]
-    return found
+        specs += [replace(own, shortcut=option) for option in options]
+    return specs
 
 
-def _asked(model):
-    """The specs that a model's name stands for where a file is to decide what it leaves open: family and shortcut."""
+def _asked(model: str) -> List[ResNetSpec]:
+    """The specs that a model's name can mean if a file is to decide what it leaves open: family and shortcut."""
     asked, name = parse_model(model), ModelName.parse(model)
     if name.family is not None:
         return [asked]
@@ -182,86 +185,105 @@ def _asked(model):
     return [spec for spec in alike if name.shortcut is None or spec.shortcut == asked.shortcut]
 
 
-def identify_weights(path):
-    """Say which network the file at ``path`` holds: an :class:`Identified`.
+def identify_weights(path: FilePath) -> Identified:
+    """Say which network the file at ``path`` holds.
 
-    Raises WeightsError where the file cannot be read or fits no network of the table, naming the nearest and the first
-    key that is missing, unexpected or of another shape.
+    Raises WeightsError if the file cannot be read or fits no network of the table; the message names the nearest one
+    and the first key that is missing, unexpected or of another shape.
     """
     weights = read(path)
-    found = _identify(weights)
-    if found is None:
+    identified = _identify(weights)
+    if identified is None:
         raise WeightsError(f"{path}: {_closest(weights, _all_specs())}")
-    return found
+    return identified
 
 
-def read_network(path, model, num_classes=None, in_channels=None, new_head=False):
-    """(spec, {our parameter name: float32 array}) for a model's name such as "resnet50", from the file at ``path``.
+def read_network(
+    path: FilePath,
+    model: str,
+    num_classes: Optional[int] = None,
+    in_channels: Optional[int] = None,
+    new_head: bool = False,
+) -> Tuple[ResNetSpec, Arrays]:
+    """The spec and parameters of a weight file, for a model's name such as "resnet50"; needs mxnet for .params only.
 
-    A name without @family takes the file's family and, without :SHORTCUT, its shortcut; without ``num_classes`` its
-    classes. Plain networks and those of option A have the same keys: the name says which it is. With ``new_head`` the
-    classifier's parameters are left out, and the classes are ``num_classes`` or the family's own. Needs no mxnet but
-    for .params files. Raises WeightsError where the file is of another network, input or head.
+    Args:
+        path: a weight file as :func:`load_weights` reads it.
+        model: a name; without @family it takes the file's family, without :SHORTCUT its shortcut. Plain networks and
+            those of option A have the same keys: the name says which it is.
+        num_classes: by default the file's, or with ``new_head`` the family's own.
+        in_channels: channels that the network must take; any if None.
+        new_head: leave the classifier's parameters out.
+
+    Returns:
+        (spec, {our parameter name: float32 array}).
+
+    Raises:
+        WeightsError: the file is damaged, or of another network, input or head.
     """
     asked, open_to = parse_model(model, num_classes), _asked(model)
     weights = read(path)
-    found = _identify(weights, open_to)
-    if found is None:
+    identified = _identify(weights, open_to)
+    if identified is None:
         raise WeightsError(f"{path}: {_closest(weights, open_to)}")
-    fits = [fit for fit in found.specs if any(_same(fit, spec) for spec in open_to)]
+    fits = [fit for fit in identified.specs if any(_same(fit, spec) for spec in open_to)]
     spec = fits[0] if fits and ModelName.parse(model).family is None else asked
     if num_classes is not None:
         spec = replace(spec, num_classes=num_classes)
     elif not new_head:
-        spec = replace(spec, num_classes=found.spec.num_classes)
+        spec = replace(spec, num_classes=identified.spec.num_classes)
     elif spec is not asked:
         spec = replace(spec, num_classes=get_spec(spec.depth, spec.family).num_classes)
-    return spec, _parameters(weights, found, spec, in_channels, new_head)
+    return spec, _parameters(weights, identified, spec, in_channels, new_head)
 
 
-def _same(spec, other):
+def _same(spec: ResNetSpec, other: ResNetSpec) -> bool:
     """Are they one network but for the classes?"""
     return replace(spec, num_classes=other.num_classes) == other
 
 
-def read_parameters(path, spec, in_channels=None, new_head=False):
+def read_parameters(
+    path: FilePath, spec: ResNetSpec, in_channels: Optional[int] = None, new_head: bool = False
+) -> Arrays:
     """{our parameter name: float32 array} of the file at ``path`` for ``spec``; as :func:`read_network`."""
     weights = read(path)
-    found = _identify(weights, [spec])
-    if found is None:
+    identified = _identify(weights, [spec])
+    if identified is None:
         raise WeightsError(f"{path}: {_closest(weights, [spec])}")
-    return _parameters(weights, found, spec, in_channels, new_head)
+    return _parameters(weights, identified, spec, in_channels, new_head)
 
 
-def _parameters(weights, found, spec, in_channels, new_head):
-    path = weights.path
-    same = [fit for fit in found.specs if _same(fit, spec)]
+def _parameters(
+    weights: WeightFile, identified: Identified, spec: ResNetSpec, in_channels: Optional[int], new_head: bool
+) -> Arrays:
+    path, file_channels = weights.path, identified.in_channels
+    same = [fit for fit in identified.specs if _same(fit, spec)]
     if not same:
+        name = identified.spec.name
         raise WeightsError(
-            f"{path}: holds {found.spec.name} ({found.naming} names), the network is {spec.name}: take "
-            f"the model {found.spec.name}"
+            f"{path}: holds {name} ({identified.naming} names), the network is {spec.name}: take the model {name}"
         )
-    if in_channels is not None and in_channels != found.in_channels:
-        raise WeightsError(f"{path}: its first convolution takes {found.in_channels} channels: expected {in_channels}")
+    if in_channels is not None and in_channels != file_channels:
+        raise WeightsError(f"{path}: its first convolution takes {file_channels} channels: expected {in_channels}")
     if same[0].num_classes != spec.num_classes and not new_head:
         raise WeightsError(
             f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
             f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes"
         )
-    plan = layout(same[0], found.in_channels)
-    table = names(found.naming, plan)
+    plan = layout(same[0], file_channels)
+    table = names(identified.naming, plan)
     if new_head:
         table = {ours: row for ours, row in table.items() if ours not in plan.classifier.params}
     return {ours: numpy.ascontiguousarray(_ours(weights.tensors[key], axes)) for ours, (key, axes) in table.items()}
 
 
-def load_weights(net, path, new_head=False):
-    """Fill ``net``, a network of this suite, from a weight file; ``new_head`` leaves its classifier as it is.
+def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
+    """Fill a network of this suite from a weight file; returns the names of the parameters that were set.
 
-    Read are .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
-    Keras' .h5 and .weights.h5, gluoncv's, the model zoo's and our own .params. A network not initialized yet becomes
-    so. Returns the names of the parameters set. Raises WeightsError, with ``net`` as it was, where the file is damaged
-    or not of this network.
+    It reads .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
+    Keras' .h5 and .weights.h5, and .params of gluoncv, the model zoo and this suite. ``net`` is initialized if it was
+    not; ``new_head`` leaves its classifier as it is. If the file is damaged or not of this network, WeightsError is
+    raised and ``net`` stays as it was.
     """
     spec = getattr(net, "spec", None)
     if spec is None:
@@ -275,8 +297,8 @@ def load_weights(net, path, new_head=False):
     return sorted(arrays)
 
 
-def set_parameters(net, arrays):
-    """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized where it was not."""
+def set_parameters(net: Any, arrays: Arrays) -> None:
+    """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized if it was not."""
     import mxnet as mx
 
     from ..networks.shapes import layer_shapes

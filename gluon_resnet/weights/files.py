@@ -1,22 +1,25 @@
-"""A weight file of any library read as named arrays: the format is recognised by the file's first bytes.
-
-For example:
+"""A weight file of any library read as named arrays.
 
     weights = read("resnet50.safetensors")
     weights.tensors["conv1.weight"].shape                 # (64, 3, 7, 7)
+
+The format is recognised by the file's first bytes.
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable, Dict, Union
 
 import numpy
+import safetensors
 
 from ..errors import WeightsError
 from ..text import last_line
+from .keras_h5 import read_keras_h5
 from .pickles import LEGACY_START, from_bfloat16, read_torch
 
-#: what tools put in front of every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
+#: what tools write before every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
 PREFIXES = ("module.", "_orig_mod.", "arg:", "aux:")
 PARAMS_START = (0x112).to_bytes(8, "little")
 SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts that was saved under npx.set_np()
@@ -24,18 +27,18 @@ SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """The arrays of one file by the names it gives them, the format
-    ("safetensors", "torch", "keras", "mxnet") and notes."""
+    """The arrays of one file by the names it gives them.
+
+    ``format`` is "safetensors", "torch", "keras" or "mxnet", ``notes`` the metadata of a safetensors file.
+    """
 
     path: str
     format: str
-    tensors: dict
-    notes: dict = field(default_factory=dict)
+    tensors: Dict[str, numpy.ndarray]
+    notes: Dict[str, str] = field(default_factory=dict)
 
 
-def _safetensors(path):
-    import safetensors
-
+def _safetensors(path: str) -> WeightFile:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             notes = file.metadata() or {}
@@ -65,18 +68,16 @@ def _safetensors(path):
     return WeightFile(path, "safetensors", tensors, notes)
 
 
-def _torch(path):
+def _torch(path: str) -> WeightFile:
     return WeightFile(path, "torch", read_torch(path))
 
 
-def _keras(path):
-    from .keras_h5 import read_keras_h5
-
+def _keras(path: str) -> WeightFile:
     return WeightFile(path, "keras", read_keras_h5(path))
 
 
-def _mxnet(path):
-    import mxnet as mx
+def _mxnet(path: str) -> WeightFile:
+    import mxnet as mx  # only this format needs it
 
     try:
         with open(path, "rb") as file:
@@ -92,7 +93,7 @@ def _mxnet(path):
         ) from None
 
 
-def _reader(path, start):
+def _reader(path: str, start: bytes) -> Callable[[str], WeightFile]:
     if start.startswith(b"\x89HDF\r\n\x1a\n") or path.endswith(".keras"):
         return _keras
     if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_START):
@@ -112,7 +113,7 @@ def _reader(path, start):
     )
 
 
-def _without_export_prefix(tensors):
+def _without_export_prefix(tensors: Dict[str, numpy.ndarray]) -> Dict[str, numpy.ndarray]:
     """The names without the network's own prefix, which ``net.export`` writes before each: resnetv10_conv0_weight."""
     stems = [name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)]
     stem = min(stems, key=len, default=None)  # the stages have a conv0, too
@@ -122,18 +123,17 @@ def _without_export_prefix(tensors):
     return {name[len(prefix) :]: values for name, values in tensors.items()}
 
 
-def _clean(name):
+def _clean(name: str) -> str:
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return _clean(name[len(prefix) :])
     return name
 
 
-def read(path):
+def read(path: Union[str, Path]) -> WeightFile:
     """The :class:`WeightFile` at ``path``: floating point arrays as float32, counters of batches left out.
 
-    Raises WeightsError for a file that is missing, damaged, of no format known here, or that holds numbers that are not
-    finite.
+    Raises WeightsError for a file that is missing, damaged, of an unknown format, or with numbers that are not finite.
     """
     path = str(path)
     try:
@@ -143,8 +143,8 @@ def read(path):
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
     if not start:
         raise WeightsError(f"{path}: empty: expected a weight file")
-    found, tensors = _reader(path, start)(path), {}
-    for key, values in found.tensors.items():
+    weights, tensors = _reader(path, start)(path), {}
+    for key, values in weights.tensors.items():
         name = _clean(key)
         if name.endswith("num_batches_tracked"):
             continue
@@ -156,4 +156,4 @@ def read(path):
                 f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged"
             )
         tensors[name] = values
-    return WeightFile(path, found.format, _without_export_prefix(tensors), found.notes)
+    return WeightFile(path, weights.format, _without_export_prefix(tensors), weights.notes)

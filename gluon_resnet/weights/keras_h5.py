@@ -2,21 +2,23 @@
 
     read_keras_h5("resnet50.h5")["conv1_conv/kernel"].shape                # (7, 7, 3, 64)
 
-Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep a group a layer and list them in
+Three layouts are in use. Keras 1 and 2 (and 3 for ``model.save("x.h5")``) keep a group for each layer and list them in
 attributes; in 2016 the variables were W, b and running_std, which holds the variance. ``.weights.h5``, and the
-``.keras`` archive around one, number layers by class and variables by position; since Keras 3.6 names stand beside.
+``.keras`` archive around one, number layers by class and variables by position; since Keras 3.6 with names as well.
 """
 
 import io
 import re
 import zipfile
 import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import h5py
 import numpy
 
 from ..errors import WeightsError
-from ..networks.layout import layout
+from ..networks.layout import Conv, layout
 from ..networks.specs import DEPTHS, get_spec
 from .names import KERAS_PARTS, NAMINGS, keras_order
 
@@ -28,7 +30,7 @@ KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalizati
 
 #: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
-#: what h5py and zipfile make of damage, with messages of HDF5's own
+#: what h5py and zipfile raise for damaged files, with messages of HDF5's own
 DAMAGE = (
     OSError,
     LookupError,
@@ -46,13 +48,17 @@ DAMAGE = (
 MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
 MAX_SIZE = 2**28  # elements; a ResNet's largest array has 2.4 million
 
+Arrays = Dict[str, numpy.ndarray]
+#: (name or None, kind, (path of the group, number), variables) of a layer in a .weights.h5 file
+Numbered = Tuple[Optional[str], str, Tuple[Tuple[str, ...], int], Arrays]
 
-def read_keras_h5(path):
+
+def read_keras_h5(path: Union[str, Path]) -> Arrays:
     """{"layer/variable": array as stored} of a Keras file: kernels (H, W, in, out), matrices (in, out).
 
-    Taken are ``.h5`` from ``save_weights`` or ``save``, ``.weights.h5`` and ``.keras``; models in models are flattened,
-    optimizers left out. Where the file has only numbers for names, the layers get those of the ResNet whose shapes
-    stand in that order. Links, and data in other files, are not followed. Raises WeightsError.
+    It reads ``.h5`` from ``save_weights`` or ``save``, ``.weights.h5`` and ``.keras``; models in models are flattened,
+    optimizers left out. If the file has only numbers for names, the layers get the names of the ResNet whose shapes
+    come in that order. Links, and data in other files, are not followed. Raises WeightsError.
     """
     path = str(path)
     try:
@@ -69,29 +75,28 @@ def read_keras_h5(path):
         raise WeightsError(f"{path}: damaged, cut off or no Keras file: {reason}; copy the file again") from None
 
 
-def _read(path, file):
+def _read(path: str, file: Union[str, BinaryIO]) -> Arrays:
     with h5py.File(file, "r") as root:
         if "model_weights" in _children(root):
             root = _follow(path, root, "model_weights")
         if _has(root, "layer_names"):
             return _grouped(path, root)
-        found, there = list(_numbered(path, root)), ", ".join(_children(root)[:3]) or "nothing"
-    if not found:
+        layers, there = list(_numbered(path, root)), ", ".join(_children(root)[:3]) or "nothing"
+    if not layers:
         raise WeightsError(
             f"{path}: no Keras weight file: expected the attribute layer_names or the group layers with "
             f"variables, found {there}"
         )
-    if all(name for name, *_ in found):
-        named = [(name, variables) for name, _, _, variables in found]
-    else:
-        named = _by_order(path, found)
+    named = [(name, variables) for name, _, _, variables in layers if name]
+    if len(named) < len(layers):
+        named = _by_order(path, layers)
     return _flat(
         path, ((f"{layer}/{part}", values) for layer, variables in named for part, values in variables.items())
     )
 
 
-def _flat(path, pairs):
-    tensors = {}
+def _flat(path: str, pairs: Iterable[Tuple[str, numpy.ndarray]]) -> Arrays:
+    tensors: Arrays = {}
     for key, values in pairs:
         if key in tensors:
             raise WeightsError(f"{path}: {key} is there twice: expected one network")
@@ -99,23 +104,23 @@ def _flat(path, pairs):
     return tensors
 
 
-def _children(group):
+def _children(group: Any) -> List[str]:
     return [_text(name) for name in group.id]
 
 
-def _text(name):
+def _text(name: Any) -> str:
     text = name.decode("utf-8") if isinstance(name, bytes) else str(name)
     if not text.isprintable():
         raise ValueError(f"a name {text!r}")
     return text
 
 
-def _below(group, part):
+def _below(group: Any, part: str) -> str:
     return f"{group.name.rstrip('/')}/{part}"
 
 
-def _follow(path, group, name):
-    """The object at ``name`` below ``group``; asks each link what it is before it opens it."""
+def _follow(path: str, group: Any, name: str) -> Any:
+    """The object at ``name`` below ``group``; looks at the kind of each link before it opens it."""
     for part in name.split("/"):
         try:
             kind = group.id.links.get_info(part.encode("utf-8")).type
@@ -130,7 +135,7 @@ def _follow(path, group, name):
     return group
 
 
-def _array(path, dataset):
+def _array(path: str, dataset: Any) -> numpy.ndarray:
     """The values of a dataset: floating point or whole numbers; bfloat16 as float32."""
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise WeightsError(f"{path}: {dataset.name} holds no values: expected an array")
@@ -145,11 +150,11 @@ def _array(path, dataset):
     return dataset[()]
 
 
-def _has(group, attribute):
+def _has(group: Any, attribute: str) -> bool:
     return attribute in group.attrs or f"{attribute}0" in group.attrs
 
 
-def _listed(path, group, attribute):
+def _listed(path: str, group: Any, attribute: str) -> List[str]:
     """The names in an attribute; Keras cuts lists above 64 kB into layer_names0, layer_names1, ..."""
     if not _has(group, attribute):
         raise WeightsError(f"{path}: {group.name} has no attribute {attribute}: expected it on every layer")
@@ -162,7 +167,7 @@ def _listed(path, group, attribute):
     return names
 
 
-def _key(path, layer, weight):
+def _key(path: str, layer: str, weight: str) -> str:
     """``layer/variable`` for a weight as Keras names it: ``conv1/kernel:0``, ``conv1_W_1:0``."""
     scope, _, variable = weight.rpartition("/")
     if not scope and variable.startswith(f"{layer}_"):
@@ -174,24 +179,24 @@ def _key(path, layer, weight):
     return f"{layer}/{variable}"
 
 
-def _grouped(path, root):
-    """Of a file with a group a layer, named in attributes."""
+def _grouped(path: str, root: Any) -> Arrays:
+    """The arrays of a file with a group for each layer, named in attributes."""
 
-    def pairs():
+    def pairs() -> Iterator[Tuple[str, numpy.ndarray]]:
         for name in _listed(path, root, "layer_names"):
             group = _follow(path, root, name)
             weights = [weight for weight in _listed(path, group, "weight_names") if "seed_generator" not in weight]
             scopes = {weight.rpartition("/")[0] for weight in weights}
             for weight in weights:
-                # a group of many scopes is a model, and they are its layers; a single one may differ from the group:
-                # conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential
+                # A group of many scopes is a model, and they are its layers. A single scope may differ from the group:
+                # conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential.
                 layer = weight.split("/")[-2] if len(scopes) > 1 and "/" in weight else name
                 yield _key(path, layer, weight), _array(path, _follow(path, group, weight))
 
     return _flat(path, pairs())
 
 
-def _groups(path, group, trail):
+def _groups(path: str, group: Any, trail: Tuple[str, ...]) -> Iterator[Tuple[Tuple[str, ...], Any]]:
     """(names from the layers' group downwards, the group vars) for all layers in layers."""
     if len(trail) > MAX_DEPTH:
         raise WeightsError(f"{path}: {group.name} is more than {MAX_DEPTH} groups deep: expected layers in layers")
@@ -206,13 +211,14 @@ def _groups(path, group, trail):
             yield from _groups(path, child, trail + tuple(parts))
 
 
-def _numbered(path, root):
-    """(name or None, kind, (number, path), {variable: array}) for all layers with variables of a .weights.h5 file."""
+def _numbered(path: str, root: Any) -> Iterator[Numbered]:
+    """All layers with variables of a .weights.h5 file."""
     for trail, group in _groups(path, root, ()):
         numbers = sorted(_children(group), key=lambda number: (len(number), number))
         if not numbers or trail[-1] == "seed_generator":
             continue
-        kind, number = re.fullmatch(r"(.*?)(?:_(\d+))?", trail[-1]).groups()
+        numbered = re.fullmatch(r"(.*)_(\d+)", trail[-1])
+        kind, number = numbered.groups() if numbered else (trail[-1], "0")
         parts, name = KINDS.get(kind, ()), group.attrs.get("name")
         is_norm = kind == "batch_normalization"
         enough = len(numbers) == len(parts) if is_norm else len(numbers) <= len(parts)
@@ -222,29 +228,27 @@ def _numbered(path, root):
                 f"a Dense or a BatchNormalization with both scale and shift"
             )
         variables = {part: _array(path, _follow(path, group, number)) for part, number in zip(parts, numbers)}
-        yield None if name is None else _text(name), kind, (trail[:-1], int(number or 0)), variables
+        yield None if name is None else _text(name), kind, (trail[:-1], int(number)), variables
 
 
-def _shape(conv):
+def _shape(conv: Conv) -> Tuple[int, int, int, int]:
     """Keras' shape of a convolution's kernel."""
     return conv.kernel, conv.kernel, conv.in_channels, conv.out_channels
 
 
-def _by_order(path, found):
+def _by_order(path: str, layers: List[Numbered]) -> List[Tuple[str, Arrays]]:
     """[(layer's name, its variables)], named as in the ResNet whose convolutions have these shapes in this order.
 
-    keras.applications and the networks of 2016 differ in it: where a block projects, its last convolution and the
-    shortcut's are made at the same depth, and which comes first is the order they are added in.
+    keras.applications and the networks of 2016 have different orders: in a block that projects, the last convolution
+    and the shortcut's have the same depth, and the one that is added first comes first.
     """
-    by_kind = {
-        kind: [variables for _, each, _, variables in sorted(found, key=lambda row: row[2]) if each == kind]
-        for kind in KINDS
-    }
-    counts = {kind: len(layers) for kind, layers in by_kind.items()}
+    in_order = sorted(layers, key=lambda layer: layer[2])
+    by_kind = {kind: [variables for _, own, _, variables in in_order if own == kind] for kind in KINDS}
+    counts = {kind: len(variables) for kind, variables in by_kind.items()}
     for naming in ("keras", "keras-2016"):
         for depth in DEPTHS:
             named = keras_order(naming, layout(get_spec(depth, NAMINGS[naming].families[0])))
-            if {kind: len(layers) for kind, layers in named.items()} != counts:
+            if {kind: len(names) for kind, names in named.items()} != counts:
                 continue
             convs = zip(named["conv2d"][1:], by_kind["conv2d"][1:])  # the stem's input channels are the user's choice
             if all(_shape(layer) == variables["kernel"].shape for (layer, _), variables in convs):

@@ -1,4 +1,4 @@
-"""What other libraries call the parameters of our networks: one row a naming, every transpose listed.
+"""What other libraries call the parameters of our networks: a row for each naming, every transpose listed.
 
     >>> from gluon_resnet.networks.layout import layout
     >>> names("torchvision", layout(get_spec(50, "torchvision")))["4.0.conv1.weight"]
@@ -9,13 +9,18 @@ Keras keys are written ``layer/variable``, as its HDF5 files nest them.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from ..networks.families import ROWS
-from ..networks.layout import Conv, Norm
-from ..networks.specs import CIFAR, family_depths, get_spec
+from ..networks.families import CIFAR, ROWS, family_depths
+from ..networks.layout import AnyLayer, Conv, Layout, Norm
+from ..networks.specs import ResNetSpec, get_spec
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+#: The order of the file's axes that gives ours; None if it is the same.
+Axes = Optional[Tuple[int, ...]]
+#: (stage, block, i, kind) -> a layer's name: see Naming.
+LayerName = Callable[..., str]
 
 #: axes of the file's array in the order that gives ours: (H, W, in, out) to (out, in, H, W), (in, out) to (out, in)
 HWIO, IO = (3, 2, 0, 1), (1, 0)
@@ -27,12 +32,12 @@ class Naming:
 
     ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm".
     Outside the stages ``stage`` and ``block`` are None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts
-    the convolutions from 0, and None stands for the shortcut. The classifier has its own name. ``parts`` are the ends
-    of the names of weight, bias, gamma, beta, running mean and variance.
+    the convolutions from 0, and is None for the shortcut. The classifier has its own name. ``parts`` are the ends of
+    the names of weight, bias, gamma, beta, running mean and variance.
     """
 
     families: Tuple[str, ...]  # families that are written so, the likeliest first
-    layer: Callable
+    layer: Optional[LayerName]
     classifier: str
     parts: Tuple[str, ...]
     keras: bool = False  # kernels and matrices are transposed
@@ -40,10 +45,10 @@ class Naming:
     shortcuts: Tuple[str, ...] = ("B",)  # the shortcuts of networks that are written so
 
 
-def _pytorch(shortcut):
-    """torchvision's names, and those of CIFAR's networks that follow it, where the projection is called ``shortcut``.
+def _pytorch(shortcut: str) -> LayerName:
+    """torchvision's names, and those of CIFAR's networks that follow it; ``shortcut`` is what the projection is called.
 
-    The norms in front of the stem and behind the last stage, which torchvision does not have, are bn0 and bn_final.
+    The norms before the stem and after the last stage, which torchvision does not have, are bn0 and bn_final.
     """
 
     def layer(stage, block, i, kind):
@@ -71,8 +76,8 @@ def _zoo(stage, block, i, kind):
     return f"features.{stage + 4}.{block}.body.{3 * i + (kind == 'norm')}"
 
 
-def _exported(stage_name, shortcut_name):
-    """Names in what ``net.export`` writes, behind the network's own prefix (which files.py takes off)."""
+def _exported(stage_name: str, shortcut_name: str) -> LayerName:
+    """Names in what ``net.export`` writes, after the network's own prefix (which files.py takes off)."""
 
     def layer(stage, block, i, kind):
         end = "conv" if kind == "conv" else "batchnorm"
@@ -90,7 +95,7 @@ def _keras(stage, block, i, kind):
     return f"conv{stage + 2}_block{block + 1}_{0 if i is None else i + 1}_{end}"
 
 
-def _letter(block):
+def _letter(block: int) -> str:
     return LETTERS[block] if block < len(LETTERS) else f"block{block}"
 
 
@@ -114,12 +119,12 @@ TORCH_PARTS = ("weight", "bias", "weight", "bias", "running_mean", "running_var"
 GLUON_PARTS = ("weight", "bias", "gamma", "beta", "running_mean", "running_var")
 KERAS_PARTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
-PREFERRED = ("torchvision", "mxnet")  # where a file's names fit several families
+PREFERRED = ("torchvision", "mxnet")  # if a file's names fit several families
 ALL_FAMILIES = (*PREFERRED, *(family for family in ROWS if family not in PREFERRED))
 ALL_SHORTCUTS = ("B", "A", "C", "none")
 
 #: naming -> its row; a network exported under torchvision's names may be of any family
-NAMINGS = {
+NAMINGS: Dict[str, Naming] = {
     "gluon-resnet": Naming(ALL_FAMILIES, None, "", GLUON_PARTS, shortcuts=ALL_SHORTCUTS),
     "torchvision": Naming(ALL_FAMILIES, _pytorch("downsample"), "fc", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
     # the CIFAR-10 checkpoints in wide use, and a variant of them
@@ -141,12 +146,12 @@ NAMINGS = {
 }
 
 
-def may_hold(naming, spec):
+def may_hold(naming: str, spec: ResNetSpec) -> bool:
     """Is ``spec`` among the networks that are written under ``naming``?"""
     return spec.family in NAMINGS[naming].families and spec.shortcut in NAMINGS[naming].shortcuts
 
 
-def specs_of(naming):
+def specs_of(naming: str) -> Iterator[ResNetSpec]:
     """The specs of the table that may be written under ``naming``, the likeliest first."""
     row = NAMINGS[naming]
     for family in row.families:
@@ -156,58 +161,59 @@ def specs_of(naming):
             yield from (get_spec(depth, family, shortcut=shortcut) for depth in depths)
 
 
-def _counted(name, made):
+def _counted(name: str, made: Dict[str, int]) -> str:
     made[name] += 1
     return f"{name}{made[name] - 1}"
 
 
-def _places(layout):
-    """(layer, where it stands as Naming.layer takes it) of all layers but the classifier,
-    in the order they are made."""
+def _places(layout: Layout) -> Iterator[Tuple[AnyLayer, tuple]]:
+    """(layer, arguments of Naming.layer) of all layers but the classifier, in the order they are made."""
 
-    def pair(pair, *where):
+    def present(pair, *where):
         for layer, kind in zip(pair, ("conv", "norm")):
             if layer is not None:
                 yield layer, (*where, kind)
 
-    yield from pair((None, layout.input_norm), None, None, "input")
-    yield from pair(layout.stem, None, None, "stem")
+    yield from present((None, layout.input_norm), None, None, "input")
+    yield from present(layout.stem, None, None, "stem")
     for s, stage in enumerate(layout.stages):
         for b, block in enumerate(stage):
-            for i, each in enumerate(block.body):
-                yield from pair(each, s, b, i)
-            yield from pair(block.shortcut or (), s, b, None)
-    yield from pair((None, layout.final_norm), None, None, "final")
+            for i, pair in enumerate(block.body):
+                yield from present(pair, s, b, i)
+            yield from present(block.shortcut or (), s, b, None)
+    yield from present((None, layout.final_norm), None, None, "final")
 
 
-def named_layers(naming, layout):
+def named_layers(naming: str, layout: Layout) -> Iterator[Tuple[AnyLayer, str]]:
     """(layer of the layout, its name in the file) for every layer with parameters, in the order they are made."""
-    row, made = NAMINGS[naming], Counter()
+    row = NAMINGS[naming]
+    made: Dict[str, int] = Counter()
+    assert row.layer is not None, naming  # our own names are those of the layout
     for layer, where in _places(layout):
         name = row.layer(*where)
         yield layer, _counted(name, made) if row.counted else name
     yield layout.classifier, _counted(row.classifier, made) if row.counted else row.classifier
 
 
-def names(naming, layout):
+def names(naming: str, layout: Layout) -> Dict[str, Tuple[str, Axes]]:
     """{our parameter name: (the file's key, axes to transpose it by or None)} for every parameter of ``layout``."""
     row = NAMINGS[naming]
     if row.layer is None:
         return {ours: (ours, None) for ours in layout.params()}
     parts = dict(zip(GLUON_PARTS[:2], row.parts[:2])), dict(zip(GLUON_PARTS[2:], row.parts[2:]))
-    found = {}
+    keys = {}
     for layer, name in named_layers(naming, layout):
         for ours in layer.params:
             part = ours.rpartition(".")[2]
-            axes = None
+            axes: Axes = None
             if row.keras and part == "weight":
                 axes = HWIO if isinstance(layer, Conv) else IO
             key = f"{name}{'/' if row.keras else '_' if row.counted else '.'}{parts[isinstance(layer, Norm)][part]}"
-            found[ours] = key, axes
-    return {ours: found[ours] for ours in layout.params()}
+            keys[ours] = key, axes
+    return {ours: keys[ours] for ours in layout.params()}
 
 
-def keras_order(naming, layout):
+def keras_order(naming: str, layout: Layout) -> Dict[str, List[Tuple[Any, str]]]:
     """{class of layer: [(layer, its name)]} in the order Keras numbers the layers of one class: by depth in the graph.
 
     A projection's convolution is as deep as the block's last one. The one that is added first comes first:
@@ -221,6 +227,6 @@ def keras_order(naming, layout):
         pairs += reversed(ends) if naming == "keras" else ends
     return {
         "conv2d": [(conv, named[conv]) for conv, _ in pairs],
-        "batch_normalization": [(norm, named[norm]) for _, norm in pairs],
+        "batch_normalization": [(norm, named[norm]) for _, norm in pairs if norm is not None],
         "dense": [(layout.classifier, named[layout.classifier])],
     }

@@ -6,19 +6,22 @@
     >>> [(node.op_type, node.name) for node in to_onnx(spec, params).graph.node][:4]
     [('Conv', '0'), ('BatchNormalization', '1'), ('Relu', '2'), ('MaxPool', '3')]
 
-A node and the value it computes bear the name of the layer: of ResNet-18 "0" to "3" the stem, "4.0.conv1", "4.0.bn1"
-and "4.0.relu1" the inside of a block, "4.0.sum" its sum, "4.0" what it returns, "8" the pooling; the last node, here
-the classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max pooling with a window of 1x1, and
-"4.0.padded". So the value behind any layer can be asked for: add its name to ``model.graph.output``. Parameters are
-initializers under the layout's names, and no graph inputs, as which mxnet's own converter lists every one. Source of
-the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
+A node and the value it computes have the name of the layer: in ResNet-18 "0" to "3" are the stem, "4.0.conv1",
+"4.0.bn1" and "4.0.relu1" are inside a block, "4.0.sum" is its sum, "4.0" its output, "8" the pooling; the last node,
+here the classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max pooling with a window of 1x1, and
+"4.0.padded". So the output of any layer can be had by adding its name to ``model.graph.output``. Parameters are
+initializers under the layout's names. They are not graph inputs, too, as in the models of mxnet's own converter. Source
+of the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 """
+
+from typing import Any, List, Mapping, Optional, Tuple
 
 import numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ExportError
-from ..networks.layout import Conv, layout
+from ..networks.layout import Block, Conv, Layout, Norm, layout
+from ..networks.specs import ResNetSpec
 from ..version import VERSION
 
 OPSET = 13  # has every operator used here; read by onnxruntime since 1.7 (2021)
@@ -27,24 +30,26 @@ INPUT, OUTPUT = "input", "logits"
 
 
 class _Graph:
-    """Nodes in the order they run, and their parameters; conv, norm, block and node return the name of their value."""
+    """Nodes in the order they run, and their parameters. The methods take and return names of values."""
 
-    def __init__(self, params):
-        self.params, self.nodes, self.initializers = dict(params), [], []
+    def __init__(self, params: Mapping[str, numpy.ndarray]) -> None:
+        self.params = dict(params)
+        self.nodes: List[Any] = []
+        self.initializers: List[Any] = []
 
-    def node(self, operator, name, *inputs, output=None, **attributes):
+    def node(self, operator: str, name: str, *inputs: str, output: Optional[str] = None, **attributes: Any) -> str:
         output = output or name
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=name, **attributes))
         return output
 
-    def take(self, layer):
+    def take(self, layer: Any) -> List[str]:
         """The names of the layer's parameters, which become initializers."""
         self.initializers += [
             numpy_helper.from_array(numpy.ascontiguousarray(self.params[name]), name) for name in layer.params
         ]
         return list(layer.params)
 
-    def conv(self, X, layer):
+    def conv(self, X: str, layer: Conv) -> str:
         return self.node(
             "Conv",
             layer.name,
@@ -55,31 +60,32 @@ class _Graph:
             pads=[layer.padding] * 4,
         )
 
-    def norm(self, X, layer):
+    def norm(self, X: str, layer: Norm) -> str:
         if not layer.scale:  # gamma counts as 1 whatever the parameter holds
             self.params[f"{layer.name}.gamma"] = numpy.ones(layer.channels, "float32")
         return self.node("BatchNormalization", layer.name, X, *self.take(layer), epsilon=layer.eps)
 
-    def pair(self, X, conv, norm):
-        """The convolution and the batch norm behind it, where there is one."""
+    def pair(self, X: str, conv: Conv, norm: Optional[Norm]) -> str:
+        """The convolution and the batch norm after it, if any."""
         X = self.conv(X, conv)
         return X if norm is None else self.norm(X, norm)
 
-    def pool(self, name, X, kernel, stride, padding):
+    def pool(self, name: str, X: str, kernel: int, stride: int, padding: int) -> str:
         return self.node("MaxPool", name, X, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4)
 
-    def block(self, X, block):
+    def block(self, X: str, block: Block) -> str:
         """relu(body(X) + shortcut(X)); of a pre-activated block the sum as it is, of a plain one no sum."""
         Y, X_projected = self.body(X, block)
         if block.adds:
             Y = self.node("Add", f"{block.name}.sum", Y, self.shortcut(X, X_projected, block))
         return self.node("Identity" if block.preactivation else "Relu", block.name, Y)
 
-    def body(self, X, block):
+    def body(self, X: str, block: Block) -> Tuple[str, str]:
         """(the last convolution's or batch norm's output, what a projection takes)."""
         Y = X
         for i, (conv, norm) in enumerate(block.body):
             if block.preactivation:
+                assert norm is not None  # each pre-activated convolution has one
                 Y = self.node("Relu", f"{block.name}.relu{i + 1}", self.norm(Y, norm))
                 X = Y if i == 0 else X
                 Y = self.conv(Y, conv)
@@ -88,7 +94,7 @@ class _Graph:
                 Y = self.pair(Y, conv, norm)
         return Y, X
 
-    def shortcut(self, X, X_projected, block):
+    def shortcut(self, X: str, X_projected: str, block: Block) -> str:
         """What is added to the body's output."""
         if block.shortcut is not None:
             return self.pair(X_projected, *block.shortcut)
@@ -102,9 +108,9 @@ class _Graph:
         self.initializers.append(numpy_helper.from_array(numpy.array(sides, "int64"), f"{name}.sides"))
         return self.node("Pad", name, X, f"{name}.sides")
 
-    def head(self, X, described):
-        """Pooled features to logits: a matrix, with article 003's ReLU behind it or not, or a 1x1 convolution."""
-        places, classifier = described.places, described.classifier
+    def head(self, X: str, plan: Layout) -> None:
+        """Pooled features to logits: a matrix, with article 003's ReLU after it or without, or a 1x1 convolution."""
+        places, classifier = plan.places, plan.classifier
         X = self.node("GlobalAveragePool", places["average_pool"], X)
         if isinstance(classifier, Conv):
             self.node("Flatten", places["flatten"], self.conv(X, classifier), output=OUTPUT, axis=1)
@@ -116,8 +122,8 @@ class _Graph:
             self.node("Relu", relu, X, output=OUTPUT)
 
 
-def check_params(expected, params):
-    """Raise ExportError unless ``params`` has just the names and shapes of ``expected``, all in float32."""
+def check_params(expected: Mapping[str, Tuple[int, ...]], params: Mapping[str, numpy.ndarray]) -> None:
+    """Raise ExportError unless ``params`` has exactly the names and shapes of ``expected``, all in float32."""
     for name in [*expected, *params]:
         if name not in params or name not in expected:
             raise ExportError(
@@ -132,31 +138,31 @@ def check_params(expected, params):
             )
 
 
-def to_onnx(spec, params, in_channels=3):
+def to_onnx(spec: ResNetSpec, params: Mapping[str, numpy.ndarray], in_channels: int = 3) -> Any:
     """The network of ``spec`` as an onnx.ModelProto: "input" (batch, in_channels, height, width) to "logits".
 
     The logits are (batch, num_classes); all is float32. ``params`` is {parameter name of the layout: float32 array}.
-    Batch, height and width are free; the batch norms use their running statistics. Raises ExportError where a parameter
-    is missing, unknown, or of another shape or type.
+    Batch, height and width are free; the batch norms use their running statistics. Raises ExportError if a parameter is
+    missing, unknown, or of another shape or type.
     """
-    described = layout(spec, in_channels)
-    check_params(described.params(), params)
+    plan = layout(spec, in_channels)
+    check_params(plan.params(), params)
     graph = _Graph(params)
-    places, X = described.places, INPUT
-    if described.input_norm is not None:
-        X = graph.norm(X, described.input_norm)
-    X = graph.pair(X, *described.stem)
-    if described.stem[1] is not None:
+    places, X = plan.places, INPUT
+    if plan.input_norm is not None:
+        X = graph.norm(X, plan.input_norm)
+    X = graph.pair(X, *plan.stem)
+    if plan.stem[1] is not None:
         X = graph.node("Relu", places["stem_relu"], X)
-    if described.pool_padding is not None:
-        X = graph.pool(places["max_pool"], X, 3, 2, described.pool_padding)
-    for stage in described.stages:
+    if plan.pool_padding is not None:
+        X = graph.pool(places["max_pool"], X, 3, 2, plan.pool_padding)
+    for stage in plan.stages:
         for block in stage:
             X = graph.block(X, block)
-    if described.final_norm is not None:
-        X = graph.node("Relu", places["final_relu"], graph.norm(X, described.final_norm))
-    graph.head(X, described)
-    free = ["batch", in_channels, "height", "width"]
+    if plan.final_norm is not None:
+        X = graph.node("Relu", places["final_relu"], graph.norm(X, plan.final_norm))
+    graph.head(X, plan)
+    free: List[Any] = ["batch", in_channels, "height", "width"]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

@@ -2,9 +2,9 @@
 
     tensors = read_torch("resnet50.pth")          # {"conv1.weight": array, ...}
 
-A pickle is a program: whoever loads it runs it. Here it may build dicts, lists and numbers and name a tensor's storage;
-the first thing else it asks for ends the reading, by name. Both of torch.save's formats are read: the zip archive, and
-what it wrote before PyTorch 1.6 (three headers and the object as pickles, then the bare storages).
+A pickle is a program: whoever loads it runs it. Here it may build dicts, lists and numbers and name a tensor's storage.
+The first other thing that it asks for ends the reading, and the error names it. Both of torch.save's formats are read:
+the zip archive, and what it wrote before PyTorch 1.6 (three headers and the object as pickles, then the bare storages).
 """
 
 import io
@@ -12,7 +12,9 @@ import math
 import pickle
 import struct
 import zipfile
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, NamedTuple, Optional, Tuple, Union
 
 import numpy
 
@@ -35,21 +37,34 @@ STORAGES = {
     "BoolStorage": "?",
 }
 
-#: keys under which training scripts put the parameters beside other things
+#: keys under which training scripts put the parameters next to other things
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
 
-# Without a __dict__, so that a pickle cannot change one for those that come after it.
-_Kind = namedtuple("_Kind", "element")
-_Storage = namedtuple("_Storage", "element key count")
-_Tensor = namedtuple("_Tensor", "storage offset size stride")
+
+# Named tuples have no __dict__, so a pickle cannot change them for those that are read after it.
+class _Kind(NamedTuple):
+    element: str  # NumPy's type of one element
+
+
+class _Storage(NamedTuple):
+    element: str
+    key: str
+    length: int  # elements
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    size: Tuple[int, ...]
+    stride: Tuple[int, ...]
 
 
 class _Rebuild:
-    """Stands for torch's functions that make a tensor from a storage; notes what they are told."""
+    """Replaces torch's functions that make a tensor from a storage; notes their arguments."""
 
     __slots__ = ()
 
-    def __call__(self, storage, offset, size, stride, *_):
+    def __call__(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> _Tensor:
         numbers = (offset, *size, *stride)
         if (
             not isinstance(storage, _Storage)
@@ -61,15 +76,15 @@ class _Rebuild:
 
 
 class _Parameter:
-    """Stands for torch's function that makes a parameter of a tensor."""
+    """Replaces torch's function that makes a parameter of a tensor."""
 
     __slots__ = ()
 
-    def __call__(self, tensor, *_):
+    def __call__(self, tensor: Any, *_: Any) -> Any:
         return tensor
 
 
-ALLOWED = {
+ALLOWED: Dict[Tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _Rebuild(),
     ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
@@ -81,21 +96,21 @@ ALLOWED = {
 class _Unpickler(pickle.Unpickler):
     """Builds plain containers and notes tensors; everything else is refused by name."""
 
-    def __init__(self, file, path):
+    def __init__(self, file: BinaryIO, path: str) -> None:
         super().__init__(file, encoding="utf-8")
-        self.path, self.storages = path, {}  # by key
+        self.path = path
+        self.storages: Dict[str, _Storage] = {}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return ALLOWED[module, name]
         except KeyError:
             raise WeightsError(
                 f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers "
-                f"are read, and nothing was run; save the state_dict alone, as .safetensors at "
-                f"best"
+                f"are read, and nothing was run; save the state_dict alone, best as .safetensors"
             ) from None
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: Any) -> _Storage:
         kind, storage, key, _, count = pid[:5]
         if kind != "storage" or not isinstance(storage, _Kind) or type(count) is not int or count < 0:
             raise ValueError(f"unknown persistent id {pid[0]!r}")
@@ -104,8 +119,8 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.setdefault(str(key), _Storage(storage.element, str(key), count))
 
 
-def _unpickle(file, path, storages=None):
-    """What the next pickle in ``file`` holds; the storages that it names are added to the dict ``storages``."""
+def _unpickle(file: BinaryIO, path: str, storages: Optional[Dict[str, _Storage]] = None) -> Any:
+    """The content of the next pickle in ``file``; the storages that it names are added to the dict ``storages``."""
     unpickler = _Unpickler(file, path)
     unpickler.storages = {} if storages is None else storages
     try:
@@ -119,32 +134,32 @@ def _unpickle(file, path, storages=None):
         ) from None
 
 
-def _tensors(found, path):
+def _tensors(content: Any, path: str) -> Dict[str, _Tensor]:
     """The dict of parameters in what was unpickled: itself, or under one of WRAPPERS."""
-    if isinstance(found, dict):  # beside the parameters there may be tensors, such as the best accuracy
-        found = next((found[key] for key in WRAPPERS if isinstance(found.get(key), dict)), found)
-    if not isinstance(found, dict):
-        raise WeightsError(f"{path}: holds a {type(found).__name__}: expected a dict of tensors (a state_dict)")
-    for key, value in found.items():
+    if isinstance(content, dict):  # next to the parameters there may be other tensors, such as the best accuracy
+        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: holds a {type(content).__name__}: expected a dict of tensors (a state_dict)")
+    for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, _Tensor):
             raise WeightsError(
                 f"{path}: {key!r} is a {type(value).__name__.lstrip('_')}: expected names and tensors; "
                 f"save the state_dict alone"
             )
-    if not found:
+    if not content:
         raise WeightsError(f"{path}: holds no tensor")
-    return found
+    return content
 
 
-def from_bfloat16(bits):
+def from_bfloat16(bits: numpy.ndarray) -> numpy.ndarray:
     """float32 of the 16 bits of bfloat16 numbers (uint16): the same bits and 16 zeros."""
     return (bits.reshape(-1).astype(numpy.uint32) << 16).view(numpy.float32).reshape(bits.shape)
 
 
-def _array(tensor, key, data, path, byte_order="<"):
+def _array(tensor: _Tensor, key: str, data: bytes, path: str, byte_order: str = "<") -> numpy.ndarray:
     """The tensor ``key`` as an array, from the bytes of its storage."""
     element, _, count = tensor.storage
-    kind = numpy.dtype("u2" if element == "bf16" else element).newbyteorder(byte_order)
+    kind = numpy.dtype(byte_order + ("u2" if element == "bf16" else element))
     needed = tensor.offset + 1 + sum((size - 1) * stride for size, stride in zip(tensor.size, tensor.stride))
     total = math.prod(tensor.size)
     if len(data) != count * kind.itemsize or total > count or (total and needed > count):
@@ -160,7 +175,7 @@ def _array(tensor, key, data, path, byte_order="<"):
     return values.astype(kind.newbyteorder("="))
 
 
-def _read_zip(path):
+def _read_zip(path: str) -> Dict[str, numpy.ndarray]:
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in members if name.endswith("/data.pkl")]
@@ -170,9 +185,9 @@ def _read_zip(path):
         if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
             raise WeightsError(f"{path}: compressed inside, which torch.save never does: refused")
         big = root + "byteorder" in members and archive.read(root + "byteorder").strip() == b"big"
-        found = _tensors(_unpickle(io.BytesIO(archive.read(pickles[0])), path), path)
+        tensors = _tensors(_unpickle(io.BytesIO(archive.read(pickles[0])), path), path)
         arrays = {}
-        for key, tensor in found.items():
+        for key, tensor in tensors.items():
             member = f"{root}data/{tensor.storage.key}"
             if member not in members:
                 raise WeightsError(f"{path}: {key}: its storage {member} is missing; copy the file again")
@@ -180,7 +195,7 @@ def _read_zip(path):
         return arrays
 
 
-def _read_legacy(path):
+def _read_legacy(path: str) -> Dict[str, numpy.ndarray]:
     with open(path, "rb") as file:
         for expected in (LEGACY_MAGIC, 1001):
             header = _unpickle(file, path)
@@ -189,24 +204,25 @@ def _read_legacy(path):
         system = _unpickle(file, path)
         if not isinstance(system, dict) or system.get("little_endian") is not True:
             raise WeightsError(f"{path}: written on a big-endian machine: save it again on a little-endian one")
-        storages = {}  # of the optimizer's tensors, too: all of them follow
-        found = _tensors(_unpickle(file, path, storages), path)
+        storages: Dict[str, _Storage] = {}  # of the optimizer's tensors, too: all of them follow
+        tensors = _tensors(_unpickle(file, path, storages), path)
         keys = _unpickle(file, path)
         data = {}
         for key in keys if isinstance(keys, list) else ():
             count = file.read(8)
-            if key not in storages or len(count) < 8 or struct.unpack("<q", count)[0] != storages[key].count:
+            if key not in storages or len(count) < 8 or struct.unpack("<q", count)[0] != storages[key].length:
                 raise WeightsError(f"{path}: storage {key!r} is damaged or cut off; copy the file again")
             size = numpy.dtype("u2" if storages[key].element == "bf16" else storages[key].element).itemsize
-            data[key] = file.read(storages[key].count * size)
-    return {name: _array(tensor, name, data.get(tensor.storage.key, b""), path) for name, tensor in found.items()}
+            data[key] = file.read(storages[key].length * size)
+    return {name: _array(tensor, name, data.get(tensor.storage.key, b""), path) for name, tensor in tensors.items()}
 
 
-def read_torch(path):
+def read_torch(path: Union[str, Path]) -> Dict[str, numpy.ndarray]:
     """{key: array} of a PyTorch checkpoint, arrays in the types it holds (bfloat16 as float32).
 
     Raises WeightsError for a damaged file and for a pickle that asks for anything but tensors and plain containers.
     """
+    path = str(path)
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
     except WeightsError:

@@ -252,7 +252,7 @@ def test_cross_entropy_neither_overflows_nor_takes_the_logarithm_of_zero():
             r"weight has shape \(2, 2, 8, 8\): expected \(2, 3, 8, 8\)",
         ),
         (lambda X: byhand.conv2d_im2col(X, X, X[0, 0, 0]), ShapeError, r"bias has shape \(8,\): expected \(2,\)"),
-        (lambda X: byhand.conv2d_im2col(X[:, :, :2], X), ShapeError, "picture is 2x8, padded by 0: smaller than the"),
+        (lambda X: byhand.conv2d_im2col(X[:, :, :2], X), ShapeError, "image is 2x8, padded by 0: smaller than the"),
         (
             lambda X: byhand.conv2d_im2col(X, X, stride=0),
             ConfigError,

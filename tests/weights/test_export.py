@@ -236,7 +236,7 @@ def test_networks_that_cannot_be_exported(tmp_path):
         export(gr.resnet18(), path)
     waiting = gr.resnet18()
     waiting.initialize()
-    with pytest.raises(ExportError, match="pass a picture through it"):
+    with pytest.raises(ExportError, match="pass an image through it"):
         export(waiting, path)
     foreign = mx.gluon.nn.Dense(2)
     with pytest.raises(ExportError, match="has no spec"):
