@@ -7,8 +7,9 @@ import click
 from . import lazy, options
 
 configs = lazy("runs.config")
-fashion_mnist = lazy("runs.fashion_mnist")
-launch = lazy("runs.pictures")
+fashion_mnist = lazy("data.fashion_mnist")
+kinds = lazy("runs.kinds")
+launch = lazy("runs.launch")
 
 
 @click.group()
@@ -32,23 +33,23 @@ def train():
     """Train a network; leaves a run folder behind."""
 
 
-def _run(context, chosen, values, kind, train):
-    """Make a config of class ``kind`` from the options typed and a file, or take a run up, and ``train``."""
+def _run(context, chosen, values, kind):
+    """Train a run of ``kind`` with a config made from the options typed and a file, or resume one."""
     given = options.given(context)
     if chosen["resume"]:
         others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
         options.alone(given | set(others))
-        result, _ = launch.resume(kind, train, chosen["resume"], click.echo)
+        result, _ = launch.resume(kind, chosen["resume"], click.echo)
     else:
         if chosen["new_head"] and not chosen["weights"]:
             raise click.UsageError("--new-head goes with --weights FILE")
         config = configs.load(
-            kind,
+            kind.config,
             values({name: value for name, value in chosen.items() if name in given}),
             chosen["config_path"],
             chosen["settings"],
         )
-        result, _ = train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
+        result, _ = kind.train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
     if result and result.stopped:
         sys.exit(130)
 
@@ -89,7 +90,7 @@ def train_fashion_mnist(context, **chosen):
                 given[field] = turn(given.pop(option))
         return given
 
-    _run(context, chosen, values, fashion_mnist.FashionMnistConfig, fashion_mnist.train_fashion_mnist)
+    _run(context, chosen, values, kinds.FASHION_MNIST)
 
 
 @train.command("pictures")
@@ -117,4 +118,4 @@ def train_pictures(context, path, **chosen):
             given["data"] = path
         return given
 
-    _run(context, chosen, values, launch.PicturesConfig, launch.train_pictures)
+    _run(context, chosen, values, kinds.PICTURES)

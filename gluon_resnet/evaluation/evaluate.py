@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 
 from ..errors import ConfigError, DataError
-from ..runs.network import PICTURES
+from ..runs.kinds import PICTURES
 from . import metrics
 from .predict import softmax
 
@@ -83,10 +83,10 @@ def open_examples(run, data=None, part=None):
     part is its test part, its training part the pictures the run was trained on. Raises DataError where the data are
     gone, or have classes that the run does not know, and ConfigError for another part.
     """
-    part = part or ("validation" if data is None or run.kind != PICTURES else "all")
+    part = part or ("validation" if data is None or run.kind is not PICTURES else "all")
     if part not in PARTS:
         raise ConfigError(f"part is {part!r}: expected one of {', '.join(PARTS)}")
-    return _open_pictures(run, data, part) if run.kind == PICTURES else _open_fashion_mnist(run, data, part)
+    return _open_pictures(run, data, part) if run.kind is PICTURES else _open_fashion_mnist(run, data, part)
 
 
 def _open_fashion_mnist(run, data, part):

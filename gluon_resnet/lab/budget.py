@@ -17,7 +17,7 @@ from time import perf_counter
 import pandas as pd
 
 from ..errors import ConfigError
-from .sweep import trainer
+from ..runs.kinds import kind_of
 
 WARM_UP, TIMED, TESTED = 3, 20, 6  # batches
 SHARE = 0.2  # of the budget at most for the timed batches
@@ -137,8 +137,7 @@ def measure(config, runs, most, arms=1):
     from ..runs.launch import execute
 
     began = perf_counter()
-    make_job, _ = trainer(config)
-    job = make_job(config)
+    job = kind_of(config).job(config)
     tests = min(TESTED, len(job.test_iter))
     training, testing = Passes(job.train_iter, (WARM_UP, TIMED)), Passes(job.test_iter, (1, tests))
     watch = Stopwatch(training, most, SHARE * most / arms)

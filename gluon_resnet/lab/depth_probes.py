@@ -4,7 +4,7 @@ import numpy
 import pandas as pd
 
 from ..files import written_whole
-from .sweep import trainer
+from ..runs.kinds import kind_of
 
 PICTURES = 128  # the first ones of the training part
 KEY = ["arm", "epoch", "kind", "name", "stage", "position", "measured"]
@@ -21,8 +21,7 @@ def _probe_run(unit):
     from ..weights import set_parameters
     from . import depth
 
-    make_job, _ = trainer(unit.config)
-    job = make_job(unit.config)
+    job = kind_of(unit.config).job(unit.config)
     X, y = job.train_iter.batch(numpy.arange(min(PICTURES, job.train_iter.num_examples)))
     with mx.name.NameManager():
         net = models.build(job.spec)

@@ -13,9 +13,10 @@ from typing import Any, Dict, List, Optional, Tuple
 from ..errors import ConfigError, ModelError, did_you_mean
 from ..files import CHECKOUT
 from ..networks.specs import parse_model
+from ..runs import kinds
 from ..runs.config import make
 
-KINDS = ("fashion-mnist", "pictures", "cost")
+KINDS = (*(kind.name for kind in kinds.KINDS), "cost")
 
 #: what a training run comes to, by its name in result.json
 METRICS = (
@@ -153,10 +154,7 @@ def _literal(path, name, node):
 
 def _arm_configs(settings, where):
     """{arm: config}; arms of the kind "cost" differ in their models alone, and are models' names by default."""
-    from ..runs.fashion_mnist import FashionMnistConfig
-    from ..runs.pictures import PicturesConfig
-
-    kind = {"fashion-mnist": FashionMnistConfig, "pictures": PicturesConfig, "cost": CostConfig}[settings.kind]
+    kind = CostConfig if settings.kind == "cost" else kinds.kind_named(settings.kind).config
     made = {}
     for arm, differs in settings.arms.items():
         values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}

@@ -14,6 +14,7 @@ from os.path import abspath
 from pathlib import Path
 
 from ..errors import DivergedError, RunError
+from ..runs.kinds import kind_of
 from ..runs.network import read_config
 from ..runs.table import read_run
 from ..training.checkpoint import NAME as CHECKPOINT
@@ -124,15 +125,6 @@ def alone_in(folder):
         raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
 
 
-def trainer(config):
-    """(the function that makes a config's Job, the one that trains it) of launch.py or launch_pictures.py."""
-    from ..runs import fashion_mnist, pictures
-
-    if isinstance(config, pictures.PicturesConfig):
-        return pictures.pictures_job, pictures.train_pictures
-    return fashion_mnist.fashion_mnist_job, fashion_mnist.train_fashion_mnist
-
-
 def train_unit(unit, found, make_listener=None):
     """Train a unit that :func:`state` found NEW or STOPPED; returns whether it was stopped by Ctrl-C."""
     import mxnet as mx
@@ -142,15 +134,15 @@ def train_unit(unit, found, make_listener=None):
     def quiet(line):
         pass
 
-    _, train = trainer(unit.config)
+    kind = kind_of(unit.config)
     with mx.name.NameManager():  # parameters get the names, and so the order, that they have in a process of their own
         if found == STOPPED:
-            result, _ = resume(type(unit.config), train, unit.path, quiet, make_listener=make_listener)
+            result, _ = resume(kind, unit.path, quiet, make_listener=make_listener)
         else:
             if unit.path.exists():  # ended before its first checkpoint: nothing in it to go on from
                 shutil.rmtree(unit.path)
             (unit.path.parent / LOCK).write_text(unit.name)
-            result, _ = train(unit.config, unit.path, quiet, make_listener=make_listener)
+            result, _ = kind.train(unit.config, unit.path, quiet, make_listener=make_listener)
     return result.stopped
 
 

@@ -245,16 +245,16 @@ class Ours:
 
     def _read_run(self, path):
         from ..runs.config import differences
-        from ..runs.network import PICTURES, spec_of_run
+        from ..runs.kinds import PICTURES
         from ..runs.table import read_run
 
         run = read_run(path)
         if run.result is None:
             raise RunError(f"{path}: not finished: expected a run with a result.json; go on with --resume {path}")
-        self.values, self.spec = run.result, spec_of_run(run.written, path)
+        self.values, self.spec = run.result, run.spec
         self._remark(
             [setting for setting in differences(run.config) if not setting.startswith(("seed=", "data="))],
-            run.kind == PICTURES,
+            run.kind is PICTURES,
         )
         for row in run.history[run.history["test_acc"].notna()].to_dict("records"):
             self.history[int(row["epoch"])] = row

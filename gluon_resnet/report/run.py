@@ -9,7 +9,6 @@ from ..errors import GluonResNetError, RunError
 from ..lab import results
 from ..runs import table as run_table
 from ..runs.config import differences
-from ..runs.network import PICTURES, side_of_run
 from ..text import duration, last_line
 
 NOTHING = "\N{EN DASH}"  # where there is no value
@@ -72,7 +71,7 @@ def about(run, spec):
 def state(run):
     """{"status", "note", "command"}: how the run ended, in words, and the command that goes on with it or None."""
     ended = run.result or {}
-    resume = f"gluon-resnet train {run.kind} --resume {shlex.quote(str(run.path))}"
+    resume = f"gluon-resnet train {run.kind.name} --resume {shlex.quote(str(run.path))}"
     if run.status == "finished":
         early = "It ended early: no better test accuracy for as many epochs as its patience allows."
         return {"status": "finished", "note": early if ended.get("ended_early") else None, "command": None}
@@ -153,8 +152,8 @@ def settings(run):
 
 
 def _input_shape(run):
-    side = side_of_run(run.kind, run.config)
-    return 1, 3 if run.kind == PICTURES else 1, side, side
+    side = run.kind.side(run.config)
+    return 1, run.kind.in_channels, side, side
 
 
 def layers(run, spec):

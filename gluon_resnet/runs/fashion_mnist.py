@@ -1,75 +1,13 @@
-"""A training run on Fashion-MNIST."""
+"""A training run on Fashion-MNIST, from a config to a finished run folder.
 
-import os
-import shlex
-from dataclasses import dataclass
-from typing import Optional
+    result, folder = train(FashionMnistConfig(model="resnet18", epochs=1))
+    gluon-resnet train fashion-mnist --epochs 1
 
-from .config import RunConfig, differences
+A config's fields are in kinds.py, those of its recipe in training/recipe.py.
+"""
+
+from .kinds import FashionMnistConfig  # noqa: F401  what train takes
 from .launch import Job, execute, network
-
-#: fields with an option of their own on the command line
-OPTIONS = (
-    "model",
-    "resize",
-    "batch_size",
-    "lr",
-    "epochs",
-    "precision",
-    "limit",
-    "data",
-    "verify",
-    "seed",
-    "weights",
-    "new_head",
-)
-
-
-@dataclass(frozen=True)
-class FashionMnistConfig(RunConfig):
-    """A training run on Fashion-MNIST. The defaults are article 001's,
-    but for ``norm_batches`` (0: tested as there, too).
-
-    What a recipe has (recipe.py) comes in addition.
-    """
-
-    model: str = "resnet18"
-    resize: Optional[int] = 96
-    batch_size: int = 256
-    limit: Optional[int] = None  # train on the first pictures only
-    norm_batches: int = 20  # the recipe's own default is 0
-    flip: bool = False  # swap left and right of every other training picture
-    shift: int = 0  # move training pictures by up to so many pixels, before they are resized
-    data: Optional[str] = None
-    verify: bool = True
-
-    def command(self):
-        """The command that makes this run again, every setting written out."""
-        words = [
-            "gluon-resnet",
-            "train",
-            "fashion-mnist",
-            "--model",
-            self.model,
-            "--batch-size",
-            str(self.batch_size),
-            "--lr",
-            repr(self.lr),
-            "--epochs",
-            str(self.epochs),
-            "--seed",
-            str(self.seed),
-        ]
-        words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
-        words += ["--precision", self.precision] if self.precision != "float32" else []
-        words += ["--limit", str(self.limit)] if self.limit else []
-        words += ["--data", os.path.abspath(self.data)] if self.data else []
-        words += ["--weights", os.path.abspath(self.weights)] if self.weights else []
-        words += ["--new-head"] if self.new_head else []
-        words += [] if self.verify else ["--unverified"]
-        for setting in differences(self):
-            words += ["--set", setting] if setting.partition("=")[0] not in OPTIONS else []
-        return " ".join(shlex.quote(word) for word in words)
 
 
 def _batches(config):
@@ -97,9 +35,9 @@ def _title(config, spec, train_iter, total, size, device):
     )
 
 
-def fashion_mnist_job(config):
+def job(config):
     """The :class:`Job` of a config: network named, arrays found, batches made ready;
-    raises as :func:`train_fashion_mnist`."""
+    raises as :func:`train`."""
     from mxnet import npx
 
     from ..data.fashion_mnist import LABELS
@@ -124,11 +62,14 @@ def fashion_mnist_job(config):
     )
 
 
-def train_fashion_mnist(config, out=None, say=print, **options):
+def train(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
 
     ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options
     are :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is
     written; after DivergedError and Ctrl-C the folder holds what there is.
     """
-    return execute(config, fashion_mnist_job(config), out, say, **options)
+    return execute(config, job(config), out, say, **options)
+
+
+train_fashion_mnist = train  # its name outside of this module

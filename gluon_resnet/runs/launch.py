@@ -3,10 +3,11 @@
 from dataclasses import asdict, dataclass, field
 from typing import Optional
 
-from ..errors import DivergedError
+from ..errors import DivergedError, RunError
 from ..training.checkpoint import Keeper, read
 from .config import written_config
 from .folder import RunFolder, default_folder
+from .kinds import kind_of, kind_of_run
 
 
 def network(config, num_classes, in_channels):
@@ -34,13 +35,16 @@ class Job:
     record: dict = field(default_factory=dict)  # for config.json, in addition
 
 
-def resume(kind, train, path, say=print, **options):
-    """Take the run in the folder ``path`` up where its last checkpoint stands, with the config of class ``kind`` in it.
+def resume(kind, path, say=print, **options):
+    """Resume the run in the folder ``path`` from its last checkpoint: (Result, run folder).
 
-    ``train`` is what ran it, such as :func:`train_fashion_mnist`, and gives what this returns.
+    ``options`` are :func:`execute`'s. Raises RunError for a run of another kind than ``kind`` (kinds.py).
     """
     run = RunFolder.reopen(path)
-    return train(written_config(kind, run), say=say, resumed=run, **options)
+    own = kind_of_run(run.config, path)
+    if own is not kind:
+        raise RunError(f"{path}: a run of another kind: resume it with: gluon-resnet train {own.name} --resume {path}")
+    return kind.train(written_config(kind.config, run), say=say, resumed=run, **options)
 
 
 def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):
@@ -67,6 +71,7 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
     folder = resumed or RunFolder(
         out or default_folder(job.name),
         {
+            "kind": kind_of(config).name,
             "command": config.command(),
             "title": job.title,
             "config": asdict(config),

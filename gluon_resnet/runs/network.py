@@ -7,29 +7,31 @@
 ``run.preparation`` makes of a file exactly what the run's own test batches held.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Tuple
 
-from ..data.images import IMAGENET, PREPARATIONS, Preparation
+from ..data.images import Preparation
 from ..errors import ConfigError, RunError, WeightsError
 from ..networks.layout import input_channels
 from ..networks.specs import ResNetSpec
-
-PICTURES, FASHION_MNIST = "pictures", "fashion-mnist"
+from ..weights import read_parameters
+from .config import RunConfig, written_config
+from .folder import RunFolder
+from .kinds import Kind, kind_of_run
 
 
 @dataclass(frozen=True)
 class RunNetwork:
     """What a run learned: ``params`` {our name: float32 array}, for pictures of the side ``image_size``.
 
-    ``crop``: cut out of the middle instead of squeezed. ``kind`` is "pictures" or "fashion-mnist", ``config`` the
-    run's PicturesConfig or FashionMnistConfig, ``data`` where its pictures lay.
+    ``crop``: cut out of the middle instead of squeezed. ``kind`` is a Kind (kinds.py), ``config`` the run's config,
+    ``data`` where its images were.
     """
 
     path: Path
-    kind: str
-    config: object
+    kind: Kind
+    config: RunConfig
     data: str
     spec: ResNetSpec
     params: dict
@@ -46,22 +48,12 @@ class RunNetwork:
 
 def read_config(path):
     """(kind, config, what config.json holds) of the run folder at ``path``; RunError where it cannot be read."""
-    from .config import written_config
-    from .fashion_mnist import FashionMnistConfig
-    from .folder import RunFolder
-    from .pictures import PicturesConfig
-
     folder = RunFolder.reopen(path)
-    kind = PICTURES if "class_names" in folder.config else FASHION_MNIST
+    kind = kind_of_run(folder.config, path)
     try:
-        return kind, written_config(PicturesConfig if kind == PICTURES else FashionMnistConfig, folder), folder.config
+        return kind, written_config(kind.config, folder), folder.config
     except ConfigError as error:
         raise RunError(f"{error}; the run is of another version of this suite") from None
-
-
-def side_of_run(kind, config):
-    """Height and width of the pictures that a run of this kind and config trains on, in pixels."""
-    return config.image_size if kind == PICTURES else config.resize or 28
 
 
 def spec_of_run(written, path):
@@ -94,30 +86,17 @@ def _parameters_path(path, best):
     )
 
 
-def as_tested(family, image_size, crop):
-    """The Preparation that gives what PictureBatches makes of a picture: squeezed, or cut out of the middle."""
-    preparation = PREPARATIONS[family]
-    if not crop:
-        return replace(preparation, resize=None, crop=image_size)
-    seen = (preparation if preparation.resize else IMAGENET).at(image_size)
-    return replace(preparation, crop=image_size, resize=max(image_size, seen.resize))
-
-
 def network_of_run(path, best=False):
     """The :class:`RunNetwork` of the run folder at ``path``; ``best`` takes the parameters of the best epoch.
 
     Raises RunError where there is no run, no parameters, or the names of the classes do not fit the network, and
     WeightsError for damaged parameters or those of another network.
     """
-    from ..data.fashion_mnist import LABELS
-    from ..weights import read_parameters
-
     if not Path(path).is_dir():
         raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
     kind, config, written = read_config(path)
     spec = spec_of_run(written, path)
-    pictures = kind == PICTURES
-    class_names = written["class_names"] if pictures else LABELS
+    class_names = kind.class_names(written)
     if len(class_names) != spec.num_classes:
         raise RunError(
             f"{path}/config.json: {len(class_names)} class names: expected {spec.num_classes}, as its "
@@ -125,13 +104,9 @@ def network_of_run(path, best=False):
         )
     file = _parameters_path(path, best)
     try:
-        params = read_parameters(file, spec, in_channels=3 if pictures else 1)
+        params = read_parameters(file, spec, in_channels=kind.in_channels)
     except WeightsError as error:
         raise WeightsError(f"{error} (the parameters of the run {path})") from None
-    image_size = side_of_run(kind, config)
-    crop = pictures and config.crop
-    # whatever the network's family, Fashion-MNIST's pictures are plain numbers from 0 to 1
-    preparation = as_tested(spec.family if pictures else "d2l", image_size, crop)
     return RunNetwork(
         Path(path),
         kind,
@@ -139,8 +114,8 @@ def network_of_run(path, best=False):
         str(written.get("data", "")),
         spec,
         params,
-        tuple(class_names),
-        image_size,
-        preparation,
-        crop,
+        class_names,
+        kind.side(config),
+        kind.preparation(spec, config),
+        getattr(config, "crop", False),
     )

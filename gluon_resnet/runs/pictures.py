@@ -1,66 +1,18 @@
 """From a folder of pictures, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
 
-For example:
+    gluon-resnet train pictures bird_photos
+    gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
+        --set freeze_norm=true
 
-        gluon-resnet train pictures bird_photos
-        gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
-            --set freeze_norm=true
+A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
 import os
-import shlex
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Optional, Tuple
 
 from ..errors import ConfigError, DataError
-from .config import RunConfig, differences
+from .kinds import PicturesConfig  # noqa: F401  what train takes
 from .launch import Job, execute, network
-
-
-@dataclass(frozen=True)
-class PicturesConfig(RunConfig):
-    """A training run on pictures; the defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8.
-
-    ``random_crop`` to ``saturation`` change training pictures (data/augment.py). What a recipe has (recipe.py) comes in
-    addition.
-    """
-
-    lr: float = 0.001
-    optimizer: str = "adam"
-    data: str = ""  # folder, CSV or .rec file
-    model: str = "resnet50@keras"
-    image_size: int = 224
-    batch_size: int = 8
-    validation_split: float = 0.2
-    split_seed: int = 123
-    crop: bool = False  # cut the middle out instead of squeezing the whole picture
-    random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
-    flip: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    strict: bool = False
-    cache: bool = True  # keep pictures decoded; otherwise they are decoded anew in every epoch
-    cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
-
-    def command(self):
-        """The command that makes this run again."""
-        words = ["gluon-resnet", "train", "pictures", os.path.abspath(self.data)]
-        for setting in differences(self):
-            name, _, value = setting.partition("=")
-            if name != "data":
-                words += ["--set", f"{name}={os.path.abspath(value) if name == 'weights' else value}"]
-        return " ".join(shlex.quote(word) for word in words)
-
-    def augment(self):
-        """The changes to training pictures, or None."""
-        from ..data.augment import Augment
-
-        wanted = {one.name: getattr(self, one.name) for one in fields(Augment) if one.name not in ("crop", "ratio")}
-        if self.random_crop is None and not any(wanted.values()):
-            return None
-        return Augment(crop=self.random_crop, **wanted)
 
 
 def fits(config):
@@ -154,8 +106,8 @@ def _batches(config, sources, preparation):
     )
 
 
-def pictures_job(config):
-    """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train_pictures`."""
+def job(config):
+    """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train`."""
     from mxnet import npx
 
     from ..data.images import PREPARATIONS
@@ -188,9 +140,12 @@ def pictures_job(config):
     )
 
 
-def train_pictures(config, out=None, say=print, **options):
-    """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.runs.fashion_mnist.train_fashion_mnist`.
+def train(config, out=None, say=print, **options):
+    """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.runs.fashion_mnist.train`.
 
     The run folder has labels.txt, the class names, beside the parameters.
     """
-    return execute(config, pictures_job(config), out, say, **options)
+    return execute(config, job(config), out, say, **options)
+
+
+train_pictures = train  # its name outside of this module

@@ -17,9 +17,10 @@ from ..errors import GluonResNetError, RunError
 from ..networks.specs import ResNetSpec
 from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.history import COLUMNS as HISTORY
-from .config import differences
+from .config import RunConfig, differences
 from .folder import RunFolder
-from .network import PICTURES, read_config, spec_of_run
+from .kinds import Kind
+from .network import read_config, spec_of_run
 
 COLUMNS = [
     "name",
@@ -56,8 +57,8 @@ class Run:
     """A run folder read: ``written`` is config.json, ``result`` result.json or None, ``history`` a table."""
 
     path: Path
-    kind: str
-    config: object
+    kind: Kind
+    config: RunConfig
     spec: ResNetSpec
     written: dict
     env: dict
@@ -72,7 +73,7 @@ class Run:
     @property
     def data(self):
         """What it was trained on, in a word."""
-        return Path(self.config.data).name if self.kind == PICTURES else "Fashion-MNIST"
+        return self.kind.data_name(self.config)
 
     @property
     def status(self):
@@ -250,7 +251,7 @@ def compare_table(found):
     settings = [
         {
             "network": run.model,
-            "kind": run.kind,
+            "kind": run.kind.name,
             **{name: value for name, value in vars(run.config).items() if name in common - {"model"}},
         }
         for run in found

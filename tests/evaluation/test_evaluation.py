@@ -16,7 +16,8 @@ from gluon_resnet.instruments.engines import GluonEngine, make_engine
 from gluon_resnet.instruments.gradcam import enlarge, grad_cam
 from gluon_resnet.runs.config import make
 from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
-from gluon_resnet.runs.network import as_tested, network_of_run
+from gluon_resnet.runs.kinds import as_tested
+from gluon_resnet.runs.network import network_of_run
 from gluon_resnet.runs.pictures import PicturesConfig, train_pictures
 
 import mxnet as mx

@@ -14,6 +14,7 @@ from gluon_resnet.errors import ConfigError, DataError, RunError
 from gluon_resnet.lab import budget, conduct, experiment, published, reproduce, sweep, table
 from gluon_resnet.lab.conduct import Request
 from gluon_resnet.lab.depth import read as read_depth
+from gluon_resnet.runs.kinds import kind_of
 
 import mxnet as mx
 import numpy
@@ -161,7 +162,7 @@ def test_the_depth_probe_at_the_start_sees_the_values_that_training_starts_from(
         losses.append(loss.item())
         return pd.DataFrame({name: [] for name in depth.COLUMNS})
 
-    batches = sweep.trainer(unit.config)[0](unit.config).train_iter
+    batches = kind_of(unit.config).job(unit.config).train_iter
     monkeypatch.setattr(depth, "probe", probe)
     depth_probes._probe_run(unit)
     assert losses[0] == pytest.approx(started[0], rel=1e-6) and losses[1] != pytest.approx(started[0], rel=1e-3)

@@ -1,0 +1,235 @@
+"""The kinds of runs: what a run on Fashion-MNIST and a run on your own images do not share, one object for each.
+
+    kind_named("pictures").side(config)                  # of the images, in pixels
+    kind_of(config).train(config)                        # a Result and a run folder
+
+A kind is written into a run's config.json as ``"kind"``. A third kind is a config class and a :class:`Kind` here, and a
+module that trains it. Nothing here loads mxnet.
+"""
+
+import importlib
+import os
+import shlex
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple, Type
+
+from ..data.augment import Augment
+from ..data.fashion_mnist import LABELS
+from ..data.images import IMAGENET, PREPARATIONS, Preparation
+from ..errors import RunError
+from ..networks.specs import ResNetSpec
+from .config import RunConfig, differences
+
+#: fields with an option of their own on the command line
+OPTIONS = (
+    "model",
+    "resize",
+    "batch_size",
+    "lr",
+    "epochs",
+    "precision",
+    "limit",
+    "data",
+    "verify",
+    "seed",
+    "weights",
+    "new_head",
+)
+
+
+@dataclass(frozen=True)
+class FashionMnistConfig(RunConfig):
+    """A training run on Fashion-MNIST. The defaults are article 001's,
+    but for ``norm_batches`` (0: tested as there, too).
+
+    What a recipe has (recipe.py) comes in addition.
+    """
+
+    model: str = "resnet18"
+    resize: Optional[int] = 96
+    batch_size: int = 256
+    limit: Optional[int] = None  # train on the first pictures only
+    norm_batches: int = 20  # the recipe's own default is 0
+    flip: bool = False  # swap left and right of every other training picture
+    shift: int = 0  # move training pictures by up to so many pixels, before they are resized
+    data: Optional[str] = None
+    verify: bool = True
+
+    def command(self):
+        """The command that makes this run again, every setting written out."""
+        words = [
+            "gluon-resnet",
+            "train",
+            "fashion-mnist",
+            "--model",
+            self.model,
+            "--batch-size",
+            str(self.batch_size),
+            "--lr",
+            repr(self.lr),
+            "--epochs",
+            str(self.epochs),
+            "--seed",
+            str(self.seed),
+        ]
+        words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
+        words += ["--precision", self.precision] if self.precision != "float32" else []
+        words += ["--limit", str(self.limit)] if self.limit else []
+        words += ["--data", os.path.abspath(self.data)] if self.data else []
+        words += ["--weights", os.path.abspath(self.weights)] if self.weights else []
+        words += ["--new-head"] if self.new_head else []
+        words += [] if self.verify else ["--unverified"]
+        for setting in differences(self):
+            words += ["--set", setting] if setting.partition("=")[0] not in OPTIONS else []
+        return " ".join(shlex.quote(word) for word in words)
+
+
+@dataclass(frozen=True)
+class PicturesConfig(RunConfig):
+    """A training run on pictures; the defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8.
+
+    ``random_crop`` to ``saturation`` change training pictures (data/augment.py). What a recipe has (recipe.py) comes in
+    addition.
+    """
+
+    lr: float = 0.001
+    optimizer: str = "adam"
+    data: str = ""  # folder, CSV or .rec file
+    model: str = "resnet50@keras"
+    image_size: int = 224
+    batch_size: int = 8
+    validation_split: float = 0.2
+    split_seed: int = 123
+    crop: bool = False  # cut the middle out instead of squeezing the whole picture
+    random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    strict: bool = False
+    cache: bool = True  # keep pictures decoded; otherwise they are decoded anew in every epoch
+    cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
+
+    def command(self):
+        """The command that makes this run again."""
+        words = ["gluon-resnet", "train", "pictures", os.path.abspath(self.data)]
+        for setting in differences(self):
+            name, _, value = setting.partition("=")
+            if name != "data":
+                words += ["--set", f"{name}={os.path.abspath(value) if name == 'weights' else value}"]
+        return " ".join(shlex.quote(word) for word in words)
+
+    def augment(self):
+        """The changes to training pictures, or None."""
+        wanted = {one.name: getattr(self, one.name) for one in fields(Augment) if one.name not in ("crop", "ratio")}
+        if self.random_crop is None and not any(wanted.values()):
+            return None
+        return Augment(crop=self.random_crop, **wanted)
+
+
+def as_tested(family, image_size, crop):
+    """The Preparation that gives what PictureBatches makes of a picture: squeezed, or cut out of the middle."""
+    preparation = PREPARATIONS[family]
+    if not crop:
+        return replace(preparation, resize=None, crop=image_size)
+    seen = (preparation if preparation.resize else IMAGENET).at(image_size)
+    return replace(preparation, crop=image_size, resize=max(image_size, seen.resize))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What there is to know about one kind of run; the methods take a run's config."""
+
+    name: str  # in config.json, and on the command line after ``train``
+    config: Type[RunConfig]
+    in_channels: int  # of an image
+    module: str  # of this package, with the functions job(config) and train(config, ...)
+
+    def job(self, config: RunConfig) -> Any:
+        """The Job (launch.py) of a config."""
+        return importlib.import_module(self.module).job(config)
+
+    def train(self, config: RunConfig, *args: Any, **options: Any) -> Any:
+        """Train by a config: (Result, run folder)."""
+        return importlib.import_module(self.module).train(config, *args, **options)
+
+    def side(self, config: Any) -> int:
+        """Height and width of the images that the network sees, in pixels."""
+        raise NotImplementedError
+
+    def data_name(self, config: Any) -> str:
+        """What was trained on, in a word."""
+        raise NotImplementedError
+
+    def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
+        """The names of the classes, from the content of config.json."""
+        raise NotImplementedError
+
+    def preparation(self, spec: ResNetSpec, config: Any) -> Preparation:
+        """What makes of an image file exactly what the run's own test batches held."""
+        raise NotImplementedError
+
+
+class FashionMnist(Kind):
+    """Runs on Fashion-MNIST: one data set, 10 classes, grey images of 28x28."""
+
+    def side(self, config: FashionMnistConfig) -> int:
+        return config.resize or 28
+
+    def data_name(self, config: FashionMnistConfig) -> str:
+        return "Fashion-MNIST"
+
+    def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
+        return tuple(LABELS)
+
+    def preparation(self, spec: ResNetSpec, config: FashionMnistConfig) -> Preparation:
+        return as_tested("d2l", self.side(config), crop=False)  # plain numbers from 0 to 1, whatever the family
+
+
+class Pictures(Kind):
+    """Runs on a user's images: a folder, a CSV file or record files, with classes of their own."""
+
+    def side(self, config: PicturesConfig) -> int:
+        return config.image_size
+
+    def data_name(self, config: PicturesConfig) -> str:
+        return Path(config.data).name
+
+    def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
+        return tuple(str(name) for name in written["class_names"])
+
+    def preparation(self, spec: ResNetSpec, config: PicturesConfig) -> Preparation:
+        return as_tested(spec.family, self.side(config), config.crop)
+
+
+FASHION_MNIST = FashionMnist("fashion-mnist", FashionMnistConfig, 1, f"{__package__}.fashion_mnist")
+PICTURES = Pictures("pictures", PicturesConfig, 3, f"{__package__}.pictures")
+#: every kind; what reads runs goes over these
+KINDS = [FASHION_MNIST, PICTURES]
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of this name; RunError for another."""
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise RunError(f"kind {name!r}: expected one of {', '.join(kind.name for kind in KINDS)}")
+
+
+def kind_of(config: RunConfig) -> Kind:
+    """The kind that a config is of."""
+    return next(kind for kind in KINDS if type(config) is kind.config)
+
+
+def kind_of_run(written: Dict[str, Any], path: Any) -> Kind:
+    """The kind in the content of a run folder's config.json; RunError if this version does not know it.
+
+    Runs of before 2026-11-27 do not name theirs: only those on a user's images have class names.
+    """
+    if "kind" not in written:
+        return PICTURES if "class_names" in written else FASHION_MNIST
+    try:
+        return kind_named(written["kind"])
+    except RunError as error:
+        raise RunError(f"{path}/config.json: {error}; the run is of another version of this suite") from None
