@@ -95,8 +95,7 @@ class Chapter:
         return None
 
     def kept(self, path=None):
-        """The notebook of the last full run, or the one at ``path``; None without one,
-        ChapterError where it is damaged."""
+        """The notebook of the last full run, or at ``path``; None if there is none, ChapterError if it is damaged."""
         path = path or self.kept_path
         if not path.is_file():
             return None
@@ -192,8 +191,7 @@ def _first_line(cell):
 
 
 def parameters_cell(chapter):
-    """The cell tagged ``parameters``, or None. Raises ChapterError where
-    ``tiny`` has a name that it does not assign."""
+    """The cell tagged ``parameters``, or None; ChapterError if ``tiny`` has a name that the cell does not assign."""
     found = [cell for cell in chapter.code_cells if "parameters" in tags(cell)]
     if len(found) > 1:
         names = ", ".join(cell.metadata["name"] for cell in found)

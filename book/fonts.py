@@ -47,7 +47,8 @@ def _simplified_face(path, folder):
 
 def chinese_font(folder):
     """The name of a font with simplified Chinese, made known to matplotlib, or None.
-    ``folder``: for files of this process.
+
+    ``folder`` is for files of this process.
 
     matplotlib's list may be older than the font, so the machine's files are looked at, too.
     """

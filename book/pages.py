@@ -1,5 +1,4 @@
-"""A chapter's page: its notebook with the line that says when and where it was run,
-and with pictures that have sizes."""
+"""A chapter's page: its notebook, with a line that says when and where it was run, and with sizes for its images."""
 
 import re
 from datetime import datetime

@@ -156,8 +156,7 @@ def _plain(line):
 
 
 def plain_docstring(app, what, name, thing, options, lines):
-    """The docstrings are plain text with examples as indented lines;
-    reStructuredText needs telling (an event of autodoc)."""
+    """Turn a docstring, plain text with indented examples, into reStructuredText (an event of autodoc)."""
     if what == "module" and thing.__doc__:  # Sphinx has taken the indentation of an example at the end away
         lines[:] = [*thing.__doc__.rstrip().split("\n"), ""]
     text = []

@@ -142,8 +142,7 @@ def _interrupted(client):
 
 
 def failure(chapter, cell, error, known):
-    """What went wrong in a cell, for people: place in the text, cell, exception,
-    and the end of what the cell printed."""
+    """What went wrong in a cell: its place in the text, its name, the exception, and the end of what it printed."""
     line, problem = None, " ".join(str(error).split())  # of a kernel that died, or took too long
     raised = next((output for output in cell.outputs if output.output_type == "error"), None)
     if raised:
@@ -203,8 +202,10 @@ def as_text(chapter, notebook):
 
 
 def run_chapter(chapter, mode, out=None, drawn=None):
-    """Run one chapter; write ``out`` (in full mode by default the kept result).
-    Returns seconds; raises ChapterError."""
+    """Run one chapter and write ``out`` (in full mode, by default, the kept result).
+
+    Returns the seconds it took. Raises ChapterError.
+    """
     outcome = execute(chapter, mode, drawn)
     text = as_text(chapter, with_execution(chapter, outcome, mode))
     out = out or (chapter.kept_path if mode == "full" else None)

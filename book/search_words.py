@@ -1,5 +1,4 @@
-"""Words for the search of a book in English and Chinese: Chinese has no spaces,
-so every pair of neighbours is a word."""
+"""Words for the search of a book in English and Chinese, which has no spaces: every pair of neighbours is a word."""
 
 import re
 

@@ -94,8 +94,7 @@ def tidy_cell(cell, known):
 
 
 def tidy(notebook, known, where):
-    """An executed notebook tidied in place. ChapterError where a path into a temporary folder is left,
-    naming the cell."""
+    """Tidy an executed notebook in place; ChapterError, with the cell, if a path into a temporary folder is left."""
     notebook.metadata.pop("widgets", None)
     left = re.compile(rf"(?<![\w.~])(?:{re.escape(tempfile.gettempdir())}|/home|/root|/Users)/[\w.-]+")
     count = 0

@@ -56,8 +56,7 @@ def _behind_header(lines):
 
 
 def check_order(path, pieces, names):
-    """Raise ChapterError unless the cells of ``pieces`` are ``names``, the English chapter's,
-    each once and in order."""
+    """Raise ChapterError unless the cells of ``pieces`` are ``names``, the English chapter's, each once, in order."""
     expected = list(names)
     for line, kind, name in pieces:
         if kind != "cell":
@@ -116,8 +115,7 @@ def _chinese_cell(cell):
 
 
 def weave(path, english):
-    """The notebook of the Chinese text at ``path`` with the code cells of ``english``, a notebook.
-    Raises ChapterError."""
+    """The notebook of the Chinese text at ``path``, with the code cells of the notebook ``english``; ChapterError."""
     pieces = read_text(path)
     cells = {cell.metadata["name"]: cell for cell in english.cells if cell.cell_type == "code"}
     check_order(path, pieces, list(cells))

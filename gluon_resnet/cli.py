@@ -23,8 +23,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="gluon-resnet")
 def cli():
-    """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights in and out,
-    and a look at this machine."""
+    """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights, and a check of this machine."""
 
 
 for _command in (
@@ -53,8 +52,7 @@ training.data.add_command(pictures.data_show)
 
 
 def main(args=None):
-    """Entry point of ``gluon-resnet``: exit 0, 1 (doctor found a problem), 2 (one line on standard error),
-    130 (Ctrl-C)."""
+    """Entry point: exit status 0, 1 (doctor found a problem), 2 (one line on standard error) or 130 (Ctrl-C)."""
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:

@@ -12,8 +12,7 @@ def did_you_mean(name, known, cutoff=0.4):
 
 
 class GluonResNetError(Exception):
-    """Base of every error in this suite whose message is meant for the user: what, where, expected, found,
-    what to do."""
+    """Base of the errors whose message is meant for the user: what, where, expected, found, what to do."""
 
 
 class ModelError(GluonResNetError, ValueError):

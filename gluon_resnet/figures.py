@@ -19,8 +19,7 @@ def check_picture_path(path):
 
 
 def save_figure(figure, path, dpi=110):
-    """``figure`` as a picture at ``path`` (.png, .svg, .pdf), whole or not at all;
-    RunError where it cannot be written."""
+    """Write ``figure`` to ``path`` (.png, .svg, .pdf), whole or not at all; RunError if it cannot be written."""
     check_picture_path(path)
     with writing(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
@@ -48,6 +47,6 @@ CJK_FONTS = (
 
 
 def fonts():
-    """matplotlib's font, and behind it those of CJK_FONTS that this machine has."""
+    """matplotlib's font, and after it those of CJK_FONTS that this machine has."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in CJK_FONTS if name in installed)]

@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 @contextmanager
 def written_whole(path):
-    """Context that gives a temporary path beside ``path`` and moves it there at the end, if nothing went wrong."""
+    """Context that gives a temporary path next to ``path`` and moves it there at the end, if nothing went wrong."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     try:
@@ -50,7 +50,7 @@ def write_json(path, content):
 
 @contextmanager
 def folder_written_whole(path):
-    """Context that gives a temporary folder beside ``path`` and moves it there at the end, if nothing went wrong."""
+    """Context that gives a temporary folder next to ``path`` and moves it there at the end, if nothing went wrong."""
     path = Path(path).absolute()
     temporary = None
     try:

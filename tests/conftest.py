@@ -41,8 +41,7 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def mxnet_as_found():
-    """What a test has begun in mxnet's threads ends in that test, and so does ``npx.set_np()``:
-    neither is another's."""
+    """End in a test what it has begun in mxnet's threads, and ``npx.set_np()``."""
     yield
     with contextlib.suppress(mx.MXNetError):  # of an operator that a test has sent off on purpose
         mx.nd.waitall()
@@ -51,8 +50,7 @@ def mxnet_as_found():
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
-    """Networks hang together in circles and stay until Python looks:
-    what a file's tests have built goes behind the last."""
+    """Free what a file's tests have built after the last: networks refer to themselves and stay until Python looks."""
     yield
     gc.collect()
     if sys.platform == "linux":

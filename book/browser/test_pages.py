@@ -42,8 +42,7 @@ def search(page, words):
 
 
 def test_search_finds_bottleneck_in_the_chapters(opened):
-    """Typed into any page's search field, answered without any other host,
-    and the answer leads to a page that has it."""
+    """Typed into any page's search field, answered without another host, and the answer leads to a page that has it."""
     page = opened("book", "index.html")
     found = search(page, "bottleneck")
     in_chapters = [href for href in found if CHAPTER.match(href.split("/")[-1])]
@@ -95,8 +94,7 @@ def test_focus_can_be_seen(opened, width, scheme):
 
 
 def test_the_narrow_navigation_opens_and_closes_by_keyboard(opened):
-    """A telephone's width: a switch that Tab reaches and a key opens; Tab goes on to the search field;
-    Escape closes."""
+    """At a telephone's width: Tab reaches a switch, a key opens it, Tab goes on to the search field, Escape closes."""
     page = opened("book", chapters()[0], 375)
     field = page.locator("input.sidebar-search")
 

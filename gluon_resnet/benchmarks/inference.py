@@ -149,7 +149,7 @@ def inference(rounds, repeats, torch_python, out, say=print):
     """The whole comparison: writes inference.json and inference.md into ``out`` and returns the text of the latter.
 
     ``torch_python`` is a Python with PyTorch (requirements-bench.txt), or None to leave that row out. Raises
-    ConfigError for numbers below 1 and a folder that cannot be written, BackendError where a way fails or logits
+    ConfigError for numbers below 1 and a folder that cannot be written, BackendError if a way fails or logits
     differ.
     """
     check_positive("bench inference", rounds=rounds, repeats=repeats)

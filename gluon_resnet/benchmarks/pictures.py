@@ -123,7 +123,7 @@ def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", 
 
     Returns the text of the latter. The record file is packed for it with the default settings and removed afterwards.
     Raises ConfigError for numbers below 1 and a folder that cannot be written, DataError for pictures that cannot be
-    used, BackendError where a way fails.
+    used, BackendError if a way fails.
     """
     check_positive("bench pictures", rounds=rounds, passes=passes, batch_size=batch_size, size=size)
     target = writable_folder(out)

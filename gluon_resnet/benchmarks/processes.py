@@ -26,7 +26,7 @@ def run_worker(python, worker, settings, environ):
 
 
 def writable_folder(out):
-    """The folder for results, made where it is not there; ConfigError where nothing can be written in it."""
+    """The folder for results, made where it is not there; ConfigError if nothing can be written in it."""
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,7 @@ def _programs(torch_python):
 
 
 def compare(rounds, batches, batch_size, size, torch_python=None, say=print):
-    """{name: [measurement of each round]}; a measurement has seconds, examples,
-    examples_per_sec and peak_memory_bytes."""
+    """{name: [measurement of each round]}: seconds, examples, examples_per_sec and peak_memory_bytes."""
     settings = {"batches": batches, "batch_size": batch_size, "size": size}
     measured = {}
     for turn in range(1, rounds + 1):

@@ -50,8 +50,7 @@ def _report(found):
 
 
 def _judged(run, data=None, part=None, best=False, cams=()):
-    """(network, examples, Evaluation) of the run folder ``run``;
-    pictures ``cams`` that are not there are refused first."""
+    """(network, examples, Evaluation) of the run folder ``run``; unknown images in ``cams`` are refused first."""
     devices.use_numpy_arrays()
     network = gr.network_of_run(run, best)
     examples = evaluation.open_examples(network, data, part)
@@ -89,8 +88,10 @@ def _judged(run, data=None, part=None, best=False, cams=()):
 )
 @click.option("--cam-class", metavar="CLASS", help="For this class.  [default: the predicted one, and the true one]")
 def evaluate(run, data, part, best, form, save, cams, cam_class):
-    """Say how good the network of the run folder RUN is: loss, accuracies, classes, confusion, calibration, and where
-    it is most wrong."""
+    """Evaluate the network of the run folder RUN.
+
+    Prints loss, accuracies, results by class, confusion and calibration, and where the network is most wrong.
+    """
     if (cams or cam_class) and not save:
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
     if cam_class and not cams:
@@ -168,13 +169,13 @@ def compare(folders, save, form):
 @runs.command("report")
 @click.argument("run", metavar="RUN")
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
-@click.option(
-    "--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, where there is one]"
-)
+@click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, if any]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
 def report_run(run, out, evaluation, now):
-    """One run as one HTML file that needs no other: settings, command, machine, result, curves, layers, epochs; and the
-    evaluation, where there is one."""
+    """Write a run as one HTML file that needs no other.
+
+    It has settings, command, machine, result, curves, layers and epochs, and the evaluation, if any.
+    """
     if now and evaluation:
         raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")
     if now:  # what would be refused in the end is refused before minutes have gone into an evaluation

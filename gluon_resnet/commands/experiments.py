@@ -26,7 +26,7 @@ BUDGET = click.option(
 OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
 DATA = click.option("--data", metavar="DIR", help="Where the pictures are, if not where they are looked for.")
 SAVE = click.option(
-    "--save-results", is_flag=True, help="Also write the results to results/ beside the experiment's file."
+    "--save-results", is_flag=True, help="Also write the results to results/ next to the experiment's file."
 )
 
 
@@ -69,7 +69,7 @@ def _conduct(experiment, request, conduct):
 def run(file, **chosen):
     """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
 
-    What is finished is not run again; what was stopped is taken up where it was.
+    What is finished is not run again; what was interrupted is resumed.
     """
     experiment = experiments.load(file)
     request = conduct.Request(**chosen, command=_command(["run", file], chosen))
@@ -94,8 +94,10 @@ def results(folder, update):
 @click.argument("name", required=False)
 @_options
 def reproduce(name, **chosen):
-    """Run the recipe behind the published number NAME over seeds, and show what comes out beside it; without NAME, list
-    them. The runs are those of the experiment, none is done twice."""
+    """Run the recipe of the published number NAME over seeds, and show the result next to it.
+
+    Without NAME, list the published numbers. The runs are those of the experiment; none is done twice.
+    """
     if name is None:
         given = [option for option, value in chosen.items() if value]
         if given:

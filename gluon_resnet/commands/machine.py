@@ -100,6 +100,5 @@ def bench_inference(rounds, repeats, torch_python, out, docs):
 @_bench_out("pictures")
 @_docs
 def bench_pictures(folder, rounds, passes, out, docs):
-    """Pictures a second from a folder and a record file to batches of 224x224, against Pillow,
-    MXNet and bare decoding."""
+    """Images a second from files to batches of 224x224, against Pillow, MXNet and bare decoding."""
     _measure("pictures", docs, lambda: pictures.pictures(folder, rounds, passes, out=out, say=click.echo))

@@ -43,7 +43,7 @@ def shapes(model, shape, classes, weights):
     """Walk an input through MODEL layer by layer, as the chapter does.
 
     MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras, @keras2016 or @v2
-    (pre-activation) behind it, from 50 on @slim or @slim_fc (article 003); plain18 to plain152 without shortcuts;
+    (pre-activation) after it, from 50 on @slim or @slim_fc (article 003); plain18 to plain152 without shortcuts;
     cifar_resnet20, 32, 44, 56, 110 or any 6n + 2; cifar_plain20 and so on. At the end, :A (zero padding), :B
     (projection where the shape changes), :C (projection everywhere) or :none replaces the shortcut:
     resnet34@torchvision:A.
@@ -128,7 +128,7 @@ def reconcile(models, weights, shape, style, full, save):
 @click.option("--cifar", is_flag=True, help="The CIFAR networks of the paper's Table 6 instead.")
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 def table1(cifar, style):
-    """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds beside the paper's."""
+    """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds next to the paper's."""
     table = paper.cifar_table() if cifar else paper.table1()
     if style == "csv":
         click.echo(table.to_csv(index=False), nl=False)

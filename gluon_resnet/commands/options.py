@@ -15,7 +15,7 @@ def _one_image(family):
 
 model = click.argument("model")
 model_option = click.option(
-    "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family behind it or the file's."
+    "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family after it or the file's."
 )
 input_shape = click.option(
     "--input",
@@ -90,8 +90,7 @@ def picture(path):
 
 
 def given(context):
-    """Names of the options that were typed, not left at their defaults; --config, --set, --out,
-    --find-lr and --resume apart."""
+    """Names of the options that were typed, but for --config, --set, --out, --find-lr and --resume."""
     typed = {
         name for name in context.params if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
     }
@@ -99,6 +98,6 @@ def given(context):
 
 
 def alone(others, option="--resume", what="settings"):
-    """A usage error where options stand beside one that has their values from a run folder."""
+    """A usage error if options are given next to one that takes their values from a run folder."""
     if others:
         raise click.UsageError(f"{option} takes the run's own {what}: leave out {', '.join(sorted(others))}")

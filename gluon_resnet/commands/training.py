@@ -30,7 +30,7 @@ def data_fashion_mnist(data_dir):
 
 @click.group()
 def train():
-    """Train a network; leaves a run folder behind."""
+    """Train a network and write a run folder."""
 
 
 def _run(context, chosen, values, kind):
@@ -55,7 +55,7 @@ def _run(context, chosen, values, kind):
 
 
 @train.command("fashion-mnist")
-@click.option("--model", default="resnet18", show_default=True, help="resnet18 to resnet152, @family behind it.")
+@click.option("--model", default="resnet18", show_default=True, help="resnet18 to resnet152, @family after it.")
 @click.option("--resize", type=click.IntRange(min=1), default=96, show_default=True, help="Side of the pictures.")
 @click.option("--no-resize", is_flag=True, help="Keep the pictures at 28x28.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
@@ -69,13 +69,11 @@ def _run(context, chosen, values, kind):
 @options.run
 @click.pass_context
 def train_fashion_mnist(context, **chosen):
-    """Train MODEL on Fashion-MNIST as article 001 does, on a GPU where there is one.
+    """Train MODEL on Fashion-MNIST as article 001 does, on a GPU if there is one.
 
-    Before each test, batch norm's statistics are taken anew from 20 training batches; --set norm_batches=0 tests as the
-    article does.
-
-    What else a training can have (momentum, schedules, mixup, averaged parameters, ...) is set by --set or a file: the
-    fields of gluon_resnet/training/recipe.py, one a line.
+    Everything else (momentum, schedules, mixup, averaged parameters, ...) is off by default; switch it on with --set
+    field=value or a file with one field a line. docs/training.md lists the fields. One exception: before each test,
+    batch-norm statistics are re-estimated from 20 training batches; --set norm_batches=0 tests as the article does.
     """
     if chosen["unverified"] and not chosen["data_dir"]:
         raise click.UsageError("--unverified goes with --data DIR")
@@ -95,7 +93,7 @@ def train_fashion_mnist(context, **chosen):
 
 @train.command("pictures")
 @click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
-@click.option("--model", default="resnet50@keras", show_default=True, help="resnet18 to resnet152, @family behind it.")
+@click.option("--model", default="resnet50@keras", show_default=True, help="resnet18 to resnet152, @family after it.")
 @click.option("--image-size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the pictures.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
@@ -109,8 +107,8 @@ def train_fashion_mnist(context, **chosen):
 def train_pictures(context, path, **chosen):
     """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
 
-    The defaults are article 000's bird photos. Split, augmentation and everything else a training can have are set by
-    --set or a file: the fields of gluon_resnet/runs/pictures.py and recipe.py, one a line.
+    The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
+    field=value or a file with one field a line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
     """
 
     def values(given):

@@ -1,4 +1,4 @@
-"""transcript: a book's printed lines beside this suite's."""
+"""transcript: a book's printed lines next to this suite's."""
 
 import json
 
@@ -25,7 +25,7 @@ shapes = lazy("networks.shapes")
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 def transcript(file, run, model, shape, form):
-    """Take the lines that a book prints out of FILE and show them beside what this suite gives, differences marked.
+    """Take the lines that a book prints out of FILE and show them next to what this suite gives, differences marked.
 
     FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
     and the like, "loss 0.010, train acc 0.998, test acc 0.907" and "4886.6 examples/sec on gpu(0)".

@@ -117,8 +117,10 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
 @options.weights
 @click.option("--out", required=True, metavar="FILE", help="F.onnx or F.safetensors (torchvision's names).")
 def export(model, weights, out):
-    """Write MODEL with trained weights for other programs;
-    an ONNX file is checked in ONNX Runtime before it appears."""
+    """Write MODEL with trained weights for other programs.
+
+    An ONNX file is checked in ONNX Runtime before it appears.
+    """
     spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)

@@ -24,7 +24,7 @@ def resize_image(image, size):
 
 
 def prefetch(make_items, ahead=AHEAD):
-    """Iterate over ``make_items()`` in a thread that stays up to ``ahead`` items in front of whoever consumes them.
+    """Iterate over ``make_items()`` in a thread that stays up to ``ahead`` items ahead of the consumer.
 
     What the thread raises is raised here; when the consumer stops early, the thread ends.
     """
@@ -63,8 +63,7 @@ def prefetch(make_items, ahead=AHEAD):
 
 
 def moved(images, shifts):
-    """Pictures (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2),
-    black where it was."""
+    """Images (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2), on black."""
     count, height, width = images.shape[:3]
     reach = int(numpy.abs(shifts).max()) if len(shifts) else 0
     margins = ((0, 0), (reach, reach), (reach, reach)) + ((0, 0),) * (images.ndim - 3)
@@ -117,8 +116,7 @@ class ArrayBatches:
         return numpy.random.permutation(len(self.images))
 
     def changes(self):
-        """What happens to the pictures of one pass, in its order: is each flipped, (N,), and how far is each moved,
-        (N, 2)."""
+        """Whether each image of one pass, in its order, is flipped, (N,), and how far it is moved, (N, 2)."""
         count = len(self.images)
         return (
             numpy.random.rand(count) < 0.5 if self.flip else None,

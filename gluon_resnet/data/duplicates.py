@@ -1,5 +1,7 @@
-"""Pictures that are there twice: the same bytes, or nearly the same look. Copies in two classes give a wrong label
-away; copies in both parts let a network be tested on what it was trained on.
+"""Images that are there twice: the same bytes, or nearly the same look.
+
+Copies in two classes show that a label is wrong; copies in both parts let a network be tested on what it was trained
+on.
 
     find_copies(looks, classes, parts)               # looks of scan.py -> findings
 """
@@ -60,7 +62,7 @@ def _finding(kind, later, first, classes, parts, name, found):
 
 
 def find_copies(looks, classes, parts=None):
-    """Findings about copies among ``looks`` (N, of scan.py), each told with the first picture that it repeats.
+    """Findings about copies among ``looks`` (N, of scan.py), each with the first image that it repeats.
 
     Copies stay in use, as in Keras; which of two labels is the wrong one cannot be known here.
     """

@@ -95,7 +95,7 @@ def load_arrays(data_dir=None, verify=True, say=None):
 
 
 def load_data_fashion_mnist(batch_size, resize=None, data_dir=None, limit=None, verify=True):
-    """Two iterators over batches (X, y), as d2l's: training (shuffled anew every epoch) and test.
+    """Two iterators over batches (X, y), as d2l's: training (shuffled again every epoch) and test.
 
     X: float32 (batch_size, 1, H, W) between 0 and 1, H = W = 28 or ``resize``; y: int32 (batch_size,). ``limit`` keeps
     the first pictures of the training part only. Shuffling follows ``numpy.random.seed``. No worker processes: batches

@@ -91,7 +91,7 @@ def _is_whole(path, file):
 
 
 def _download(url, title):
-    """Decompressed chunks of a gzipped file behind ``url``, with a progress bar in compressed bytes."""
+    """Decompressed chunks of a gzipped file at ``url``, with a progress bar in compressed bytes."""
     import requests
     import urllib3
 

@@ -43,7 +43,7 @@ class FolderSource:
         return self.root / self.names[i]
 
     def read(self, i):
-        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError where it is damaged."""
+        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         return read_image(self.path(i))
 
     def subset(self, indices):
@@ -66,7 +66,7 @@ class FolderSource:
 def list_pictures(path, suffixes=KERAS_SUFFIXES):
     """The :class:`Listing` of a folder with a folder for each class (or train/ and val/ of such), or of a CSV file.
 
-    Raises DataError where there is no folder, no class or no picture.
+    Raises DataError if there is no folder, no class or no picture.
     """
     path = Path(path)
     if path.is_file() and path.suffix.lower() == ".csv":

@@ -148,8 +148,7 @@ def view(image, preparation):
 
 
 def normalize(seen, preparation, in_channels=3):
-    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop),
-    grey where it takes one channel."""
+    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop), grey for one channel."""
     if in_channels == 1:
         seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
     elif preparation.bgr:

@@ -19,7 +19,7 @@ def _imagenet():
 def read_labels(path, num_classes):
     """``num_classes`` names from the file at ``path``; without a file ImageNet's for 1,000 classes, otherwise numbers.
 
-    Raises DataError where the file cannot be read or has another number of lines.
+    Raises DataError if the file cannot be read or has another number of lines.
     """
     if path is None:
         return _imagenet() if num_classes == 1000 else [f"class {number}" for number in range(num_classes)]

@@ -81,7 +81,7 @@ def choose_parts(names):
 
 
 def _entries(folder):
-    """(names of the folders in ``folder``, names of its files), sorted; DataError where it cannot be read."""
+    """(names of the folders in ``folder``, names of its files), sorted; DataError if it cannot be read."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
@@ -140,7 +140,7 @@ def list_folder(root, suffixes=KERAS_SUFFIXES):
 
 
 def _classes(listing, below, suffixes):
-    """Names of the class folders in ``below``, sorted; what else lies there is noted. DataError where there is none."""
+    """Names of the class folders in ``below``, sorted; what else is there is noted. DataError if there is none."""
     prefix = f"{below}/" if below else ""
     folders, files = _entries(listing.root / below)
     for name in files:
@@ -150,7 +150,7 @@ def _classes(listing, below, suffixes):
                 "in no class",
                 LEFT_OUT,
                 "pictures in a folder named after their class",
-                "one beside these folders",
+                "one next to these folders",
                 "move it into a class",
             )
         else:

@@ -55,7 +55,7 @@ class PictureCache:
     """Room for ``number`` pictures as ``fit`` gives them; filled as they come. May be asked by several threads at once.
 
     What goes beyond ``cache_bytes`` of memory lies in a temporary record file. ``where`` is what to call the pictures
-    in a message. DataError where the disk has no room for them.
+    in a message. DataError if the disk has no room for them.
     """
 
     def __init__(self, number, fit, cache_bytes=CACHE_BYTES, where="these pictures"):
@@ -99,7 +99,7 @@ class PictureCache:
         return fitted
 
     def get(self, i, read):
-        """Picture ``i`` as it is kept; ``read(i)`` decodes it where it has not been put in yet."""
+        """Picture ``i`` as it is kept; ``read(i)`` decodes it if it has not been put in yet."""
         place = self.places[i]
         if not self.filled[place]:
             return self.put(i, read(i))
@@ -113,5 +113,5 @@ class PictureCache:
             f"{home() / 'pictures'}: the decoded pictures of {self.where} need "
             f"{self.disk_bytes / 2**20:,.0f} MiB, which cannot be kept there ({error.strerror}); make room, "
             f"set GLUON_RESNET_HOME to another disk, allow more memory (cache_bytes; --set cache_mb=), or "
-            f"decode anew in every epoch with cache=False"
+            f"decode again in every epoch with cache=False"
         )

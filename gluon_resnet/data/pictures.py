@@ -35,7 +35,7 @@ def _size(image_size):
 
 
 def make_fit(image_size, augment=None, preparation=None, crop=False):
-    """The :class:`~.picture_cache.Fit` of batches with these settings; ConfigError where they do not go together."""
+    """The :class:`~.picture_cache.Fit` of batches with these settings; ConfigError if they do not go together."""
     size = _size(image_size)
     if crop and size[0] != size[1]:
         raise ConfigError(f"image_size is {size} with crop: expected a square")

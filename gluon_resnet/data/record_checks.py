@@ -6,7 +6,7 @@
 
 Every record is read, every picture decoded; then the index and the names are compared with what was found. Pictures
 that are twice in a file or in two of them are found as in a folder (duplicates.py): by their bytes, and by their
-perceptual hash if they were encoded or scaled anew.
+perceptual hash if they were encoded or scaled again.
 """
 
 import hashlib
@@ -168,7 +168,7 @@ class _Check:
         try:
             entries = read_index(path)
         except DataError as error:
-            self.say(None, None, "index", "an index beside the record file", error, file=str(path))
+            self.say(None, None, "index", "an index next to the record file", error, file=str(path))
             return
         if len(entries) == len(self.seen):
             pairs = [(line, one, offset) for line, ((_, offset), one) in enumerate(zip(entries, self.seen), 1)]
@@ -286,7 +286,7 @@ def _range(values):
 def info(path):
     """What is in the record file ``path``, as plain data: records, bytes, classes with their counts, formats, sizes.
 
-    Only the headers of the pictures are read. DataError where the file is damaged.
+    Only the headers of the pictures are read. DataError if the file is damaged.
     """
     source, formats, sizes, lengths = RecordSource(path), Counter(), [], []
     for i, name in enumerate(source.names):
@@ -329,7 +329,7 @@ def info_lines(content):
         )
     ]
     formats = ", ".join(f"{number:,} {name}" for name, number in content["formats"].items())
-    packed = "no .json beside it"
+    packed = "no .json next to it"
     if content["settings"]:
         packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
     return [

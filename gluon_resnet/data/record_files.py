@@ -180,7 +180,7 @@ def _write_part(scratch, names, source, settings, jobs, bar):
 
 @contextmanager
 def _scratch(out):
-    """A folder beside ``out`` that is gone afterwards; what mxnet and the disk say becomes a DataError."""
+    """A folder next to ``out`` that is gone afterwards; what mxnet and the disk say becomes a DataError."""
     scratch = None
     try:
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -222,7 +222,7 @@ def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=Fa
     That is ``out``.rec with its index ``out``.idx, or ``out``_train and ``out``_val. ``out``.json has the class names
     and each record's name, label, size and SHA-256. The order is the folder loader's, as is the split; a folder that
     is split already gives two files anyway. Plain JPEGs no longer than ``settings.size`` on the shorter side are
-    stored byte for byte, other pictures are encoded anew. The scan decides what cannot be used: that is left out and
+    stored byte for byte, other images are encoded again. The scan decides what cannot be used: that is left out and
     reported, or with ``strict`` refused. Neither order nor bytes depend on ``jobs``, the number of threads (None: one
     a processor). All files appear whole and together, or none. Returns :class:`Packed`; raises DataError and
     ConfigError.
@@ -268,7 +268,7 @@ def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=Fa
 
 
 def _target(folder, name):
-    """Where the picture ``name`` goes below ``folder``; DataError where that would not be below it."""
+    """Where the picture ``name`` goes below ``folder``; DataError if that would not be below it."""
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name or "\\" in name:
         raise DataError(f"{name!r}: expected a name that stays inside {folder}; nothing was unpacked")

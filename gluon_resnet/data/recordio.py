@@ -142,7 +142,7 @@ class RecordFile:
 
 
 def framed(content):
-    """The bytes ``content`` as a record stands in a file, its head and its zeros included, cut where they must be."""
+    """The bytes ``content`` as a record of a file, its head and its zeros included, cut where they must be."""
     starts, at = [0], content.find(MAGIC_BYTES)
     while at >= 0:
         if at % 4 == 0:
@@ -194,7 +194,7 @@ def read_index(path):
         ) from None
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}): expected the index of the record file beside it; "
+            f"{path}: cannot be read ({error.strerror}): expected the index of the record file next to it; "
             f"pack the file again"
         ) from None
     entries = []

@@ -3,7 +3,7 @@
     source = RecordSource("birds_train.rec")
     source.read(0), source.labels[0], source.class_names       # uint8 (H, W, 3), 2, ["Grebe", ...]
 
-What record_files.py packs has a .json beside it, which knows the names; other record files (im2rec's) go without.
+What record_files.py packs has a .json next to it, which knows the names; other record files (im2rec's) go without.
 """
 
 import json
@@ -34,10 +34,10 @@ def description_path(path):
 
 
 def read_description(path):
-    """What the .json beside the record file ``path`` says: {"class_names", "records", "settings"}, or None without one.
+    """What the .json next to the record file ``path`` says: {"class_names", "records", "settings"}, or None.
 
     ``records`` has one dict a record: name, label, height, width, bytes, sha256 and kept (whether the file's own bytes
-    were stored). A .json that is not a pack's counts as none; DataError where it is damaged.
+    were stored). A .json that is not a pack's counts as none; DataError if it is damaged.
     """
     beside, part = description_path(path)
     if beside is None:
@@ -77,9 +77,9 @@ def read_description(path):
 class RecordSource:
     """The pictures of a record file (.rec, with its .idx) as a source: see gluon_resnet/data/pictures.py.
 
-    ``labels`` int32 (N,), ``class_names`` from the .json beside the file, otherwise numbered, ``names`` likewise;
+    ``labels`` int32 (N,), ``class_names`` from the .json next to the file, otherwise numbered, ``names`` likewise;
     ``digests`` are the SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at once;
-    ``read(i)`` reads and decodes one picture, from any thread. Raises DataError where the file, its index and its
+    ``read(i)`` reads and decodes one picture, from any thread. Raises DataError if the file, its index and its
     names do not fit together. ``cache`` may hold pictures that were decoded already (picture_cache.py).
     """
 
@@ -130,7 +130,7 @@ class RecordSource:
         return unpack(self._file.record(int(self._offsets[i]))[0])[1]
 
     def read(self, i):
-        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError where it is damaged."""
+        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         return decode_image(self.stored(i), f"{self.where}: {self.names[i]} at byte {self._offsets[i]}")
 
     def subset(self, indices):

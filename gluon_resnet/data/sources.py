@@ -71,7 +71,7 @@ def find_file(folder, file):
 
 
 def read_file(path):
-    """The bytes of a file, decompressed if its name ends in ``.gz``; DataError where it cannot be read."""
+    """The bytes of a file, decompressed if its name ends in ``.gz``; DataError if it cannot be read."""
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as stream:
@@ -128,7 +128,7 @@ def file_names(dataset):
 def load_local(dataset, say=lambda line: None):
     """``dataset`` from the first folder of this machine that has all of it whole: (what, path, contents), or None.
 
-    A folder with a damaged or missing file is told to ``say`` in one line and passed over.
+    A folder with a damaged or missing file is reported to ``say`` in one line and skipped.
     """
     for what, folder in local_folders(dataset):
         if not any(find_file(folder, file) for file in dataset.files):

@@ -80,7 +80,7 @@ def open_examples(run, data=None, part=None):
     """:class:`Examples` of a part ("validation", "training", "all") of a run's data, or of other ``data``.
 
     Without ``part`` it is the validation part of the run's own data, and all of other data. Fashion-MNIST's validation
-    part is its test part, its training part the pictures the run was trained on. Raises DataError where the data are
+    part is its test part, its training part the pictures the run was trained on. Raises DataError if the data are
     gone, or have classes that the run does not know, and ConfigError for another part.
     """
     part = part or ("validation" if data is None or run.kind is not PICTURES else "all")
@@ -158,7 +158,7 @@ def _open_sources(run, data, part):
 
 
 def _labels(run, source):
-    """The labels of ``source`` as numbers of the run's classes, matched by name; DataError where a name is unknown."""
+    """The labels of ``source`` as numbers of the run's classes, matched by name; DataError if a name is unknown."""
     known = {name: number for number, name in enumerate(run.class_names)}
     strange = [name for name in source.class_names if name not in known]
     if strange:

@@ -117,14 +117,14 @@ def save(run, examples, found, path, part="", cams=(), cam_class=None):
 def read(path):
     """(Evaluation, {"run", "network", "data", "part"}) of a folder that :func:`save` wrote.
 
-    ``right`` of the predictions is not read back. Raises RunError where a file is missing or damaged.
+    ``right`` of the predictions is not read back. Raises RunError if a file is missing or damaged.
     """
     path = Path(path)
     again = "make it again with gluon-resnet evaluate RUN --save DIR"
     try:
         content = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
         classes = pd.DataFrame(content["classes"], columns=["class", "precision", "recall", "f1", "support"])
-        names = [str(name) for name in classes["class"]][:-2]  # behind the classes come two means
+        names = [str(name) for name in classes["class"]][:-2]  # after the classes come two means
         confusion = pd.DataFrame(content["confusion"], index=pd.Index(names, name="true"), columns=names).astype(int)
         pairs = pd.DataFrame(content["most_confused"], columns=["true", "predicted", "count", "share"])
         summary = {name: content[name] for name in ("pictures", "loss", "top1", "top5", "ece")}
@@ -149,7 +149,7 @@ def read(path):
 
 
 def _check_numbers(found):
-    """Raise ValueError or TypeError where a number of an Evaluation read from files is none."""
+    """Raise ValueError or TypeError if a number of an Evaluation read from files is none."""
     for table, columns in (
         (found.classes, ["precision", "recall", "f1", "support"]),
         (found.pairs, ["count", "share"]),

@@ -98,7 +98,7 @@ def draw_top_losses(pictures, rows, num_columns=4):
 def draw_prediction_grid(pictures, rows, num_columns=4):
     """Article 000's grid "Predictions": pictures under the classes predicted, green where right, red where wrong.
 
-    Below a wrong one stands what it is.
+    Below a wrong one is what it should be.
     """
     figure, cells = _grid(pictures, num_columns, 2.75, "Predictions")
     for axes, row in zip(cells, rows.itertuples()):
@@ -143,7 +143,7 @@ def draw_reliability(table, error):
 
 
 def draw_class_maps(picture, heats, titles, heading):
-    """A picture uint8 (H, W, 3) or (H, W), and beside it, in grey, under each of ``heats`` (H, W), 0 to 1 (gradcam.py).
+    """A picture uint8 (H, W, 3) or (H, W); next to it, in grey, each of ``heats`` (H, W), 0 to 1, over it.
 
     The more speaks for the class, the stronger and redder the colour; where nothing does, the picture is grey.
     """
@@ -188,7 +188,7 @@ def draw_runs(histories):
 
 
 def draw_predictions(views, table, num_columns=2):
-    """Pictures (N, H, W, 3) uint8 beside bars of the classes that a table of predict.py gives them, as a Figure."""
+    """Pictures (N, H, W, 3) uint8 next to bars of the classes that a table of predict.py gives them, as a Figure."""
     top = len(table) // len(views)
     num_rows = -(-len(views) // num_columns)
     longest = max(len(label) for label in table["label"])

@@ -81,11 +81,11 @@ class GluonEngine:
         return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
     def gradients(self, X, y):
-        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,),
-        batch norm as in inference.
+        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,).
 
-        In float64, where no ReLU is so near its edge that rounding decides. Through ``use_global_stats``: what
-        ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not the gradient.
+        Batch norm is as in inference. In float64, where no ReLU is so near its edge that rounding decides. Through
+        ``use_global_stats``: what ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not
+        the gradient.
         """
         from ..networks.blocks import blocks_by_name
         from ..networks.models import build

@@ -1,5 +1,4 @@
-"""Table 1 of He et al. and the sizes of their Table 6, made from the specs: stages, blocks, multiply-adds,
-ours and theirs.
+"""Table 1 of He et al. and the sizes of their Table 6, made from the specs, next to the paper's own figures.
 
     gluon-resnet table1
     gluon-resnet table1 --cifar --format csv
@@ -71,8 +70,10 @@ def table1(size=224):
 
 
 def cifar_table():
-    """The CIFAR networks: columns model, blocks (by stage), parameters (A), parameters_B, multiply_adds for 3x32x32,
-    and the paper's millions of parameters and test errors (%) as printed.
+    """The CIFAR networks, a row each.
+
+    The columns are model, blocks (of each stage), parameters (with shortcut A), parameters_B, multiply_adds for
+    3x32x32, and the paper's millions of parameters and test errors (%) as printed.
     """
     columns = ["model", "blocks", "parameters", "parameters_B", "multiply_adds", "paper_parameters_1e6", "paper_error"]
     rows = []

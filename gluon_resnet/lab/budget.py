@@ -38,7 +38,7 @@ def parse(text):
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a run beside its epochs, of an epoch beside its batches, and of a batch to train on and to test."""
+    """Seconds of a run outside its epochs, of an epoch outside its batches, and of a batch to train on and to test."""
 
     run: float
     epoch: float
@@ -51,7 +51,7 @@ class Cost:
 
 
 class Passes:
-    """Another iterator's batches, but ``counts[i]`` of them in the i-th pass, begun anew where they do not suffice."""
+    """Another iterator's batches, but ``counts[i]`` of them in the i-th pass, begun again if they do not suffice."""
 
     def __init__(self, batches, counts):
         self.batches, self.counts, self.done = batches, list(counts), 0
@@ -115,7 +115,7 @@ class Load:
     examples: int
     tests: int
     batch_size: int
-    norm_batches: int = 0  # passes behind each epoch, for batch norm's statistics: each takes about a step
+    norm_batches: int = 0  # passes after each epoch, for batch norm's statistics: each takes about a step
 
     def seconds(self, epochs=None, limit=None):
         """Of all its runs, with at most so many epochs and training pictures."""
@@ -167,7 +167,7 @@ def measure(config, runs, most, arms=1):
 def fit(loads, seconds, can_limit=True):
     """(epochs, limit, seconds predicted) that fit into ``seconds``: fewer epochs first, then the first pictures only.
 
-    ``loads``: [Load] by arm. None stands for what need not be changed, in whole batches for pictures. Raises TooLong
+    ``loads``: [Load] by arm. None means that nothing need be changed, in whole batches for pictures. Raises TooLong
     where not even one epoch fits, of one batch if ``can_limit``.
     """
 

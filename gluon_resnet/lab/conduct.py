@@ -18,7 +18,7 @@ from .results import now
 
 @dataclass(frozen=True)
 class Request:
-    """What the reader asked for beside the experiment: ``seeds`` None is the experiment's own number."""
+    """What the reader asked for in addition to the experiment: ``seeds`` None is the experiment's own number."""
 
     seeds: Optional[int] = None
     budget: Optional[str] = None
@@ -41,7 +41,7 @@ class Plan:
 
 
 def _sought(given, named, what, option):
-    """A folder or file: the one given, the one named, or that name behind GLUON_RESNET_REAL_DATA."""
+    """A folder or file: the one given, the one named, or that name in GLUON_RESNET_REAL_DATA."""
     if given:
         if not Path(given).exists():
             raise DataError(f"{option} {given}: no such {what}")
@@ -90,12 +90,12 @@ def _refit(label, folder, configs, seeds):
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise RunError(f"{path}: damaged ({error}): remove it, and the budget is fitted anew") from None
+        raise RunError(f"{path}: damaged ({error}): remove it, and the budget is fitted again") from None
     return Plan(label, folder, fitted, sweep.make_units(fitted, seeds, folder), note)
 
 
 def make_plan(experiment, configs, request, say):
-    """The :class:`Plan` of an experiment: as it stands, or fitted to the budget. Raises ConfigError and RunError."""
+    """The :class:`Plan` of an experiment: as it is, or fitted to the budget. Raises ConfigError and RunError."""
     seeds = request.seeds or experiment.settings.seeds
     main = Path(request.out) if request.out else sweep.runs_folder(experiment.name)
     whole = Plan(experiment.name, main, configs, sweep.make_units(configs, seeds, main))
@@ -195,7 +195,7 @@ def conduct(experiment, request, say=print, make_listener=None):
     """Run an experiment; its results as :func:`results.read` gives them, or None after Ctrl-C.
 
     What is done already is not done again. Results are written to the folder of the runs, and with ``save_results`` to
-    results/ beside the experiment's file. Raises GluonResNetError where it cannot be run.
+    results/ next to the experiment's file. Raises GluonResNetError if it cannot be run.
     """
     if experiment.settings.kind == "cost":
         return _conduct_cost(experiment, request, say)
@@ -256,6 +256,6 @@ def _conduct_cost(experiment, request, say):
 
 
 def _write(experiment, label, content, figures, folder, save_results, say):
-    """Write results to ``folder``, and to results/ beside the experiment's file where they are to be kept."""
+    """Write results to ``folder``, and to results/ next to the experiment's file where they are to be kept."""
     for place in [folder] + ([experiment.path.parent / "results"] if save_results else []):
         say(f"written to {place}: {', '.join(results.save(place, label, content, figures))}")

@@ -29,7 +29,7 @@ TINY = dict(models=("resnet18",), shape=(1, 28, 28), batch_size=4, steps=2, roun
 def measure(models=MODELS, shape=(1, 96, 96), batch_size=32, steps=5, rounds=3, say=lambda line: None):
     """A DataFrame with a row a network, in the order of ``models`` (names such as ``resnet50:A``).
 
-    ``shape`` is one picture's (C, H, W), random; ``steps`` are those timed in a process, behind two that are not;
+    ``shape`` is one picture's (C, H, W), random; ``steps`` are those timed in a process, after two that are not;
     ``rounds`` is how often each network has its turn; ``say`` takes a line at a time. Columns: model, parameters
     (trainable), multiply_adds (of one picture), then for each of train and predict: ``train_ms`` (median over the
     rounds of the processes' medians, milliseconds a picture), ``train_ms_low`` and ``train_ms_high`` (of the rounds),

@@ -42,7 +42,7 @@ def probe(net, X, y):
     classifier. ``gradient_norm`` is the L2 norm of the mean cross-entropy's gradient with respect to the row's trained
     parameters, in training mode (batch norm by the batch's statistics, dropout left out); NaN where all are frozen. For
     blocks ``input_norm`` is |X| and ``residual_norm`` |F(X)|, root mean squares over the batch and all entries,
-    ``ratio`` |F(X)| / |X|, and ``measured`` "residual"; a plain block has no residual: its output stands for it and
+    ``ratio`` |F(X)| / |X|, and ``measured`` "residual"; a plain block has no residual: its output is taken for it and
     ``measured`` is "output". Running statistics, parameters and their gradients are as before afterwards. Raises
     ModelError for a network without a spec, or one that is not initialized.
     """
@@ -75,7 +75,7 @@ def probe(net, X, y):
 
 
 def _plan(net):
-    """The layout of ``net``; ModelError where it has none or no parameters yet."""
+    """The layout of ``net``; ModelError if it has none or no parameters yet."""
     if not hasattr(net, "spec"):
         raise ModelError(f"depth.probe: {net.name} has no spec: expected one of this suite, such as gr.resnet18()")
     for param in net.collect_params().values():
@@ -85,7 +85,7 @@ def _plan(net):
 
 
 def _parts(plan):
-    """(kind, name, stage, Block or None) of every row, in running order; a block comes behind its layers."""
+    """(kind, name, stage, Block or None) of every row, in running order; a block comes after its layers."""
     yield LAYER, plan.stem[0].name, 0, None
     for stage, blocks in enumerate(plan.stages, 1):
         for block in blocks:
@@ -105,7 +105,7 @@ def _last_layer(block):
 
 @contextmanager
 def _undisturbed(net):
-    """Context in which dropout, which would draw random numbers, is off; behind it running statistics are as before."""
+    """Context in which dropout, which would draw random numbers, is off; then running statistics are as before."""
     kept = [
         (param, [array.copy() for array in param.list_data()])
         for param in net.collect_params().values()
@@ -169,9 +169,9 @@ class DepthLog:
 
     Made before training with the network, X (N, C, H, W), y (N,) and the run folder's path (the folder may come later).
     The first forward pass in training mode starts it, with the initial parameters in place: no change to fit is needed.
-    ``log.table`` has :data:`COLUMNS` behind a column ``epoch``, 0 at initialization. Training goes on exactly as
+    ``log.table`` has :data:`COLUMNS` after a column ``epoch``, 0 at initialization. Training goes on exactly as
     without it; the first probe falls into the first batch's time. In a run that is resumed, rows of epochs done are
-    kept. Raises RunError where depth.csv cannot be read or written.
+    kept. Raises RunError if depth.csv cannot be read or written.
     """
 
     def __init__(self, net, X, y, folder):
@@ -216,7 +216,7 @@ def _finish_initialization(net, X):
 
 
 def read(path):
-    """The table of a depth.csv, with a column ``epoch``; RunError where it cannot be read or is something else."""
+    """The table of a depth.csv, with a column ``epoch``; RunError if it cannot be read or is something else."""
     try:
         table = pd.read_csv(path, dtype={"name": str})
     except (OSError, ValueError) as error:

@@ -101,7 +101,7 @@ def names():
 
 
 def find(name):
-    """The file behind a path, or a name in the folder of experiments; ConfigError names the nearest."""
+    """The file of a path, or of a name in the folder of experiments; ConfigError names the nearest."""
     path = Path(name)
     if path.suffix == ".py" or len(path.parts) > 1:
         if not path.is_file():
@@ -206,7 +206,7 @@ def _check_check(check, settings, where):
 
 
 def load(name):
-    """The :class:`Experiment` behind a name or path. Raises ConfigError, naming the file and what does not fit."""
+    """The :class:`Experiment` of a name or path. Raises ConfigError, naming the file and what does not fit."""
     path = find(name)
     content = _literals(path)
     settings = make(Settings, content["CONFIG"], f"{path}: CONFIG")

@@ -44,7 +44,7 @@ def _paper(name, what, table, error, data):
         what,
         f"He et al., arXiv 1512.03385, {table}",
         round(1 - error / 100, 4),
-        missing=f"{data} is not to be had here",
+        missing=f"{data} is not available here",
     )
 
 

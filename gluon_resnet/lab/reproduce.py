@@ -1,4 +1,4 @@
-"""A published number beside what its recipe gives here, over seeds.
+"""A published number next to what its recipe gives here, over seeds.
 
     gluon-resnet reproduce d2l-resnet18-fashion-mnist --seeds 3
 
@@ -37,7 +37,7 @@ def listing(entries):
 
 
 def experiment_of(entry):
-    """The Experiment that runs an entry's recipe; ConfigError where there is none."""
+    """The Experiment that runs an entry's recipe; ConfigError if there is none."""
     if entry.experiment is None:
         raise ConfigError(
             f"{entry.name}: published ({entry.source}: test accuracy {entry.test_acc:.4g}) but not run "
@@ -47,7 +47,7 @@ def experiment_of(entry):
 
 
 def compare(entry, content):
-    """The cited figures beside those of the results ``content``: by seed, mean, spread and best, as a table."""
+    """The cited figures next to those of the results ``content``: by seed, mean, spread and best, as a table."""
     (by_seed,) = content["arms"].values()
     seeds, rows = list(by_seed.values()), []
     for title, name, form in ROWS:

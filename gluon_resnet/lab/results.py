@@ -138,7 +138,7 @@ def here():
 def save(folder, label, content, figures):
     """Write <label>.json, and {name: (table, figure)} as <name>.csv and .png, to ``folder``; names of the files.
 
-    Raises RunError where the folder cannot be written.
+    Raises RunError if the folder cannot be written.
     """
     folder = Path(folder)
     try:
@@ -155,7 +155,7 @@ def save(folder, label, content, figures):
 
 
 def read(path):
-    """The content of a results file. Raises RunError where it cannot be read, is damaged or of another version."""
+    """The content of a results file. Raises RunError if it cannot be read, is damaged or of another version."""
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

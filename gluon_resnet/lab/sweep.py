@@ -76,7 +76,7 @@ def _check_same(unit, config):
 
 
 def state(unit):
-    """NEW, STOPPED (with a checkpoint) or DONE (finished or diverged). RunError where something else is there."""
+    """NEW, STOPPED (with a checkpoint) or DONE (finished or diverged). RunError if something else is there."""
     if not unit.path.exists():
         return NEW
     if not unit.path.is_dir() or not (unit.path / "config.json").exists():
@@ -96,7 +96,7 @@ def state(unit):
     if not _begun_here(unit):
         raise RunError(
             f"{unit.path}: no checkpoint and no result: the run is under way elsewhere, or was ended; wait, "
-            f"or remove it to begin anew"
+            f"or remove it to begin again"
         )
     return NEW
 
@@ -109,7 +109,7 @@ def _begun_here(unit):
 
 @contextmanager
 def alone_in(folder):
-    """Context in which no other sweep works in ``folder``, which is made; RunError where one does."""
+    """Context in which no other sweep works in ``folder``, which is made; RunError if one does."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def run(units, say, make_listener=None):
     for i, (unit, found) in enumerate(zip(units, states), start=1):
         if found == DONE:
             continue
-        say(f"run {i} of {len(units)}: {unit.name}{', taken up where it was stopped' if found == STOPPED else ''}")
+        say(f"run {i} of {len(units)}: {unit.name}{', resumed' if found == STOPPED else ''}")
         try:
             if train_unit(unit, found, make_listener):
                 return True

@@ -81,7 +81,7 @@ def cost_table(content):
 
 
 def claim_lines(content):
-    """The claim beside what was found, check by check, and the verdict, as lines."""
+    """The claim next to what was found, check by check, and the verdict, as lines."""
     lines = [f"claim: {content['claim']['statement']}", f"source: {content['claim']['source']}"]
     for check in content["checks"]:
         found = "not measured" if check["value"] is None else f"{check['value']:.4g}"

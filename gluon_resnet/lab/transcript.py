@@ -1,4 +1,4 @@
-"""A book's printed lines beside what this suite gives: shapes of a walk, losses and accuracies, examples a second.
+"""A book's printed lines next to what this suite gives: shapes of a walk, losses and accuracies, examples a second.
 
     gluon-resnet transcript chapter.txt --run runs/20261122-030010-resnet18@d2l-fashion-mnist
 
@@ -6,7 +6,7 @@
 
 Any text will do: a page, a notebook, lines run together or between Chinese ones. Walks as MXNet, PyTorch and TensorFlow
 editions print them (``conv5 output shape: (1, 64, 112, 112)``, ``torch.Size([1, 64, 24, 24])``, channels last) are
-compared layer by layer, whatever the layers' numbers; a Sequential may stand for several of ours.
+compared layer by layer, whatever the layers' numbers; a Sequential may be several of ours.
 """
 
 import re
@@ -89,7 +89,7 @@ class Value:
 
 
 def read_text(path):
-    """The text of the file at ``path`` (UTF-8, UTF-16 with its mark, GB 18030); DataError where there is none."""
+    """The text of the file at ``path`` (UTF-8, UTF-16 with its mark, GB 18030); DataError if there is none."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -156,7 +156,7 @@ def find(text):
 
 
 def walks(found):
-    """The Shapes of :func:`find` as lists, a walk each: another batch, or pictures behind a vector, begin a new one."""
+    """The Shapes of :func:`find` as lists, a walk each: another batch, or images after a vector, begin a new one."""
     lists = []
     for one in (one for one in found if isinstance(one, Shape)):
         last = lists[-1][-1] if lists else None
@@ -167,7 +167,7 @@ def walks(found):
 
 
 def compare(text, model=None, shape=None, run=None):
-    """A DataFrame of :data:`COLUMNS`: each printed value of ``text`` beside ours, in the text's order.
+    """A DataFrame of :data:`COLUMNS`: each printed value of ``text`` next to ours, in the text's order.
 
     ``model`` is the network that is walked (the run's own, or resnet18, if None), ``shape`` its input (N, C, H, W), by
     default guessed from the first shape printed. ``run`` is a run folder, or a results file of an experiment with one

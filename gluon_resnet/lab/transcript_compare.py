@@ -166,7 +166,7 @@ def _walked(walk, walker, shape):
 
 
 def compare_walk(walk, walker, shape=None):
-    """Rows of transcript.COLUMNS for a walk's lines beside the layers of ``walker``; ``shape`` is the input or None."""
+    """Rows of transcript.COLUMNS: a walk's lines next to the layers of ``walker``; ``shape`` is the input or None."""
     layers, places = _walked(walk, walker, shape)
     rows, before = [], -1
     for one, place in zip(walk, places):
@@ -293,7 +293,7 @@ class Ours:
 
 
 def compare_value(one, ours):
-    """The row of transcript.COLUMNS for a printed :class:`gluon_resnet.lab.transcript.Value` beside the run's."""
+    """The row of transcript.COLUMNS for a printed :class:`gluon_resnet.lab.transcript.Value` next to the run's."""
     kind = one.kind if one.epoch is None else f"{one.kind}, epoch {one.epoch}"
     published = f"{one.text} {one.where}".strip()
     if ours.values is None:

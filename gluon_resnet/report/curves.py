@@ -1,4 +1,4 @@
-"""The curves of a run as SVG that stands inside a page: its texts are texts, its colours those of the page.
+"""The curves of a run as SVG inside a page: its texts are texts, its colours those of the page.
 
     loss, accuracies = curves(history)
 
@@ -31,7 +31,7 @@ SIZE = 4.6, 3.1  # inches: legible without zooming where a telephone is as wide
 def inline_svg(figure, name, label):
     """A matplotlib Figure as an <svg> element for an HTML page, read out as ``label``, which holds no markup.
 
-    ``name`` is put in front of its ids, so that several can stand in one page.
+    ``name`` is put before its ids, so that one page can have several.
     """
     stream = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):

@@ -17,10 +17,10 @@ def default_folder(path):
 
 
 def check_new(path):
-    """Raise RunError where the run folder ``path`` has an evaluation already."""
+    """Raise RunError if the run folder ``path`` has an evaluation already."""
     folder = default_folder(path)
     if folder.exists():
-        raise RunError(f"{folder}: there is one already: leave --evaluate out to show it, or remove it to make it anew")
+        raise RunError(f"{folder}: is there already: leave --evaluate out to show it, or remove it to make it again")
 
 
 def _picture(path):
@@ -42,7 +42,7 @@ def _picture(path):
 
 
 def _check_belongs(run, about, folder):
-    """Raise RunError where an evaluation is of another run than ``run``."""
+    """Raise RunError if an evaluation is of another run than ``run``."""
     network = run.model
     if about["network"] != network:
         raise RunError(
@@ -91,10 +91,9 @@ def _rows(table, forms):
 
 
 def evaluation_part(run, folder=None):
-    """What the template shows of the evaluation in ``folder``, by default the run's own; where there is none,
-    the commands.
+    """What the template shows of the evaluation in ``folder``, by default the run's own, if any; else the commands.
 
-    Raises RunError where it is damaged or of another run.
+    Raises RunError if it is damaged or of another run.
     """
     words = shlex.quote(str(run.path))
     commands = {

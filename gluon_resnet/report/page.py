@@ -24,7 +24,7 @@ NAME = "report.html"
 
 
 def default_file(path):
-    """Where the report of the run folder ``path`` is written, unless it is told."""
+    """Where the report of the run folder ``path`` is written by default."""
     return Path(path) / NAME
 
 
@@ -71,7 +71,7 @@ def write(path, out=None, evaluation=None):
     """Write the report of the run folder ``path``, whole or not at all; the path of the file.
 
     ``out`` is the file, report.html in the run folder if None; ``evaluation`` a folder that ``gluon-resnet evaluate
-    --save`` wrote, by default the run folder's own ``evaluation``, where there is one. Raises RunError where the run or
+    --save`` wrote, by default the run folder's own ``evaluation``, if any. Raises RunError if the run or
     the evaluation is missing, damaged or of another run, and where the file cannot be written.
     """
     run, out = table.read_run(path), Path(out or default_file(path))

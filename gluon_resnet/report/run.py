@@ -14,7 +14,7 @@ from ..text import duration, last_line
 NOTHING = "\N{EN DASH}"  # where there is no value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
 
-#: what stands large at the top: (name in result.json, or of run_table.list_table; title; note; form)
+#: the large figures at the top: (name in result.json, or of run_table.list_table; title; note; form)
 FIGURES = (
     ("loss", "training loss", "mean over the last epoch", "{:.3f}"),
     ("train_acc", "training accuracy", "over the last epoch", "{:.3f}"),
@@ -23,7 +23,7 @@ FIGURES = (
     (
         "examples_per_sec",
         "examples a second",
-        "the book's clock: stands still while the loop waits for data",
+        "the book's clock: stops while the loop waits for data",
         "{:,.1f}",
     ),
     (
@@ -40,7 +40,7 @@ def _shown(value, form):
 
 
 def numeric_history(run):
-    """The run's history with numbers in all columns; RunError where history.csv has something else."""
+    """The run's history with numbers in all columns; RunError if history.csv has something else."""
     where, found = run.path / "history.csv", pd.DataFrame(index=run.history.index)
     for column in run.history:
         try:
@@ -81,7 +81,7 @@ def state(run):
         note = "It was stopped by Ctrl-C, and goes on with this command:"
         return {"status": "stopped", "note": note, "command": resume}
     note = (
-        "It was under way when this page was written, or was ended from outside: what stands here is what it had "
+        "It was still running when this page was written, or was ended from outside: this page shows what it had "
         "so far."
     )
     if run.status == "unfinished":
@@ -90,7 +90,7 @@ def state(run):
 
 
 def _number(run, name):
-    """A number of result.json, or None; RunError where something else stands there."""
+    """A number of result.json, or None; RunError if it is something else."""
     value = (run.result or {}).get(name)
     if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return value
@@ -123,7 +123,7 @@ def _section(run, name):
 
 
 def result(run):
-    """[(name, value)] of all that result.json holds; empty where there is none yet."""
+    """[(name, value)] of all that result.json holds; empty if there is none yet."""
     return _section(run, "result") if run.result else []
 
 
@@ -159,7 +159,7 @@ def _input_shape(run):
 def layers(run, spec):
     """{"input", "rows", "parameters", "multiply_adds"}: the chapter's walk of one picture through the run's network.
 
-    The rows are (layer, type, output shape, parameters, multiply-adds). Raises RunError where config.json has a network
+    The rows are (layer, type, output shape, parameters, multiply-adds). Raises RunError if config.json has a network
     that cannot be built.
     """
     import mxnet as mx
@@ -192,9 +192,9 @@ def _times(shape):
 
 
 def epochs(history):
-    """Rows (epoch, training loss, training accuracy, test accuracy, seconds, of them waiting, testing,
-    examples a second).
+    """The rows of the table of epochs.
 
+    A row is (epoch, training loss, training accuracy, test accuracy, seconds, of them waiting, testing, examples/s).
     ``history`` is that of :func:`numeric_history`; a last epoch that is not over has a row, too.
     """
     rows = []
@@ -223,10 +223,10 @@ def epochs(history):
 
 
 def experiment(run):
-    """{"name", "arm", "seed", "claim", "source", "verdict", "command"} where the run is an arm of an experiment,
-    or None.
+    """The experiment that the run is an arm of, as a dict, or None.
 
-    The experiment's results lie beside its runs; before the last run is done there are none.
+    Its keys are name, arm, seed, claim, source, verdict and command. The experiment's results are next to its runs;
+    before the last run is done there are none.
     """
     seed = run.config.seed
     for path in sorted(run.path.resolve().parent.glob("*.json")):

@@ -1,1 +1,1 @@
-"""Training runs: configs, launching, and the folders they leave behind."""
+"""Training runs: configs, launching, and their folders."""

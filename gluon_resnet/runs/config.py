@@ -1,10 +1,9 @@
-"""Settings from a file and from the command line into a config: defaults, then a TOML or YAML file,
-then single settings.
+"""Settings into a config: the defaults, then a TOML or YAML file, then single settings of the command line.
 
     gluon-resnet train fashion-mnist --config run.toml --set momentum=0.9 --set step_epochs=[5,8]
 
-Checked by dacite against the fields of the dataclass: an unknown name is told with the nearest known one, a value of
-the wrong type with the type. A file is flat: one line a field.
+Checked by dacite against the fields of the dataclass: an unknown name is reported with the nearest known one, a value
+of the wrong type with the type. A file is flat: one line a field.
 """
 
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -63,8 +62,7 @@ def _number(value):
 
 
 def make(kind, values, where="config"):
-    """An object of the dataclass ``kind`` from {field: value}; ConfigError names ``where``,
-    the field and what is expected."""
+    """An object of the dataclass ``kind`` from {field: value}; ConfigError names ``where``, field and expectation."""
     known = {one.name: one for one in fields(kind)}
     for name in values:
         if name not in known:
@@ -102,10 +100,10 @@ def _type_name(kind):
 
 
 def load(kind, given, path=None, settings=()):
-    """The config of class ``kind``: its defaults, the file at ``path``,
-    ``given`` {field: value} and "field=value" texts.
+    """The config of class ``kind`` from a file, from options and from single settings.
 
-    Later ones win. Raises ConfigError for what does not fit, naming where it stands.
+    Those are the file at ``path``, ``given`` {field: value} and ``settings``, "field=value" texts; later ones win.
+    Raises ConfigError for what does not fit, naming the place.
     """
     values = {}
     if path is not None:
@@ -131,7 +129,7 @@ def differences(config):
 
 @dataclass(frozen=True)
 class RunConfig(Recipe):
-    """What every run has beside its recipe, whatever it trains on."""
+    """What every run has in addition to its recipe, whatever it trains on."""
 
     precision: str = "float32"
     weights: Optional[str] = None  # a file of trained weights to start from
@@ -142,11 +140,10 @@ class RunConfig(Recipe):
 
 
 def written_config(kind, folder):
-    """The config of class ``kind`` in a RunFolder's config.json. Raises RunError where there is none, ConfigError where
-    it is not of ``kind``.
+    """The config of class ``kind`` in a RunFolder's config.json.
 
-    What a run of an older version does not name was not there yet: it is as in a plain :class:`Recipe`,
-    whatever ``kind`` has by now.
+    Settings missing from an older run's config.json did not exist when it ran; they take Recipe's defaults, not
+    ``kind``'s. Raises RunError if there is no config, ConfigError if it is not of ``kind``.
     """
     where = folder.path / "config.json"
     try:

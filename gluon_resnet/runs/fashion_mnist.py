@@ -36,8 +36,7 @@ def _title(config, spec, train_iter, total, size, device):
 
 
 def job(config):
-    """The :class:`Job` of a config: network named, arrays found, batches made ready;
-    raises as :func:`train`."""
+    """The :class:`Job` of a config: network named, arrays found, batches made; raises as :func:`train`."""
     from mxnet import npx
 
     from ..data.fashion_mnist import LABELS

@@ -1,5 +1,8 @@
-"""A run folder: what was asked (config.json), where it ran (env.json), what happened (history.csv, result.json,
-curves.png) and what was learned (net.params). Every file appears whole or not at all."""
+"""A run folder, whose files each appear whole or not at all.
+
+config.json says what was asked, env.json where it ran, history.csv, result.json and curves.png what happened, and
+net.params has what was learned.
+"""
 
 import json
 from contextlib import contextmanager
@@ -22,7 +25,7 @@ def default_folder(name, now=None):
 class RunFolder:
     """A new run folder at ``path`` with its config and environment; a listener that keeps history.csv up to date.
 
-    Raises RunError where the folder cannot be made or has something in it.
+    Raises RunError if the folder cannot be made or has something in it.
     """
 
     def __init__(self, path, config):
@@ -45,7 +48,7 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, path):
-        """The run folder at ``path`` with its config and history; RunError where it is none."""
+        """The run folder at ``path`` with its config and history; RunError if it is none."""
         folder = cls.__new__(cls)
         folder.path, folder.history = Path(path), History()
         try:

@@ -40,10 +40,9 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class FashionMnistConfig(RunConfig):
-    """A training run on Fashion-MNIST. The defaults are article 001's,
-    but for ``norm_batches`` (0: tested as there, too).
+    """A training run on Fashion-MNIST; the fields of a recipe (recipe.py) come in addition.
 
-    What a recipe has (recipe.py) comes in addition.
+    The defaults are article 001's, except ``norm_batches``: with 0 a run is also tested as in the article.
     """
 
     model: str = "resnet18"
@@ -108,7 +107,7 @@ class PicturesConfig(RunConfig):
     contrast: float = 0.0
     saturation: float = 0.0
     strict: bool = False
-    cache: bool = True  # keep pictures decoded; otherwise they are decoded anew in every epoch
+    cache: bool = True  # keep images decoded; otherwise they are decoded again in every epoch
     cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
 
     def command(self):

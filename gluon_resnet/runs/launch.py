@@ -22,7 +22,7 @@ def network(config, num_classes, in_channels):
 
 @dataclass(frozen=True)
 class Job:
-    """What a run has beside its config: network, weights to start from, batches, and how to speak of it."""
+    """What a run has in addition to its config: network, weights to start from, batches, and texts about it."""
 
     spec: object
     params: Optional[dict]
@@ -30,7 +30,7 @@ class Job:
     test_iter: object
     shape: tuple  # of one picture as the network's input
     title: str
-    name: str  # of the run folder, behind date and time
+    name: str  # of the run folder, after date and time
     notes: tuple = ()  # lines for the reader
     record: dict = field(default_factory=dict)  # for config.json, in addition
 
@@ -50,9 +50,9 @@ def resume(kind, path, say=print, **options):
 def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):
     """Train a job's network into a run folder: (Result, run folder).
 
-    ``make_listener`` is called with the number of epochs. ``resumed`` is a RunFolder reopened, whose checkpoint is
-    taken up. With ``find_lr``, the path of a picture, nothing is trained: learning rates are tried out and (None, None)
-    returned.
+    ``make_listener`` is called with the number of epochs. ``resumed`` is a reopened RunFolder, whose checkpoint
+    is resumed. With ``find_lr``, the path of a picture, learning rates are tried out instead: returns
+    (None, None).
     """
     from ..devices import try_gpu
     from ..networks import models, shapes
@@ -93,13 +93,13 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
 
 
 def _how_tested(config):
-    """A line on what ``norm_batches`` does in this run, where it is set: tests are then not the textbook's."""
+    """A line on what ``norm_batches`` does in this run, if it is set: tests are then not the textbook's."""
     if not config.norm_batches:
         return []
     if config.unrenewed:
         return [f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
     return [
-        f"tests: batch norm's statistics are taken anew from {config.norm_batches} training batches before each "
+        f"tests: batch-norm statistics are re-estimated from {config.norm_batches} training batches before each "
         f"(--set norm_batches=0: as the textbook tests)"
     ]
 
@@ -125,7 +125,7 @@ def _find_rate(config, net, job, device, picture, say):
 
 
 def _start(config, net, job, device):
-    """Set the seeds, and put the weights to start from in, where there are some."""
+    """Set the seeds, and put the weights to start from in, if any."""
     from mxnet import init
 
     from ..devices import seed_everything

@@ -47,7 +47,7 @@ class RunNetwork:
 
 
 def read_config(path):
-    """(kind, config, what config.json holds) of the run folder at ``path``; RunError where it cannot be read."""
+    """(kind, config, what config.json holds) of the run folder at ``path``; RunError if it cannot be read."""
     folder = RunFolder.reopen(path)
     kind = kind_of_run(folder.config, path)
     try:
@@ -57,8 +57,7 @@ def read_config(path):
 
 
 def spec_of_run(written, path):
-    """The ResNetSpec in the content of the run folder ``path``'s config.json; RunError if there is none that this
-    version can name."""
+    """The ResNetSpec in the content of a run's config.json; RunError if this version cannot name it."""
     try:
         spec = ResNetSpec(
             **{name: tuple(value) if isinstance(value, list) else value for name, value in written["network"].items()}
@@ -89,7 +88,7 @@ def _parameters_path(path, best):
 def network_of_run(path, best=False):
     """The :class:`RunNetwork` of the run folder at ``path``; ``best`` takes the parameters of the best epoch.
 
-    Raises RunError where there is no run, no parameters, or the names of the classes do not fit the network, and
+    Raises RunError if there is no run, no parameters, or the names of the classes do not fit the network, and
     WeightsError for damaged parameters or those of another network.
     """
     if not Path(path).is_dir():

@@ -143,7 +143,7 @@ def job(config):
 def train(config, out=None, say=print, **options):
     """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.runs.fashion_mnist.train`.
 
-    The run folder has labels.txt, the class names, beside the parameters.
+    The run folder has labels.txt, the class names, in addition to the parameters.
     """
     return execute(config, job(config), out, say, **options)
 

@@ -100,7 +100,7 @@ def _read_json(path, optional=False):
 
 
 def read_run(path):
-    """The :class:`Run` in the folder ``path``. Raises RunError where there is none, and where a file is damaged."""
+    """The :class:`Run` in the folder ``path``. Raises RunError if there is none, and where a file is damaged."""
     path = Path(path)
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
@@ -122,7 +122,7 @@ def _is_run(folder):
 def read_runs(folders):
     """([Run], [what is wrong with a damaged one, in one line]) of run folders and folders of such, by name.
 
-    Raises RunError where a folder is not there, or has no run in it.
+    Raises RunError if a folder is not there, or has no run in it.
     """
     found, problems = [], []
     for folder in map(Path, folders):
@@ -242,7 +242,7 @@ def _names(found):
 def compare_table(found):
     """A table with the columns section, name and one a run: settings and machines where they differ, and all results.
 
-    A setting that only one kind of run has is there where it is not the default. Raises RunError where a run is
+    A setting that only one kind of run has is there where it is not the default. Raises RunError if a run is
     named twice.
     """
     names = _names(found)
@@ -268,7 +268,7 @@ def compare_table(found):
 
 
 def histories(found):
-    """{name: history} of runs, as plots_evaluation.draw_runs takes it; RunError where a run has no history yet."""
+    """{name: history} of runs, as plots_evaluation.draw_runs takes it; RunError if a run has no history yet."""
     for run in found:
         if not len(run.history):
             raise RunError(f"{run.path}: no history yet, nothing to draw: leave it out")

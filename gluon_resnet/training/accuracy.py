@@ -6,8 +6,7 @@ from ..devices import to_device
 
 
 def count_correct(y_hat, y):
-    """How many rows of y_hat (N, classes) have their largest value at y (N,): an array of one number,
-    not waited for."""
+    """How many rows of y_hat (N, classes) have their largest value at y (N,): an array of one number, not awaited."""
     return (y_hat.argmax(axis=1).astype("int32") == y.astype("int32")).astype("float32").sum()
 
 

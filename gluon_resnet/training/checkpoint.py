@@ -84,7 +84,7 @@ def save(folder, training, position):
 
 
 def read(folder):
-    """(arrays, note) of a run folder's checkpoint; RunError where there is none or it is damaged."""
+    """(arrays, note) of a run folder's checkpoint; RunError if there is none or it is damaged."""
     path = Path(folder) / NAME
     try:
         with numpy.load(path, allow_pickle=False) as file:
@@ -102,8 +102,7 @@ def read(folder):
 
 
 def restore(training, arrays, note):
-    """Put a checkpoint that :func:`read` gave into ``training``; the generators are set by the loop,
-    where it is time."""
+    """Put a checkpoint that :func:`read` gave into ``training``; the loop sets the random generators later."""
     import mxnet as mx
 
     params = training.net._collect_params_with_prefix()
@@ -148,8 +147,7 @@ class Keeper:
         return note["at"]["epoch"]
 
     def open_epoch(self, batches):
-        """(the batches still to come of this epoch, its sums so far or None),
-        the random generators being where they were."""
+        """(the batches left of this epoch, its sums so far or None), with the random generators where they were."""
         if self.resume is None:
             self.start = random_states()
             return batches, None
@@ -171,7 +169,7 @@ class Keeper:
 
     def _save(self, at):
         if self.folder is not None:
-            self.on_save()  # first: what it writes may be ahead of the checkpoint, but not behind it
+            self.on_save()  # first: what it writes may be ahead of the checkpoint, but not older
             done = [asdict(record) for record in self.result.epochs if record.test_acc is not None]
             save(self.folder, self.training, {"at": at, "start": self.start, "done": done})
             self.saved = perf_counter()

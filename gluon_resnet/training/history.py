@@ -1,5 +1,4 @@
-"""The records of a run thinned out to a table: some points an epoch,
-and the end of each epoch with its test accuracy."""
+"""The records of a run as a table: some points of each epoch, and its end with the test accuracy."""
 
 import pandas as pd
 

@@ -24,8 +24,11 @@ LATE = 0.005  # seconds: a batch that takes longer was not ready
 
 
 class Epoch:
-    """Sums over one epoch. A batch's loss and hits are fetched only once the next batch has been started, so that the
-    device never idles; fetching waits for the batch to be computed."""
+    """Sums over one epoch.
+
+    A batch's loss and hits are fetched only after the next batch has been started, so that the device never idles;
+    fetching waits until the batch is computed.
+    """
 
     def __init__(self, epoch, num_batches):
         self.epoch, self.num_batches = epoch, num_batches
@@ -88,7 +91,7 @@ def _forward(net, X):
             raise
         raise ModelError(
             f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l "
-            f"puts in force: call npx.reset_np(), then build the network and its batches anew"
+            f"puts in force: call npx.reset_np(), then build the network and its batches again"
         ) from None
 
 

@@ -38,8 +38,7 @@ def smooth(losses, decay=0.9):
 
 
 def suggest(rates, smoothed):
-    """The rate at which ``smoothed`` (N,) falls fastest over the logarithm of ``rates`` (N,),
-    before its least value."""
+    """The rate at which ``smoothed`` (N,) falls fastest over log ``rates`` (N,), before its least value."""
     least = int(numpy.argmin(smoothed))
     if least < 2:
         raise ConfigError(f"the loss does not fall from lr {rates[0]:.1e} on: start lower, or look at the data")
@@ -68,11 +67,11 @@ def _try_rates(training, train_iter, rates, tell):
 def find_lr(
     net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True, tell=lambda step, steps: None
 ):
-    """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high`` by one factor:
-    a :class:`Found`.
+    """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high``: a :class:`Found`.
 
-    The network's parameters are those of the experiment afterwards: train from fresh ones. ``recipe`` says with what
-    optimizer; its schedule does not count. Raises ConfigError where the loss does not fall at all.
+    The rate grows by the same factor at every batch.    The network's parameters are those of the experiment
+    afterwards: train from fresh ones. ``recipe`` says with what optimizer; its schedule does not count. Raises
+    ConfigError if the loss does not fall at all.
     """
     if not 0 < low < high or steps < 10:
         raise ConfigError(f"low {low}, high {high}, steps {steps}: expected 0 < low < high and at least 10 steps")

@@ -1,4 +1,4 @@
-"""Batch norm's running statistics taken anew, with the parameters as they are when a network is tested.
+"""Batch norm's running statistics, re-estimated with the parameters that a network is tested with.
 
     gluon-resnet train fashion-mnist                          # from 20 batches
     gluon-resnet train fashion-mnist --set norm_batches=0     # tested as the textbook tests
@@ -40,11 +40,11 @@ def _take(net, batches, device, stop):
 
 @contextmanager
 def fresh(net, train_iter, count, device, stop=lambda: False):
-    """Context in which ``net``'s running statistics are those of ``count`` batches from ``train_iter``, X (N, C, H, W)
-    float32, or of all if it has fewer.
+    """Context in which ``net``'s running statistics are those of ``count`` batches from ``train_iter``.
 
-    They stay afterwards, unless ``stop()`` has turned true: then they are what they were before. Random generators are
-    left as they were. With ``count`` 0 nothing is changed.
+    Batches are X (N, C, H, W) float32; if there are fewer, all are taken. The statistics stay afterwards, unless
+    ``stop()`` has turned true: then they are what they were before. Random generators are left as they were. With
+    ``count`` 0 nothing is changed.
     """
     if not count:
         yield

@@ -1,5 +1,4 @@
-"""Optimizers as MXNet has them, with what is usual around them: no weight decay on norms and biases,
-a rate for the head.
+"""MXNet's optimizers, with what is usual around them: no weight decay on norms and biases, a rate for the head.
 
     trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
 
@@ -23,8 +22,10 @@ UNDECAYED = ("gamma", "beta", "bias")
 
 @mx.optimizer.register
 class GluonResNetAdamW(mx.optimizer.Optimizer):
-    """w -= lr * (c m / (sqrt(v) + epsilon) + wd w), with c = sqrt(1 - beta2^t) / (1 - beta1^t):
-    decay apart from the gradient."""
+    """w -= lr * (c m / (sqrt(v) + epsilon) + wd w), with c = sqrt(1 - beta2^t) / (1 - beta1^t).
+
+    Weight decay is separate from the gradient.
+    """
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -60,7 +61,7 @@ class GluonResNetNAG(mx.optimizer.Optimizer):
     """g += wd w; m = momentum m + g; w -= lr (g + momentum m): Nesterov's momentum with the decay in the gradient.
 
     MXNet 1.9.1's operator decays by the weight it has just written, unless that weight lies in oneDNN's memory layout
-    just then, which testing between epochs may leave behind: the same run came out differently. Without decay it is
+    just then, which testing between epochs may cause: the same run came out differently. Without decay it is
     exact.
     """
 
@@ -91,8 +92,7 @@ def _settings(recipe):
 
 
 def prepare_parameters(net, recipe):
-    """Set what each parameter has of its own: weight decay, rate of the head, and what is frozen,
-    as the recipe says."""
+    """Set what each parameter has of its own, by the recipe: weight decay, rate of the head, and what is frozen."""
     from ..networks.layout import layout
 
     params = net._collect_params_with_prefix()
@@ -114,8 +114,7 @@ def prepare_parameters(net, recipe):
 
 
 def frozen_prefixes(plan, count):
-    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin;
-    ConfigError for more than there are."""
+    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin; ConfigError for too many."""
     if not 0 <= count <= len(plan.stages) + 1:
         raise ConfigError(
             f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage"

@@ -54,7 +54,7 @@ def _check(net, precision, device):
 
 
 def set_precision(net, precision, device=None):
-    """Have ``net``'s blocks compute in ``precision``; it is compiled anew if it is hybridized. Results stay float32.
+    """Have ``net``'s blocks compute in ``precision``; it is compiled again if it is hybridized. Results stay float32.
 
     Raises ConfigError for an unknown precision, a network without this suite's blocks, a device that the precision is
     not for, or a processor that would be slower for it.

@@ -3,7 +3,7 @@
     result = gr.train_ch6(net, train_iter, test_iter, num_epochs=1, lr=0.05)
     result.examples_per_sec, result.examples_per_sec_end_to_end, result.last.test_acc
 
-The book's clock stands still while the loop waits for a batch; the other one does not.
+The book's clock stops while the loop waits for a batch; the other one does not.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from typing import Optional
 
 @dataclass(frozen=True)
 class Record:
-    """Where training stands after a batch; loss and accuracy are means over the epoch so far, as in the book."""
+    """Where training is after a batch; loss and accuracy are means over the epoch so far, as in the book."""
 
     epoch: int  # from 1
     batch: int  # batches done in this epoch
@@ -32,7 +32,7 @@ class Record:
 
     @property
     def examples_per_sec(self):
-        """The book's clock: it stands still while the loop waits for a batch."""
+        """The book's clock: it stops while the loop waits for a batch."""
         return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
 
 

@@ -23,8 +23,7 @@ def set_random_states(states):
 
 @contextmanager
 def borrowed(batches):
-    """Context that gives an iterator over ``batches``, closed at its end;
-    what it has drawn from the generators is undone."""
+    """Context that gives an iterator over ``batches`` and undoes what it draws from the generators."""
     states, iterator = random_states(), iter(batches)
     try:
         yield iterator

@@ -120,8 +120,7 @@ class Recipe:
 
 
 def soft_labels(y, num_classes, smoothing=0.0):
-    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class,
-    and smoothing spread over all of them.
+    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class, smoothing spread over all.
 
     Source: Szegedy et al., arXiv 1512.00567, section 7.
     """

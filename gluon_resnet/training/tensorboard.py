@@ -7,8 +7,10 @@ Written by tensorboardX, which needs neither TensorFlow nor PyTorch. Steps count
 
 
 class Events:
-    """Records (progress.py) as scalars in ``folder``: loss, train_acc and examples_per_sec by batch,
-    test_acc by epoch."""
+    """Writes Records (progress.py) as scalars into ``folder``.
+
+    loss, train_acc and examples_per_sec have a point for each batch, test_acc for each epoch.
+    """
 
     def __init__(self, folder):
         from tensorboardX import SummaryWriter

@@ -62,7 +62,7 @@ def _until(stop, batches):
 
 @dataclass
 class Session:
-    """What surrounds a training: who is told, when it stops, where its checkpoints go, and what it starts from.
+    """What surrounds a training: who gets its records, when it stops, where checkpoints go, and what it starts from.
 
     ``listeners`` are called with a :class:`Record` after every batch and once more, with test_acc, at the end of an
     epoch. When ``stop()`` turns true, the current batch is finished and the rest left out. ``keeper`` keeps checkpoints
@@ -88,7 +88,7 @@ def fit(net, train_iter, test_iter, recipe=None, device=None, session=None):
         train_iter, test_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``train_iter`` has a length.
         recipe: how to train (recipe.py); the book's plain SGD if None.
         device: an mxnet context; ``try_gpu()`` if None.
-        session: a :class:`Session`; Xavier's initial values, nobody told and no checkpoints if None.
+        session: a :class:`Session`; Xavier's initial values, no listeners and no checkpoints if None.
 
     Returns:
         The :class:`Result`. With averaged parameters in the recipe, these are what the network ends with.

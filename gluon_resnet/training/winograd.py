@@ -1,14 +1,14 @@
 """Winograd's convolutions on a CPU: the 3x3 ones with fewer multiplications, where oneDNN finds that faster.
 
-    gluon-resnet train fashion-mnist                          # with them, where they are to be had
+    gluon-resnet train fashion-mnist                          # with them, if available
     gluon-resnet train fashion-mnist --set winograd=false     # without
 
 The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36
 multiplications where the direct way takes 144), forward and backward. mxnet always asks for the direct way
 (apache/mxnet #12990), with no setting to change that: a constant in the code. oneDNN's own ``convolution_auto`` decides
-by shape. Inside :class:`convolutions` the six functions through which oneDNN is told the algorithm take it for
+by shape. Inside :class:`convolutions` the six functions through which oneDNN gets the algorithm take it for
 ``auto``, by the few bytes in SITES, written into this process's memory and nowhere else, and only after they were found
-to be exactly what is expected; outside, they stand as they were. What mxnet has set up for shapes in use before is
+to be exactly what is expected; outside, they are as they were. What mxnet has set up for shapes in use before is
 dropped at both ends, so that each training has its own choice.
 
 "By shape" is by batch size alone: oneDNN takes Winograd's 4x4 tiles for planes of 1x1, too, where the direct way skips
@@ -60,8 +60,7 @@ def _library():
 
 
 def unsuitable():
-    """Why this machine and its mxnet cannot have Winograd's convolutions, in a few words, or None;
-    mxnet is not loaded."""
+    """Why this machine and its mxnet lack Winograd's convolutions, in a few words, or None; mxnet is not loaded."""
     if not sys.platform.startswith("linux"):
         return "known for Linux only"
     if "avx512f" not in system.cpu()["instruction_sets"]:
@@ -113,9 +112,10 @@ def problem():
 
 
 def suits(net, X):
-    """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W): a hybrid network that has
-    3x3 convolutions of stride 1, all of whose outputs are at least SMALLEST_PLANE high and wide. Computes nothing.
+    """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W); computes nothing.
 
+    It is for a hybrid network with 3x3 convolutions of stride 1, all of whose outputs are at least SMALLEST_PLANE high
+    and wide.
     One such layer below that costs more than the others save, and the choice is the process's, not a layer's.
     """
     from mxnet import MXNetError
@@ -152,8 +152,11 @@ def _write(which):
 
 
 def _forget():
-    """Have mxnet drop the convolutions it has set up: they belong to its threads, which it ends and starts anew around
-    a fork of the process (src/initialize.cc, pthread_atfork). The child ends at once."""
+    """Have mxnet drop the convolutions it has set up.
+
+    They belong to its threads, which it ends before a fork of the process and starts again after it (src/initialize.cc,
+    pthread_atfork). The child ends at once.
+    """
     with warnings.catch_warnings():
         # Python 3.12: a child of many threads that goes on may hang
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -168,9 +171,10 @@ _open = 0
 
 @contextmanager
 def convolutions(wanted=True, device=None):
-    """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up: gives True, or
-    False where they stay as they are: not ``wanted``, ``device`` not a CPU, or for the reason that :func:`problem`
-    gives.
+    """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up.
+
+    Gives True, or False if they stay as they are: not ``wanted``, ``device`` is not a CPU, or for the reason that
+    :func:`problem` gives.
     """
     global _open
     if not wanted or (device is not None and device.device_type != "cpu") or problem():

@@ -1,5 +1,4 @@
-"""Random CIFAR networks in PyTorch, saved as their usual training code saves them:
-python scripts/parity/cifar.py FOLDER
+"""Random CIFAR networks in PyTorch, saved as their usual training code does: python scripts/parity/cifar.py FOLDER
 
 The modules have the names of the checkpoints in wide use (conv1, bn1, layer1.0.conv1, ..., linear; projections
 shortcut.0 and shortcut.1); option A is a slice and torch's own zero padding. Source: He et al., arXiv 1512.03385,

@@ -1,5 +1,4 @@
-"""The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links.
-No whole chapter."""
+"""The machinery of the book: a chapter's form, its run, what is kept, the Chinese text woven in, links."""
 
 import ast
 import base64

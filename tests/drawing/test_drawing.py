@@ -1,5 +1,8 @@
-"""Drawings say what the networks are: shapes and parameters against the built networks, structure against the paper;
-and they can be read: nothing overlaps, nothing leaves its box, both languages have the same boxes."""
+"""Drawings say what the networks are, and can be read.
+
+Shapes and parameters are compared with the built networks, structure with the paper. Nothing overlaps, nothing leaves
+its box, and both languages have the same boxes.
+"""
 
 import functools
 import os

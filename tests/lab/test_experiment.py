@@ -433,7 +433,7 @@ def test_every_published_row_is_listed_and_those_without_data_say_so(run_cli):
     assert accuracies == [0.865, 0.893, 0.894, 0.907, 0.922, 0.925]
     assert rows["he2015-cifar10-resnet110"].test_acc == 0.9357 and rows["he2015-imagenet-resnet-34"].test_acc == 0.7497
     line = one_line_error(run_cli("reproduce", "he2015-cifar10-resnet20"))
-    assert "0.9125" in line and "CIFAR-10 is not to be had here" in line
+    assert "0.9125" in line and "CIFAR-10 is not available here" in line
     assert "did you mean d2l-numpy?" in one_line_error(run_cli("reproduce", "d2l-numpi"))
     assert "--seeds goes with a NAME" in one_line_error(run_cli("reproduce", "--seeds", 2))
 

@@ -1,5 +1,4 @@
-"""Experiments from end to end: sweeps of real runs on small pictures, stopped, resumed,
-fitted to a budget, published."""
+"""Experiments from end to end: sweeps of real runs on small images, stopped, resumed, fitted to a budget, published."""
 
 import json
 import os
@@ -40,8 +39,7 @@ ONE, TWO = {"slow": {}}, {"slow": {}, "fast": {"lr": 0.1}}
 
 @pytest.fixture
 def mine(tmp_path, np_mode, monkeypatch):
-    """A function that writes an experiment file of some arms and loads it;
-    the working directory is a folder of its own."""
+    """A function that writes an experiment file of some arms and loads it, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
     data = write_idx_folder(tmp_path / "small", small_arrays(60, 20))
 
@@ -86,7 +84,7 @@ def test_a_sweep_that_is_stopped_and_taken_up_ends_as_one_that_was_not(mine, tmp
     assert before and (out / "slow-seed1" / "checkpoint.npz").exists()
 
     content = conduct.conduct(made, Request(out=str(out)), lines.append)
-    assert lines[0] == "1 of 2 runs are done already" and "slow-seed1, taken up where it was stopped" in lines[1]
+    assert lines[0] == "1 of 2 runs are done already" and "slow-seed1, resumed" in lines[1]
     assert {path: path.stat().st_mtime_ns for path in out.glob("slow-seed0/*")} == before
     for unit in ("slow-seed0", "slow-seed1"):
         one, two = parameters(tmp_path / "whole" / unit), parameters(out / unit)

@@ -1,5 +1,4 @@
-"""Options A, B, C and none: zero padding against NumPy and numerical gradients,
-parameter counts against sums by hand."""
+"""Options A, B, C and none: padding against NumPy and numerical gradients, parameters against sums by hand."""
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError, ShapeError

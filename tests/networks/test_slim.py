@@ -1,5 +1,4 @@
-"""Article 003's network: its dictionary, its shapes, and its own functions written again in NumPy,
-channels last as there."""
+"""Article 003's network: its dictionary, its shapes, and its functions written again in NumPy, channels last."""
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
@@ -66,8 +65,7 @@ def test_the_walk_at_224():
 
 
 def _conv(X, W, bias=None, stride=1):
-    """slim's convolution, conv2d_same where it strides: X (N, H, W, C), W (K, K, C, O),
-    the same zeros on both sides."""
+    """slim's convolution (conv2d_same with strides): X (N, H, W, C), W (K, K, C, O), the same zeros on both sides."""
     K = W.shape[0]
     X = numpy.pad(X, ((0, 0), (K // 2, K // 2), (K // 2, K // 2), (0, 0)))
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])

@@ -1,5 +1,4 @@
-"""A run as one HTML page: its numbers are those of the run folder's files, it needs no other file,
-and all is escaped."""
+"""A run as one HTML page: its numbers are those of the run's files, it needs no other file, and all is escaped."""
 
 import csv
 import fnmatch
@@ -37,8 +36,7 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """A page read: ``elements`` are (tag, attributes), ``tables`` {caption: rows of cell texts},
-    ``text`` all of its text."""
+    """A parsed page: ``elements``, ``tables`` {caption: rows of cell texts}, ``text`` all its text."""
 
     def __init__(self, text):
         super().__init__()
@@ -272,8 +270,7 @@ def test_a_page_needs_no_other_file_and_no_script(evaluated):
 
 
 def check_structure(found):
-    """What a screen reader and a keyboard need: language, one title, headings in order, names, captions,
-    scopes, sizes."""
+    """What a screen reader and a keyboard need: language, title, headings in order, names, captions, scopes, sizes."""
     assert found.all("html") == [{"lang": "en"}] and len(found.all("h1")) == len(found.all("main")) == 1
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:]))
@@ -519,7 +516,7 @@ def test_from_the_command_line(copy, tmp_path, run_cli):
     done = run_cli("runs", "report", copy, "--out", tmp_path / "page.html")
     assert done.returncode == 0 and done.stdout == f"report in {tmp_path / 'page.html'}\n" and done.stderr == ""
     assert (tmp_path / "page.html").read_text() == report.page(table.read_run(copy))
-    assert "there is one already: leave --evaluate out" in one_line_error(run_cli("runs", "report", copy, "--evaluate"))
+    assert "is there already: leave --evaluate out" in one_line_error(run_cli("runs", "report", copy, "--evaluate"))
     (copy / "result.json").write_text("{")
     assert "result.json: damaged" in one_line_error(run_cli("runs", "report", copy))
 

@@ -1,11 +1,11 @@
-"""Batch norm's statistics taken anew before testing: against sums by hand, and without a trace elsewhere."""
+"""Batch norm's statistics re-estimated before testing: against sums by hand, and without a trace elsewhere."""
 
 import shlex
 from dataclasses import asdict, replace
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError
-from gluon_resnet.runs import fashion_mnist, launch
+from gluon_resnet.runs import fashion_mnist, kinds, launch
 from gluon_resnet.runs import folder as runs
 from gluon_resnet.runs.network import read_config
 from gluon_resnet.training import norm_statistics
@@ -130,8 +130,7 @@ def test_where_statistics_are_not_the_trainings_own_nothing_is_taken_anew(np_mod
 
 
 def test_the_commands_default_and_what_turns_it_off():
-    """The command tests with fresh statistics, the recipe behind train_ch6 as the textbook does;
-    averages need nothing else."""
+    """The command tests with fresh statistics, train_ch6's recipe as the textbook does; averages need nothing else."""
     made = fashion_mnist.FashionMnistConfig()
     assert (made.norm_batches, Recipe().norm_batches) == (20, 0)
     off = replace(made, norm_batches=0)
@@ -140,14 +139,14 @@ def test_the_commands_default_and_what_turns_it_off():
     replace(made, ema=0.99).check()
 
 
-def test_a_run_of_a_version_without_it_is_taken_up_without_it(tmp_path):
-    """A run folder whose config does not name norm_batches was tested as the textbook tests,
-    and goes on and is shown so."""
+def test_a_run_of_a_version_without_it_is_resumed_without_it(tmp_path, monkeypatch):
+    """A run whose config does not name norm_batches was tested as the textbook tests, and is resumed and shown so."""
     config = asdict(fashion_mnist.FashionMnistConfig(lr=0.3))
     del config["norm_batches"]
     folder = runs.RunFolder(tmp_path / "run", {"config": config})
     seen = []
-    launch.resume(fashion_mnist.FashionMnistConfig, lambda config, **others: seen.append(config), folder.path)
+    monkeypatch.setattr(fashion_mnist, "train", lambda config, **others: seen.append(config))
+    launch.resume(kinds.FASHION_MNIST, folder.path)
     assert (seen[0].norm_batches, seen[0].lr, seen[0].resize) == (0, 0.3, 96)
     assert read_config(folder.path)[1] == seen[0]
 

@@ -410,8 +410,7 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
 def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
-    """Testing between the epochs has oneDNN keep weights in another layout for a while:
-    no update may see the difference."""
+    """Testing between epochs has oneDNN keep weights in another layout for a while: no update may differ."""
     made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in ("sgd", "nag") else 0)
     first, *others = (values(run(None, made)[0]) for _ in range(4))
     assert all((first[name] == other[name]).all() for other in others for name in first)

@@ -14,7 +14,7 @@ import pytest
 
 STEP = """
 import gluon_resnet as gr
-from gluon_resnet import winograd
+from gluon_resnet.training import winograd
 import mxnet as mx
 X, W = mx.nd.ones((64, 64, 24, 24)), mx.nd.ones((64, 64, 3, 3))
 for wanted in (False, True, False):
@@ -29,8 +29,7 @@ needs_winograd = pytest.mark.skipif(winograd.problem() is not None, reason=f"no 
 
 
 def by_hand(X, W, G):
-    """Output, gradient to the pictures and gradient to the weights of a 3x3 convolution,
-    summed tap by tap in float64."""
+    """Output and gradients to images and weights of a 3x3 convolution, summed tap by tap in float64."""
     X, W, G = (value.astype("float64") for value in (X, W, G))
     size = X.shape[-1]
     padded, padded_G = (np.pad(value, ((0, 0), (0, 0), (1, 1), (1, 1))) for value in (X, G))

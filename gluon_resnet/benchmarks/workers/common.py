@@ -21,7 +21,7 @@ class Clock:
 class Timed:
     """Batches that time whoever trains on them: from the third batch on to the last update, set-up left out.
 
-    ``wait`` waits until the trainer's work so far is done; ``seconds`` and ``examples`` stand at the end of a pass.
+    ``wait`` waits until the trainer's work so far is done; ``seconds`` and ``examples`` are set at the end of a pass.
     """
 
     SKIP = 2

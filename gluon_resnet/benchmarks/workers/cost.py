@@ -34,7 +34,7 @@ def work_of(way, net, X, y):
 
 
 def timed(work, steps):
-    """Seconds of each of ``steps`` calls of ``work``, behind WARM_UP that do not count."""
+    """Seconds of each of ``steps`` calls of ``work``, after WARM_UP that do not count."""
     taken = []
     for _ in range(WARM_UP + steps):
         with Clock() as clock:

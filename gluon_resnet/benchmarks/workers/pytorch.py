@@ -53,7 +53,7 @@ if settings["way"] == "channels_last":
     net, X = net.to(memory_format=torch.channels_last), X.to(memory_format=torch.channels_last)
 optimizer, loss = torch.optim.SGD(net.parameters(), lr=0.05), nn.CrossEntropyLoss()
 
-timed = Timed([(X, y)] * settings["batches"], lambda: None)  # PyTorch on a CPU has nothing under way behind our back
+timed = Timed([(X, y)] * settings["batches"], lambda: None)  # PyTorch on a CPU has no work in the background
 for X, y in timed:
     optimizer.zero_grad()
     loss(net(X), y).backward()
