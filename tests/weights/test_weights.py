@@ -1,5 +1,4 @@
-"""Weight files against the libraries that wrote them, or names and arrays written down by hand;
-refusals change nothing."""
+"""Weight files against the libraries that wrote them, or names and arrays by hand; refusals change nothing."""
 
 import json
 import struct

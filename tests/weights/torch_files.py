@@ -62,8 +62,7 @@ def _value(value, storages):
 
 
 def write_torch(path, value, legacy=False):
-    """Write nested dicts of float32 arrays, texts and floats as torch.save does today,
-    or (``legacy``) did before 1.6."""
+    """Write nested dicts of float32 arrays, texts and floats as torch.save does, or (``legacy``) did before 1.6."""
     storages = {}
     content = b"\x80\x02" + _value(value, storages) + b"."
     if not legacy:
