@@ -110,7 +110,7 @@ PHRASES = {
         "块内除最后一个卷积外，其后是批量归一化和 ReLU；相加之后是 ReLU。",
     ),
     "norm_in_front": (
-        "In a block a batch norm and a ReLU stand in front of every convolution; nothing follows the sum.",
+        "In a block a batch norm and a ReLU come before every convolution; nothing follows the sum.",
         "块内每个卷积之前是批量归一化和 ReLU；相加之后什么也没有。",
     ),
     "behind_first": (
