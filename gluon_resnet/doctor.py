@@ -103,10 +103,10 @@ def check_packages() -> Iterator[Check]:
         return
     pins, wrong = read_pins(path), 0
     for package, pin in sorted(pins.items()):
-        found = system.version_of(package)
-        if found != pin and not (package == build or (package == "mxnet" and build is None)):
+        installed = system.version_of(package)
+        if installed != pin and not (package == build or (package == "mxnet" and build is None)):
             wrong += 1
-            yield Check(package, "problem", f"{found or 'not installed'}; pinned is {pin}", install)
+            yield Check(package, "problem", f"{installed or 'not installed'}; pinned is {pin}", install)
     if not wrong:
         yield Check("packages", "ok", f"all {len(pins)} pinned versions of {path.name}")
 
@@ -208,12 +208,12 @@ def check_gpus() -> Check:
 def check_data() -> Iterator[Check]:
     """Is Fashion-MNIST on this machine, complete and undamaged?"""
     complaints: List[str] = []
-    found = sources.load_local(FASHION_MNIST, complaints.append)
+    local = sources.load_local(FASHION_MNIST, complaints.append)
     fetch = f"{sys.executable} -m gluon_resnet data fashion-mnist"
     for complaint in complaints:  # a damaged copy is harmless if another place has the data
-        yield Check("Fashion-MNIST", "note" if found else "problem", complaint, "" if found else fetch)
-    if found:
-        yield Check("Fashion-MNIST", "ok", f"verified in {found[1]} ({found[0]})")
+        yield Check("Fashion-MNIST", "note" if local else "problem", complaint, "" if local else fetch)
+    if local:
+        yield Check("Fashion-MNIST", "ok", f"verified in {local[1]} ({local[0]})")
     elif not complaints:
         yield Check("Fashion-MNIST", "note", "not on this machine yet; the first run fetches it", fetch)
 

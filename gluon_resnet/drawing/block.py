@@ -1,19 +1,21 @@
-"""The diagram of one block: its layers, the shortcut beside them, the sum, and the shapes on the way.
+"""The diagram of one block: its layers, the shortcut next to them, the sum, and the shapes on the way.
 
     gr.draw_block("residual")                                            # X itself is added
     gr.draw_block("residual", use_1x1conv=True, num_channels=6, strides=2, X=(4, 3, 6, 6))
     gr.draw_block("bottleneck", family="torchvision")
-    gr.draw_block("residual", shortcut="A")                              # where the shape changes, and where it stays
+    gr.draw_block("residual", shortcut="A")                              # two: the shape changes, the shape stays
 
-The blocks are those of layout.py, so strides, biases and batch norms stand where the family has them.
+The blocks are those of layout.py, so strides, biases and batch norms are where the family has them.
 """
 
 from dataclasses import replace
+from typing import Any, List, Optional, Tuple
 
 from ..errors import ShapeError
 from ..networks.cost import network
-from ..networks.layout import layout
-from .arguments import block_cases, checked_language
+from ..networks.layout import Conv, layout
+from ..networks.specs import ResNetSpec
+from .arguments import Shape, block_cases, checked_language
 from .canvas import FRAME, MUTED, PAPER, Canvas
 from .parts import (
     LIST,
@@ -47,14 +49,18 @@ WIDTH, LEFT, BODY = 360, 14, 190  # of the picture; where the layers begin, and 
 AXIS = LEFT + BODY / 2  # where the data flows down
 LANE, LANE_WIDTH = 302, 96  # the shortcut: where it runs, and the width of a box on it
 CONV, LAYER = 46, 24  # heights of a convolution's box and of any other layer's
-SHORT, LONG, ENTRY = 11, 30, 46  # arrows: with nothing beside them, with a shape, and X's where the shortcut forks off
+SHORT, LONG, ENTRY = 11, 30, 46  # arrows: with no text, with a shape, and X's, at which the shortcut forks off
 SIDE_GAP = 16  # between boxes on the shortcut
 
 
-class _Case:
-    """One block and what goes through it: ``shape`` (N, C, H, W), to ``num_channels``, height and width / strides."""
+#: ("conv", "norm" or "relu", the convolution or None)
+LayerToDraw = Tuple[str, Optional[Conv]]
 
-    def __init__(self, spec, shape, num_channels, strides):
+
+class _Case:
+    """One block and its input: ``shape`` (N, C, H, W), to ``num_channels`` and to height and width / strides."""
+
+    def __init__(self, spec: ResNetSpec, shape: Shape, num_channels: int, strides: int) -> None:
         if spec.block == "bottleneck" and num_channels % 4:
             raise ShapeError(f"num_channels is {num_channels}: expected a multiple of 4 for a bottleneck")
         # A first stage keeps height and width, so a block that halves them is that of a second one.
@@ -77,22 +83,23 @@ class _Case:
         ]
 
     @property
-    def forks_late(self):
-        """Whether the shortcut takes what the first ReLU gives, not X."""
+    def forks_late(self) -> bool:
+        """Whether the shortcut takes the output of the first ReLU, not X."""
         return self.block.preactivation and self.block.shortcut is not None
 
-    def groups(self):
-        """For every convolution the layers around it, in running order: [("conv", "norm" or "relu", Conv or None)]."""
-        block, groups = self.block, []
+    def groups(self) -> List[List[LayerToDraw]]:
+        """For every convolution the layers around it, in running order."""
+        block = self.block
+        groups: List[List[LayerToDraw]] = []
         for number, (conv, norm) in enumerate(block.body, 1):
-            norms = [("norm", None)] if norm is not None else []
+            norms: List[LayerToDraw] = [("norm", None)] if norm is not None else []
             if block.preactivation:
                 groups.append([*norms, ("relu", None), ("conv", conv)])
             else:
                 groups.append([("conv", conv), *norms, *([("relu", None)] if number < len(block.body) else [])])
         return groups
 
-    def formula(self):
+    def formula(self) -> str:
         """What the block computes."""
         added = {
             "projection": " + P(relu(bn(X)))" if self.forks_late else " + P(X)",
@@ -103,8 +110,8 @@ class _Case:
         }[shortcut_kind(self.block)]
         return f"Y = F(X){added}" if self.block.preactivation else f"Y = relu(F(X){added})"
 
-    def words(self, shape):
-        """The case in words, a text a sentence; ``shape`` is that of Y."""
+    def words(self, shape: Shape) -> List[Any]:
+        """The case in words, a text for each sentence; ``shape`` is that of Y."""
         layers = [_layer_words(*layer) for group in self.groups() for layer in group]
         return [
             join(["X", shape_text(self.shape)], " "),
@@ -116,13 +123,13 @@ class _Case:
         ]
 
 
-def _layer_words(what, conv):
+def _layer_words(what: str, conv: Optional[Conv]) -> Words:
     if conv is None:
         return say("batch_norm" if what == "norm" else what)
     return in_words(say("conv_to", kernel=conv.kernel, count=conv.out_channels), conv_badges(conv))
 
 
-def _draw_layer(canvas, y, what, conv=None):
+def _draw_layer(canvas: Canvas, y: float, what: str, conv: Optional[Conv] = None) -> float:
     """A layer's box with its top at ``y``; the height of its bottom."""
     height = CONV if what == "conv" else LAYER
     canvas.box(LEFT, y, BODY, height, *STYLES[what])
@@ -138,7 +145,7 @@ def _draw_layer(canvas, y, what, conv=None):
     return y + height
 
 
-def _side_boxes(case):
+def _side_boxes(case: _Case) -> List[SideBox]:
     """The boxes on the shortcut, from the top down; none for an identity."""
     block = case.block
     if block.shortcut is not None:
@@ -159,8 +166,8 @@ def _side_boxes(case):
     return boxes
 
 
-def _draw_shortcut(canvas, case, fork, bottom):
-    """The way from the fork to the sum, and what stands on it."""
+def _draw_shortcut(canvas: Canvas, case: _Case, fork: float, bottom: float) -> None:
+    """The way from the fork to the sum, and the boxes on it."""
     draw_way(canvas, AXIS, LANE, fork, bottom)
     boxes, middle = _side_boxes(case), (fork + bottom) / 2
     y = middle - (sum(box.height + SIDE_GAP for box in boxes) - SIDE_GAP) / 2
@@ -173,7 +180,7 @@ def _draw_shortcut(canvas, case, fork, bottom):
         draw_identity(canvas, LANE, middle, PAPER)
 
 
-def _draw_body(canvas, y, case):
+def _draw_body(canvas: Canvas, y: float, case: _Case) -> Tuple[float, float, Shape]:
     """From X down to what is added: (height of the fork, height reached, shape there)."""
     shape, fork = case.shape, y + 28
     canvas.write(AXIS + 12, y + 9, join(["X", shape_text(shape)], " "))
@@ -194,7 +201,7 @@ def _draw_body(canvas, y, case):
     return fork, y, shape
 
 
-def _draw_case(canvas, y, case):
+def _draw_case(canvas: Canvas, y: float, case: _Case) -> Tuple[float, Shape]:
     """The block's whole way from X to Y: (height below it, shape of Y)."""
     fork, y, shape = _draw_body(canvas, y, case)
     if case.block.adds:
@@ -213,39 +220,46 @@ def _draw_case(canvas, y, case):
     return y + LONG, shape
 
 
-def _draw_panel(canvas, y, case, heading):
+def _draw_panel(canvas: Canvas, y: float, case: _Case, heading: Optional[Words]) -> Tuple[float, List[Any]]:
     """A case with its heading (or None), formula and counts: (height below it, what it says in words)."""
-    told = [] if heading is None else [heading]
+    texts = [] if heading is None else [heading]
     if heading is not None:
         canvas.write(LEFT, y + 11, heading, 14, bold=True)
         y += 22
     canvas.write(LEFT, y + 9, case.formula(), colour=MUTED)
     y, shape = _draw_case(canvas, y + 26, case)
     y = canvas.paragraphs(LEFT, y + 8, case.counts, WIDTH - 2 * LEFT, gap=0, colour=MUTED)
-    return y, told + case.words(shape)
+    return y, texts + case.words(shape)
 
 
 def draw_block(
-    kind="residual",
-    shortcut=None,
+    kind: str = "residual",
+    shortcut: Optional[str] = None,
     *,
-    use_1x1conv=False,
-    num_channels=None,
-    strides=None,
-    X=None,
-    family=None,
-    lang="en",
-):
-    """The diagram of a block as a :class:`Drawing`.
+    use_1x1conv: bool = False,
+    num_channels: Optional[int] = None,
+    strides: Optional[int] = None,
+    X: Any = None,
+    family: Optional[str] = None,
+    lang: str = "en",
+) -> Drawing:
+    """The diagram of a block, which a notebook shows.
 
-    ``kind`` is "residual", "bottleneck", "plain", "v2" or "bottleneck_v2", of the ``family`` d2l or v2 if none is
-    given. ``use_1x1conv``, ``num_channels`` and ``strides`` (1 or 2) are those of :class:`Residual` and
-    :class:`Bottleneck`; X is an array (N, C, H, W) or its shape, (1, 64, 56, 56) or (1, 256, 56, 56) if None, and
-    ``num_channels`` its C times the strides. ``shortcut`` is an option of the paper, A, B or C, or "none"; without
-    ``num_channels`` and ``strides`` A, B and C are drawn twice, where the shape changes and where it stays.
+    Args:
+        kind: "residual", "bottleneck", "plain", "v2" or "bottleneck_v2".
+        shortcut: an option of the paper, "A", "B" or "C", or "none". Without ``num_channels`` and ``strides``, A, B and
+            C are drawn twice: as a block that changes the shape, and as one that keeps it.
+        use_1x1conv: as of :class:`gluon_resnet.Residual`.
+        num_channels: as of :class:`gluon_resnet.Residual`; the channels of X times ``strides`` if None.
+        strides: 1 or 2.
+        X: the input, an array (N, C, H, W) or its shape; (1, 64, 56, 56), or (1, 256, 56, 56) for bottlenecks, if None.
+        family: whose blocks; d2l or v2 if None.
+        lang: "en" or "zh".
 
-    Raises ModelError for an unknown kind, family or option, ShapeError for shapes that do not go together, ConfigError
-    for other strides or another language.
+    Raises:
+        ModelError: an unknown kind, family or option.
+        ShapeError: shapes that do not go together.
+        ConfigError: other strides, or another language.
     """
     lang = checked_language(lang)
     spec, shape, cases = block_cases(kind, family, shortcut, use_1x1conv, num_channels, strides, X)
@@ -255,13 +269,14 @@ def draw_block(
     elif shortcut not in (None, "none"):
         name = join([name, say("with_option", option=shortcut)], LIST)
     canvas, note = Canvas(WIDTH), say("family", family=spec.family)
-    y, told = canvas.paragraphs(LEFT, 12, [name], WIDTH - 2 * LEFT, 16, 22, bold=True), []
+    y = canvas.paragraphs(LEFT, 12, [name], WIDTH - 2 * LEFT, 16, 22, bold=True)
+    texts: List[Any] = []
     for number, (width, halving) in enumerate(cases):
         if number:
             canvas.line((LEFT, y + 14), (WIDTH - LEFT, y + 14), colour=FRAME)
             y += 26
         heading = say("changes" if halving > 1 else "stays") if len(cases) > 1 else None
         y, words = _draw_panel(canvas, y, _Case(spec, shape, width, halving), heading)
-        told += words
+        texts += words
     y = canvas.paragraphs(LEFT, y + 5, [note], WIDTH - 2 * LEFT, colour=MUTED)
-    return Drawing(canvas, y + 12, name, sentences([*told, note]), lang)
+    return Drawing(canvas, y + 12, name, sentences([*texts, note]), lang)

@@ -1,11 +1,17 @@
 """A canvas of boxes, lines and texts that becomes one SVG picture in each language, with the same boxes in both.
 
-Text widths are estimated from above, as no font is known here: what fits by :func:`text_width` fits in the usual ones.
+    canvas = Canvas(360)
+    canvas.box(10, 10, 100, 24)
+    canvas.write(60, 22, Words("stem", "起始层"), anchor="middle")
+    canvas.svg(44, "en", "A box", "A box that says stem")
+
+Text widths are upper bounds, as the reader's font is not known: what fits by :func:`text_width` fits in the usual ones.
 """
 
 import hashlib
 import re
 import xml.etree.ElementTree as ET
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from .words import LANGUAGES, Words, both
 
@@ -24,19 +30,22 @@ WIDTHS = [
 _WIDTH = {character: width for width, characters in WIDTHS for character in characters}
 BOLD = 1.12  # how much wider bold text is
 
+Text = Union[str, Words]  # a plain string is the same in both languages
+Point = Tuple[float, float]
 
-def text_width(text, size, bold=False):
-    """Width of ``text`` in pixels at a font size of ``size`` pixels: at least what it takes."""
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """An upper bound of the width of ``text`` in pixels at a font size of ``size`` pixels."""
     return sum(_WIDTH.get(character, 1.0) for character in text) * size * (BOLD if bold else 1)
 
 
-def _pieces(chinese):
+def _pieces(chinese: str) -> List[str]:
     """A Chinese text in the pieces between which a line may end: characters, but Latin words and shapes as a whole."""
     return re.findall(r"[!-~×](?:[!-~×]|(?<=,) )*[，。：；]*|\s|[^!-~×\s][，。：；]*", chinese)
 
 
-def _lines(pieces, glue, fits):
-    lines = []
+def _lines(pieces: List[str], glue: str, fits: Callable[[str], bool]) -> List[str]:
+    lines: List[str] = []
     for piece in pieces:
         longer = f"{lines[-1]}{glue}{piece}" if lines else piece
         if lines and fits(longer.rstrip()):
@@ -46,32 +55,42 @@ def _lines(pieces, glue, fits):
     return [line.rstrip() for line in lines]
 
 
-def wrap(words, size, width, bold=False):
+def wrap(words: Text, size: float, width: float, bold: bool = False) -> Tuple[List[str], List[str]]:
     """(lines in English, lines in Chinese) of a text, none wider than ``width`` pixels at a font size of ``size``."""
 
-    def fits(line):
+    def fits(line: str) -> bool:
         return text_width(line, size, bold) <= width
 
     words = both(words)
     return _lines(words.en.split(), " ", fits), _lines(_pieces(words.zh), "", fits)
 
 
-def _number(value):
+def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 class Canvas:
     """Shapes and texts at places in pixels, y growing downwards; ``svg`` makes the picture of them."""
 
-    def __init__(self, width):
-        self.width, self._shapes = width, []
+    def __init__(self, width: float) -> None:
+        self.width = width
+        self._shapes: List[Tuple[str, dict, Optional[Words]]] = []  # (tag, attributes, text)
 
-    def box(self, x, y, width, height, fill=PAPER, edge=FRAME, radius=4):
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str = PAPER,
+        edge: str = FRAME,
+        radius: float = 4,
+    ) -> None:
         """A rectangle with round corners."""
         self._add("rect", x=x, y=y, width=width, height=height, rx=radius, fill=fill, stroke=edge)
 
-    def line(self, *points, arrow=False, colour=INK):
-        """A line through points (x, y), each straight above, below or beside the last; ``arrow``: with a head."""
+    def line(self, *points: Point, arrow: bool = False, colour: str = INK) -> None:
+        """A line of horizontal and vertical pieces through points (x, y); ``arrow``: with a head."""
         if arrow:
             (x0, y0), (x, y) = points[-2:]
             right, down = (x > x0) - (x < x0), (y > y0) - (y < y0)
@@ -81,20 +100,29 @@ class Canvas:
             points = (*points[:-1], back)
         self._add("polyline", points=self._points(points), fill="none", stroke=colour, stroke_width=1.5)
 
-    def plus(self, x, y, radius=9):
+    def plus(self, x: float, y: float, radius: float = 9) -> None:
         """The sum: a circle with a plus sign."""
         self._add("circle", cx=x, cy=y, r=radius, fill=PAPER, stroke=INK, stroke_width=1.5)
         arm = radius - 4
         self.line((x - arm, y), (x + arm, y))
         self.line((x, y - arm), (x, y + arm))
 
-    def dot(self, x, y):
+    def dot(self, x: float, y: float) -> None:
         """The place where a line branches."""
         self._add("circle", cx=x, cy=y, r=3, fill=INK)
 
-    def write(self, x, y, words, size=13, anchor="start", bold=False, colour=INK):
+    def write(
+        self,
+        x: float,
+        y: float,
+        words: Text,
+        size: float = 13,
+        anchor: str = "start",
+        bold: bool = False,
+        colour: str = INK,
+    ) -> None:
         """One line of text whose middle is at height ``y``; ``anchor`` is "start", "middle" or "end", as in SVG."""
-        # the baseline: capitals and digits are about 0.72 em high; "dominant-baseline" is not drawn alike everywhere
+        # the baseline: capitals and digits are about 0.72 em high; viewers draw "dominant-baseline" differently
         self._shapes.append(
             (
                 "text",
@@ -110,7 +138,18 @@ class Canvas:
             )
         )
 
-    def paragraphs(self, x, y, texts, width, size=12, spacing=17, gap=5, bold=False, colour=INK):
+    def paragraphs(
+        self,
+        x: float,
+        y: float,
+        texts: Sequence[Text],
+        width: float,
+        size: float = 12,
+        spacing: float = 17,
+        gap: float = 5,
+        bold: bool = False,
+        colour: str = INK,
+    ) -> float:
         """Texts one below the other in lines of at most ``width`` pixels, from the height ``y`` on.
 
         Each language has lines of its own; the height below the longer one is returned.
@@ -120,17 +159,17 @@ class Canvas:
             below = y
             for words in texts:
                 for line in wrap(words, size, width, bold)[number]:
-                    own = Words(*(line if each == number else "" for each in range(len(LANGUAGES))))
+                    own = Words(*(line if other == number else "" for other in range(len(LANGUAGES))))
                     self.write(x, below + spacing / 2, own, size, bold=bold, colour=colour)
                     below += spacing
                 below += gap
             reached.append(below - gap)
         return max(reached)
 
-    def svg(self, height, lang, title, desc):
-        """The picture as text: ``title`` names it, ``desc`` tells in words what it shows, in language ``lang``."""
+    def svg(self, height: float, lang: str, title: Text, desc: Text) -> str:
+        """The picture as text in the language ``lang``; ``title`` names it, ``desc`` describes it."""
         number = LANGUAGES.index(lang)
-        # several drawings may stand in one page, whose names must differ
+        # a page may have several drawings, whose names must differ
         key = hashlib.sha256(repr((lang, title, desc, self._shapes)).encode()).hexdigest()[:10]
         names = {part: f"drawing-{key}-{part}" for part in ("title", "desc")}
         root = ET.Element(
@@ -146,8 +185,8 @@ class Canvas:
                 "font-family": FONTS,
             },
         )
-        for part, text in (("title", title), ("desc", desc)):
-            ET.SubElement(root, part, {"id": names[part]}).text = both(text)[number]
+        for part, says in (("title", title), ("desc", desc)):
+            ET.SubElement(root, part, {"id": names[part]}).text = both(says)[number]
         ET.SubElement(
             root,
             "rect",
@@ -173,9 +212,9 @@ class Canvas:
             ET.SubElement(root, tag, written).text = text
         return ET.tostring(root, encoding="unicode") + "\n"
 
-    def _add(self, tag, **attributes):
+    def _add(self, tag: str, **attributes: Any) -> None:
         self._shapes.append((tag, attributes, None))
 
     @staticmethod
-    def _points(points):
+    def _points(points: Sequence[Point]) -> str:
         return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)

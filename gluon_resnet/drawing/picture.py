@@ -1,32 +1,37 @@
-"""What a drawing is to its caller: an SVG text that a notebook shows and that can be saved."""
+"""What a caller gets: a finished drawing, which a notebook shows and which can be saved.
+
+gr.draw("resnet18").save("resnet18.svg")
+"""
 
 from pathlib import Path
+from typing import Any, Dict, Union
 
 from ..errors import RunError
 from ..files import writing
+from .canvas import Canvas, Text
 from .words import LANGUAGES, both
 
 
 class Drawing:
     """A finished drawing: ``svg`` is its text in the language asked for, ``title`` and ``desc`` say what it shows.
 
-    A notebook shows it (``image/svg+xml``) and is handed the Chinese picture beside it (``image/svg+xml+zh``).
+    A notebook shows it (``image/svg+xml``) and also gets the Chinese picture (``image/svg+xml+zh``).
     """
 
-    def __init__(self, canvas, height, title, desc, lang="en"):
+    def __init__(self, canvas: Canvas, height: float, title: Text, desc: Text, lang: str = "en") -> None:
         self.lang = lang
-        self._pictures = {each: canvas.svg(height, each, title, desc) for each in LANGUAGES}
+        self._pictures = {language: canvas.svg(height, language, title, desc) for language in LANGUAGES}
         self.svg = self._pictures[lang]
         self.title, self.desc = (both(text)[LANGUAGES.index(lang)] for text in (title, desc))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Drawing: {self.title}>"
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Dict[str, str]:
         return {"image/svg+xml": self.svg, "image/svg+xml+zh": self._pictures["zh"]}
 
-    def save(self, path):
-        """Write the picture to ``path`` (.svg), whole or not at all; RunError where that cannot be done."""
+    def save(self, path: Union[str, Path]) -> None:
+        """Write the picture to ``path`` (.svg), whole or not at all; RunError if that cannot be done."""
         path = Path(path)
         if path.suffix != ".svg":
             raise RunError(f"{path}: drawings are written as .svg; name a file that ends in it")

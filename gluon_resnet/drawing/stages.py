@@ -1,4 +1,4 @@
-"""The stage diagram of a network: stem, stages, head, what flows between them, and the parameters of each.
+"""The stage diagram of a network: stem, stages, head, the shapes between them, and the parameters of each.
 
     gr.draw("resnet50@keras")
     gr.draw(gr.parse_model("resnet18", 4), (256, 1, 96, 96), lang="zh")
@@ -8,15 +8,18 @@ Blocks of a stage that follow each other and are alike are drawn once.
 """
 
 from dataclasses import replace
+from typing import Any, List, Optional, Sequence, Tuple
 
 from ..networks.cost import HEAD, network, output_sizes
-from ..networks.layout import Conv, children, layout
-from .arguments import checked_language, input_shape, spec_of, usual_input
-from .canvas import FRAME, MUTED, Canvas
+from ..networks.layout import Block, Conv, children, layout
+from ..networks.specs import ResNetSpec
+from .arguments import Shape, checked_language, input_shape, spec_of, usual_input
+from .canvas import FRAME, MUTED, Canvas, Text
 from .parts import (
     LIST,
     SMALL,
     STYLES,
+    Badge,
     SideBox,
     conv_badges,
     conv_text,
@@ -42,35 +45,40 @@ FORK, TOP = 19, 36  # from the top of a block to the fork, and to its body
 SUM, END = 20, 15  # from there to the sum, and on to the end
 
 
-def runs(stage):
-    """[(first, last)]: blocks of a stage, counted from 1, that follow each other and differ in their names alone."""
+#: A row of a card: (style, text, badges, the shape after it or None)
+Step = Tuple[str, Text, List[Badge], Optional[Tuple[int, ...]]]
 
-    def look(block):
-        layers = [layer for pair in (*block.body, block.shortcut or ()) for layer in pair if layer is not None]
-        return [replace(layer, name="") for layer in layers], block.pad
 
-    found = []
+def runs(stage: Tuple[Block, ...]) -> List[Tuple[int, int]]:
+    """[(first, last)]: blocks of a stage, counted from 1, that follow each other and differ only in their names."""
+
+    def content(block: Block) -> tuple:
+        return [replace(layer, name="") for layer in block.layers()], block.pad
+
+    alike: List[Tuple[int, int]] = []
     for number, block in enumerate(stage, 1):
-        if found and look(stage[found[-1][0] - 1]) == look(block):
-            found[-1] = (found[-1][0], number)
+        if alike and content(stage[alike[-1][0] - 1]) == content(block):
+            alike[-1] = (alike[-1][0], number)
         else:
-            found.append((number, number))
-    return found
+            alike.append((number, number))
+    return alike
 
 
 class _Diagram:
-    """A diagram while it is being made: the canvas, the height reached, and what has been said for the description."""
+    """A diagram while it is being made: the canvas, the height reached, and the sentences of the description."""
 
-    def __init__(self, spec, shape):
+    def __init__(self, spec: ResNetSpec, shape: Shape) -> None:
         self.spec, self.shape = spec, shape
         self.plan, self.counted = layout(spec, shape[1]), network(spec, shape[1], shape[2:])
         self.sizes = output_sizes(self.plan, shape[2:])
-        self.canvas, self.y, self.told = Canvas(WIDTH), 14, []
+        self.canvas = Canvas(WIDTH)
+        self.y: float = 14
+        self.sentences: List[Text] = []
 
-    def parameters(self, stage=None):
+    def parameters(self, stage: Optional[int] = None) -> Words:
         return say("parameters", count=self.counted.total("parameters", stage))
 
-    def heading(self):
+    def heading(self) -> None:
         spec = self.spec
         self.y = self.canvas.paragraphs(LEFT, self.y, [spec.name], WIDTH - 2 * LEFT, 18, 24, bold=True) + 2
         kind = name(spec.block)
@@ -84,17 +92,17 @@ class _Diagram:
         for words in lines:
             self.canvas.write(LEFT, self.y + 9, words, colour=MUTED)
             self.y += 18
-        self.told += lines
+        self.sentences += lines
         self.y += 10
 
-    def arrow(self, shape, label=None):
-        """Data of ``shape`` on its way to what comes below; ``label`` stands in front of it."""
+    def arrow(self, shape: Tuple[int, ...], label: Optional[Text] = None) -> None:
+        """An arrow to what comes below, with the shape of the data and ``label`` before it."""
         self.canvas.line((AXIS, self.y), (AXIS, self.y + 30), arrow=True)
         words = shape_text(shape) if label is None else join([label, shape_text(shape)], " ")
         self.canvas.write(AXIS + 12, self.y + 14, words)
         self.y += 30
 
-    def card(self, key, stage, height, middle=None, **values):
+    def card(self, key: str, stage: int, height: float, middle: Optional[Text] = None, **values: Any) -> None:
         """The frame of a part of the network, ``height`` pixels high below its first line, which is written."""
         self.canvas.box(EDGE, self.y, WIDTH - 2 * EDGE, height + 30 + CARD_EDGE, CARD, FRAME, 6)
         y = self.y + 16
@@ -104,8 +112,8 @@ class _Diagram:
         self.canvas.write(WIDTH - LEFT, y, self.parameters(stage), SMALL, "end", colour=MUTED)
         self.y += 30
 
-    def chain(self, key, stage, steps):
-        """A card of layers that follow each other: ``steps`` are (style, text, badges, shape behind it or None)."""
+    def chain(self, key: str, stage: int, steps: List[Step]) -> None:
+        """A card of layers that follow each other."""
         gaps = [22 if shape else 10 for *_, shape in steps[:-1]] + [0]
         self.card(key, stage, len(steps) * ROW + sum(gaps))
         for (style, words, badges, shape), gap in zip(steps, gaps):
@@ -119,19 +127,19 @@ class _Diagram:
         self.y += CARD_EDGE
         self.tell(key, stage, [in_words(words, badges) for _, words, badges, _ in steps])
 
-    def tell(self, key, stage, parts, **values):
-        """A sentence for the description."""
-        parts = join([*parts, self.parameters(stage)], Words("; ", "；"))
-        self.told.append(join([say(key, **values), parts], Words(": ", "：")))
+    def tell(self, key: str, stage: int, parts: Sequence[Text], **values: Any) -> None:
+        """Add a sentence to the description."""
+        text = join([*parts, self.parameters(stage)], Words("; ", "；"))
+        self.sentences.append(join([say(key, **values), text], Words(": ", "：")))
 
 
-def _stem(diagram):
-    """The stem's card; (N, C, H, W) behind it."""
+def _stem(diagram: _Diagram) -> Shape:
+    """The stem's card; (N, C, H, W) of its output."""
     plan, spec = diagram.plan, diagram.spec
     conv, norm = plan.stem
     shape = (diagram.shape[0], conv.out_channels, *diagram.sizes["conv1"])
     badges = conv_badges(conv, norm) + ([("relu", say("relu"))] if "stem_relu" in children(spec) else [])
-    steps = [("norm", say("input_norm"), [], None)] if plan.input_norm is not None else []
+    steps: List[Step] = [("norm", say("input_norm"), [], None)] if plan.input_norm is not None else []
     steps.append(("conv", conv_text(conv), badges, shape))
     if plan.pool_padding is not None:
         pool = Conv("", conv.out_channels, conv.out_channels, 3, 2, plan.pool_padding, False)
@@ -142,17 +150,17 @@ def _stem(diagram):
     return shape
 
 
-def _classifier(layer):
+def _classifier(layer: Any) -> Tuple[str, Text, List[Badge]]:
     """(style, text, badges) of the classifier, dense or a convolution."""
     if isinstance(layer, Conv):
         return "conv", conv_text(layer), conv_badges(layer)
     return "dense", say("dense", inputs=layer.in_units, units=layer.units), [("bias", say("bias"))]
 
 
-def _head(diagram, shape):
-    """The head's card: the network's children behind the last stage, which gives (N, C, H, W) = ``shape``."""
+def _head(diagram: _Diagram, shape: Shape) -> None:
+    """The head's card: the network's children after the last stage, whose output is (N, C, H, W) = ``shape``."""
     plan, kinds = diagram.plan, children(diagram.spec)
-    steps = []
+    steps: List[Step] = []
     for kind in kinds[kinds.index(f"stage{len(plan.stages)}") + 1 :]:
         if kind == "average_pool":
             steps.append(("pool", say(kind), [], (*shape[:2], 1, 1)))
@@ -165,8 +173,8 @@ def _head(diagram, shape):
     diagram.chain("head", HEAD, steps)
 
 
-def _side_box(block):
-    """What stands on the shortcut of ``block``; None for an identity and for a plain block."""
+def _side_box(block: Block) -> Optional[SideBox]:
+    """The box on the shortcut of ``block``; None for an identity and for a plain block."""
     if shortcut_kind(block) in ("identity", "no_shortcut"):
         return None
     return SideBox("plain" if block.shortcut is None else "conv", *shortcut_parts(block), LANE_WIDTH)
@@ -175,29 +183,29 @@ def _side_box(block):
 class _Run:
     """The blocks ``first`` to ``last`` of a stage, which are all like ``block``."""
 
-    def __init__(self, block, first, last):
+    def __init__(self, block: Block, first: int, last: int) -> None:
         self.block, self.first, self.last = block, first, last
         self.side = _side_box(block)
-        self.shadow = 6 if last > first else 0  # room for what shows that there are more of the same
+        self.shadow = 6 if last > first else 0  # room for the edges that show that there are more of the same
         self.body = ROW * len(block.body)
         self.room = max(self.body + self.shadow, self.side.height if self.side else 0)  # between fork and sum
         self.height = TOP + self.room + (SUM + END if block.adds else END)
 
     @property
-    def name(self):
+    def name(self) -> Words:
         if self.first == self.last:
             return say("block_at", first=self.first)
         return say("blocks_at", first=self.first, last=self.last)
 
     @property
-    def words(self):
+    def words(self) -> Words:
         convs = [in_words(conv_text(conv), conv_badges(conv)) for conv, _ in self.block.body]
         body = join(convs, Words(", then ", "，然后 "))
         if self.block.adds:
             body = join([body, say("beside", shortcut=shortcut_words(self.block))], LIST)
         return join([self.name, body], Words(" of ", "："))
 
-    def draw(self, canvas, y):
+    def draw(self, canvas: Canvas, y: float) -> None:
         """Draw them with their top at the height ``y``."""
         top = y + TOP + (self.room - self.body - self.shadow) / 2
         canvas.write(WIDTH - LEFT, y + 8, self.name, SMALL, "end", colour=MUTED)
@@ -210,7 +218,7 @@ class _Run:
         for number, (conv, _) in enumerate(self.block.body):
             draw_row(canvas, LEFT, top + ROW * number, BODY, ROW, "conv", conv_text(conv), conv_badges(conv))
 
-    def _draw_shortcut(self, canvas, fork, bottom):
+    def _draw_shortcut(self, canvas: Canvas, fork: float, bottom: float) -> None:
         draw_way(canvas, AXIS, LANE, fork, bottom)
         canvas.plus(AXIS, bottom)
         if not self.block.preactivation:
@@ -222,8 +230,8 @@ class _Run:
             draw_identity(canvas, LANE, middle, CARD)
 
 
-def _stage(diagram, number):
-    """A stage's card; (N, C, H, W) behind it."""
+def _stage(diagram: _Diagram, number: int) -> Shape:
+    """A stage's card; (N, C, H, W) of its output."""
     stage = diagram.plan.stages[number - 1]
     alike = [_Run(stage[first - 1], first, last) for first, last in runs(stage)]
     count = say("one_block") if len(stage) == 1 else say("blocks", count=len(stage))
@@ -234,13 +242,13 @@ def _stage(diagram, number):
     diagram.canvas.line((AXIS, diagram.y), (AXIS, diagram.y + CARD_EDGE))
     diagram.y += CARD_EDGE
     shape = (diagram.shape[0], stage[-1].body[-1][0].out_channels, *diagram.sizes[f"conv{number + 1}_x"])
-    told = [count, *(run.words for run in alike), say("gives", shape=shape_text(shape))]
-    diagram.tell("stage", number, told, number=number)
+    parts = [count, *(run.words for run in alike), say("gives", shape=shape_text(shape))]
+    diagram.tell("stage", number, parts, number=number)
     return shape
 
 
-def _norm_notes(block):
-    """Where a block's batch norms and ReLUs stand, in sentences."""
+def _norm_notes(block: Block) -> List[Words]:
+    """Where a block's batch norms and ReLUs are, in sentences."""
     if block.preactivation:
         return [say("norm_in_front"), *([say("behind_first")] if block.shortcut is not None else [])]
     if block.body[-1][1] is None:
@@ -248,25 +256,25 @@ def _norm_notes(block):
     return [say("norm_behind" if block.adds else "norm_behind_plain")]
 
 
-def _notes(diagram):
-    """What the boxes do not say, below them."""
+def _notes(diagram: _Diagram) -> None:
+    """Below the boxes, what they do not say."""
     spec, blocks = diagram.spec, [block for stage in diagram.plan.stages for block in stage]
     notes = _norm_notes(next((block for block in blocks if block.shortcut is not None), blocks[0]))
     if not any(conv.bias for block in blocks for conv, _ in block.body):
         notes.append(say("no_bias"))
     notes += [say(f"option_{spec.shortcut}"), say("eps" if spec.block_bn_scale else "eps_no_gamma", eps=spec.bn_eps)]
     diagram.y = diagram.canvas.paragraphs(LEFT, diagram.y, [say("key_conv"), *notes], WIDTH - 2 * LEFT, colour=MUTED)
-    diagram.told += notes
+    diagram.sentences += notes
 
 
-def draw(model, X=None, lang="en"):
-    """The stage diagram of a network as a :class:`Drawing`.
+def draw(model: Any, X: Any = None, lang: str = "en") -> Drawing:
+    """The stage diagram of a network, which a notebook shows.
 
     ``model`` is a name (:func:`parse_model`), a ResNetSpec, or a network of this suite; X an array (N, C, H, W) or its
-    shape, if None one picture as the family is used to (1x1x224x224 for d2l, 1x3x32x32 for cifar and so on).
-    Parameters are the trainable ones, multiply-adds those of one picture (reconcile.py). ``lang`` is "en" or "zh".
-    Raises ModelError for a model the table has not, ShapeError for a shape the network cannot take, ConfigError for
-    another language.
+    shape, by default one image as the family takes it (1x1x224x224 for d2l, 1x3x32x32 for cifar and so on).
+    Parameters are the trainable ones, multiply-adds those of one image (cost.py). ``lang`` is "en" or "zh". Raises
+    ModelError for a model that the table lacks, ShapeError for a shape the network cannot take, ConfigError for another
+    language.
     """
     lang, spec = checked_language(lang), spec_of(model)
     diagram = _Diagram(spec, usual_input(spec) if X is None else input_shape(X))
@@ -280,8 +288,8 @@ def draw(model, X=None, lang="en"):
     _head(diagram, shape)
     logits = (shape[0], spec.num_classes)
     diagram.arrow(logits, say("output"))
-    diagram.told.append(join([say("output"), shape_text(logits)], " "))
+    diagram.sentences.append(join([say("output"), shape_text(logits)], " "))
     diagram.y += 12
     _notes(diagram)
     title = say("title", name=spec.name, shape=shape_text(diagram.shape))
-    return Drawing(diagram.canvas, diagram.y + 14, title, sentences(diagram.told), lang)
+    return Drawing(diagram.canvas, diagram.y + 14, title, sentences(diagram.sentences), lang)

@@ -1,6 +1,9 @@
-"""What the drawings say, in English and in Chinese."""
+"""What the drawings say, in English and in Chinese.
 
-from typing import NamedTuple
+say("stride", stride=2)      # Words(en="stride 2", zh="步幅 2")
+"""
+
+from typing import Any, NamedTuple, Sequence, Union
 
 LANGUAGES = ("en", "zh")
 
@@ -107,7 +110,7 @@ PHRASES = {
         "块内除最后一个卷积外，其后是批量归一化和 ReLU；相加之后是 ReLU。",
     ),
     "norm_in_front": (
-        "In a block a batch norm and a ReLU stand in front of every convolution; nothing follows the sum.",
+        "In a block a batch norm and a ReLU come before every convolution; nothing follows the sum.",
         "块内每个卷积之前是批量归一化和 ReLU；相加之后什么也没有。",
     ),
     "behind_first": (
@@ -122,34 +125,34 @@ PHRASES = {
 }
 
 
-def say(key, **values):
-    """The phrase ``key`` as :class:`Words`, its fields filled in; a value that is Words itself goes in by language."""
+def say(key: str, **values: Any) -> Words:
+    """The phrase ``key`` as :class:`Words`, its fields filled in; of a value that is Words, in the same language."""
 
-    def filled(number):
+    def filled(number: int) -> str:
         own = {name: value[number] if isinstance(value, Words) else value for name, value in values.items()}
         return PHRASES[key][number].format(**own)
 
     return Words(filled(0), filled(1))
 
 
-def name(key):
-    """What ``key`` is called: its phrase, or ``key`` itself where a new row of the tables has brought a new one."""
+def name(key: str) -> Words:
+    """What ``key`` is called: its phrase, or ``key`` itself, if a new row of the tables needs one without a phrase."""
     return say(key) if key in PHRASES else both(key.replace("_", " "))
 
 
-def both(text):
+def both(text: Union[str, Words]) -> Words:
     """``text`` as Words: a plain string, such as a shape, is the same in both languages."""
     return text if isinstance(text, Words) else Words(text, text)
 
 
-def join(parts, between):
+def join(parts: Sequence[Union[str, Words]], between: Union[str, Words]) -> Words:
     """One text of several parts with ``between`` between them."""
-    parts, between = [both(part) for part in parts], both(between)
-    return Words(*(glue.join(part[number] for part in parts) for number, glue in enumerate(between)))
+    texts = [both(part) for part in parts]
+    return Words(*(glue.join(text[number] for text in texts) for number, glue in enumerate(both(between))))
 
 
-def sentences(parts):
+def sentences(parts: Sequence[Union[str, Words]]) -> Words:
     """Several texts as one, each a sentence."""
-    parts = [both(part) for part in parts]
-    english = " ".join(f"{part.en.rstrip('.')}." for part in parts)
-    return Words(english, "".join(f"{part.zh.rstrip('。')}。" for part in parts))
+    texts = [both(part) for part in parts]
+    english = " ".join(f"{text.en.rstrip('.')}." for text in texts)
+    return Words(english, "".join(f"{text.zh.rstrip('。')}。" for text in texts))

@@ -4,20 +4,28 @@
     engine.logits(X)                                      # X (N, C, H, W) float32 -> (N, num_classes)
     engine.activations(X)                                 # {layer name: array}, in the order they run
 
-Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU,
-as Gluon runs the two as one.
+Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as
+one. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx needs ONNX Runtime.
 """
 
+from typing import Any, Dict, List, Sequence, Set
+
+import numpy
+
+from ..byhand import ResNet
 from ..errors import BackendError, ModelError
-from ..networks.layout import input_channels, layout
+from ..networks.layout import Layout, input_channels, layout
+from ..networks.specs import ResNetSpec
+
+Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
 ENGINES = ("gluon", "byhand", "onnx")
 
 
-def watched_layers(plan):
+def watched_layers(plan: Layout) -> List[str]:
     """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum.
 
-    The stem's batch norm is shown with its ReLU, a child of its own.
+    The stem's batch norm is shown with its ReLU, which is a child of the network.
     """
     places = plan.places
     names = [places[kind] for kind in ("input_norm", "stem", "stem_relu", "max_pool") if kind in places]
@@ -29,25 +37,26 @@ def watched_layers(plan):
     ]
 
 
-def shown_as(plan, layer):
-    """The watched layer in which the output of ``layer`` shows: itself, but the stem's batch norm shows as its ReLU."""
+def shown_as(plan: Layout, layer: str) -> str:
+    """The watched layer that shows the output of ``layer``: itself, but for the stem's batch norm its ReLU."""
     return plan.places["stem_relu"] if layer == plan.places.get("stem_norm") else layer
 
 
-def _with_relu(plan):
+def _with_relu(plan: Layout) -> Set[str]:
     """Names of the batch norms inside blocks that a ReLU follows: all but the body's last; pre-activated all."""
     return {
         norm.name
         for stage in plan.stages
         for block in stage
         for _, norm in (block.body if block.preactivation else block.body[:-1])
+        if norm is not None
     }
 
 
 class GluonEngine:
-    """The Gluon network, on a GPU where there is one."""
+    """The Gluon network, on a GPU if there is one."""
 
-    def __init__(self, spec, params):
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         import mxnet as mx
 
         from ..devices import try_gpu
@@ -61,14 +70,14 @@ class GluonEngine:
         set_parameters(self.net, params)
         self.net.hybridize(static_alloc=True, static_shape=True)
 
-    def _input(self, X):
+    def _input(self, X: numpy.ndarray) -> Any:
         return self.array(X, ctx=self.device)
 
-    def logits(self, X):
+    def logits(self, X: numpy.ndarray) -> numpy.ndarray:
         """(N, num_classes) float32 for X (N, C, H, W)."""
         return self.net(self._input(X)).asnumpy()
 
-    def activations(self, X):
+    def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of every layer of :func:`watched_layers`."""
         from ..networks.blocks import blocks_by_name
         from ..networks.shapes import watched
@@ -80,12 +89,21 @@ class GluonEngine:
         outputs = {id(block): Y for block, _, Y in seen}
         return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
+<<<<<<< HEAD
     def gradients(self, X, y):
         """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,).
 
         Batch norm is as in inference. In float64, where no ReLU is so near its edge that rounding decides. Through
         ``use_global_stats``: what ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not
         the gradient.
+=======
+    def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
+        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against the classes y (N,).
+
+        Batch norm is as in inference. In float64 no ReLU is so near 0 that rounding decides. ``use_global_stats`` is
+        set because ``autograd.record(train_mode=False)`` does not give the gradient through a batch norm of mxnet
+        1.9.1.
+>>>>>>> nets
         """
         from ..networks.blocks import blocks_by_name
         from ..networks.models import build
@@ -117,37 +135,33 @@ class GluonEngine:
 class ByhandEngine:
     """The network in NumPy alone."""
 
-    def __init__(self, spec, params):
-        from ..byhand import ResNet
-
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         self.plan = layout(spec, input_channels(spec, params))
         self.net = ResNet(spec, params, in_channels=input_channels(spec, params))
-        self._folded = None
+        self._folded: Any = None  # made when logits are asked for
 
-    def logits(self, X):
+    def logits(self, X: numpy.ndarray) -> numpy.ndarray:
         """(N, num_classes) float32 for X (N, C, H, W), with batch norm folded into the weights."""
         if self._folded is None:
             self._folded = self.net.folded()
         return self._folded(X)
 
-    def activations(self, X):
+    def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of every layer of :func:`watched_layers`."""
-        found = {}
-        self.net.forward(X, watch=lambda name, Y: found.__setitem__(name, Y.copy()))
-        return _shown(found, self.plan)
+        outputs: Arrays = {}
+        self.net.forward(X, watch=lambda name, Y: outputs.__setitem__(name, Y.copy()))
+        return _shown(outputs, self.plan)
 
-    def gradients(self, X, y):
+    def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`."""
-        from ..byhand import ResNet
-
         net = ResNet(self.plan.spec, self.net.params, in_channels=self.net.in_channels, dtype="float64")
-        return net.loss_and_gradients(X, y, training=False)[1]
+        return net.loss_and_gradients(X, numpy.asarray(y), training=False)[1]
 
 
 class OnnxEngine:
     """The exported network in ONNX Runtime."""
 
-    def __init__(self, spec, params):
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -160,16 +174,16 @@ class OnnxEngine:
         self.model = to_onnx(spec, params, input_channels(spec, params))
         self.session = self._start(self.model)
 
-    def _start(self, model):
+    def _start(self, model: Any) -> Any:
         options = self.runtime.SessionOptions()
         options.log_severity_level = 3
         return self.runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
-    def logits(self, X):
+    def logits(self, X: numpy.ndarray) -> numpy.ndarray:
         """(N, num_classes) float32 for X (N, C, H, W)."""
         return self.session.run(None, {"input": X})[0]
 
-    def activations(self, X):
+    def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of every layer of :func:`watched_layers`."""
         import onnx
 
@@ -178,31 +192,30 @@ class OnnxEngine:
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         names = watched_layers(self.plan)
-        # a classifier's value is called "logits" if nothing follows it
+        # the value of a classifier that nothing follows is called "logits"
         asked = [*names[:-1], OUTPUT] if self.plan.spec.head == "dense" else names
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in asked if name != OUTPUT)
         return _shown(dict(zip(names, self._start(model).run(asked, {"input": X}))), self.plan)
 
 
-def _shown(found, plan):
-    """Only the watched layers, in order, with the ReLU behind the batch norms that have one, vectors flat."""
-    import numpy
-
+def _shown(outputs: Arrays, plan: Layout) -> Arrays:
+    """The outputs of the watched layers, in order: batch norms with the ReLU after them, if any; vectors flat."""
     with_relu = _with_relu(plan)
-    return _flat(
-        {name: numpy.maximum(found[name], 0) if name in with_relu else found[name] for name in watched_layers(plan)},
-        plan,
-    )
+    shown = {name: outputs[name] for name in watched_layers(plan)}
+    return _flat({name: numpy.maximum(Y, 0) if name in with_relu else Y for name, Y in shown.items()}, plan)
 
 
-def _flat(found, plan):
-    """``found`` with pooled features and logits as (N, C)."""
+def _flat(outputs: Arrays, plan: Layout) -> Arrays:
+    """``outputs`` with pooled features and logits as (N, C)."""
     ends = plan.places["average_pool"], plan.classifier.name
-    return {**found, **{name: found[name].reshape(len(found[name]), -1) for name in ends}}
+    return {**outputs, **{name: outputs[name].reshape(len(outputs[name]), -1) for name in ends}}
 
 
-def make_engine(name, spec, params):
-    """The engine ``name`` ("gluon", "byhand", "onnx") for a spec and its parameters {name: float32 array}."""
+def make_engine(name: str, spec: ResNetSpec, params: Arrays) -> Any:
+    """The engine ``name`` ("gluon", "byhand", "onnx") for a spec and its parameters {name: float32 array}.
+
+    Raises ModelError for another name, BackendError if onnxruntime is not installed.
+    """
     makers = {"gluon": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
     if name not in makers:
         raise ModelError(f"engine '{name}': expected one of {', '.join(ENGINES)}")

@@ -1,15 +1,16 @@
-"""Where a network looked: Grad-CAM, the gradient of a class's score at the last feature maps, those that are averaged.
+"""Where a network looked: Grad-CAM, the gradient of a class's score at the last feature maps.
 
     engine = make_engine("gluon", run.spec, run.params)
     seen = grad_cam(engine.net, X)                          # X (N, C, H, W) float32
     seen.maps[0], seen.classes[0]                           # (H / 32, W / 32) from 0 up, the class predicted
     heat = enlarge(seen.maps[0], 224, 224)                  # (224, 224) from 0 to 1
 
-Selvaraju et al., arXiv 1610.02391, equations 1 and 2. Behind these maps networks have only the mean over the picture
+Selvaraju et al., arXiv 1610.02391, equations 1 and 2. After these maps the networks have only the mean over the image
 and one linear layer, so the map is that of CAM (Zhou et al., arXiv 1512.04150), divided by the number of places.
 """
 
 from dataclasses import dataclass
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy
@@ -20,20 +21,23 @@ from ..networks.layout import children
 
 @dataclass(frozen=True)
 class ClassMaps:
-    """``maps`` float32 (N, h, w), at least 0: what speaks for the class there; ``classes`` int (N,); ``logits``."""
+    """``maps`` float32 (N, h, w), at least 0: the evidence for the class at each place.
+
+    ``classes`` int (N,) are the classes that they are for, ``logits`` (N, num_classes) the scores.
+    """
 
     maps: numpy.ndarray
     classes: numpy.ndarray
     logits: numpy.ndarray
 
 
-def grad_cam(net, X, classes=None):
-    """The :class:`ClassMaps` of pictures X (N, C, H, W) float32 for ``classes`` (N,), by default those predicted.
+def grad_cam(net: Any, X: numpy.ndarray, classes: Optional[Sequence[int]] = None) -> ClassMaps:
+    """The :class:`ClassMaps` of images X (N, C, H, W) float32 for ``classes`` (N,), by default those predicted.
 
-    ``net`` is a network of this suite with its parameters. The gradient is taken from the feature maps on, where there
-    is no batch norm any more: it is the one of inference. Raises ConfigError for a class that the network has not.
+    ``net`` is a network of this suite with its parameters. The gradient is taken at the feature maps, after which there
+    is no batch norm, so it is the gradient of inference. Raises ConfigError for a class that the network lacks.
     """
-    import mxnet as mx
+    import mxnet as mx  # here, as a report reads kept maps without it
 
     array = mx.np.array if mx.util.is_np_array() else mx.nd.array
     device = next(iter(net.collect_params().values())).list_ctx()[0]
@@ -53,14 +57,14 @@ def grad_cam(net, X, classes=None):
     return ClassMaps(maps, chosen, logits)
 
 
-def _halves(net):
+def _halves(net: Any) -> Tuple[List[Any], Callable[[Any], Any]]:
     """(the layers up to the last feature maps, the function from there to the classes' scores (N, num_classes))."""
     kinds = children(net.spec)
     split = kinds.index("average_pool")
-    # article 003's head has a ReLU behind the scores, through which those below 0 would have no gradient
+    # article 003's head has a ReLU after the scores, through which those below 0 would have no gradient
     layers = [layer for kind, layer in zip(kinds, net) if kind not in ("head_relu", "dropout")]
 
-    def head(A):
+    def head(A: Any) -> Any:
         for layer in layers[split:]:
             A = layer(A)
         return A
@@ -68,7 +72,7 @@ def _halves(net):
     return layers[:split], head
 
 
-def _chosen(classes, logits):
+def _chosen(classes: Optional[Sequence[int]], logits: numpy.ndarray) -> numpy.ndarray:
     if classes is None:
         return logits.argmax(axis=1)
     chosen, last = numpy.asarray(classes), logits.shape[1] - 1
@@ -77,7 +81,7 @@ def _chosen(classes, logits):
     return chosen
 
 
-def enlarge(class_map, height, width):
-    """A map (h, w) at ``height`` x ``width``, bilinear, from 0 to 1, its largest value; all 0 stays so."""
+def enlarge(class_map: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
+    """A map (h, w) at ``height`` x ``width``, bilinear, divided by its largest value: from 0 to 1, or all 0."""
     heat = cv2.resize(numpy.float32(class_map), (width, height), interpolation=cv2.INTER_LINEAR)  # (height, width)
     return heat / heat.max() if heat.max() > 0 else heat

@@ -3,8 +3,11 @@
     draw(compare(parse_model("resnet50@torchvision"), parse_model("resnet50@keras")), "differences.png")
 
 Blocks that follow each other in one stage and are alike, differences included, are drawn once. In a block the
-convolutions stand from left to right with the batch norm of each below, the shortcut at the end.
+convolutions are drawn from left to right, the batch norm of each below it, the shortcut at the end.
 """
+
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -12,8 +15,11 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..figures import as_png
 from ..files import writing
-from ..networks.cost import EXTRA, HEAD
-from .reconcile import NUMBERS, differences
+from ..networks.cost import EXTRA, HEAD, Key, Layer, Network
+from .reconcile import NUMBERS, Comparison, Difference, differences
+
+Differences = Dict[Key, List[Difference]]
+Row = Tuple[int, int, int]  # stage, first block, last block
 
 SHAPE = "kernel or channels"
 COLOURS = {
@@ -32,7 +38,8 @@ COLOURS = {
 CELL, GAP = 1.0, 0.55  # width of a cell, and of the space between the networks
 
 
-def _kind(what):
+def _kind(what: str) -> str:
+    """The kind of difference, a row of COLOURS, that ``what`` differs belongs to."""
     if what.startswith("only"):
         return "only in one"
     if what in ("input norm", "final norm"):
@@ -40,27 +47,28 @@ def _kind(what):
     return SHAPE if what in ("kernel", "in channels", "channels", "classes") else what
 
 
-def _rows(comparison, found):
-    """[(stage, first block, last block)]: runs of blocks whose layers and differences are the same."""
+def _rows(comparison: Comparison, changes: Differences) -> List[Row]:
+    """Runs of blocks whose layers and differences are the same."""
 
-    def looks(stage, block):
+    def content(stage: int, block: int) -> tuple:
         return [
             [(key[2], layer.text, layer.traits) for key, layer in net.layers.items() if key[:2] == (stage, block)]
             for net in (comparison.a, comparison.b)
-        ], {key[2]: value for key, value in found.items() if key[:2] == (stage, block)}
+        ], {key[2]: value for key, value in changes.items() if key[:2] == (stage, block)}
 
-    rows, before = [], None
+    rows: List[Row] = []
+    before = None
     for stage, block in sorted({key[:2] for net in (comparison.a, comparison.b) for key in net.layers}):
-        look = looks(stage, block)
-        if rows and rows[-1][0] == stage and look == before:
+        here = content(stage, block)
+        if rows and rows[-1][0] == stage and here == before:
             rows[-1] = (stage, rows[-1][1], block)
         else:
             rows.append((stage, block, block))
-        before = look
+        before = here
     return rows
 
 
-def _label(layer, kinds):
+def _label(layer: Layer, kinds: Sequence[str]) -> str:
     """What a cell says: as in the paper's figures, "3x3, 128, /2" is a convolution to 128 channels with stride 2."""
     traits = layer.traits
     if "kernel" in traits:
@@ -80,8 +88,17 @@ def _label(layer, kinds):
     return f"max 3x3, /2, pad {traits['padding']}" if "padding" in traits else layer.text
 
 
-def _cell(axes, x, y, height, text, kinds, width=CELL, there=True):
-    """One layer: a box in the colours of its differences, side by side; dotted where the network has no such layer."""
+def _cell(
+    axes: Any,
+    x: float,
+    y: float,
+    height: float,
+    text: str,
+    kinds: Sequence[str],
+    width: float = CELL,
+    there: bool = True,
+) -> None:
+    """One layer: a box in the colours of its differences, side by side; dotted if the network has no such layer."""
     width -= 0.04
     for i, kind in enumerate(kinds):
         part = width / len(kinds)
@@ -100,15 +117,15 @@ def _cell(axes, x, y, height, text, kinds, width=CELL, there=True):
     )
 
 
-def _slot(stage, place, slots):
+def _slot(stage: int, place: int, slots: int) -> Tuple[int, int]:
     """(column, 0 above or 1 below) of a layer: the pairs of the body from left to right, the shortcut's last."""
     if place == EXTRA:
         return (2 if stage == 0 else 1), 0
     return (slots - 1, place - HEAD) if place >= HEAD else divmod(place, 2)
 
 
-def _blocks_name(comparison, stage, first, last):
-    """The blocks' names, such as "4.0 to 4.2", without the stage's number where the two networks count differently."""
+def _blocks_name(comparison: Comparison, stage: int, first: int, last: int) -> str:
+    """The blocks' names, such as "4.0 to 4.2", without the stage's number if the two networks count differently."""
     numbers = {
         layer.name.partition(".")[0]
         for net in (comparison.a, comparison.b)
@@ -120,7 +137,9 @@ def _blocks_name(comparison, stage, first, last):
     return f"{begin}{first}" + (f" to {end}{last}" if last > first else "")
 
 
-def _draw_block(axes, x, y, net, where, found, slots):
+def _draw_block(
+    axes: Any, x: float, y: float, net: Network, where: Tuple[int, int], changes: Differences, slots: int
+) -> None:
     """The layers of block ``where`` (stage, block) of one network, and what it lacks of the other's; y is its top."""
     y += 0.06
     if not any(key[:2] == where for key in net.layers):
@@ -128,13 +147,13 @@ def _draw_block(axes, x, y, net, where, found, slots):
         return
     stage, identity = where[0], where[0] not in (0, HEAD) and (*where, HEAD) not in net.layers
     bare = not identity and stage not in (0, HEAD) and "kernel" not in net.layers[(*where, HEAD)].traits
-    for key in sorted({*net.layers, *found}):
+    for key in sorted({*net.layers, *changes}):
         place = key[2]
         if key[:2] != where or (identity and place >= HEAD) or (bare and place > HEAD):
             continue
         slot, below = _slot(stage, place, slots)
         layer = net.layers.get(key)
-        kinds = list(dict.fromkeys(_kind(what) for what, *_ in found.get(key, [])))
+        kinds = list(dict.fromkeys(_kind(what) for what, *_ in changes.get(key, [])))
         # these have no batch norm below them: classifier, pooling, a shortcut without parameters
         whole = stage == HEAD or place == EXTRA or (stage, place) == (0, 2) or (bare and place == HEAD)
         _cell(
@@ -147,11 +166,11 @@ def _draw_block(axes, x, y, net, where, found, slots):
             there=layer is not None,
         )
     if identity:
-        kinds = [_kind(what) for what, *_ in found.get((*where, HEAD), [])]
+        kinds = [_kind(what) for what, *_ in changes.get((*where, HEAD), [])]
         _cell(axes, x + (slots - 1) * CELL, y, 0.88, "identity", kinds)
 
 
-def _draw_networks(axes, comparison, rows, found):
+def _draw_networks(axes: Any, comparison: Comparison, rows: List[Row], changes: Differences) -> None:
     networks = (comparison.a, comparison.b)
     slots = 1 + max(key[2] // 2 + 1 for net in networks for key in net.layers if key[2] < HEAD)  # and the shortcut
     starts = (0, slots * CELL + GAP)
@@ -159,7 +178,7 @@ def _draw_networks(axes, comparison, rows, found):
         axes.text(x + slots * CELL / 2, -0.45, f"{letter}: {net.spec.name}", ha="center", fontsize=10, weight="bold")
         axes.text(x + (slots - 0.5) * CELL, -0.1, "shortcut", ha="center", fontsize=6.5, color="0.4")
         for y, (stage, first, _) in enumerate(rows):
-            _draw_block(axes, x, y, net, (stage, first), found, slots)
+            _draw_block(axes, x, y, net, (stage, first), changes, slots)
     for y, (stage, first, last) in enumerate(rows):
         blocks = _blocks_name(comparison, stage, first, last) if 0 < stage < HEAD else ""
         name = {0: "stem", HEAD: "head"}.get(stage, f"stage {stage}\n{blocks}")
@@ -168,7 +187,7 @@ def _draw_networks(axes, comparison, rows, found):
     axes.axis("off")
 
 
-def _draw_bars(axes, centres, values, title, unit):
+def _draw_bars(axes: Any, centres: List[float], values: List[int], title: str, unit: str) -> None:
     """Differences by stage: ``values`` in ``unit`` ("" or "M") at the heights ``centres``."""
     largest = max(abs(value) for value in values) or 1
     axes.barh(centres, values, height=0.3, color=["tab:red" if value > 0 else "tab:blue" for value in values])
@@ -191,14 +210,14 @@ def _draw_bars(axes, centres, values, title, unit):
     axes.tick_params(left=False, labelleft=False)
 
 
-def figure(comparison):
+def figure(comparison: Comparison) -> Figure:
     """The picture of a Comparison as a matplotlib Figure."""
-    found = differences(comparison.a, comparison.b)
-    rows = _rows(comparison, found)
+    changes = differences(comparison.a, comparison.b)
+    rows = _rows(comparison, changes)
     picture = Figure(figsize=(15, 1.7 + 0.62 * len(rows)), layout="constrained")
     FigureCanvasAgg(picture)
     networks, parameters, work = picture.subplots(1, 3, sharey=True, width_ratios=[11, 1.7, 1.7])
-    _draw_networks(networks, comparison, rows, found)
+    _draw_networks(networks, comparison, rows, changes)
     networks.set_ylim(len(rows) + 0.1, -0.7)
     table = comparison.stages()
     lines = [y for y, row in enumerate(rows) if y and row[0] != rows[y - 1][0]]
@@ -208,7 +227,7 @@ def figure(comparison):
     for axes in (networks, parameters, work):
         for y in lines:
             axes.axhline(y, color="0.85", lw=0.7, zorder=0)
-    seen = {_kind(what) for each in found.values() for what, *_ in each}
+    seen = {_kind(what) for of_layer in changes.values() for what, *_ in of_layer}
     picture.suptitle(
         f"{len(comparison.table)} layers differ; one picture of {'x'.join(map(str, comparison.picture))}", fontsize=10
     )
@@ -223,8 +242,8 @@ def figure(comparison):
     return picture
 
 
-def draw(comparison, path):
-    """Write the picture of a Comparison to ``path`` as PNG, whole or not at all; RunError where that cannot be done."""
+def draw(comparison: Comparison, path: Union[str, Path]) -> None:
+    """Write the picture of a Comparison to ``path`` as PNG, whole or not at all; RunError if that cannot be done."""
     content = as_png(figure(comparison))
     with writing(path, "name a file in a folder that exists and may be written") as temporary:
         temporary.write_bytes(content)

@@ -1,20 +1,26 @@
+<<<<<<< HEAD
 """Table 1 of He et al. and the sizes of their Table 6, made from the specs, next to the paper's own figures.
+=======
+"""Table 1 of He et al. and the sizes of their Table 6, made from the specs, with ours and theirs side by side.
+>>>>>>> nets
 
     gluon-resnet table1
     gluon-resnet table1 --cifar --format csv
 
-Everything is counted on the layouts (by reconcile.py: convolutions and the classifier, one picture) but for the figures
-in PAPER and PAPER_CIFAR, which are the paper's own (arXiv 1512.03385). The paper prints one decimal, some of them cut
-off (3.664 as 3.6, 3.858 as 3.8), some of them rounded (7.570 as 7.6).
+Everything is counted by cost.py for one image, but for the figures in PAPER and PAPER_CIFAR, which are the paper's own
+(arXiv 1512.03385). The paper prints one decimal, in some cases cut off (3.664 as 3.6, 3.858 as 3.8), in others rounded
+(7.570 as 7.6).
 """
+
+from typing import Any, Callable, Dict, List, Sequence
 
 import pandas as pd
 
 from .. import text
 from ..networks.cost import network, output_sizes
 from ..networks.families import CIFAR, CIFAR_DEPTHS, DEPTHS
-from ..networks.layout import layout
-from ..networks.specs import get_spec
+from ..networks.layout import Block, layout
+from ..networks.specs import ResNetSpec, get_spec
 
 #: FLOPs (multiply-adds) by depth in 10^9, as Table 1 prints them.
 PAPER = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
@@ -29,51 +35,60 @@ PAPER_CIFAR = {
     1202: ("19.4", "7.93"),
 }
 
-#: row of the table -> the spec that it counts
-COUNTED = {
+#: row of the table -> the spec that it counts, by depth
+COUNTED: Dict[str, Callable[[int], ResNetSpec]] = {
     "ours, stride on the first 1x1": lambda depth: get_spec(depth, "mxnet"),
     "ours, stride on the 3x3": lambda depth: get_spec(depth, "torchvision"),
     "ours, first 1x1, shortcut A": lambda depth: get_spec(depth, "mxnet", shortcut="A"),
 }
 
 
-def block_text(stage):
+def block_text(stage: Sequence[Block]) -> str:
     """A stage as the paper writes it: ``[3x3, 64; 3x3, 64] x 2``."""
     convs = "; ".join(f"{conv.kernel}x{conv.kernel}, {conv.out_channels}" for conv, _ in stage[0].body)
     return f"[{convs}] x {len(stage)}"
 
 
-def _counts(spec, size):
+def _counts(spec: ResNetSpec, size: int) -> Dict[str, int]:
     counted = network(spec, 3, (size, size))
     return {number: counted.total(number) for number in ("parameters", "multiply_adds")}
 
 
-def table1(size=224):
-    """Table 1 for pictures of ``size`` x ``size``: columns layer, output_size and one for each depth.
+def table1(size: int = 224) -> pd.DataFrame:
+    """Table 1 for images of ``size`` x ``size``: columns layer, output_size and one for each depth.
 
-    Rows conv1 to conv5_x and the classifier hold text, those that begin with "ours" multiply-adds (whole numbers), the
-    last the paper's figures for 224x224 as printed (text, in 10^9).
+    Rows conv1 to conv5_x and the classifier have text, those that begin with "ours" multiply-adds (whole numbers), the
+    last row the paper's figures for 224x224 as printed (text, in 10^9).
     """
     plans = {depth: layout(get_spec(depth, "torchvision")) for depth in DEPTHS}
     plan, sizes = plans[18], output_sizes(plans[18], (size, size))
-    stem, rows = plan.stem[0], []
+    stem = plan.stem[0]
+    rows: List[List[Any]] = []
     texts = {"conv1": dict.fromkeys(plans, f"{stem.kernel}x{stem.kernel}, {stem.out_channels}, stride {stem.stride}")}
     for number in range(len(plan.stages)):
-        texts[f"conv{number + 2}_x"] = {depth: block_text(each.stages[number]) for depth, each in plans.items()}
+        texts[f"conv{number + 2}_x"] = {depth: block_text(own.stages[number]) for depth, own in plans.items()}
     for layer, cells in texts.items():
         rows.append([layer, "x".join(map(str, sizes[layer])), *cells.values()])
-    rows.append(["classifier", "1x1", *(f"average pool, {each.classifier.units}-d fc" for each in plans.values())])
+    rows.append(["classifier", "1x1", *(f"average pool, {own.spec.num_classes}-d fc" for own in plans.values())])
     for name, spec in COUNTED.items():
         rows.append([name, "", *(_counts(spec(depth), size)["multiply_adds"] for depth in DEPTHS)])
     rows.append(["the paper's, 10^9", "", *PAPER.values()])
     return pd.DataFrame(rows, columns=["layer", "output_size", *(f"resnet{depth}" for depth in DEPTHS)], dtype=object)
 
 
+<<<<<<< HEAD
 def cifar_table():
     """The CIFAR networks, a row each.
 
     The columns are model, blocks (of each stage), parameters (with shortcut A), parameters_B, multiply_adds for
     3x32x32, and the paper's millions of parameters and test errors (%) as printed.
+=======
+def cifar_table() -> pd.DataFrame:
+    """The CIFAR networks, for one image of 3x32x32.
+
+    Columns model, blocks (by stage), parameters (option A), parameters_B, multiply_adds, and the paper's millions of
+    parameters and test errors (%) as printed.
+>>>>>>> nets
     """
     columns = ["model", "blocks", "parameters", "parameters_B", "multiply_adds", "paper_parameters_1e6", "paper_error"]
     rows = []
@@ -95,7 +110,7 @@ def cifar_table():
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
-def _in_lines(cell):
+def _in_lines(cell: str) -> str:
     """A stage's text over several lines: ``[3x3, 64; 3x3, 64] x 2`` as the paper stacks it."""
     if not cell.startswith("["):
         return cell.replace(", ", ",\n", 1) if cell.startswith("average") else cell
@@ -104,7 +119,7 @@ def _in_lines(cell):
     return "\n".join(lines[:-1] + [f"{lines[-1]} x {times}"])
 
 
-def as_text(table):
+def as_text(table: pd.DataFrame) -> str:
     """The table of :func:`table1` for a terminal, multiply-adds in 10^9 with three decimals."""
     rows = []
     for row in table.itertuples(index=False, name=None):
@@ -115,7 +130,7 @@ def as_text(table):
     )
 
 
-def cifar_text(table):
+def cifar_text(table: pd.DataFrame) -> str:
     """The table of :func:`cifar_table` for a terminal."""
     headers = [
         "",

@@ -164,7 +164,8 @@ def _all_specs() -> List[ResNetSpec]:
 
 def _alike(spec: ResNetSpec, families: Iterable[str]) -> List[ResNetSpec]:
     """The specs of the same depth in ``families``, with any shortcut; all plain if ``spec`` is, otherwise none."""
-    plain, specs = spec.shortcut == "none", []  # type: bool, List[ResNetSpec]
+    plain = spec.shortcut == "none"
+    specs: List[ResNetSpec] = []
     for family in families:
         try:
             own = get_spec(spec.depth, family)

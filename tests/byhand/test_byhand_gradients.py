@@ -133,7 +133,7 @@ def test_linear_softmax_and_cross_entropy(N, D, K, seed):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", ["resnet18@d2l", "resnet50@keras2016"])
 def test_a_whole_networks_gradients(name, training):
-    """The largest entry of a few gradients, the picture's included; steps so small that they cross no ReLU's kink."""
+    """The largest entry of a few gradients, the image's included; steps so small that they cross no ReLU's kink."""
     net = byhand.ResNet(parse_model(name, num_classes=4), in_channels=1, dtype="float64", seed=3)
     random = numpy.random.RandomState(0)
     X, y = random.standard_normal((2, 1, 40, 36)), numpy.array([1, 3])

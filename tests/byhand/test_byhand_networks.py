@@ -34,7 +34,7 @@ NARROW = [
 
 
 def spec_of(name):
-    """The spec of ``name`` with 10 classes; CIFAR's as they are, others with 8 channels behind the stem."""
+    """The spec of ``name`` with 10 classes; CIFAR's as they are, others with 8 channels after the stem."""
     spec = parse_model(name, 10)
     return spec if name in CIFAR else replace(spec, stem_channels=8)
 
@@ -58,7 +58,7 @@ def test_logits_gradients_and_running_statistics_are_gluons_in_float64(name, tra
     assert relative_error(logits, expected_logits) < 1e-11
     assert set(gradients) == set(expected)
     largest = max(abs(value).max() for value in expected.values())
-    # in training a bias in front of a batch norm has no gradient but rounding: the smallest are measured by the largest
+    # in training a bias before a batch norm has no gradient but rounding: the smallest are measured by the largest
     assert {
         key: abs(gradients[key] - expected[key]).max() / max(abs(expected[key]).max(), 1e-6 * largest)
         for key in expected

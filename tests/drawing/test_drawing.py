@@ -1,7 +1,13 @@
+<<<<<<< HEAD
 """Drawings say what the networks are, and can be read.
 
 Shapes and parameters are compared with the built networks, structure with the paper. Nothing overlaps, nothing leaves
 its box, and both languages have the same boxes.
+=======
+"""Drawings say what the networks are: shapes and parameters as built, structure as in the paper.
+
+And they can be read: nothing overlaps, nothing leaves its box, both languages have the same boxes.
+>>>>>>> nets
 """
 
 import functools
@@ -108,7 +114,7 @@ def contrast(one, other):
 
 
 def check_readable(svg):
-    """No text overlaps another or leaves its box, none is small, all stand out against what they stand on."""
+    """No text overlaps another or leaves its box, none is small, and all contrast with their background."""
     root, rects, found = ET.fromstring(svg), boxes(svg), texts(svg)
     width, height = float(root.get("width")), float(root.get("height"))
     assert root.get("viewBox").split() == ["0", "0", root.get("width"), root.get("height")] and width <= 375 < height
@@ -249,7 +255,7 @@ def test_the_blocks_of_the_stages_are_the_papers(model, sizes):
     runs = [re.fullmatch(r"blocks? (\d+)(?: to (\d+))?", text) for text in words]
     named = [[int(number) for number in run.groups() if number] for run in runs if run]
     # each stage's blocks are all named, from 1 on: block 1, blocks 2 to 23
-    ends = [run[-1] for run, behind in zip(named, [*named[1:], [1]]) if behind[0] == 1]
+    ends = [run[-1] for run, following in zip(named, [*named[1:], [1]]) if following[0] == 1]
     assert ends == list(sizes) and all(run[0] in (1, before[-1] + 1) for before, run in zip(named, named[1:]))
 
 

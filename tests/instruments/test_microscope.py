@@ -1,4 +1,4 @@
-"""Engines against each other, planted damage found in each, predictions on real pictures where they are."""
+"""Engines against each other, planted damage found in each, predictions on real images if there are any."""
 
 import os
 import subprocess
@@ -63,7 +63,7 @@ def test_gradients_of_two_engines_agree_in_float64(case):
     assert sorted(gradients["layer"]) == sorted(trained)
     assert gradients["layer"].iloc[0].startswith("9.") and gradients["layer"].iloc[-1].startswith("0.")
     assert gradients["place"].iloc[0].startswith("classifier.") and gradients["place"].iloc[-1].startswith("stem.")
-    # the biases in front of a batch norm with running statistics have a gradient too, so all count
+    # the biases before a batch norm with running statistics have a gradient too, so all count
     assert gradients["relative"].max() < 1e-10
 
 

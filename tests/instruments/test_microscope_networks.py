@@ -129,7 +129,7 @@ def test_grad_cams_gradient_is_the_central_difference_at_the_last_feature_maps(n
     plan, weight = layout(spec), params[f"{layout(spec).classifier.name}.weight"]
     assert relative_error(seen.logits, engine.activations(X)[plan.classifier.name]) < 1e-5
     A = engine.activations(X)[plan.places.get("final_relu", plan.stages[-1][-1].name)]  # (N, K, h, w)
-    # behind A come only the mean over places and a matrix: the gradient at each place is weight / places
+    # after A come only the mean over places and a matrix: the gradient at each place is weight / places
     alpha = weight.reshape(4, -1)[[1, 2]] / A[0, 0].size
     expected = numpy.maximum(numpy.einsum("nk,nkhw->nhw", alpha, A), 0)
     assert relative_error(seen.maps, expected) < 1e-5

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-#: Trainable parameters of every published row of references.md; the first row's pictures have one channel.
+#: Trainable parameters of every published row of references.md; the first row's images have one channel.
 PUBLISHED = {
     ("resnet18@d2l", 1): 11_178_378,
     ("resnet50@torchvision", 3): 25_557_032,
@@ -179,7 +179,7 @@ def test_article_003s_resnet50_against_torchvisions_by_hand():
     found = groups(compare(*specs("resnet50@slim", "resnet50@torchvision")))
     rows = {tuple(row[:3]): tuple(row[3:6]) for row in found.itertuples(index=False, name=None)}
     assert rows["scale", "1", "learned"][:2] == (32, 2 * sum(n * w for n, w in zip((3, 4, 6, 3), (64, 128, 256, 512))))
-    assert rows["batch norm", "no", "yes"][0] == 1 + 16  # behind the stem and the blocks' last convolutions
+    assert rows["batch norm", "no", "yes"][0] == 1 + 16  # after the stem and the blocks' last convolutions
     assert rows["final norm", "yes", "no"] == (1, -2 * 2048, 0) and rows["head", "conv 1x1", "dense"] == (1, 0, 0)
     assert rows["shortcut", "subsampling", "identity"] == (3, 0, 0)
     assert rows["shortcut", "zero padding", "projection"][0] == 2 * 4
@@ -281,7 +281,7 @@ def test_the_picture_of_networks_whose_children_are_counted_differently():
     texts = [text.get_text() for text in picture.axes[0].texts]
     assert {"stage 2\nblock 1 to 2", "subsampling", "zero padding", "1x1, 512, /2"} <= set(texts)
     assert "conv 1x1 2048 to 1000" in texts and "dense 2048 to 1000" in texts
-    assert texts.count("bn, eps 1e-05, no scale") == 1  # in front of v2's stem
+    assert texts.count("bn, eps 1e-05, no scale") == 1  # before v2's stem
     texts = [text.get_text() for text in figure(compare(*specs("cifar_resnet20", "cifar_plain20"))).axes[0].texts]
     assert texts.count("identity") == texts.count("no shortcut") - 2 == 3 and texts.count("zero padding, /2") == 2
     assert "stage 1\n3.0 to 3.2" in texts

@@ -62,7 +62,7 @@ def test_multiply_adds_by_hand():
 
 
 def _gluoncv_with_a_relu(original):
-    """gluoncv's network with the ReLU behind the stem that the paper's has: its author left it out."""
+    """gluoncv's network with the ReLU after the stem that the paper's has and its author left out."""
     net = mx.gluon.nn.HybridSequential()
     net.add(*original.features[:2], mx.gluon.nn.Activation("relu"), *original.features[2:], original.output)
     return net

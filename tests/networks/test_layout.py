@@ -88,7 +88,7 @@ def test_places_are_the_networks_children(name):
 
 
 def test_layers_come_in_the_order_they_run():
-    """By the shapes walk: the layers with parameters as the network calls them, projections behind the body."""
+    """By the shapes walk: the layers with parameters as the network calls them, projections after the body."""
     for name in ("resnet18", "resnet18@v2", "cifar_resnet8", "resnet50@slim"):
         net, plan = gr.get_model(name), layout(parse_model(name))
         layers = blocks_by_name(net)

@@ -80,7 +80,7 @@ def test_gradients_equal_the_zoos(block, depth):
 
 
 def test_the_pictures_own_norm_has_statistics_and_learns_nothing_else():
-    """In the zoo's network the statistics stay where they were: nothing in front of it has a gradient."""
+    """In the zoo's network the statistics stay as they were: nothing before it has a gradient."""
     X = random_array(64, 3, 32, 32) * 5 + 3
     for net, norm in ((mx.gluon.model_zoo.vision.resnet18_v2(), "features.0"), (gr.get_model("resnet18@v2"), "0")):
         net.initialize(mx.init.Xavier())

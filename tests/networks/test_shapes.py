@@ -38,7 +38,7 @@ FRESH_NAMES = [
     "dense0",
 ]
 
-#: G multiply-adds for one 3x224x224 picture: the paper's Table 1 as counted in references.md.
+#: G multiply-adds for one 3x224x224 image: the paper's Table 1 as counted in references.md.
 MULTIPLY_ADDS = {
     "resnet18@torchvision": 1.814,
     "resnet34@torchvision": 3.664,

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Options A, B, C and none: padding against NumPy and numerical gradients, parameters against sums by hand."""
+=======
+"""Options A, B, C and none: zero padding against NumPy and numerical gradients, parameters against sums by hand."""
+>>>>>>> nets
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError, ShapeError
@@ -13,7 +17,7 @@ from mxnet import autograd
 
 from tests.conftest import array, both_ways, random_array, relative_error, there_and_back
 
-#: (channels in, channels out, stride): in sixteens (oneDNN's Concat), beside them, odd, and with nothing to pad
+#: (channels in, channels out, stride): in sixteens (oneDNN's Concat), off them, odd, and with nothing to pad
 CHANGES = [(32, 64, 2), (16, 32, 2), (3, 8, 2), (64, 256, 1), (8, 8, 2), (5, 6, 1)]
 
 

@@ -1,4 +1,4 @@
-"""Article 003's network: its dictionary, its shapes, and its functions written again in NumPy, channels last."""
+"""Article 003's network: its dictionary, its shapes, and its own functions in NumPy, with channels last as there."""
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
@@ -65,7 +65,7 @@ def test_the_walk_at_224():
 
 
 def _conv(X, W, bias=None, stride=1):
-    """slim's convolution (conv2d_same with strides): X (N, H, W, C), W (K, K, C, O), the same zeros on both sides."""
+    """slim's convolution, conv2d_same if it strides: X (N, H, W, C), W (K, K, C, O), the same zeros on both sides."""
     K = W.shape[0]
     X = numpy.pad(X, ((0, 0), (K // 2, K // 2), (K // 2, K // 2), (0, 0)))
     H, V = ((size - K) // stride + 1 for size in X.shape[1:3])
@@ -172,7 +172,7 @@ def test_the_penalty_adds_its_scale_times_the_weight_to_the_gradient(both_modes)
     net, X, gradients = gr.slim_resnet(SMALL, 5, "dense_dropout"), random_array(4, 3, 32, 32), []
     net.initialize(mx.init.Xavier())
     net(X)
-    net[9]._rate = 0  # dropout would draw anew each time
+    net[9]._rate = 0  # dropout would draw again each time
     weight, other = net[7].weight, net[0].weight
     for scale in (0.0, 0.3):
         with autograd.record():

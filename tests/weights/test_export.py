@@ -168,7 +168,7 @@ def test_safetensors_has_every_key_and_shape_of_torchvisions_resnet18(tmp_path):
     net = trained("resnet18@torchvision")
     done = export(net, tmp_path / "net.safetensors")
     content = load_file(str(tmp_path / "net.safetensors"))
-    # By hand: a stem, 4 stages of 2 blocks of 2 convolutions, 3 projections; a batch norm behind each; a classifier.
+    # By hand: a stem, 4 stages of 2 blocks of 2 convolutions, 3 projections; a batch norm after each; a classifier.
     norm = ("weight", "bias", "running_mean", "running_var")
     expected = {
         "conv1.weight": (64, 3, 7, 7),

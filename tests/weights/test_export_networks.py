@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from tests.conftest import random_array, relative_error
 from tests.weights.test_export import random_params, run, trained
 
-#: name -> (stem channels, picture's channels)
+#: name -> (stem channels, image's channels)
 NETWORKS = {
     "cifar_resnet20": (16, 3),
     "cifar_resnet20:B": (16, 1),
@@ -82,7 +82,7 @@ def test_what_each_kind_of_network_is_made_of():
         "Flatten": 1,
         "Gemm": 1,
     }
-    # 16 blocks of 3 convolutions; norms: in front, behind the stem, 48, at the end; a bare projection in each stage
+    # 16 blocks of 3 convolutions; norms: before and after the stem, 48, at the end; a bare projection in each stage
     found = operators(parse_model("resnet50@v2"))
     counts = [found[kind] for kind in ("Conv", "BatchNormalization", "Relu", "Add")]
     assert counts == [1 + 48 + 4, 1 + 1 + 48 + 1, 1 + 48 + 1, 16]

@@ -91,7 +91,7 @@ def pictures(in_channels=3):
 
 
 def wrapped(tensors):
-    """As the usual training script saves: in a dict beside the accuracy, from a DataParallel."""
+    """As the usual training script saves: in a dict next to the accuracy, from a DataParallel."""
     return {"state_dict": {f"module.{key}": values for key, values in tensors.items()}, "best_prec1": 91.73}
 
 
@@ -276,7 +276,7 @@ def torchvision_c(classes):
             for name, kernel in (("conv1", 3), ("conv2", 3), ("downsample.0", 1)):
                 channels = width if name == "conv2" else into
                 shapes[f"layer{stage}.{block}.{name}.weight"] = (width, channels, kernel, kernel)
-                behind = {"conv1": "bn1", "conv2": "bn2", "downsample.0": "downsample.1"}[name]
-                shapes.update({f"layer{stage}.{block}.{behind}.{part}": (width,) for part in norm})
+                following = {"conv1": "bn1", "conv2": "bn2", "downsample.0": "downsample.1"}[name]
+                shapes.update({f"layer{stage}.{block}.{following}.{part}": (width,) for part in norm})
             into = width
     return {**shapes, "fc.weight": (classes, 512), "fc.bias": (classes,)}

@@ -36,7 +36,7 @@ def test_torchvisions_names_give_the_logits_of_gluoncvs_v1b(tmp_path):
 
 
 class KerasResNet50:
-    """keras.applications' ResNet50 as its source defines it, on NHWC pictures, from {"layer/variable": array}."""
+    """keras.applications' ResNet50 as its source defines it, on NHWC images, from {"layer/variable": array}."""
 
     def __init__(self, weights):
         self.weights = weights
