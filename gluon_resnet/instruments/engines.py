@@ -89,21 +89,12 @@ class GluonEngine:
         outputs = {id(block): Y for block, _, Y in seen}
         return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
-<<<<<<< HEAD
-    def gradients(self, X, y):
-        """{parameter name: float64 array}: gradients of the mean cross-entropy of X against y (N,).
-
-        Batch norm is as in inference. In float64, where no ReLU is so near its edge that rounding decides. Through
-        ``use_global_stats``: what ``autograd.record(train_mode=False)`` gives behind a batch norm of mxnet 1.9.1 is not
-        the gradient.
-=======
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}: gradients of the mean cross-entropy of X against the classes y (N,).
 
         Batch norm is as in inference. In float64 no ReLU is so near 0 that rounding decides. ``use_global_stats`` is
         set because ``autograd.record(train_mode=False)`` does not give the gradient through a batch norm of mxnet
         1.9.1.
->>>>>>> nets
         """
         from ..networks.blocks import blocks_by_name
         from ..networks.models import build

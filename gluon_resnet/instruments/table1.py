@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Table 1 of He et al. and the sizes of their Table 6, made from the specs, next to the paper's own figures.
-=======
 """Table 1 of He et al. and the sizes of their Table 6, made from the specs, with ours and theirs side by side.
->>>>>>> nets
 
     gluon-resnet table1
     gluon-resnet table1 --cifar --format csv
@@ -76,19 +72,11 @@ def table1(size: int = 224) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["layer", "output_size", *(f"resnet{depth}" for depth in DEPTHS)], dtype=object)
 
 
-<<<<<<< HEAD
-def cifar_table():
-    """The CIFAR networks, a row each.
-
-    The columns are model, blocks (of each stage), parameters (with shortcut A), parameters_B, multiply_adds for
-    3x32x32, and the paper's millions of parameters and test errors (%) as printed.
-=======
 def cifar_table() -> pd.DataFrame:
     """The CIFAR networks, for one image of 3x32x32.
 
     Columns model, blocks (by stage), parameters (option A), parameters_B, multiply_adds, and the paper's millions of
     parameters and test errors (%) as printed.
->>>>>>> nets
     """
     columns = ["model", "blocks", "parameters", "parameters_B", "multiply_adds", "paper_parameters_1e6", "paper_error"]
     rows = []

@@ -112,19 +112,11 @@ def test_resnet50_in_float32_predicts_what_gluon_predicts_and_its_gradients_are_
 
 
 def test_resnet50_trains_in_float32_as_gluon_does():
-<<<<<<< HEAD
-    """Logits agree to 1e-5, gradients to 5 % of their length.
-
-    Gradients cannot agree as well: of millions of ReLUs one or two have an input so near 0 that rounding
-    decides whether they are on, and in training one of them moves gradients by up to percents (Gluon's float32 against
-    its float64, too). Hence 5 % of the whole gradient's length; the float64 test is the sharp one.
-=======
     """Logits agree to 1e-5, gradients only to 5 % of the whole gradient's length.
 
     Of millions of ReLUs one or two have an input so near 0 that rounding decides whether they are on, and in training
     one of them moves gradients by up to percents (Gluon's float32 against its float64, too). The float64 test is the
     sharp one.
->>>>>>> nets
     """
     spec, (X, y) = spec_of("resnet50@torchvision"), batch(count=4)
     params = lively_params(spec)

@@ -1,13 +1,6 @@
-<<<<<<< HEAD
-"""Drawings say what the networks are, and can be read.
-
-Shapes and parameters are compared with the built networks, structure with the paper. Nothing overlaps, nothing leaves
-its box, and both languages have the same boxes.
-=======
 """Drawings say what the networks are: shapes and parameters as built, structure as in the paper.
 
 And they can be read: nothing overlaps, nothing leaves its box, both languages have the same boxes.
->>>>>>> nets
 """
 
 import functools

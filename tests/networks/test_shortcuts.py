@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Options A, B, C and none: padding against NumPy and numerical gradients, parameters against sums by hand."""
-=======
 """Options A, B, C and none: zero padding against NumPy and numerical gradients, parameters against sums by hand."""
->>>>>>> nets
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError, ShapeError
