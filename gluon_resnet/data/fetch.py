@@ -13,6 +13,10 @@ import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+import urllib3
+from tqdm import tqdm
+
 from ..errors import DataError
 from .sources import as_folder, check, file_names, find_file, home, load_folder, load_local, local_folders, read_file
 
@@ -21,8 +25,6 @@ TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 
 
 def _bar(title, total):
-    from tqdm import tqdm
-
     return tqdm(total=total, desc=title, unit="B", unit_scale=True, leave=False, mininterval=0.2)
 
 
@@ -92,9 +94,6 @@ def _is_whole(path, file):
 
 def _download(url, title):
     """Decompressed chunks of a gzipped file at ``url``, with a progress bar in compressed bytes."""
-    import requests
-    import urllib3
-
     unzip = zlib.decompressobj(wbits=31)
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT) as response:

@@ -18,6 +18,7 @@ from .csv_listing import list_csv
 from .findings import SUSPECT, refusal
 from .images import read_image
 from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
+from .scan import scan
 
 
 class FolderSource:
@@ -172,8 +173,6 @@ def open_parts(
     ``fits`` says how each part's pictures are to be kept in its source's ``cache`` (pictures.make_fit), ``cache_bytes``
     how much of them in memory: what the scan decodes needs no decoding again.
     """
-    from .scan import scan
-
     source = open_folder(data_dir, suffixes)
     split = _split(source, validation_split, seed)
     caches = _make_caches(source, split.values(), fits, cache_bytes)

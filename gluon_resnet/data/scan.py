@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import List, Optional
 
 import pandas as pd
+from imagehash import phash
 from PIL import Image
+from tqdm import tqdm
 
 from ..errors import DataError
 from ..text import printable
@@ -65,8 +67,6 @@ class Look:
 
 def perceptual_hash(image):
     """ImageHash's phash of ``image`` uint8 (H, W, 3) as an integer of 64 bits; pictures alike differ in few bits."""
-    from imagehash import phash
-
     return int(str(phash(Image.fromarray(resize(image, 64, 64)))), 16)
 
 
@@ -210,8 +210,6 @@ def scan(source, parts=None, workers=WORKERS, progress=False, keep=None):
     with ThreadPoolExecutor(workers, "scan") as pool:
         looks = pool.map(examine, paths, source.names, keepers)
         if progress:
-            from tqdm import tqdm
-
             title = printable(f"scanning {Path(source.where).name}")
             looks = tqdm(looks, total=len(paths), desc=title, unit=" pictures", leave=False)
         looks = list(looks)

@@ -9,14 +9,21 @@
 The network is run in float32 by Gluon, also where it was trained with bfloat16.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
 import pandas as pd
 
+from ..data.fashion_mnist import load_arrays
+from ..data.image_folder import open_folder
+from ..data.images import PREPARATIONS
+from ..data.scan import scan
 from ..errors import ConfigError, DataError
+from ..instruments.engines import make_engine
 from ..runs.kinds import PICTURES
+from ..runs.pictures import open_sources
 from . import metrics
 from .predict import softmax
 
@@ -91,7 +98,6 @@ def open_examples(run, data=None, part=None):
 
 def _open_fashion_mnist(run, data, part):
     from ..data.batches import ArrayBatches
-    from ..data.fashion_mnist import load_arrays
 
     config = run.config
     training, test, where = load_arrays(data or config.data, config.verify)
@@ -113,10 +119,8 @@ def _whole(path, fit):
 
     ``fit``: how what the scan decodes is kept for the batches.
     """
-    from ..data.image_folder import open_folder
     from ..data.picture_cache import PictureCache
     from ..data.records import RecordSource
-    from ..data.scan import scan
 
     if Path(path).suffix == ".rec":
         return [("all", RecordSource(path))], []
@@ -136,7 +140,6 @@ def _whole(path, fit):
 def _open_sources(run, data, part):
     """([(part's name, source of pictures)] of the asked part, notes)."""
     from ..data.pictures import make_fit
-    from ..runs.pictures import open_sources
 
     path = data or run.data
     if not Path(path).exists():
@@ -170,9 +173,6 @@ def _labels(run, source):
 
 
 def _open_pictures(run, data, part):
-    from concurrent.futures import ThreadPoolExecutor
-
-    from ..data.images import PREPARATIONS
     from ..data.pictures import PictureBatches
 
     chosen, notes = _open_sources(run, data, part)
@@ -201,8 +201,6 @@ def evaluate_run(run, examples, engine=None, tell=None):
 
     ``engine`` is one of engines.py, Gluon's by default; ``tell`` is called with the pictures done, batch by batch.
     """
-    from ..instruments.engines import make_engine
-
     engine = engine or make_engine("gluon", run.spec, run.params)
     parts = []
     for start in range(0, len(examples), BATCH):

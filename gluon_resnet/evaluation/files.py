@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import ConfigError, RunError
 from ..files import as_json, folder_written_whole
+from ..instruments.engines import GluonEngine
 from ..instruments.gradcam import enlarge, grad_cam
 from . import plots
 from .evaluate import Evaluation
@@ -61,8 +62,6 @@ def class_maps(run, examples, i, class_name=None):
 
     Raises ConfigError for a class that the run does not know.
     """
-    from ..instruments.engines import GluonEngine
-
     names = list(run.class_names)
     if class_name is not None and class_name not in names:
         raise ConfigError(f"class '{class_name}': expected one of {', '.join(names)}")

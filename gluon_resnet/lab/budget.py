@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..errors import ConfigError
 from ..runs.kinds import kind_of
+from ..runs.launch import execute
 
 WARM_UP, TIMED, TESTED = 3, 20, 6  # batches
 SHARE = 0.2  # of the budget at most for the timed batches
@@ -133,8 +134,6 @@ def measure(config, runs, most, arms=1):
     Raises TooLong once ``most`` seconds are gone, and KeyboardInterrupt where Ctrl-C stopped the run.
     """
     import mxnet as mx
-
-    from ..runs.launch import execute
 
     began = perf_counter()
     job = kind_of(config).job(config)

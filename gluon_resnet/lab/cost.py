@@ -12,6 +12,8 @@ import statistics
 import sys
 
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from ..benchmarks.processes import OtherPrograms, check_positive, run_worker
 from ..errors import ConfigError
@@ -111,9 +113,6 @@ def table(measured, batch_size):
 
 def draw(table):
     """A :func:`measure` table as a matplotlib Figure: time a picture and peak memory over multiply-adds."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     times, memory = figure.subplots(1, 2)

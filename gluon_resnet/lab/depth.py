@@ -18,6 +18,9 @@ from pathlib import Path
 import mxnet as mx
 import numpy
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
@@ -247,10 +250,6 @@ def draw(tables):
 
     Tables with a column ``epoch`` (DepthLog's) have a row of axes for the first and one for the last epoch.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     moments = _moments(tables)
     figure = Figure(figsize=(11, 0.5 + 3.6 * len(moments)), layout="constrained")
     FigureCanvasAgg(figure)

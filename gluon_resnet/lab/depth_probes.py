@@ -5,6 +5,8 @@ import pandas as pd
 
 from ..files import written_whole
 from ..runs.kinds import kind_of
+from ..runs.network import network_of_run
+from ..weights import set_parameters
 
 PICTURES = 128  # the first ones of the training part
 KEY = ["arm", "epoch", "kind", "name", "stage", "position", "measured"]
@@ -17,8 +19,6 @@ def _probe_run(unit):
 
     from .. import devices
     from ..networks import models
-    from ..runs.network import network_of_run
-    from ..weights import set_parameters
     from . import depth
 
     job = kind_of(unit.config).job(unit.config)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import DivergedError, RunError
 from ..runs.kinds import kind_of
+from ..runs.launch import resume
 from ..runs.network import read_config
 from ..runs.table import read_run
 from ..training.checkpoint import NAME as CHECKPOINT
@@ -128,8 +129,6 @@ def alone_in(folder):
 def train_unit(unit, found, make_listener=None):
     """Train a unit that :func:`state` found NEW or STOPPED; returns whether it was stopped by Ctrl-C."""
     import mxnet as mx
-
-    from ..runs.launch import resume
 
     def quiet(line):
         pass

@@ -13,6 +13,11 @@ from statistics import mean
 
 from ..errors import RunError, ShapeError
 from ..networks.families import images_of
+from ..networks.specs import parse_model
+from ..runs.config import differences
+from ..runs.kinds import PICTURES
+from ..runs.table import read_run
+from . import results
 from .published import ENTRIES
 
 NO_RUN = "no run given: gluon-resnet transcript FILE --run RUN"
@@ -244,10 +249,6 @@ class Ours:
             self._read_run(path)
 
     def _read_run(self, path):
-        from ..runs.config import differences
-        from ..runs.kinds import PICTURES
-        from ..runs.table import read_run
-
         run = read_run(path)
         if run.result is None:
             raise RunError(f"{path}: not finished: expected a run with a result.json; go on with --resume {path}")
@@ -260,9 +261,6 @@ class Ours:
             self.history[int(row["epoch"])] = row
 
     def _read_results(self, path):
-        from ..networks.specs import parse_model
-        from . import results
-
         content = results.read(path)
         if len(content["arms"]) != 1:
             raise RunError(f"{path}: {len(content['arms'])} arms: expected one, or a run folder")
@@ -280,8 +278,6 @@ class Ours:
 
     def network(self, model=None):
         """The spec to walk: ``model``'s, or the run's, or article 001's."""
-        from ..networks.specs import parse_model
-
         return parse_model(model) if model else self.spec or parse_model(DEFAULT)
 
     def value(self, one):

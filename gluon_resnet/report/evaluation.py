@@ -4,6 +4,8 @@ import base64
 import shlex
 from pathlib import Path
 
+from PIL import Image, UnidentifiedImageError
+
 from ..errors import RunError
 from ..evaluation import files
 
@@ -25,8 +27,6 @@ def check_new(path):
 
 def _picture(path):
     """{"src", "width", "height"} of a PNG file: its bytes as a data URL, its size in pixels."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         content = path.read_bytes()
         with Image.open(path) as image:

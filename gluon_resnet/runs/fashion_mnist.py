@@ -6,14 +6,13 @@
 A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
+from ..data.fashion_mnist import LABELS, load_arrays, make_batches
 from .kinds import FashionMnistConfig  # noqa: F401  what train takes
 from .launch import Job, execute, network
 
 
 def _batches(config):
     """(training batches, test batches, training pictures there are, where they were found)."""
-    from ..data.fashion_mnist import load_arrays, make_batches
-
     train, test, where = load_arrays(config.data, config.verify)
     return (
         *make_batches(
@@ -39,7 +38,6 @@ def job(config):
     """The :class:`Job` of a config: network named, arrays found, batches made; raises as :func:`train`."""
     from mxnet import npx
 
-    from ..data.fashion_mnist import LABELS
     from ..devices import try_gpu
 
     npx.set_np()

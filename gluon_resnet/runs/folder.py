@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from .. import figures
 from ..errors import RunError
 from ..files import as_json, write_json, written_whole
 from ..machine import system
+from ..training import curves
 from ..training.history import History
 
 VERSION = 1  # of the layout of a run folder
@@ -91,9 +93,6 @@ class RunFolder:
 
     def finish(self, summary, net=None):
         """Write result.json from ``summary``, the history, the curves, and ``net``'s parameters; names of the files."""
-        from .. import figures
-        from ..training import curves
-
         self.save_history()
         with self._writing("result.json") as temporary:
             temporary.write_text(as_json(summary))

@@ -3,8 +3,16 @@
 from dataclasses import asdict, dataclass, field
 from typing import Optional
 
+from tqdm import tqdm
+
+from .. import figures
 from ..errors import DivergedError, RunError
+from ..machine import memory
+from ..networks.layout import layout
+from ..networks.specs import parse_model
 from ..training.checkpoint import Keeper, read
+from ..training.tensorboard import Events
+from ..weights import read_network, set_parameters
 from .config import written_config
 from .folder import RunFolder, default_folder
 from .kinds import kind_of, kind_of_run
@@ -12,9 +20,6 @@ from .kinds import kind_of, kind_of_run
 
 def network(config, num_classes, in_channels):
     """(spec, parameters of the config's file of weights or None) for pictures of ``in_channels`` channels."""
-    from ..networks.specs import parse_model
-    from ..weights import read_network
-
     if config.weights is None:
         return parse_model(config.model, num_classes), None
     return read_network(config.weights, config.model, num_classes, in_channels, config.new_head)
@@ -56,7 +61,6 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
     """
     from ..devices import try_gpu
     from ..networks import models, shapes
-    from ..networks.layout import layout
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
 
@@ -106,9 +110,6 @@ def _how_tested(config):
 
 def _find_rate(config, net, job, device, picture, say):
     """The experiment of lr_finder.py with a config's network and batches, drawn to ``picture``; says what it found."""
-    from tqdm import tqdm
-
-    from .. import figures
     from ..training import lr_finder
 
     _start(config, net, job, device)
@@ -129,7 +130,6 @@ def _start(config, net, job, device):
     from mxnet import init
 
     from ..devices import seed_everything
-    from ..weights import set_parameters
 
     seed_everything(config.seed)
     if job.params:
@@ -138,9 +138,7 @@ def _start(config, net, job, device):
 
 
 def _train(config, folder, net, job, device, say, make_listener, checkpoint):
-    from ..machine import memory
     from ..training import display, train
-    from ..training.tensorboard import Events
 
     listeners = [(make_listener or display.default_listener)(config.epochs), folder]
     if config.tensorboard:

@@ -10,7 +10,12 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 import os
 from pathlib import Path
 
+from ..data.findings import refusal
+from ..data.image_folder import open_parts, split_indices
+from ..data.images import PREPARATIONS
+from ..data.scan import damaged_records
 from ..errors import ConfigError, DataError
+from ..text import count
 from .kinds import PicturesConfig  # noqa: F401  what train takes
 from .launch import Job, execute, network
 
@@ -29,8 +34,6 @@ def open_sources(config, kept_as=(None, None)):
 
     ``kept_as``: what :func:`fits` says, where batches will be made that need no picture decoded again after the scan.
     """
-    from ..data.image_folder import open_parts
-
     path = Path(config.data)
     if path.suffix != ".rec":
         *sources, report = open_parts(
@@ -62,7 +65,6 @@ def _cache_bytes(config):
 
 def _record_parts(config, path):
     """[training source, validation source] of a record file."""
-    from ..data.image_folder import split_indices
     from ..data.records import RecordSource
 
     source = RecordSource(path)
@@ -78,10 +80,7 @@ def _record_parts(config, path):
 
 def _whole_records(source, fit, cache_bytes, strict):
     """(the source without damaged pictures, the others decoded and kept; lines to say); with ``strict`` DataError."""
-    from ..data.findings import refusal
     from ..data.picture_cache import PictureCache
-    from ..data.scan import damaged_records
-    from ..text import count
 
     source.cache = cache = PictureCache(len(source), fit, cache_bytes, source.where)
     damaged = damaged_records(source, keep=lambda i: lambda image: cache.put(i, image))
@@ -110,7 +109,6 @@ def job(config):
     """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train`."""
     from mxnet import npx
 
-    from ..data.images import PREPARATIONS
     from ..devices import try_gpu
 
     npx.set_np()

@@ -2,6 +2,7 @@
 
 import sys
 
+from IPython import display
 from tqdm import tqdm
 
 from .. import figures
@@ -58,8 +59,6 @@ class LivePlot:
         self.num_epochs, self.handle = num_epochs, None
 
     def __call__(self, record):
-        from IPython import display
-
         if not self.history.add(record):
             return
         image = display.Image(figures.as_png(curves.draw_curves(self.history.table(), self.num_epochs)))

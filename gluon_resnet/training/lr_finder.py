@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from ..errors import ConfigError, DivergedError
 from .loop import Training, start
@@ -89,9 +91,6 @@ def find_lr(
 
 def draw(found):
     """Loss over the rate as a Figure, with the rate suggested."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes, table = figure.subplots(), found.table

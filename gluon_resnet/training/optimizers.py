@@ -16,6 +16,7 @@ from mxnet.gluon import nn
 
 from ..errors import ConfigError, ModelError
 from ..networks.blocks import blocks_by_name
+from ..networks.layout import layout
 
 UNDECAYED = ("gamma", "beta", "bias")
 
@@ -93,8 +94,6 @@ def _settings(recipe):
 
 def prepare_parameters(net, recipe):
     """Set what each parameter has of its own, by the recipe: weight decay, rate of the head, and what is frozen."""
-    from ..networks.layout import layout
-
     params = net._collect_params_with_prefix()
     spec = getattr(net, "spec", None)
     if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages):

@@ -5,6 +5,8 @@
 Written by tensorboardX, which needs neither TensorFlow nor PyTorch. Steps count batches over the whole run.
 """
 
+from tensorboardX import SummaryWriter
+
 
 class Events:
     """Writes Records (progress.py) as scalars into ``folder``.
@@ -13,8 +15,6 @@ class Events:
     """
 
     def __init__(self, folder):
-        from tensorboardX import SummaryWriter
-
         self.writer = SummaryWriter(str(folder))
 
     def __call__(self, record):
