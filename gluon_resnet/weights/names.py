@@ -51,7 +51,7 @@ def _pytorch(shortcut: str) -> LayerName:
     The norms before the stem and after the last stage, which torchvision does not have, are bn0 and bn_final.
     """
 
-    def layer(stage, block, i, kind):
+    def layer(stage: Any, block: Any, i: Any, kind: str) -> str:
         if stage is None:
             return "conv1" if kind == "conv" else {"input": "bn0", "stem": "bn1", "final": "bn_final"}[i]
         if i is None:
@@ -61,14 +61,14 @@ def _pytorch(shortcut: str) -> LayerName:
     return layer
 
 
-def _zoo_v2(stage, block, i, kind):
+def _zoo_v2(stage: Any, block: Any, i: Any, kind: str) -> str:
     if stage is None:
         return f"features.{1 if kind == 'conv' else {'input': 0, 'stem': 2, 'final': 9}[i]}"
     where = f"features.{stage + 5}.{block}"
     return f"{where}.downsample" if i is None else f"{where}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
 
 
-def _zoo(stage, block, i, kind):
+def _zoo(stage: Any, block: Any, i: Any, kind: str) -> str:
     if stage is None:
         return f"features.{0 if kind == 'conv' else 1}"
     if i is None:
@@ -79,7 +79,7 @@ def _zoo(stage, block, i, kind):
 def _exported(stage_name: str, shortcut_name: str) -> LayerName:
     """Names in what ``net.export`` writes, after the network's own prefix (which files.py takes off)."""
 
-    def layer(stage, block, i, kind):
+    def layer(stage: Any, block: Any, i: Any, kind: str) -> str:
         end = "conv" if kind == "conv" else "batchnorm"
         if stage is None:
             return end
@@ -88,7 +88,7 @@ def _exported(stage_name: str, shortcut_name: str) -> LayerName:
     return layer
 
 
-def _keras(stage, block, i, kind):
+def _keras(stage: Any, block: Any, i: Any, kind: str) -> str:
     end = "conv" if kind == "conv" else "bn"
     if stage is None:
         return f"conv1_{end}"
@@ -99,14 +99,14 @@ def _letter(block: int) -> str:
     return LETTERS[block] if block < len(LETTERS) else f"block{block}"
 
 
-def _keras2016(stage, block, i, kind):
+def _keras2016(stage: Any, block: Any, i: Any, kind: str) -> str:
     if stage is None:
         return "conv1" if kind == "conv" else "bn_conv1"
     branch = "branch1" if i is None else f"branch2{LETTERS[i]}"
     return f"{'res' if kind == 'conv' else 'bn'}{stage + 2}{_letter(block)}_{branch}"
 
 
-def _article000(stage, block, i, kind):
+def _article000(stage: Any, block: Any, i: Any, kind: str) -> str:
     if stage is None:
         return "conv1" if kind == "conv" else "bn_conv1"
     end = "conv" if kind == "conv" else "bn"
@@ -169,7 +169,7 @@ def _counted(name: str, made: Dict[str, int]) -> str:
 def _places(layout: Layout) -> Iterator[Tuple[AnyLayer, tuple]]:
     """(layer, arguments of Naming.layer) of all layers but the classifier, in the order they are made."""
 
-    def present(pair, *where):
+    def present(pair: tuple, *where: Any) -> Iterator[Tuple[AnyLayer, tuple]]:
         for layer, kind in zip(pair, ("conv", "norm")):
             if layer is not None:
                 yield layer, (*where, kind)
