@@ -4,9 +4,15 @@ import io
 from pathlib import Path
 
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 
 from .errors import RunError
 from .files import writing
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty matplotlib Figure of ``width`` x ``height`` inches, made without pyplot: it needs no screen."""
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def check_picture_path(path):

@@ -1,9 +1,6 @@
 """Pictures in a grid with their classes, as article 000 shows its birds. Figures are made without pyplot (plots.py)."""
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from ..figures import fonts
+from ..figures import fonts, new_figure
 
 LONGEST = 22  # characters of a title that fit above a picture
 
@@ -21,8 +18,7 @@ def draw_pictures(pictures, titles, heading="Bird Photos", num_columns=4):
     num_columns = min(num_columns, len(pictures))
     num_rows = -(-len(pictures) // num_columns)
     height, width = pictures[0].shape[:2]
-    figure = Figure(figsize=(2.5 * num_columns, 0.5 + (0.28 + 2.3 * height / width) * num_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(2.5 * num_columns, 0.5 + (0.28 + 2.3 * height / width) * num_rows)
     cells = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
     for axes in cells:
         axes.axis("off")

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import numpy
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..figures import fonts
+from ..figures import fonts, new_figure
 
 RIGHT, WRONG = "green", "red"  # as titles, as article 000's readers know them
 MOST_NUMBERS = 20  # classes up to which the matrix has its counts written in
 
 
 def _figure(width, height):
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     return figure
 
 
@@ -192,8 +189,7 @@ def draw_predictions(views, table, num_columns=2):
     top = len(table) // len(views)
     num_rows = -(-len(views) // num_columns)
     longest = max(len(label) for label in table["label"])
-    figure = Figure(figsize=(num_columns * (5 + 0.08 * longest), 2.6 * num_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(num_columns * (5 + 0.08 * longest), 2.6 * num_rows)
     cells = figure.subplots(
         num_rows, 2 * num_columns, squeeze=False, gridspec_kw={"width_ratios": [1, 1.1] * num_columns}
     ).reshape(-1, 2)

@@ -12,11 +12,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .. import text
 from ..errors import ConfigError, ModelError
+from ..figures import new_figure
 from ..networks.layout import input_channels, layout, place_name
 from ..networks.specs import ResNetSpec
 from .engines import shown_as
@@ -183,8 +183,7 @@ def draw(differences: Differences, names: Sequence[str], layer: Optional[str] = 
     """
     kinds = list(dict.fromkeys(differences.table["kind"]))
     maps = None if layer is None else _maps(differences, layer, num_maps)
-    figure = Figure(figsize=(11, 3.2 * len(kinds) + (4.6 if maps else 0)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 3.2 * len(kinds) + (4.6 if maps else 0))
     parts = figure.subfigures(2, 1, height_ratios=[3.2 * len(kinds), 4.6]) if maps else [figure]
     for axes, kind in zip(parts[0].subplots(len(kinds), 1, squeeze=False)[:, 0], kinds):
         _draw_depth(axes, differences, kind)

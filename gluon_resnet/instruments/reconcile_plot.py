@@ -9,11 +9,10 @@ convolutions are drawn from left to right, the batch norm of each below it, the 
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple, Union
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ..figures import as_png
+from ..figures import as_png, new_figure
 from ..files import writing
 from ..networks.cost import EXTRA, HEAD, Key, Layer, Network
 from .reconcile import NUMBERS, Comparison, Difference, differences
@@ -214,8 +213,7 @@ def figure(comparison: Comparison) -> Figure:
     """The picture of a Comparison as a matplotlib Figure."""
     changes = differences(comparison.a, comparison.b)
     rows = _rows(comparison, changes)
-    picture = Figure(figsize=(15, 1.7 + 0.62 * len(rows)), layout="constrained")
-    FigureCanvasAgg(picture)
+    picture = new_figure(15, 1.7 + 0.62 * len(rows))
     networks, parameters, work = picture.subplots(1, 3, sharey=True, width_ratios=[11, 1.7, 1.7])
     _draw_networks(networks, comparison, rows, changes)
     networks.set_ylim(len(rows) + 0.1, -0.7)

@@ -12,11 +12,10 @@ import statistics
 import sys
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ..benchmarks.processes import OtherPrograms, check_positive, run_worker
 from ..errors import ConfigError
+from ..figures import new_figure
 from ..machine import env
 from ..networks.shapes import parse_shape
 from ..networks.specs import parse_model
@@ -113,8 +112,7 @@ def table(measured, batch_size):
 
 def draw(table):
     """A :func:`measure` table as a matplotlib Figure: time a picture and peak memory over multiply-adds."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.6)
     times, memory = figure.subplots(1, 2)
     table = table.sort_values("multiply_adds", kind="stable")
     work = table["multiply_adds"] / 1e9

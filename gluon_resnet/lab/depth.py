@@ -18,14 +18,13 @@ from pathlib import Path
 import mxnet as mx
 import numpy
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 from mxnet.util import is_np_array
 
 from ..errors import ModelError, RunError
+from ..figures import new_figure
 from ..files import writing
 from ..networks.blocks import blocks_by_name
 from ..networks.layout import Conv, layout
@@ -251,8 +250,7 @@ def draw(tables):
     Tables with a column ``epoch`` (DepthLog's) have a row of axes for the first and one for the last epoch.
     """
     moments = _moments(tables)
-    figure = Figure(figsize=(11, 0.5 + 3.6 * len(moments)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 0.5 + 3.6 * len(moments))
     for (left, right), (title, rows) in zip(figure.subplots(len(moments), 2, squeeze=False), moments):
         for i, (arm, table) in enumerate(rows.items()):
             layers, blocks = (table[table["kind"] == kind] for kind in (LAYER, BLOCK))

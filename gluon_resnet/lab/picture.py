@@ -2,9 +2,9 @@
 
 import numpy
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from ..figures import new_figure
 
 MARKERS = "osD^vP*X"
 FEW = 5  # arms whose names fit into a corner
@@ -53,8 +53,7 @@ def draw(curves, title):
     """
     arms = {arm: rows for arm, rows in curves.groupby("arm", sort=False)}
     few = len(arms) <= FEW
-    figure = Figure(figsize=(10 if few else 12, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10 if few else 12, 4.2)
     left, right = figure.subplots(1, 2)
 
     def training(rows):

@@ -10,9 +10,8 @@ import io
 import re
 
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from ..figures import new_figure
 from ..training.curves import plot_accuracies, plot_loss
 
 #: matplotlib's colour -> the page's
@@ -78,8 +77,7 @@ def curves(history, num_epochs=None):
         ("loss", plot_loss, _span("Training loss", history, "loss")),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
     ):
-        figure = Figure(figsize=SIZE, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(*SIZE)
         plot(figure.subplots(), history, num_epochs)
         found.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
     return found

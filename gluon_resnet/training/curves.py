@@ -1,8 +1,8 @@
 """Pictures of what was measured. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from ..figures import new_figure
 
 
 def draw_curves(history, num_epochs=None, title=None):
@@ -10,8 +10,7 @@ def draw_curves(history, num_epochs=None, title=None):
 
     ``history`` is a DataFrame with position (epochs done), loss, train_acc and test_acc (empty between epochs).
     """
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 3.4)
     left, right = figure.subplots(1, 2)
     plot_loss(left, history, num_epochs)
     plot_accuracies(right, history, num_epochs)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ..errors import ConfigError, DivergedError
+from ..figures import new_figure
 from .loop import Training, start
 from .recipe import Recipe
 
@@ -91,8 +90,7 @@ def find_lr(
 
 def draw(found):
     """Loss over the rate as a Figure, with the rate suggested."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6, 3.6)
     axes, table = figure.subplots(), found.table
     axes.semilogx(table["lr"], table["loss"], color="tab:blue", alpha=0.3, label="each batch")
     axes.semilogx(table["lr"], table["smoothed"], color="tab:blue", label="smoothed")
