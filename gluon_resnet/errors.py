@@ -1,5 +1,6 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
+from numbers import Integral  # NumPy's whole numbers are some, too
 from typing import Type
 
 
@@ -53,6 +54,6 @@ class ExportError(GluonResNetError, ValueError):
 
 def whole(name: str, value: object, least: int = 1, error: Type[GluonResNetError] = ConfigError) -> int:
     """``value`` if it is a whole number of at least ``least``; raise ``error``, which calls it ``name``, otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise error(f"{name} is {value!r}: expected a whole number of at least {least}")
-    return value
+    return int(value)

@@ -3,11 +3,11 @@
 check_shape("conv2d_loops", "weight", weight, (8, 3, 3, 3))
 """
 
-from typing import Any, Sequence, Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ShapeError, whole
 
 
 def check_rank(where: str, name: str, array: np.ndarray, axes: str) -> None:
@@ -30,19 +30,14 @@ def check_channels(where: str, name: str, array: np.ndarray, channels: int) -> N
         )
 
 
-def _check_whole(where: str, name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{where}: {name} is {value!r}: expected a whole number of at least {least}")
-
-
 def out_sizes(where: str, sizes: Sequence[int], kernel: Sequence[int], stride: int, padding: int) -> Tuple[int, int]:
     """(height, width) of what a window of ``kernel`` (height, width) gives on an image of ``sizes`` (height, width).
 
     floor((size + 2 * padding - kernel) / stride) + 1. Raises ConfigError for a stride below 1 or a padding below 0,
     ShapeError if the window does not fit into the padded image.
     """
-    _check_whole(where, "stride", stride, 1)
-    _check_whole(where, "padding", padding, 0)
+    whole(f"{where}: stride", stride, 1)
+    whole(f"{where}: padding", padding, 0)
     for size, window in zip(sizes, kernel):
         if size + 2 * padding < window:
             raise ShapeError(

@@ -11,15 +11,14 @@ from typing import Tuple
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, whole
 from .checks import check_rank, check_shape, out_sizes
 from .windows import pad, positions, unpad
 
 
 def _check(where: str, X: np.ndarray, kernel: int, stride: int, padding: int) -> Tuple[int, int]:
     check_rank(where, "X", X, "(N, C, H, W)")
-    if isinstance(kernel, bool) or not isinstance(kernel, int) or kernel < 1:
-        raise ConfigError(f"{where}: kernel is {kernel!r}: expected a whole number of at least 1")
+    whole(f"{where}: kernel", kernel)
     out_size = out_sizes(where, X.shape[2:], (kernel, kernel), stride, padding)
     if padding >= kernel:
         raise ConfigError(

@@ -69,16 +69,16 @@ def _judged(run, data=None, part=None, best=False, cams=()):
 @click.option(
     "--data",
     metavar="DIR|CSV|FILE.rec",
-    help="Other pictures; their classes are matched by name.  [default: the run's]",
+    help="Other images; their classes are matched by name.  [default: the run's]",
 )
 @click.option(
     "--part",
     type=click.Choice(["validation", "training", "all"]),
-    help="[default: validation, which is Fashion-MNIST's test part; all of other pictures]",
+    help="[default: validation, which is Fashion-MNIST's test part; all of other images]",
 )
 @click.option("--best", is_flag=True, help="Take the parameters of the best epoch (keep_best).")
 @FORMAT
-@click.option("--save", metavar="DIR", help="Also write tables and pictures to a new folder.")
+@click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
     "--cam",
     "cams",

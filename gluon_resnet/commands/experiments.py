@@ -24,7 +24,7 @@ BUDGET = click.option(
     "--budget", metavar="TIME", help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h."
 )
 OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
-DATA = click.option("--data", metavar="DIR", help="Where the pictures are, if not where they are looked for.")
+DATA = click.option("--data", metavar="DIR", help="Where the images are, if not where they are looked for.")
 SAVE = click.option(
     "--save-results", is_flag=True, help="Also write the results to results/ next to the experiment's file."
 )

@@ -66,7 +66,7 @@ _docs = click.option(
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the pictures.")
+@click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
 @_torch_python
 @click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
 @_bench_out("train")
@@ -87,7 +87,7 @@ def bench_train(rounds, batches, batch_size, size, torch_python, depths, out, do
 @_bench_out("inference")
 @_docs
 def bench_inference(rounds, repeats, torch_python, out, docs):
-    """ResNet-50 on one picture of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
+    """ResNet-50 on one image of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
     _measure("inference", docs, lambda: inference.inference(rounds, repeats, torch_python, out, say=click.echo))
 
 
@@ -95,7 +95,7 @@ def bench_inference(rounds, repeats, torch_python, out, docs):
 @click.argument("folder", metavar="DIR")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each reader.")
 @click.option(
-    "--passes", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the pictures in a run."
+    "--passes", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the images in a run."
 )
 @_bench_out("pictures")
 @_docs

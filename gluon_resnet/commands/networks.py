@@ -95,7 +95,7 @@ def summary(model, shape, classes, depth, style, weights):
 @click.command()
 @click.argument("models", nargs=-1, metavar="A B")
 @click.option("--weights", metavar="FILE", help="Instead of A and B: say which network a weight file holds.")
-@click.option("--input", "shape", metavar="C,H,W", default="3,224,224", show_default=True, help="One picture.")
+@click.option("--input", "shape", metavar="C,H,W", default="3,224,224", show_default=True, help="One image.")
 @click.option("--format", "style", type=click.Choice(["text", "csv"]), default="text", show_default=True)
 @click.option("--full", is_flag=True, help="List every layer that differs, not only the kinds of difference.")
 @click.option("--save", metavar="P.png", help="Draw the two networks side by side.")

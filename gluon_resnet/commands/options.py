@@ -6,6 +6,7 @@ from ..networks.families import ROWS, by_family, images_of
 from . import lazy
 
 figures = lazy("figures")
+kinds = lazy("runs.kinds")
 
 
 def _one_image(family):
@@ -59,6 +60,22 @@ def needed(weights):
             "--weights FILE is needed, or --run RUN to predict: a network without training knows no classes"
         )
     return weights
+
+
+def of_config(kind, *names, **settings):
+    """An option whose default is the field of its name in the config of a ``kind`` of runs, asked for when needed.
+
+    So a default is written once, in runs/kinds.py, and the module is loaded only for a command of that kind.
+    """
+
+    class OfConfig(click.Option):
+        """An option that finds its default in a config class."""
+
+        def get_default(self, ctx, call=True):
+            """The field's default."""
+            return getattr(kinds.kind_named(kind).config, self.name)
+
+    return click.option(*names, cls=OfConfig, show_default=True, **settings)
 
 
 config_file = click.option(

@@ -1,4 +1,4 @@
-"""data show: what is in a folder of pictures, before any training."""
+"""data show: what is in a folder of images, before any training."""
 
 import json
 import sys
@@ -121,7 +121,7 @@ def _as_text(found, report, where, full):
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--save", metavar="P.png", help="Draw the first batch with its classes.")
 def data_show(path, split, seed, size, batch_size, strict, full, style, save):
-    """Look a folder of pictures over: classes, sizes, formats, damaged files, one batch.
+    """Look a folder of images over: classes, sizes, formats, damaged files, one batch.
 
     DIR holds a folder for each class, or train/ and val/ with such folders; CSV has the columns path,label[,split].
     """

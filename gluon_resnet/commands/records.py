@@ -1,4 +1,4 @@
-"""records: pictures in MXNet's record files."""
+"""records: images in MXNet's record files."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ text = lazy("text")
 
 @click.group()
 def records():
-    """Pack pictures into MXNet's record files (.rec), look into such files, check and unpack them."""
+    """Pack images into MXNet's record files (.rec), look into such files, check and unpack them."""
 
 
 @records.command("pack")
@@ -25,7 +25,7 @@ def records():
     "--split",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
-    help="Share of the pictures that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]",
+    help="Share of the images that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]",
 )
 @click.option("--seed", type=int, default=123, show_default=True, help="Decides which, as in Keras.")
 @click.option(

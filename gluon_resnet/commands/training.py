@@ -55,17 +55,15 @@ def _run(context, chosen, values, kind):
 
 
 @train.command("fashion-mnist")
-@click.option("--model", default="resnet18", show_default=True, help="resnet18 to resnet152, @family after it.")
-@click.option("--resize", type=click.IntRange(min=1), default=96, show_default=True, help="Side of the pictures.")
-@click.option("--no-resize", is_flag=True, help="Keep the pictures at 28x28.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.05, show_default=True, help="Learning rate of SGD."
-)
-@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N pictures only.")
+@options.of_config("fashion-mnist", "--model", help="resnet18 to resnet152, @family after it.")
+@options.of_config("fashion-mnist", "--resize", type=click.IntRange(min=1), help="Side of the images.")
+@click.option("--no-resize", is_flag=True, help="Keep the images at 28x28.")
+@options.of_config("fashion-mnist", "--batch-size", type=click.IntRange(min=1))
+@options.of_config("fashion-mnist", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate of SGD.")
+@options.of_config("fashion-mnist", "--epochs", type=click.IntRange(min=1))
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N images only.")
 @options.data_folder
-@click.option("--unverified", is_flag=True, help="Take other pictures in the same format from --data.")
+@click.option("--unverified", is_flag=True, help="Take other images in the same format from --data.")
 @options.run
 @click.pass_context
 def train_fashion_mnist(context, **chosen):
@@ -93,19 +91,17 @@ def train_fashion_mnist(context, **chosen):
 
 @train.command("pictures")
 @click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
-@click.option("--model", default="resnet50@keras", show_default=True, help="resnet18 to resnet152, @family after it.")
-@click.option("--image-size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the pictures.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
-@click.option("--optimizer", default="adam", show_default=True, help="sgd, nag, adam, adamw or lamb.")
-@click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.001, show_default=True, help="Learning rate."
-)
-@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--strict", is_flag=True, help="Stop where a picture cannot be used or is suspect.")
+@options.of_config("pictures", "--model", help="resnet18 to resnet152, @family after it.")
+@options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the pictures.")
+@options.of_config("pictures", "--batch-size", type=click.IntRange(min=1))
+@options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw or lamb.")
+@options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
+@click.option("--strict", is_flag=True, help="Stop where an image cannot be used or is suspect.")
 @options.run
 @click.pass_context
 def train_pictures(context, path, **chosen):
-    """Train MODEL on your own pictures: a folder a class, a CSV of paths and labels, or record files.
+    """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
     field=value or a file with one field a line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.

@@ -29,12 +29,12 @@ scope = lazy("instruments.microscope")
     "--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]"
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each picture.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each image.")
 @options.input_size
-@click.option("--save", metavar="P.png", help="Also draw the pictures with their classes.")
+@click.option("--save", metavar="P.png", help="Also draw the images with their classes.")
 @click.pass_context
 def predict(context, images, model, weights, run, labels, engine, top, size, save):
-    """Say what is in pictures (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
+    """Predict what is in images (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
     if save:
         figures.check_picture_path(save)
     if run:
@@ -90,7 +90,7 @@ def _engine_option(letter, default):
 @options.input_size
 @click.option("--save", metavar="P.png", help="Draw the differences over depth.")
 def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, every, size, save):
-    """Send a picture through two engines and compare them layer by layer; exit 1 where they differ.
+    """Send an image through two engines and compare them layer by layer; exit 1 if they differ.
 
     With --plant: exit 1 where the damaged layer is not the first that differs.
     """

@@ -12,7 +12,7 @@ import numpy
 from mxnet.util import is_np_array
 from PIL import Image
 
-from ..errors import ConfigError
+from ..errors import ConfigError, whole
 
 AHEAD = 3  # batches kept ready
 
@@ -84,8 +84,7 @@ class ArrayBatches:
     """
 
     def __init__(self, images, labels, batch_size, resize=None, shuffle=False, flip=False, shift=0):
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size!r}: expected a whole number of at least 1")
+        whole("batch_size", batch_size)
         if len(images) != len(labels) or not len(images):
             raise ConfigError(
                 f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one"

@@ -14,16 +14,10 @@ import mxnet as mx
 import numpy
 from mxnet.util import is_np_array
 
-from ..errors import ConfigError
+from ..errors import ConfigError, whole
 from .batches import prefetch
 from .images import IMAGENET, PREPARATIONS, normalize, resize
 from .picture_cache import CACHE_BYTES, Fit, PictureCache
-
-
-def _whole(name, value, least=1):
-    if isinstance(value, bool) or not isinstance(value, (int, numpy.integer)) or value < least:
-        raise ConfigError(f"{name} is {value!r}: expected a whole number of at least {least}")
-    return int(value)
 
 
 def _size(image_size):
@@ -31,7 +25,7 @@ def _size(image_size):
     size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(size) != 2:
         raise ConfigError(f"image_size is {image_size!r}: expected a side, or (height, width)")
-    return tuple(_whole("image_size", side) for side in size)
+    return tuple(whole("image_size", side) for side in size)
 
 
 def make_fit(image_size, augment=None, preparation=None, crop=False):
@@ -75,10 +69,10 @@ class PictureBatches:
         if not len(source):
             raise ConfigError(f"{source.where}: no pictures to make batches of")
         self.source, self.augment, self.shuffle = source, augment, shuffle
-        self.batch_size, self.workers = _whole("batch_size", batch_size), _whole("workers", workers)
+        self.batch_size, self.workers = whole("batch_size", batch_size), whole("workers", workers)
         self.fit, self.cache = make_fit(image_size, augment, preparation, crop), None
         self.size, self.preparation = self.fit.size, preparation or PREPARATIONS["d2l"]
-        cache_bytes = _whole("cache_bytes", cache_bytes, 0)
+        cache_bytes = whole("cache_bytes", cache_bytes, 0)
         if cache:
             kept = getattr(source, "cache", None)  # what the scan has decoded
             fits = kept is not None and kept.fit == self.fit

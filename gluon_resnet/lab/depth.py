@@ -15,14 +15,13 @@ look.
 from contextlib import contextmanager
 from pathlib import Path
 
-import mxnet as mx
 import numpy
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
-from mxnet.util import is_np_array
 
+from ..devices import array
 from ..errors import ModelError, RunError
 from ..figures import new_figure
 from ..files import writing
@@ -150,7 +149,7 @@ def _passes(net, plan, X, y, device):
 def _array(values, device):
     """``values`` as an array of the type in force on ``device``, float32."""
     values = values.asnumpy() if hasattr(values, "asnumpy") else numpy.asarray(values)
-    return (mx.np if is_np_array() else mx.nd).array(values, dtype="float32", ctx=device)
+    return array(values, device)
 
 
 def _norm(gradients, name):

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from ..errors import ModelError, did_you_mean
+from ..errors import ModelError, did_you_mean, whole
 from .families import (
     CIFAR,
     CIFAR_DEPTHS,
@@ -174,9 +174,7 @@ def model_names() -> List[str]:
 
 def check_classes(num_classes: Any) -> int:
     """``num_classes`` if it is a whole number of at least 1; ModelError otherwise."""
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-        raise ModelError(f"num_classes is {num_classes!r}: expected a whole number of at least 1")
-    return num_classes
+    return whole("num_classes", num_classes, 1, ModelError)
 
 
 #: (depth, family or None for any, whether it is plain)

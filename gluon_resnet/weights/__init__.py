@@ -300,11 +300,9 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
 
 def set_parameters(net: Any, arrays: Arrays) -> None:
     """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized if it was not."""
-    import mxnet as mx
-
+    from ..devices import array  # with mxnet, which reading a file does not need
     from ..networks.shapes import layer_shapes
 
-    array = (mx.np if mx.util.is_np_array() else mx.nd).array
     params = net._collect_params_with_prefix()
     if any(param._data is None for param in params.values()):
         layer_shapes(net, (1, input_channels(net.spec, arrays), 32, 32))  # initializes, and settles every shape

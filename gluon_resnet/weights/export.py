@@ -17,10 +17,10 @@ import mxnet as mx
 import numpy
 import onnx
 import onnxruntime
-from mxnet.util import is_np_array
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ..devices import array
 from ..errors import ExportError
 from ..files import written_whole
 from ..networks.layout import input_channels, layout
@@ -66,7 +66,7 @@ def _logits(net: Any, X: numpy.ndarray) -> numpy.ndarray:
     """The network's own output for X, (N, C, H, W) float32, as a numpy array, in prediction mode."""
     device = next(iter(net.collect_params().values())).list_ctx()[0]
     with mx.autograd.pause():
-        return net((mx.np if is_np_array() else mx.nd).array(X, ctx=device, dtype="float32")).asnumpy()  # (N, classes)
+        return net(array(X, device)).asnumpy()  # (N, classes)
 
 
 def _check_precision(net: Any) -> None:

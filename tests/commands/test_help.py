@@ -6,6 +6,7 @@ import sys
 
 from gluon_resnet import cli
 from gluon_resnet.commands import lazy
+from gluon_resnet.runs import kinds
 
 import click
 import pytest
@@ -18,7 +19,7 @@ loaded = {}
 for words in json.loads(sys.argv[1]):
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         cli.main([*words, "--help"])
-    heavy = ("mxnet", "pandas", "matplotlib", "cv2")
+    heavy = ("mxnet", "pandas", "matplotlib")
     loaded[" ".join(words)] = [name for name in heavy if name in sys.modules]
 print(json.dumps(loaded))
 """
@@ -46,3 +47,16 @@ def test_a_lazy_module_is_the_module_and_a_package_is_refused():
 
 def test_every_command_is_a_click_command():
     assert all(isinstance(command, click.Command) for command in cli.cli.commands.values())
+
+
+@pytest.mark.parametrize("kind", ["fashion-mnist", "pictures"])
+def test_the_options_of_train_have_the_defaults_of_the_configs(kind):
+    """Each default that --help shows is what a config made without settings has."""
+    config = kinds.kind_named(kind).config()
+    command = cli.cli.commands["train"].commands[kind]
+    with click.Context(command) as context:
+        shown = {param.name: param.get_default(context) for param in command.params if hasattr(config, param.name)}
+    assert len(shown) >= 9
+    assert {name: getattr(config, name) for name in shown if shown[name] is not None} == {
+        name: value for name, value in shown.items() if value is not None
+    }
