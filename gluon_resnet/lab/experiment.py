@@ -15,19 +15,12 @@ from ..files import CHECKOUT
 from ..networks.specs import parse_model
 from ..runs import kinds
 from ..runs.config import make
+from ..training.metrics import shown_in
 
 KINDS = (*(kind.name for kind in kinds.KINDS), "cost")
 
 #: what a training run comes to, by its name in result.json
-METRICS = (
-    "test_acc",
-    "best_test_acc",
-    "train_acc",
-    "loss",
-    "examples_per_sec",
-    "examples_per_sec_end_to_end",
-    "train_seconds",
-)
+METRICS = tuple(metric.name for metric in shown_in("claim"))
 #: and what is measured of a network's cost (cost.py)
 COST_METRICS = ("parameters", "multiply_adds", "train_ms", "predict_ms", "train_peak_bytes", "predict_peak_bytes")
 

@@ -10,29 +10,10 @@ from ..lab import results
 from ..runs import table as run_table
 from ..runs.config import differences
 from ..text import duration, last_line
+from ..training.metrics import shown_in
 
 NOTHING = "\N{EN DASH}"  # where there is no value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
-
-#: the large figures at the top: (name in result.json, or of run_table.list_table; title; note; form)
-FIGURES = (
-    ("loss", "training loss", "mean over the last epoch", "{:.3f}"),
-    ("train_acc", "training accuracy", "over the last epoch", "{:.3f}"),
-    ("test_acc", "test accuracy", "after the last epoch", "{:.3f}"),
-    ("best_test_acc", "best test accuracy", "of all epochs", "{:.3f}"),
-    (
-        "examples_per_sec",
-        "examples a second",
-        "the book's clock: stops while the loop waits for data",
-        "{:,.1f}",
-    ),
-    (
-        "examples_per_sec_end_to_end",
-        "examples a second, end to end",
-        "waiting for data included, testing left out",
-        "{:,.1f}",
-    ),
-)
 
 
 def _shown(value, form):
@@ -99,13 +80,15 @@ def _number(run, name):
 
 def figures(run):
     """[(title, value, note)] of what the run came to, from its history where there is no result yet."""
-    for name in (*(name for name, *_ in FIGURES), "epochs", "train_seconds", "wait_seconds", "test_seconds"):
+    large = shown_in("report")
+    for name in (*(metric.name for metric in large), "epochs", "train_seconds", "wait_seconds", "test_seconds"):
         _number(run, name)
     so_far = run_table.list_table([run]).iloc[0]
     found = [("epochs", f"{so_far['epochs']:g} of {so_far['asked']}", "done, and asked for")]
-    for name, title, note, form in FIGURES:
-        if run.result or name in so_far:  # both clocks are known at the end only
-            found.append((title, _shown(_number(run, name) if run.result else so_far[name], form), note))
+    for metric in large:
+        if run.result or metric.name in so_far:  # both clocks are known at the end only
+            value = _number(run, metric.name) if run.result else so_far[metric.name]
+            found.append((metric.title, _shown(value, metric.form), metric.note))
     training = _number(run, "train_seconds")
     if training:
         share, testing = (_number(run, "wait_seconds") or 0) / training, duration(_number(run, "test_seconds") or 0)
@@ -115,22 +98,15 @@ def figures(run):
     return found
 
 
-def _section(run, name):
-    """[(name, value)] of one section of run_table.show_table."""
-    table = run_table.show_table(run)
-    rows = table[table["section"] == name]
-    return list(zip(rows["name"], rows["value"]))
-
-
 def result(run):
     """[(name, value)] of all that result.json holds; empty if there is none yet."""
-    return _section(run, "result") if run.result else []
+    return list(run_table.sections(run)["result"].items()) if run.result else []
 
 
 def environment(run):
     """{group: [(name, value)]} of where the run ran: groups are env.json's own, and "run" for what is in none."""
     groups = {"run": []}
-    for name, value in _section(run, "environment"):
+    for name, value in run_table.sections(run)["environment"].items():
         group, _, rest = name.rpartition(".")
         groups.setdefault(group.replace(".", ", ") or "run", []).append((rest, value or NOTHING))
     return groups

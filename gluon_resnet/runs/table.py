@@ -17,11 +17,13 @@ from ..errors import GluonResNetError, RunError
 from ..networks.specs import ResNetSpec
 from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.history import COLUMNS as HISTORY
+from ..training.metrics import shown_in
 from .config import RunConfig, differences
 from .folder import RunFolder
 from .kinds import Kind
 from .network import read_config, spec_of_run
 
+LISTED = {metric.name: metric for metric in shown_in("list")}
 COLUMNS = [
     "name",
     "model",
@@ -29,26 +31,11 @@ COLUMNS = [
     "epochs",
     "asked",
     "status",
-    "loss",
-    "train_acc",
-    "test_acc",
-    "best_test_acc",
-    "examples_per_sec",
+    *LISTED,
     "seconds",
 ]
 #: results that are shown side by side, by their name in result.json
-RESULTS = (
-    "status",
-    "epochs",
-    "loss",
-    "train_acc",
-    "test_acc",
-    "best_test_acc",
-    "examples_per_sec",
-    "train_seconds",
-    "test_seconds",
-    "device",
-)
+RESULTS = ("status", "epochs", *(metric.name for metric in shown_in("compare")), "device")
 EVERY_RUN = ("config.json", "env.json")  # a folder with one of them is, or was, a run
 
 
@@ -170,7 +157,7 @@ def list_table(found):
                 done,
                 run.config.epochs,
                 run.status,
-                *(result.get(name) for name in COLUMNS[6:11]),
+                *(result.get(name) for name in LISTED),
                 seconds,
             ]
         )
@@ -183,7 +170,7 @@ def _duration(seconds):
 
 
 def as_text(table):
-    """A table of :func:`list_table` for the eye: epochs as done/asked, the time as h:mm:ss."""
+    """A table of :func:`list_table` as text: epochs as done/asked, the time as h:mm:ss."""
 
     def column(name, form):
         return ["" if pd.isna(value) else form(value) for value in table[name]]
@@ -191,10 +178,8 @@ def as_text(table):
     shown = table[["name", "model", "data"]].copy()
     shown["epochs"] = [f"{done}/{asked}" for done, asked in zip(table["epochs"], table["asked"])]
     shown["status"] = table["status"]
-    titles = {"loss": "loss", "train_acc": "train acc", "test_acc": "test acc", "best_test_acc": "best"}
-    for name, title in titles.items():
-        shown[title] = column(name, "{:.3f}".format)
-    shown["ex/s"] = column("examples_per_sec", "{:.1f}".format)
+    for metric in LISTED.values():
+        shown[metric.short] = column(metric.name, metric.form.replace(",", "").format)
     shown["time"] = column("seconds", _duration)
     return shown
 
@@ -214,16 +199,21 @@ def _shown(value):
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def show_table(run):
-    """Everything of a run as a table with the columns section, name and value."""
-    sections = {
+def sections(run):
+    """Everything of a run: {section: {name: value as text}}."""
+    content = {
         "run": {"folder": run.path, "network": run.model, "title": run.written.get("title"), "status": run.status},
         "settings that are not the default": dict(setting.split("=", 1) for setting in differences(run.config)),
         "result": _flat(run.result or {"result": "none yet"}),
         "environment": _flat(run.env),
         "to make it again": {"command": run.written.get("command")},
     }
-    rows = [(section, name, _shown(value)) for section, values in sections.items() for name, value in values.items()]
+    return {section: {name: _shown(value) for name, value in values.items()} for section, values in content.items()}
+
+
+def show_table(run):
+    """Everything of a run as a table with the columns section, name and value."""
+    rows = [(section, *row) for section, values in sections(run).items() for row in values.items()]
     return pd.DataFrame(rows, columns=["section", "name", "value"])
 
 

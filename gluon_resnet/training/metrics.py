@@ -1,0 +1,64 @@
+"""The numbers that a training run comes to: their names in result.json, what they are called, and where they are shown.
+
+METRICS["test_acc"].title                       # "test accuracy"
+shown_in("report")                              # the Metrics of a run's page, in order
+"""
+
+from dataclasses import dataclass
+from typing import Dict, Tuple
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a run's result."""
+
+    name: str  # in result.json
+    short: str  # at the head of a column
+    title: str
+    note: str = ""  # what it is measured over
+    form: str = "{:.3f}"  # of the number
+    #: list and compare: runs list, runs compare; report: a run's page; claim: the checks of an experiment
+    shown: Tuple[str, ...] = ()
+
+
+_ALL = (
+    Metric("loss", "loss", "training loss", "mean over the last epoch", shown=("list", "compare", "report", "claim")),
+    Metric(
+        "train_acc",
+        "train acc",
+        "training accuracy",
+        "over the last epoch",
+        shown=("list", "compare", "report", "claim"),
+    ),
+    Metric(
+        "test_acc", "test acc", "test accuracy", "after the last epoch", shown=("list", "compare", "report", "claim")
+    ),
+    Metric(
+        "best_test_acc", "best", "best test accuracy", "of all epochs", shown=("list", "compare", "report", "claim")
+    ),
+    Metric(
+        "examples_per_sec",
+        "ex/s",
+        "examples a second",
+        "the book's clock: stops while the loop waits for data",
+        "{:,.1f}",
+        ("list", "compare", "report", "claim"),
+    ),
+    Metric(
+        "examples_per_sec_end_to_end",
+        "end to end",
+        "examples a second, end to end",
+        "waiting for data included, testing left out",
+        "{:,.1f}",
+        ("report", "claim"),
+    ),
+    Metric("train_seconds", "training", "seconds of training", form="{:,.1f}", shown=("compare", "claim")),
+    Metric("test_seconds", "testing", "seconds of testing", form="{:,.1f}", shown=("compare",)),
+)
+#: {name: Metric}
+METRICS: Dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def shown_in(place: str) -> Tuple[Metric, ...]:
+    """The Metrics that are shown in a place, in their order."""
+    return tuple(metric for metric in _ALL if place in metric.shown)
