@@ -40,7 +40,7 @@ SMALLEST_PLANE = 3
 
 #: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original subtracts 1
 #: from the algorithm asked for and goes on if the rest is at most 2 (a check); the replacement loads AUTO instead and
-#: goes on.
+#: goes on. scripts/winograd_sites.py found the addresses, and finds candidates in another build.
 SITES = {
     "472988f6268780302be9ee15d6c53d9a07b534f5": (  # mxnet 1.9.1, manylinux2014 x86-64
         (0x621FF0E, "8d42ff 83f802 77be", "ba03000000 909090"),  # forward: algorithm in edx

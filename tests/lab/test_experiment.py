@@ -59,7 +59,10 @@ def test_a_file_states_what_differs_and_the_rest_is_the_run_configs_own(tmp_path
         (CONFIG.replace("one", "../one") + CLAIM, "expected a name that a folder can have"),
         (CONFIG.replace('"kind"', '"seeds": 0, "kind"') + CLAIM, "seeds is 0"),
         (CONFIG + CLAIM.replace("one", "three"), "check 1: no arm 'three': CONFIG has one, two"),
-        (CONFIG + CLAIM.replace("test_acc", "accuracy"), "metric is 'accuracy': expected one of loss, train_acc, test_acc"),
+        (
+            CONFIG + CLAIM.replace("test_acc", "accuracy"),
+            "metric is 'accuracy': expected one of loss, train_acc",
+        ),
         (CONFIG + CLAIM.replace(', "low": 0.8', ""), "no low and no high"),
         (CONFIG + CLAIM.replace("0.8", '0.8, "high": 0.7'), "low is 0.8, high 0.7"),
         (CONFIG + CLAIM.replace("0.8", '"much"'), "low is 'much'"),

@@ -1,5 +1,6 @@
 """Winograd's convolutions: used when asked for, right to float32's rounding, and gone afterwards."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from gluon_resnet.training.recipe import Recipe
 
 import numpy as np
 import pytest
+
+from tests.conftest import ROOT
 
 STEP = """
 import gluon_resnet as gr
@@ -189,3 +192,14 @@ def test_the_build_id_is_the_one_that_readelf_prints():
     path = winograd._library()
     printed = subprocess.run(["readelf", "-n", path], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert f"Build ID: {build_id(path)}" in printed
+
+
+def test_the_script_finds_the_sites_in_the_installed_library():
+    """Read from the machine code alone, the six checks are where SITES has them, with the same bytes."""
+    spec = importlib.util.spec_from_file_location("winograd_sites", str(ROOT / "scripts" / "winograd_sites.py"))
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    path = winograd._library()
+    known = [(at, bytes.fromhex(old)) for at, old, _ in winograd.SITES[build_id(path)]]
+    assert known in script.sixes(script.checks(path))
+    assert len(script.sixes(script.checks(path))) == 2  # and one more candidate, one function earlier
