@@ -170,10 +170,8 @@ def plain_docstring(app, what, name, thing, options, lines):
             section = match.group(1) if match else ""
         if _begins_example(lines, number):
             text += ["::", ""]
-        if (
-            section == "Returns" and lines[number - 1] == "Returns:"
-        ):  # napoleon takes the words before a colon for a type
-            line = re.sub(r"^ +", r"\g<0>: ", line)
+        if section == "Returns" and lines[number - 1] == "Returns:":
+            line = re.sub(r"^ +", r"\g<0>: ", line)  # no type: napoleon takes the words before a colon for one
         as_is = line.startswith("    ") and not section or line.lstrip().startswith("* ")
         text.append(line if as_is else _plain(line))
     lines[:] = text
