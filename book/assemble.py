@@ -1,10 +1,11 @@
-"""The folder that Sphinx builds the book from: chapters with their kept results, the Chinese ones woven, the reference.
+"""The folder that Sphinx builds the book from: chapters with their kept results, guides, experiments, the reference.
 
 For example:
 
     python -m book.assemble --out book/_build/source
 """
 
+import posixpath
 import re
 import shutil
 import sys
@@ -20,14 +21,37 @@ from .weave import chinese_chapters, weave
 
 EXPERIMENTS = ROOT / "experiments" / "README.md"
 DOCS = ROOT / "docs"
-#: a link of a Markdown text to a file of the checkout, which the book lacks
-CODE_LINK = re.compile(r"\[([^\]]+)\]\((?:\.\./)[^)]*\)")
+#: a link, but no image, in a Markdown text: its words, the file, "#" and the place in it
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 
 
-def _inside(path):
-    """The Markdown document at ``path`` with the links of the book; other files of the checkout are only named."""
-    text = path.read_text(encoding="utf-8").replace("](../experiments/README.md", "](/experiments.md")
-    return CODE_LINK.sub(r"`\1`", text)
+def page_of(file):
+    """The book's source of a ``file`` of the checkout, such as "docs/install.md"; None if the book has no such page."""
+    folder, _, name = file.rpartition("/")
+    if file == "experiments/README.md":
+        return "/experiments.md"
+    if folder == "docs" and name.endswith(".md"):
+        return f"/{file}"
+    if folder in ("chapters", "chapters/zh") and name.endswith(".md"):
+        page = name if name == "index.md" else name.replace(".md", ".ipynb")
+        return f"{folder[len('chapters') :]}/{page}"
+    return None
+
+
+def with_links_of_the_book(text, folder):
+    """``text`` of a Markdown document in ``folder`` of the checkout, with links to pages of the book.
+
+    Files that are no page of the book are named without a link: those readers have no checkout.
+    """
+
+    def link(match):
+        words, target, place = match.group(1), match.group(2), match.group(3) or ""
+        if not target or ":" in target:
+            return match.group()
+        page = page_of(posixpath.normpath(posixpath.join(folder, target)))
+        return f"[{words}]({page}{place})" if page else f"`{words.strip('`')}`"
+
+    return LINK.sub(link, text)
 
 
 class Assembly:
@@ -46,8 +70,16 @@ class Assembly:
                 f"alternative text in {needed}"
             )
 
+    def _copy(self, path, to):
+        """A document or image of the checkout, a document with links of the book."""
+        if path.suffix == ".md":
+            text = path.read_text(encoding="utf-8")
+            to.write_text(with_links_of_the_book(text, path.parent.relative_to(ROOT).as_posix()), encoding="utf-8")
+        else:
+            shutil.copy(path, to)
+
     def chapters(self):
-        """The English chapters, and those that there are in Chinese."""
+        """The English chapters, and the Chinese ones, woven with the English code and results."""
         chinese = {path.stem: path for path in chinese_chapters(self.texts)}
         (self.out / "zh").mkdir(parents=True)
         for text in english_chapters(self.texts):
@@ -79,18 +111,15 @@ class Assembly:
         for name in ("index.md", "zh/index.md"):
             if (self.texts / name).is_file():
                 shutil.copy(self.texts / name, self.out / name)
-        (self.out / "experiments.md").write_text(_inside(EXPERIMENTS), encoding="utf-8")
+        self._copy(EXPERIMENTS, self.out / "experiments.md")
         (self.out / "docs").mkdir()
         for path in sorted(DOCS.iterdir()):
-            if path.suffix == ".md":
-                (self.out / "docs" / path.name).write_text(_inside(path), encoding="utf-8")
-            else:
-                shutil.copy(path, self.out / "docs" / path.name)
+            self._copy(path, self.out / "docs" / path.name)
         reference.write(self.out / "reference")
 
 
 def assemble(texts, out, executed=None):
-    """Write the folder ``out`` anew from the chapters' texts in ``texts``; gives the problems found, one a line."""
+    """Write the folder ``out`` again from the chapters' texts in ``texts``; returns the problems, one line each."""
     if out.exists():
         shutil.rmtree(out)
     assembly = Assembly(Path(texts), Path(out), executed)
@@ -104,11 +133,11 @@ def assemble(texts, out, executed=None):
 @click.option("--texts", default=str(CHAPTERS), metavar="FOLDER", help="The chapters, for trials.  [default: chapters]")
 @click.option("--executed", metavar="FOLDER", help="Executed notebooks, for trials.  [default: chapters/executed]")
 def main(out, texts, executed):
-    """Write the folder that Sphinx builds the book from. Exit status 2 where a picture has no alternative text."""
+    """Write the folder that Sphinx builds the book from; exit status 2 if a picture has no alternative text."""
     if sys.version_info < (3, 10):
         raise ChapterError(
             f"the book is built with Sphinx 8, which needs Python 3.10 or newer; this is "
-            f"{sys.version.split()[0]}: make .venv anew with PYTHON=python3.11 make setup"
+            f"{sys.version.split()[0]}: make .venv again with PYTHON=python3.11 make setup"
         )
     problems = assemble(Path(texts), Path(out), Path(executed) if executed else None)
     if problems:

@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
 
@@ -42,6 +43,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True  # as they are written, not as they print: some would name this machine's folders
 autosummary_generate = False
+napoleon_numpy_docstring = False
 
 # MathJax and its fonts are files of the book; a menu at each formula would be one more stop of the Tab key
 mathjax_path = "mathjax/tex-chtml.js"
@@ -82,7 +84,7 @@ def _copy_mathjax(app, error):
 
 def setup(app):
     """What this book adds to Sphinx."""
-    app.connect("autodoc-process-docstring", reference.plain_docstring)
+    app.connect("autodoc-process-docstring", reference.plain_docstring, priority=400)  # napoleon's is 500
     app.connect("build-finished", _copy_mathjax)
     search_words.register(app)
     site.register(app)

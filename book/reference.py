@@ -5,6 +5,7 @@ import re
 import gluon_resnet
 
 TITLE = "Reference"
+SECTION = re.compile("(Args|Returns|Raises):")
 #: page -> (title, modules of gluon_resnet)
 PAGES = {
     "networks": (
@@ -156,12 +157,21 @@ def _plain(line):
 
 
 def plain_docstring(app, what, name, thing, options, lines):
-    """Turn a docstring, plain text with indented examples, into reStructuredText (an event of autodoc)."""
+    """Make reStructuredText of a docstring, in place: an event of autodoc, before napoleon reads the sections.
+
+    The docstrings are plain text; examples are indented lines, and Args:, Returns: and Raises: are Google's sections.
+    """
     if what == "module" and thing.__doc__:  # Sphinx has taken the indentation of an example at the end away
         lines[:] = [*thing.__doc__.rstrip().split("\n"), ""]
-    text = []
+    text, section = [], ""
     for number, line in enumerate(lines):
+        if line.strip() and not line.startswith("    "):
+            match = SECTION.fullmatch(line)
+            section = match.group(1) if match else ""
         if _begins_example(lines, number):
             text += ["::", ""]
-        text.append(line if line.startswith("    ") or line.lstrip().startswith("* ") else _plain(line))
+        if section == "Returns" and lines[number - 1] == "Returns:":
+            line = re.sub(r"^ +", r"\g<0>: ", line)  # no type: napoleon takes the words before a colon for one
+        as_is = line.startswith("    ") and not section or line.lstrip().startswith("* ")
+        text.append(line if as_is else _plain(line))
     lines[:] = text

@@ -107,7 +107,7 @@ class _Unpickler(pickle.Unpickler):
         except KeyError:
             raise WeightsError(
                 f"{self.path}: the pickle asks for {module}.{name}: only tensors and plain containers "
-                f"are read, and nothing was run; save the state_dict alone, as .safetensors at best"
+                f"are read, and nothing was run; save the state_dict alone, preferably as .safetensors"
             ) from None
 
     def persistent_load(self, pid: Any) -> _Storage:

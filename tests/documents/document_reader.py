@@ -1,7 +1,7 @@
-"""Somebody who types what a document tells to type, and compares what comes out with what the document shows.
+"""A reader who types the commands of a document and compares the output with what the document shows.
 
-What takes long as it stands is run smaller (SMALLER) or goes through the command line's own parser (PARSED), so that an
-unknown option fails. A command that there is no way to run fails, too.
+Commands that take long are made smaller (SMALLER) or only go through the command line's own parser (PARSED), so that an
+unknown option fails. A command without a method to run it fails, too.
 """
 
 import os
@@ -18,22 +18,22 @@ import mxnet as mx
 
 from tests.conftest import ROOT
 
-#: what a command gets behind it to take seconds: the last value given counts
+#: options added to a command so that it takes seconds; the last value of an option counts
 SMALLER = {
     "train fashion-mnist": ["--epochs", "1"],
     "train pictures": ["--image-size", "32", "--epochs", "1"],
     "microscope": ["--size", "64"],
 }
-#: commands that are only parsed: minutes or hours even when they are made small
+#: commands that are only parsed: they take minutes or hours even when made smaller
 PARSED = ("bench", "run", "reproduce")
-#: commands whose output is compared to the last digit; that of others holds measured figures
+#: commands whose output is compared to the last digit; the output of others has measured numbers
 EXACT = ("shapes", "summary", "reconcile", "table1")
-#: what stands in a document for a file or folder of the reader's
+#: words of the documents that stand for a file or folder of the reader
 PLACEHOLDERS = {"FILE": "resnet50.safetensors", "DIR": "bird_photos", "RUN": "runs/..."}
 
 
 def parse(words):
-    """(command, its parameters) that the command line makes of words; click's UsageError where it cannot."""
+    """(command, its parameters) that the command line makes of words; click's UsageError if it cannot."""
     command, name, rest = cli.cli, "gluon-resnet", list(words)
     while isinstance(command, click.Group):
         context = command.make_context(name, rest)
@@ -42,7 +42,7 @@ def parse(words):
 
 
 def is_name(words):
-    """Whether words are the bare name of a group, or of a command that takes more: spoken of, not typed."""
+    """Whether words only name a group, or a command that needs arguments: mentioned in a sentence, not typed."""
     command = cli.cli
     for word in words:
         command = command.commands.get(word) if isinstance(command, click.Group) else None
@@ -51,13 +51,13 @@ def is_name(words):
 
 
 class Reader:
-    """Types commands, one behind the other, and reads what they print."""
+    """Types commands, one after another, and reads what they print."""
 
     def __init__(self, folder, small_fashion_mnist, capsys):
         self.folder, self.small_fashion_mnist, self.capsys = folder, small_fashion_mnist, capsys
 
     def type(self, command):
-        """Run a :class:`Command`; what it printed. AssertionError where it fails, or prints other things than shown."""
+        """Run a :class:`Command`; what it printed. AssertionError if it fails or prints something else than shown."""
         for words in command.parts:
             run = getattr(self, "run_" + re.sub(r"\W+", "_", words[0]).strip("_"), None)
             assert run, f"no way to run '{command.text}': expected a method of this class for {words[0]}"
@@ -67,11 +67,11 @@ class Reader:
         return printed
 
     def newest_run(self):
-        """The run folder that was written to last."""
+        """The run folder that was changed last."""
         return str(max((self.folder / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns))
 
     def run_gluon_resnet(self, words, output=()):
-        """``gluon-resnet ...``: as it stands, smaller, or parsed."""
+        """``gluon-resnet ...``: as it is, smaller, or parsed."""
         words = [PLACEHOLDERS.get(word, word) for word in words]
         if words[:2] == ["train", "fashion-mnist"]:
             words = [str(self.small_fashion_mnist) if word == PLACEHOLDERS["DIR"] else word for word in words]
@@ -97,17 +97,18 @@ class Reader:
         return err if refused else out
 
     def run_make(self, words, output=()):
-        """``make TARGET``: the recipe is there and can be read, and its own commands can be parsed."""
+        """``make TARGET``: make knows it, and its commands can be parsed; they are run if the document shows output."""
         done = subprocess.run(["make", "-n", *words], cwd=str(ROOT), text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
-        for line in re.findall(r"\.venv/bin/gluon-resnet (.*)", done.stdout):
+        lines = re.findall(r"\.venv/bin/gluon-resnet (.*)", done.stdout)
+        for line in lines:
             parse(shlex.split(line))
         for script in re.findall(r"\bsh (scripts/\S+)", done.stdout):
             assert subprocess.run(["sh", "-n", str(ROOT / script)]).returncode == 0
-        return done.stdout
+        return "".join(self.run_gluon_resnet(shlex.split(line)) for line in lines) if output else done.stdout
 
     def run_pip(self, words, output=()):
-        """``pip install ...``: options that scripts/setup.sh has, files that are there, packages as pinned in it."""
+        """``pip install ...``: files that exist, and options and packages as in scripts/setup.sh."""
         script = (ROOT / "scripts" / "setup.sh").read_text()
         for before, word in zip(words, words[1:]):
             if before in ("-r", "-c"):
@@ -121,11 +122,11 @@ class Reader:
         assert words == ["download", fashion_mnist.FASHION_MNIST.debian_package]
 
     def run_(self, words, output=()):
-        """``. FOLDER/bin/activate``: of the environment that make makes."""
+        """``. FOLDER/bin/activate``: of the environment that the Makefile creates."""
         assert words == [re.search(r"^VENV := (\S+)", (ROOT / "Makefile").read_text(), re.M)[1] + "/bin/activate"]
 
     def run_git(self, words, output=()):
-        """``git clone``: of this folder into another."""
+        """``git clone``: of this folder into a new one."""
         assert words[0] == "clone" and words[-2] == "." and not (ROOT / words[-1]).exists()
         self.clone = words[-1]
 
@@ -139,7 +140,7 @@ class Reader:
         assert not words and os.access(path, os.X_OK) and subprocess.run(["bash", "-n", str(path)]).returncode == 0
 
     def run_venv_bin_python(self, words, output=()):
-        """``.venv/bin/python -m pytest`` or ``-m book....``: of files that are there."""
+        """``.venv/bin/python -m pytest`` or ``-m book....``: of files that exist."""
         module, *rest = words[words.index("-m") + 1 :]
         if module != "pytest":
             assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
@@ -148,7 +149,7 @@ class Reader:
 
 
 def measured(line):
-    """A line without what differs from one machine and run to the next: figures, and the layers they were found at."""
+    """A line without what differs between machines and runs: numbers, and the layers they were measured at."""
     for pattern, mark in (
         (r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"),
         (r"(\d+ min )?\b\d+ s\b", "#"),
@@ -166,10 +167,11 @@ def measured(line):
 
 
 def assert_shown(command, printed):
-    """The output that a document shows is the one printed; a line of three dots stands for any lines."""
+    """The output that a document shows is the printed one; a line of three dots stands for any number of lines."""
     exact = set(command.parts[-1][:2]) & set(EXACT) or command.output[0].startswith("gluon-resnet: ")
     clean = str.rstrip if exact else measured
     shown = [clean(line) for line in "\n".join(command.output).strip("\n").split("\n")]
-    found = [clean(line) for line in printed.strip("\n").split("\n")]
-    pattern = "\n".join(re.escape(line) for line in shown).replace(re.escape("...") + "\n", "(?:.*\n)*")
-    assert re.fullmatch(pattern, "\n".join(found)), "\n".join(["shown:", *shown, "found:", *found])
+    lines = [clean(line) for line in printed.strip("\n").split("\n")]
+    pattern = "".join("(?:.*\n)*" if line == "..." else re.escape(line) + "\n" for line in shown)
+    text = "".join(line + "\n" for line in lines)
+    assert re.fullmatch(pattern, text), "\n".join(["shown:", *shown, "printed:", *lines])

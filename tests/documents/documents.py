@@ -34,10 +34,10 @@ PROGRAMS = (
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the file's name, the line it begins in, what stands behind the fence, the text.
+    """A fenced block: the file's name, the line it begins in, the language after the fence, the text.
 
-    ``about`` is the last code within the paragraph in front of it, which names the file that an example changes;
-    ``heading`` is the heading it stands under.
+    ``about`` is the last code in the paragraph before it, which names the file that an example changes; ``heading`` is
+    the heading it is under.
     """
 
     document: str
@@ -55,14 +55,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and the lines of output shown below it (none where none are)."""
+    """A command, and the lines of output shown below it, if any."""
 
     text: str
     output: Tuple[str, ...] = ()
 
     @property
     def parts(self):
-        """The words of each command in a line of them joined by &&."""
+        """The words of each command in a line of commands joined by &&."""
         return [shlex.split(part) for part in self.text.split(" && ")]
 
 
@@ -76,23 +76,23 @@ def _codes(token):
 
 def blocks(path):
     """Every fenced block of a document."""
-    found, about, heading, tokens = [], "", "", _tokens(path)
+    fenced, about, heading, tokens = [], "", "", _tokens(path)
     for before, token in zip([None, *tokens], tokens):
         if token.type == "inline":
             heading = token.content if before.type == "heading_open" else heading
             about = (_codes(token) or [""])[-1]
         elif token.type == "fence":
-            found.append(Block(path.name, token.map[0] + 1, token.info.strip(), token.content, about, heading))
-    return found
+            fenced.append(Block(path.name, token.map[0] + 1, token.info.strip(), token.content, about, heading))
+    return fenced
 
 
 def codes(path):
-    """(line of the paragraph, text) of every code within sentences and tables."""
+    """(line of the paragraph, text) of every piece of code within sentences and tables."""
     return [(token.map[0] + 1, text) for token in _tokens(path) if token.type == "inline" for text in _codes(token)]
 
 
 def links(path):
-    """(line of the paragraph, target) of every link and picture."""
+    """(line of the paragraph, target) of every link and image."""
     return [
         (token.map[0] + 1, child.attrs.get("href") or child.attrs.get("src"))
         for token in _tokens(path)
@@ -100,6 +100,14 @@ def links(path):
         for child in token.children
         if child.type in ("link_open", "image")
     ]
+
+
+def anchors(path):
+    """The anchors of a document's headings, as GitHub and MyST make them: "Article 001's" is "article-001s"."""
+    tokens = _tokens(path)
+    headings = [token for before, token in zip(tokens, tokens[1:]) if before.type == "heading_open"]
+    texts = ["".join(child.content for child in heading.children) for heading in headings]
+    return [re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts]
 
 
 def is_command(text):
@@ -113,16 +121,16 @@ def commands(block):
     lines = re.sub(r"\s*\\\n\s*", " ", block.text).splitlines()
     if not any(line.startswith("$ ") for line in lines):
         return [Command(_bare(line)) for line in lines if _bare(line)]
-    found = []
+    typed = []
     for line in lines:
         if line.startswith("$ "):
-            found.append(Command(_bare(line[2:])))
+            typed.append(Command(_bare(line[2:])))
         else:
-            assert found, f"{block.title}: output without a command: {line}"
-            found[-1] = Command(found[-1].text, (*found[-1].output, line))
-    return found
+            assert typed, f"{block.title}: output without a command: {line}"
+            typed[-1] = Command(typed[-1].text, (*typed[-1].output, line))
+    return typed
 
 
 def _bare(line):
-    """A line without the remark behind it."""
+    """A line without the comment at its end."""
     return re.sub(r"(^|\s+)# .*$", "", line).strip()

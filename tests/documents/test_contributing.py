@@ -1,7 +1,7 @@
-"""The worked examples of docs/extending.md, followed word by word on a copy of the package in a folder of its own.
+"""The worked examples of docs/extending.md, followed to the letter on a copy of the package.
 
-A block in the language "diff" changes the file named last in front of it, "python" and "markdown" blocks are new files,
-and what stands behind "$ " is run; its output is compared with the one shown.
+A block in the language "diff" changes the file named last before it, "python" and "markdown" blocks are new files, and
+lines that begin with "$ " are run; the output is compared with the one shown.
 """
 
 import hashlib
@@ -23,19 +23,19 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "_build", "results", "executed"
 
 
 def small_is_published(path, arrays, cache):
-    """Change the table of Fashion-MNIST's files at ``path``: as if drawn pictures in the cache were the real ones."""
+    """Change the table of Fashion-MNIST's files at ``path``, so that drawn images in the cache pass for it."""
     text = path.read_text()
     for file in write_idx_folder(cache / "fashion-mnist", arrays).iterdir():
         content = file.read_bytes()
         entry = f'DataFile("{file.name}", {len(content)}, "{hashlib.sha256(content).hexdigest()}")'
-        text, found = re.subn(rf'DataFile\(\s*"{file.name}",\s+[\d_]+,\s+"\w+",?\s*\)', entry, text)
-        assert found == 1, file.name
+        text, count = re.subn(rf'DataFile\(\s*"{file.name}",\s+[\d_]+,\s+"\w+",?\s*\)', entry, text)
+        assert count == 1, file.name
     path.write_text(text)
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of what an example touches, with a few drawn pictures as Fashion-MNIST."""
+    """A copy of what an example touches, with a few drawn images as Fashion-MNIST."""
     folder = tmp_path / "copy"
     folder.mkdir()
     for name in PARTS:
@@ -49,18 +49,18 @@ def copy(tmp_path):
 
 
 def edit(path, changes):
-    """Make the changes of a diff block, lines that begin with " ", "-" or "+", where its old lines stand."""
+    """Apply a diff block, lines that begin with " ", "-" or "+", at the one place that has its old lines."""
     lines = changes.splitlines()
     assert all(line[:1] in (" ", "-", "+") for line in lines), changes
     old = "\n".join(line[1:] for line in lines if line[0] != "+") + "\n"
     new = "\n".join(line[1:] for line in lines if line[0] != "-") + "\n"
     text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{path.name}: has these lines {text.count(old)} times, expected once:\n{old}"
+    assert text.count(old) == 1, f"{path.name}: these lines are in it {text.count(old)} times, expected once:\n{old}"
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def run(command, folder):
-    """Run a command in the copy as a reader would in the checkout; what it prints."""
+    """Run a command in the copy, as a reader would in the checkout; what it prints."""
     (words,) = command.parts
     programs = {"gluon-resnet": [sys.executable, "-m", "gluon_resnet"], ".venv/bin/python": [sys.executable]}
     assert words[0] in programs, f"no way to run '{command.text}': expected one of {', '.join(programs)}"
@@ -77,7 +77,7 @@ def run(command, folder):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_holds_word_by_word(example, copy):
+def test_an_example_works_as_printed(example, copy):
     steps = [block for block in blocks(ROOT / "docs" / "extending.md") if block.heading == example]
     shown = 0
     for block in steps:

@@ -1,6 +1,6 @@
-"""README and its like hold: every command and every piece of code in them is run here, on small stand-ins for the data.
+"""The documents are right: every command and every piece of code in them is run here, on small stand-ins for the data.
 
-What runs a command, and which are made smaller: document_reader.py. CONTRIBUTING.md's examples: test_contributing.py.
+document_reader.py runs a command, or a smaller one; test_contributing.py follows the examples of docs/extending.md.
 """
 
 import ast
@@ -10,6 +10,7 @@ import pickle
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 
 import gluon_resnet as gr
 from gluon_resnet import cli
@@ -18,6 +19,8 @@ from gluon_resnet.data.images import PREPARATIONS
 from gluon_resnet.errors import GluonResNetError
 from gluon_resnet.networks.families import ROWS
 from gluon_resnet.networks.layout import layout
+from gluon_resnet.runs import config
+from gluon_resnet.runs.kinds import PicturesConfig
 from gluon_resnet.weights import export
 
 import click
@@ -29,7 +32,7 @@ from PIL import Image
 
 from tests.conftest import ROOT, small_arrays, write_idx_folder
 from tests.documents.document_reader import Reader, assert_shown, is_name
-from tests.documents.documents import Command, blocks, codes, commands, is_command, links
+from tests.documents.documents import Command, anchors, blocks, codes, commands, is_command, links
 from tests.weights.test_pickles import Runs, as_zip
 
 DOCUMENTS = [
@@ -38,17 +41,17 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 BLOCKS = [block for path in DOCUMENTS for block in blocks(path)]
-#: headings of examples that change the package; test_contributing.py follows them in a copy
+#: headings of the examples that change the package; test_contributing.py follows them in a copy
 EXAMPLES = ("Add a network", "Add a family", "Add an experiment", "Add a chapter")
 IN_PLACE = [block for block in BLOCKS if block.heading not in EXAMPLES]
-#: what marks a part of a name that is the reader's to fill in
+#: marks a part of a name that the reader fills in
 OPEN = re.compile("NAME|NN-")
 SPECIES = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "Western_Grebe")
 
 
 @pytest.fixture
 def small_fashion_mnist(monkeypatch, tmp_path):
-    """As if 20 and 10 drawn pictures were Fashion-MNIST, and in the suite's cache."""
+    """20 and 10 drawn images that pass for Fashion-MNIST, in the suite's cache."""
     arrays = small_arrays(20, 10)
     folder = write_idx_folder(tmp_path / "home" / "fashion-mnist", arrays)
     files = [
@@ -62,7 +65,7 @@ def small_fashion_mnist(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """What takes a while to make: weights of a ResNet-50 at random, and a finished run."""
+    """What takes a while to make: random weights of a ResNet-50, and a finished run."""
     folder = tmp_path_factory.mktemp("made")
     net = gr.get_model("resnet50@torchvision")
     net.initialize(mx.init.Xavier())
@@ -91,7 +94,7 @@ def made(tmp_path_factory):
 
 
 def draw(path, seed):
-    """A noisy picture with a colour of its own."""
+    """A noisy image with a colour of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     random = numpy.random.RandomState(seed)
     image = random.randint(0, 80, (48, 40, 3)) + random.randint(0, 160, 3)
@@ -100,7 +103,7 @@ def draw(path, seed):
 
 @pytest.fixture
 def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
-    """Somebody who types commands in a folder with all the files that the documents name."""
+    """A reader who types commands in a folder with all the files that the documents name."""
     folder = tmp_path / "work"
     for number, name in enumerate(SPECIES):
         for i in range(6):
@@ -121,29 +124,29 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
 
 
 def of(*languages):
-    """The blocks in these languages, one test each."""
+    """A test for each block in these languages."""
     return pytest.mark.parametrize(
         "block", [block for block in IN_PLACE if block.language in languages], ids=lambda block: block.title
     )
 
 
 @of("", "sh")
-def test_the_commands_of_a_block_run_one_behind_the_other(block, reader):
+def test_the_commands_of_a_block_run_one_after_another(block, reader):
     for command in commands(block):
         reader.type(command)
 
 
 def spoken(path):
-    """The commands within the sentences and tables of a document, each once; bare names of commands are none."""
-    groups, found = [group for group in (cli.cli, *cli.cli.commands.values()) if isinstance(group, click.Group)], []
+    """The commands within the sentences and tables of a document, each once, without bare names of commands."""
+    groups, typed = [group for group in (cli.cli, *cli.cli.commands.values()) if isinstance(group, click.Group)], []
     names = {name for group in groups for name in group.commands}
     for _, text in codes(path):
         words = text.split()
         if words[0] in names and len(words) > 1:  # "table1 --cifar"
             text, words = f"gluon-resnet {text}", ["gluon-resnet", *words]
         if is_command(text) and not (words[0] == "gluon-resnet" and is_name(words[1:])):
-            found.append(text)
-    return list(dict.fromkeys(found))
+            typed.append(text)
+    return list(dict.fromkeys(typed))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -152,7 +155,7 @@ def test_commands_within_sentences_run(path, reader):
         reader.type(Command(text))
 
 
-def test_the_figures_beside_the_summary_are_its_own(reader):
+def test_the_numbers_next_to_the_summary_are_its_own(reader):
     text = (ROOT / "docs" / "networks.md").read_text()
     sentence = r"`(gluon-resnet summary .*?)` adds parameters \(([\d,]+)\), multiply-adds \((.*? G)\)"
     command, parameters, work = re.search(sentence, text).groups()
@@ -184,70 +187,81 @@ def test_a_command_that_is_wrong_or_unknown_fails(text, reader):
 @pytest.mark.parametrize(
     "printed", ["loss 0.3\nverdict: pass", "start\nloss 0.3, acc 0.9\nverdict: pass", "start\nloss 0.3\nend: pass"]
 )
-def test_an_output_that_is_another_fails(printed):
+def test_a_different_output_fails(printed):
     shown = Command("gluon-resnet train fashion-mnist", ("start", "...", "loss 0.5", "verdict: near"))
     assert_shown(shown, "start\nmore\nloss 0.3\nverdict: miss\n")
     with pytest.raises(AssertionError):
         assert_shown(shown, printed)
 
 
+def test_dots_at_the_end_stand_for_any_lines():
+    shown = Command("gluon-resnet train fashion-mnist", ("loss 0.5", "..."))
+    assert_shown(shown, "loss 0.3\nrun folder: runs/x\n")
+    with pytest.raises(AssertionError):
+        assert_shown(shown, "start\nloss 0.3\n")
+
+
 @of("python")
 def test_python_runs_and_gives_what_the_comments_say(block, reader):
     names, lines, compared = {}, block.text.splitlines(), 0
     for statement in ast.parse(block.text).body:
-        remark = lines[statement.end_lineno - 1][statement.end_col_offset :].partition("#")[2].strip()
+        comment = lines[statement.end_lineno - 1][statement.end_col_offset :].partition("#")[2].strip()
         if not isinstance(statement, ast.Expr):
             exec(compile(ast.Module([statement], []), block.title, "exec"), names)
             continue
         value = eval(compile(ast.Expression(statement.value), block.title, "eval"), names)
-        if remark.startswith("("):
-            assert value == ast.literal_eval(remark), remark
+        if comment.startswith("("):
+            assert value == ast.literal_eval(comment), comment
             compared += 1
     assert compared
 
 
 def test_python_within_sentences_runs(reader):
-    net, path, demo = gr.resnet50("torchvision"), "resnet50.safetensors", gr.RESNET_DEMO
-    found = [(line, text) for path_ in DOCUMENTS for line, text in codes(path_) if re.match(r"gr\.\w+\(", text)]
-    for _, text in found:
-        eval(text, {"gr": gr, "net": net, "path": path, "demo": demo})
-    assert len(found) >= 4
+    net, path = gr.resnet50("torchvision"), "resnet50.safetensors"
+    calls = [text for document in DOCUMENTS for _, text in codes(document) if re.match(r"gr\.\w+\(", text)]
+    for text in calls:
+        eval(text, {"gr": gr, "net": net, "path": path})
+    assert len(calls) >= 4
 
 
 def all_options(command):
-    """Every --option of a command and those below it."""
-    below = [option for each in getattr(command, "commands", {}).values() for option in all_options(each)]
+    """Every --option of a command and of the commands below it."""
+    below = [option for inner in getattr(command, "commands", {}).values() for option in all_options(inner)]
     return below + [option for param in command.params for option in (*param.opts, *param.secondary_opts)] + ["--help"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_options_networks_and_files_that_are_named_are_there(path):
+def test_options_settings_networks_and_files_that_are_named_exist(path):
     known = set(all_options(cli.cli))
     made = {block.about for block in BLOCKS if block.heading in EXAMPLES}  # the examples' own files
     for line, text in codes(path):
         if text.startswith("--"):
             assert text.split()[0] in known, (line, text)
+        if re.fullmatch(r"[a-z_]+=\S+", text) and text != "field=value":
+            config.load(PicturesConfig, {}, settings=[text])
         if re.fullmatch(r"(cifar_)?(resnet|plain)\d+([@:]\w+)*", text):
             gr.parse_model(text)
         path_like = re.fullmatch(r"(gluon_resnet|tests|scripts|experiments|chapters|book)/[\w./-]*", text)
         if path_like and not OPEN.search(text):
             assert text in made or (ROOT / text).exists(), (line, text)
     for line, target in links(path):
-        assert ":" in target or (path.parent / target.partition("#")[0]).exists(), (line, target)
+        name, _, anchor = target.partition("#")
+        assert ":" in target or (path.parent / name).exists(), (line, target)
+        assert ":" in target or not anchor or anchor in anchors(path.parent / name if name else path), (line, target)
 
 
 @of("text")
-def test_the_files_of_a_listing_are_there(block):
+def test_the_files_of_a_listing_exist(block):
     """Listings in the language "text": files, in the folder that their line or one above it begins with."""
-    folder, found = ROOT, 0
+    folder, count = ROOT, 0
     for line in block.text.splitlines():
         for word in line.split():
             if line.startswith(word) and word.endswith("/"):
                 folder = ROOT / word
             elif re.fullmatch(r"[\w*/]+(\.py|\.md|\.sh|/)", word) and not OPEN.search(word):
                 assert list(folder.glob(word)) or list(ROOT.glob(word)), (word, line)
-                found += 1
-    assert found
+                count += 1
+    assert count
 
 
 def test_every_block_has_a_way_to_be_tested():
@@ -264,11 +278,19 @@ def test_the_table_of_families_counts_what_the_networks_have():
         assert sum(map(numpy.prod, trained)) == int(count.replace(",", "")), family
 
 
-def test_every_family_says_how_its_networks_see_pictures():
+def test_the_table_of_settings_for_images_has_the_defaults():
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", (ROOT / "docs" / "images.md").read_text(), re.M)
+    defaults = asdict(PicturesConfig())
+    assert rows and {name: ast.literal_eval(value) for name, value in rows} == {
+        name: defaults[name] for name, _ in rows
+    }
+
+
+def test_every_family_has_a_preparation_of_images():
     assert set(PREPARATIONS) == set(ROWS)
 
 
-def test_the_citation_file_is_whole_and_of_this_version():
+def test_the_citation_file_is_complete_and_of_this_version():
     content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert content["cff-version"] == "1.2.0" and content["type"] == "software" and content["license"] == "MIT"
     assert content["version"] == gr.__version__ and content["title"] == "gluon-resnet" and content["message"]
@@ -282,7 +304,7 @@ def test_the_changelog_has_this_version_and_no_day_without_a_commit():
     assert re.search(rf"^## \[{re.escape(gr.__version__)}\]", text, re.M)
     days = set(re.findall(r"\b\d{4}-\d\d-\d\d\b", text))
     assert days
-    if (ROOT / ".git").exists() and not (ROOT / ".git" / "shallow").exists():  # elsewhere there is no whole history
+    if (ROOT / ".git").exists() and not (ROOT / ".git" / "shallow").exists():  # otherwise there is no whole history
         log = subprocess.run(
             ["git", "-C", str(ROOT), "log", "--format=%ad", "--date=short"],
             check=True,
