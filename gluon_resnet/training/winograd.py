@@ -5,17 +5,19 @@
 
 The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36
 multiplications where the direct way takes 144), forward and backward. mxnet always asks for the direct way
-(apache/mxnet #12990), with no setting to change that: a constant in the code. oneDNN's own ``convolution_auto`` decides
-by shape. Inside :class:`convolutions` the six functions through which oneDNN gets the algorithm take it for
-``auto``, by the few bytes in SITES, written into this process's memory and nowhere else, and only after they were found
-to be exactly what is expected; outside, they are as they were. What mxnet has set up for shapes in use before is
-dropped at both ends, so that each training has its own choice.
+(apache/mxnet #12990): a constant in the code, with no setting to change it. oneDNN's own ``convolution_auto`` decides
+by shape. Inside :func:`convolutions`, the six functions that tell oneDNN the algorithm read ``auto`` instead. This
+takes a few bytes, listed in SITES. They are written into this process's memory and nowhere else, and only if the bytes
+there are exactly as expected; afterwards the old ones are put back. At both ends mxnet drops what it has set up for
+shapes used so far, so that each training has its own choice.
 
 "By shape" is by batch size alone: oneDNN takes Winograd's 4x4 tiles for planes of 1x1, too, where the direct way skips
 the padding and is twelve times faster. :func:`suits` looks at a network's planes first.
 
-Results are float32 and the same from run to run, but rounded elsewhere than the direct way's:
-see the tests for how far.
+Results are float32 and the same from run to run, but rounded differently from the direct way's; the tests say how far
+apart they are.
+
+mxnet is imported inside the functions that need it: :func:`unsuitable` has to work without loading it.
 """
 
 import importlib.util
@@ -25,6 +27,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 from ..machine import system
 from ..machine.elf import build_id
@@ -38,14 +41,15 @@ AUTO = 3
 #: 2026-11-25).
 SMALLEST_PLANE = 3
 
-#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original subtracts 1
-#: from the algorithm asked for and goes on if the rest is at most 2 (a check); the replacement loads AUTO instead and
-#: goes on. scripts/winograd_sites.py found the addresses, and finds candidates in another build.
-SITES = {
+#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original checks that
+#: the algorithm asked for, minus 1, is at most 2, and goes on if so; the replacement loads AUTO instead and goes on.
+#: Found by scripts/winograd_sites.py, which explains how it recognizes them. For another build of mxnet, run it on that
+#: build's libmxnet.so, add what it prints here, and run tests/training/test_winograd.py.
+SITES: Dict[Optional[str], Tuple[Tuple[int, str, str], ...]] = {
     "472988f6268780302be9ee15d6c53d9a07b534f5": (  # mxnet 1.9.1, manylinux2014 x86-64
         (0x621FF0E, "8d42ff 83f802 77be", "ba03000000 909090"),  # forward: algorithm in edx
         (0x621FFBE, "8d42ff 83f802 77b5", "ba03000000 909090"),  # forward with dilation
-        (0x622004D, "448d5eff 4183fb02 7621", "be03000000 909090 eb21"),  # backward to the pictures: in esi
+        (0x622004D, "448d5eff 4183fb02 7621", "be03000000 909090 eb21"),  # backward to the images: in esi
         (0x62200F2, "8d5eff 83fb02 761e", "be03000000 90 eb1e"),  # the same with dilation
         (0x6220192, "8d5eff 83fb02 761e", "be03000000 90 eb1e"),  # backward to the weights
         (0x6220238, "8d6eff 83fd02 7620", "be03000000 90 eb20"),  # the same with dilation
@@ -53,25 +57,25 @@ SITES = {
 }
 
 
-def _library():
+def library() -> Optional[str]:
     """Path of the installed libmxnet.so, found without loading it."""
     spec = importlib.util.find_spec("mxnet")
-    return os.path.realpath(os.path.join(os.path.dirname(spec.origin), "libmxnet.so")) if spec else None
+    return os.path.realpath(os.path.join(os.path.dirname(spec.origin), "libmxnet.so")) if spec and spec.origin else None
 
 
-def unsuitable():
+def unsuitable() -> Optional[str]:
     """Why this machine and its mxnet lack Winograd's convolutions, in a few words, or None; mxnet is not loaded."""
     if not sys.platform.startswith("linux"):
         return "known for Linux only"
     if "avx512f" not in system.cpu()["instruction_sets"]:
         return "this processor has no AVX-512"
-    path = _library()
+    path = library()
     if path is None or not os.path.exists(path) or build_id(path) not in SITES:
         return "known for mxnet 1.9.1's own CPU build only"
     return None
 
 
-def _base(path):
+def _base(path: str) -> Optional[int]:
     """Address at which the file ``path`` is loaded in this process, None if it is not."""
     with open("/proc/self/maps") as stream:
         for line in stream:
@@ -82,18 +86,18 @@ def _base(path):
 
 
 @lru_cache(maxsize=None)
-def _sites():
+def _sites() -> Union[str, Tuple[Tuple[int, bytes, bytes], ...]]:
     """((address in this process, original bytes, replacement), ...), or a line that says why there are none."""
-    reason = unsuitable()
-    if reason:
-        return reason
+    reason, path = unsuitable(), library()
+    if reason or path is None:
+        return reason or "mxnet is not installed"
     import mxnet  # noqa: F401  its library has to be there to be written to
 
-    path = _library()
-    sites, base = SITES[build_id(path)], _base(path)
+    base = _base(path)
     if base is None:
         return f"{path} is not the library that is loaded"
-    sites = tuple((base + at, bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in sites)
+    listed = SITES[build_id(path)]
+    sites = tuple((base + at, bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in listed)
     try:
         with open("/proc/self/mem", "r+b", buffering=0) as memory:  # writable, or there is no point
             for address, old, _ in sites:
@@ -105,18 +109,17 @@ def _sites():
     return sites
 
 
-def problem():
+def problem() -> Optional[str]:
     """Why this process cannot have Winograd's convolutions, in a few words, or None if it can. Loads mxnet."""
-    found = _sites()
-    return found if isinstance(found, str) else None
+    sites = _sites()
+    return sites if isinstance(sites, str) else None
 
 
-def suits(net, X):
+def suits(net: Any, X: Any) -> bool:
     """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W); computes nothing.
 
-    It is for a hybrid network with 3x3 convolutions of stride 1, all of whose outputs are at least SMALLEST_PLANE high
-    and wide.
-    One such layer below that costs more than the others save, and the choice is the process's, not a layer's.
+    It is for a hybrid network with 3x3 convolutions of stride 1 whose outputs are all at least SMALLEST_PLANE high and
+    wide. One such layer below that costs more than the others save, and the choice holds for the whole process.
     """
     from mxnet import MXNetError
     from mxnet.gluon import HybridBlock
@@ -128,7 +131,7 @@ def suits(net, X):
         internals = output.get_internals()
         _, shapes, _ = internals.infer_shape(data=X.shape)
     except (MXNetError, TypeError, ValueError):
-        return False  # what the network cannot take it says itself, when it is called
+        return False  # the network itself reports what it cannot take, when it is called
     shape_of = dict(zip(internals.list_outputs(), shapes))
     planes = [
         shape_of[node["name"] + "_output"][2:]
@@ -140,18 +143,21 @@ def suits(net, X):
     return bool(planes) and min(min(plane) for plane in planes) >= SMALLEST_PLANE
 
 
-def _write(which):
+def _write(replaced: bool) -> None:
+    """Put the replacements, or the original bytes, into the library's code."""
     import mxnet
 
+    sites = _sites()
+    assert not isinstance(sites, str)  # convolutions() has asked for a problem()
     mxnet.nd.waitall()  # nobody may be inside while the code changes
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
-        for site in _sites():
-            memory.seek(site[0])
-            memory.write(site[which])
+        for address, old, new in sites:
+            memory.seek(address)
+            memory.write(new if replaced else old)
     _forget()
 
 
-def _forget():
+def _forget() -> None:
     """Have mxnet drop the convolutions it has set up.
 
     They belong to its threads, which it ends before a fork of the process and starts again after it (src/initialize.cc,
@@ -170,11 +176,11 @@ _open = 0
 
 
 @contextmanager
-def convolutions(wanted=True, device=None):
+def convolutions(wanted: bool = True, device: Any = None) -> Iterator[bool]:
     """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up.
 
-    Gives True, or False if they stay as they are: not ``wanted``, ``device`` is not a CPU, or for the reason that
-    :func:`problem` gives.
+    Gives True, or False if they stay as they are: if not ``wanted``, if ``device`` is not a CPU, or if there is a
+    :func:`problem`.
     """
     global _open
     if not wanted or (device is not None and device.device_type != "cpu") or problem():
@@ -183,9 +189,9 @@ def convolutions(wanted=True, device=None):
     _open += 1
     try:
         if _open == 1:
-            _write(2)
+            _write(replaced=True)
         yield True
     finally:
         _open -= 1
         if _open == 0:
-            _write(1)
+            _write(replaced=False)
