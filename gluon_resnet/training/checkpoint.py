@@ -4,39 +4,49 @@
 
 One file, ``checkpoint.npz``, holds everything that decides what comes next: parameters, the optimizer's state by
 parameter, the averages, the position in the epoch with its sums so far, and the states of Python's and NumPy's random
-generators, at the epoch's start (the order of its pictures) and now. It is plain arrays and JSON: nothing in it is run.
-MXNet's own generator cannot be read out, but nothing draws from it during training.
+generators, at the epoch's start (the order of its images) and now. It is plain arrays and JSON: nothing in it is run.
+MXNet's own generator cannot be read, but nothing draws from it during training.
 """
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy
 
 from ..errors import ConfigError, RunError
 from ..files import written_whole
-from .progress import Record
+from .progress import Record, Result
 from .randomness import random_states, set_random_states
+
+if TYPE_CHECKING:
+    from .loop import Epoch, Training  # only for the types: it loads mxnet
 
 NAME, VERSION = "checkpoint.npz", 1
 
+FilePath = Union[str, Path]
+Arrays = Dict[str, numpy.ndarray]
+Note = Dict[str, Any]  # JSON values
+Batches = Iterator[Tuple[Any, Any]]
 
-def _as_arrays(state):
+
+def _as_arrays(state: Any) -> List[numpy.ndarray]:
     """A parameter's optimizer state, an array, a tuple of them or None, as a list of NumPy arrays."""
     if state is None:
         return []
     return [part.asnumpy() for part in (state if isinstance(state, (tuple, list)) else (state,))]
 
 
-def optimizer_arrays(trainer, names):
-    """{"optimizer/<parameter>/<i>": array} and the numbers of updates by parameter, of a gluon.Trainer.
+def optimizer_arrays(trainer: Any, names: Mapping[str, str]) -> Tuple[Arrays, Note]:
+    """The state of a gluon.Trainer's optimizer: {"optimizer/<parameter>/<i>": array}, and its counts of updates.
 
-    ``names`` are the layout's names by the parameters' own.
+    ``names`` maps the parameters' own names to the layout's.
     """
     states, optimizer = trainer._updaters[0].states, trainer._optimizer
-    arrays, counts = {}, {}
+    arrays: Arrays = {}
+    counts: Dict[str, int] = {}
     for index, param in enumerate(trainer._params):
         name = names[param.name]
         for i, values in enumerate(_as_arrays(states.get(index))):
@@ -45,8 +55,15 @@ def optimizer_arrays(trainer, names):
     return arrays, {"updates": optimizer.num_update, "by_parameter": counts}
 
 
-def restore_optimizer(trainer, names, arrays, counts):
-    """Put the state that :func:`optimizer_arrays` gave into a fresh trainer over the same parameters."""
+def restore_optimizer(trainer: Any, names: Mapping[str, str], arrays: Arrays, counts: Note) -> None:
+    """Put the state from :func:`optimizer_arrays` into a fresh trainer over the same parameters.
+
+    Args:
+        trainer: a gluon.Trainer that has made no step yet.
+        names: the layout's names by the parameters' own.
+        arrays: the optimizer's arrays; others in it are ignored.
+        counts: the numbers of updates.
+    """
     updater, optimizer = trainer._updaters[0], trainer._optimizer
     for index, param in enumerate(trainer._params):
         name = names[param.name]
@@ -60,8 +77,8 @@ def restore_optimizer(trainer, names, arrays, counts):
     optimizer.num_update = counts["updates"]
 
 
-def save(folder, training, position):
-    """Write the checkpoint of ``training`` (train.py) at ``position``, a dict of JSON values, whole or not at all."""
+def save(folder: FilePath, training: "Training", position: Note) -> None:
+    """Write the checkpoint of ``training`` at ``position``, a dict of JSON values, whole or not at all."""
     names = training.names
     arrays = {
         f"parameter/{name}": param.data().asnumpy()
@@ -83,7 +100,7 @@ def save(folder, training, position):
         numpy.savez(file, **arrays)
 
 
-def read(folder):
+def read(folder: FilePath) -> Tuple[Arrays, Note]:
     """(arrays, note) of a run folder's checkpoint; RunError if there is none or it is damaged."""
     path = Path(folder) / NAME
     try:
@@ -101,8 +118,8 @@ def read(folder):
     return arrays, note
 
 
-def restore(training, arrays, note):
-    """Put a checkpoint that :func:`read` gave into ``training``; the loop sets the random generators later."""
+def restore(training: "Training", arrays: Arrays, note: Note) -> None:
+    """Put a checkpoint from :func:`read` into ``training``; the loop sets the random generators later."""
     import mxnet as mx
 
     params = training.net._collect_params_with_prefix()
@@ -121,19 +138,30 @@ def restore(training, arrays, note):
 
 
 class Keeper:
-    """Keeps checkpoints for :func:`gluon_resnet.training.train.fit`: says when to save, saves, and resumes.
+    """Keeps checkpoints for :func:`gluon_resnet.training.train.fit`: decides when to save, saves, and resumes.
 
-    Without a ``folder`` nothing is saved. In it a checkpoint is written after every epoch, when training is stopped,
-    and every ``seconds`` in between; with ``keep_best`` the parameters of the best epoch go to best.params. ``resume``
-    is what :func:`read` gave; ``on_save`` is called before each checkpoint.
+    Args:
+        folder: where checkpoints are written: after every epoch, and when training is stopped. Nothing is saved if
+            None.
+        seconds: time between checkpoints within an epoch.
+        keep_best: write the parameters of the best epoch to best.params.
+        resume: the checkpoint to resume from, as :func:`read` returns it.
+        on_save: called before each checkpoint.
     """
 
-    def __init__(self, folder=None, seconds=300, keep_best=False, resume=None, on_save=lambda: None):
+    def __init__(
+        self,
+        folder: Optional[FilePath] = None,
+        seconds: float = 300,
+        keep_best: bool = False,
+        resume: Optional[Tuple[Arrays, Note]] = None,
+        on_save: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder, self.seconds, self.keep_best = folder, seconds, keep_best
         self.resume, self.on_save = resume, on_save
         self.saved = perf_counter()
 
-    def begin(self, training, result):
+    def begin(self, training: "Training", result: Result) -> int:
         """Resume from the checkpoint, if any; returns the epoch to go on with, from 1."""
         self.training, self.result = training, result
         if self.resume is None:
@@ -146,10 +174,10 @@ class Keeper:
             raise ConfigError(f"all {training.recipe.epochs} epochs of this run are done: nothing to resume")
         return note["at"]["epoch"]
 
-    def open_epoch(self, batches):
+    def open_epoch(self, batches: Batches) -> Tuple[Batches, Optional[Note]]:
         """(the batches left of this epoch, its sums so far or None), with the random generators where they were."""
         if self.resume is None:
-            self.start = random_states()
+            self.start: Note = random_states()
             return batches, None
         (_, note), self.resume = self.resume, None
         self.start = note["start"]
@@ -159,28 +187,28 @@ class Keeper:
         set_random_states(note["now"])
         return batches, note["at"] if note["at"]["batch"] else None
 
-    def due(self):
-        """Is it time for a checkpoint within the epoch?"""
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint within the epoch."""
         return self.folder is not None and perf_counter() - self.saved >= self.seconds
 
-    def save(self, sums):
+    def save(self, sums: "Epoch") -> None:
         """Write a checkpoint within the epoch of ``sums``; nothing may be pending."""
         self._save(sums.state())
 
-    def _save(self, at):
+    def _save(self, at: Note) -> None:
         if self.folder is not None:
-            self.on_save()  # first: what it writes may be ahead of the checkpoint, but not older
+            self.on_save()  # first: what it writes may be newer than the checkpoint, but not older
             done = [asdict(record) for record in self.result.epochs if record.test_acc is not None]
             save(self.folder, self.training, {"at": at, "start": self.start, "done": done})
             self.saved = perf_counter()
 
-    def remove(self):
-        """Take the checkpoint away: the run is finished."""
+    def remove(self) -> None:
+        """Delete the checkpoint: the run is finished."""
         if self.folder is not None and (Path(self.folder) / NAME).exists():
             (Path(self.folder) / NAME).unlink()
 
-    def end_epoch(self, record):
-        """After the training and test of an epoch: keep its parameters if they are the best, write a checkpoint."""
+    def end_epoch(self, record: Record) -> None:
+        """After an epoch and its test: keep the parameters if they are the best, and write a checkpoint."""
         if self.keep_best and self.folder is not None and self.result.epochs_since_best == 0:
             with self.training.tested() as net, written_whole(Path(self.folder) / "best.params") as temporary:
                 net.save_parameters(str(temporary))

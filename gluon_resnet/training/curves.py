@@ -1,14 +1,18 @@
-"""Pictures of what was measured. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
+"""Curves of a training run. Figures are made without pyplot, so nothing here needs a screen or a notebook."""
 
+from typing import Any, Optional
+
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import new_figure
 
 
-def draw_curves(history, num_epochs=None, title=None):
+def draw_curves(history: pd.DataFrame, num_epochs: Optional[float] = None, title: Optional[str] = None) -> Figure:
     """Loss and accuracies over epochs, side by side, as a matplotlib Figure.
 
-    ``history`` is a DataFrame with position (epochs done), loss, train_acc and test_acc (empty between epochs).
+    ``history`` has the columns position (epochs done), loss, train_acc and test_acc (empty between epochs).
     """
     figure = new_figure(9, 3.4)
     left, right = figure.subplots(1, 2)
@@ -19,13 +23,13 @@ def draw_curves(history, num_epochs=None, title=None):
     return figure
 
 
-def plot_loss(axes, history, num_epochs=None):
+def plot_loss(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
     """The training loss of :func:`draw_curves` on one matplotlib Axes."""
     axes.plot(history["position"], history["loss"], label="train loss", color="tab:blue")
     _over_epochs(axes, "loss", history, num_epochs)
 
 
-def plot_accuracies(axes, history, num_epochs=None):
+def plot_accuracies(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
     """Both accuracies of :func:`draw_curves` on one matplotlib Axes."""
     tested = history[history["test_acc"].notna()]
     axes.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
@@ -40,7 +44,7 @@ def plot_accuracies(axes, history, num_epochs=None):
     _over_epochs(axes, "accuracy", history, num_epochs)
 
 
-def _over_epochs(axes, ylabel, history, num_epochs):
+def _over_epochs(axes: Any, ylabel: str, history: pd.DataFrame, num_epochs: Optional[float]) -> None:
     axes.set(xlabel="epoch", ylabel=ylabel)
     axes.set_xlim(0, num_epochs or max(1, history["position"].max() if len(history) else 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

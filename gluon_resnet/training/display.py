@@ -1,6 +1,7 @@
 """Listeners that show training while it runs: a progress bar in a terminal, a live plot in a notebook."""
 
 import sys
+from typing import Any, Optional, TextIO, Union
 
 from IPython import display
 from tqdm import tqdm
@@ -8,15 +9,20 @@ from tqdm import tqdm
 from .. import figures
 from . import curves
 from .history import History
+from .progress import Record
 
 
 class ProgressBar:
-    """A bar an epoch on standard error with the loss, the accuracy and the rate so far; a line an epoch that stays."""
+    """A listener with a bar for each epoch on standard error, and a line for each epoch on standard output.
 
-    def __init__(self, num_epochs, stream=None):
-        self.num_epochs, self.stream, self.bar = num_epochs, stream, None
+    The bar shows the loss, the accuracy and the throughput so far.
+    """
 
-    def __call__(self, record):
+    def __init__(self, num_epochs: int, stream: Optional[TextIO] = None) -> None:
+        self.num_epochs, self.stream = num_epochs, stream
+        self.bar: Any = None
+
+    def __call__(self, record: Record) -> None:
         stream = self.stream or sys.stderr
         if record.test_acc is not None:
             self.close()
@@ -44,21 +50,22 @@ class ProgressBar:
         if record.batch == record.num_batches:
             self.bar.set_postfix_str(f"loss {record.loss:.3f}, acc {record.train_acc:.3f}; testing", refresh=True)
 
-    def close(self):
-        """Take the bar off the screen."""
+    def close(self) -> None:
+        """Remove the bar from the screen."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
 
 class LivePlot:
-    """The book's animated curves, redrawn in the notebook cell a few times an epoch."""
+    """A listener that redraws the book's curves in the notebook cell, ``points`` times an epoch."""
 
-    def __init__(self, num_epochs, points=5):
+    def __init__(self, num_epochs: int, points: int = 5) -> None:
         self.history = History(points)
-        self.num_epochs, self.handle = num_epochs, None
+        self.num_epochs = num_epochs
+        self.handle: Any = None
 
-    def __call__(self, record):
+    def __call__(self, record: Record) -> None:
         if not self.history.add(record):
             return
         image = display.Image(figures.as_png(curves.draw_curves(self.history.table(), self.num_epochs)))
@@ -68,13 +75,13 @@ class LivePlot:
             self.handle.update(image)
 
 
-def in_notebook():
-    """Is this code run by a Jupyter kernel?"""
+def in_notebook() -> bool:
+    """Whether this code is run by a Jupyter kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)  # Colab's is derived from it
 
 
-def default_listener(num_epochs):
+def default_listener(num_epochs: int) -> Union[LivePlot, ProgressBar]:
     """A LivePlot in a notebook, a ProgressBar elsewhere."""
-    return (LivePlot if in_notebook() else ProgressBar)(num_epochs)
+    return LivePlot(num_epochs) if in_notebook() else ProgressBar(num_epochs)

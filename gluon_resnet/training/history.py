@@ -1,6 +1,11 @@
 """The records of a run as a table: some points of each epoch, and its end with the test accuracy."""
 
+from pathlib import Path
+from typing import Any, Dict, List, Union
+
 import pandas as pd
+
+from .progress import Record
 
 COLUMNS = [
     "epoch",
@@ -18,13 +23,14 @@ COLUMNS = [
 
 
 class History:
-    """A listener that keeps ``points`` records an epoch as rows; ``add`` says whether it kept one."""
+    """The rows of a run: about ``points`` records of each epoch."""
 
-    def __init__(self, points=20):
-        self.points, self.rows = points, []
+    def __init__(self, points: int = 20) -> None:
+        self.points = points
+        self.rows: List[Dict[str, Any]] = []
 
-    def add(self, record):
-        """Keep ``record`` if it is due; the epoch's last row is completed when its test accuracy comes in."""
+    def add(self, record: Record) -> bool:
+        """Keep ``record`` if it is due, and return whether it was; a test accuracy completes the epoch's last row."""
         every = max(1, record.num_batches // self.points)
         if record.batch % every and record.batch != record.num_batches and record.test_acc is None:
             return False
@@ -36,10 +42,10 @@ class History:
             self.rows.append(row)
         return True
 
-    def load(self, path):
-        """Take the rows of a history.csv in."""
+    def load(self, path: Union[str, Path]) -> None:
+        """Replace the rows by those of a history.csv."""
         self.rows = pd.read_csv(path).replace({float("nan"): None}).to_dict("records")
 
-    def table(self):
+    def table(self) -> pd.DataFrame:
         """The rows as a pandas DataFrame with :data:`COLUMNS`."""
         return pd.DataFrame(self.rows, columns=COLUMNS)

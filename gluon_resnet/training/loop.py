@@ -1,11 +1,12 @@
-"""One epoch of training: a step a batch by a recipe, the sums over the batches, the two clocks.
+"""One epoch of training: a step for each batch, the sums over the batches, the two clocks.
 
-Used by train.py, which says what happens between epochs.
+train.py uses it and decides what happens between epochs.
 """
 
 import math
 from contextlib import ExitStack, nullcontext
 from time import perf_counter
+from typing import Any, ContextManager, Dict, Iterator, Optional, Tuple
 
 import mxnet as mx
 from mxnet import autograd, gluon, init
@@ -18,7 +19,7 @@ from .averages import Average
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
-from .recipe import draw_mix, mix, soft_labels
+from .recipe import Mix, Recipe, draw_mix, mix, soft_labels
 
 LATE = 0.005  # seconds: a batch that takes longer was not ready
 
@@ -26,19 +27,19 @@ LATE = 0.005  # seconds: a batch that takes longer was not ready
 class Epoch:
     """Sums over one epoch.
 
-    A batch's loss and hits are fetched only after the next batch has been started, so that the device never idles;
-    fetching waits until the batch is computed.
+    A batch's loss and correct predictions are fetched only after the next batch has been started, so that the device
+    never idles; fetching waits until the batch is computed.
     """
 
-    def __init__(self, epoch, num_batches):
+    def __init__(self, epoch: int, num_batches: int) -> None:
         self.epoch, self.num_batches = epoch, num_batches
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
         self.started, self.wait_seconds = perf_counter(), 0.0
-        self.pending = None
+        self.pending: Optional[Tuple[Any, Any, int]] = None  # of the batch under way, as Training.step returns it
 
-    def fetch(self):
-        """Take in the batch under way, if there is one; DivergedError if its loss is not a finite number."""
+    def fetch(self) -> None:
+        """Add the batch under way, if any, to the sums; DivergedError if its loss is not a finite number."""
         if self.pending is None:
             return
         (loss, correct, examples), self.pending = self.pending, None
@@ -52,7 +53,8 @@ class Epoch:
                 f"{self.num_batches}: training diverged; try a smaller learning rate"
             )
 
-    def record(self):
+    def record(self) -> Record:
+        """The :class:`Record` of the batches fetched so far."""
         return Record(
             self.epoch,
             self.batch,
@@ -64,7 +66,7 @@ class Epoch:
             self.wait_seconds,
         )
 
-    def state(self):
+    def state(self) -> Dict[str, Any]:
         """What a checkpoint keeps of the epoch, as JSON values; nothing may be pending."""
         return {
             "epoch": self.epoch,
@@ -76,14 +78,14 @@ class Epoch:
             "wait_seconds": self.wait_seconds,
         }
 
-    def resume(self, state):
-        """Go on from what :meth:`state` gave."""
+    def resume(self, state: Dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
         self.batch, self.examples = state["batch"], state["examples"]
         self.loss, self.correct, self.wait_seconds = state["loss"], state["correct"], state["wait_seconds"]
         self.started = perf_counter() - state["seconds"]
 
 
-def _forward(net, X):
+def _forward(net: gluon.Block, X: Any) -> Any:
     try:
         return net(X)
     except TypeError as error:
@@ -95,7 +97,7 @@ def _forward(net, X):
         ) from None
 
 
-def start(net, device, initialize=True):
+def start(net: gluon.Block, device: mx.Context, initialize: bool = True) -> None:
     """Make ``net`` ready to train: Xavier's initial values if ``initialize``, hybrid networks compiled."""
     if initialize:
         net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
@@ -104,61 +106,70 @@ def start(net, device, initialize=True):
 
 
 class Training:
-    """A network and what trains it by a recipe: optimizer, loss, averages, convolutions; :meth:`step` takes a batch.
+    """A network and what trains it: optimizer, loss, averages, convolutions; :meth:`step` takes a batch.
 
         with Training(net, recipe, device) as training:
             for X, y in batches:
                 training.step(X, y, lr=0.1)
 
-    Inside ``with``, the first batch decides whether Winograd's convolutions are used (winograd.py); they are given back
-    at the end. Outside of it, convolutions are left as they are.
+    Inside ``with``, the first batch decides whether Winograd's convolutions are used (winograd.py); at the end mxnet's
+    own are restored. Outside of it, convolutions are left as they are.
     """
 
-    def __init__(self, net, recipe, device):
+    def __init__(self, net: gluon.Block, recipe: Recipe, device: mx.Context) -> None:
         self.net, self.recipe, self.device = net, recipe, device
         prepare_parameters(net, recipe)
         self.trainer = make_trainer(net, recipe)
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
-        self.average, self.gathered, self.examples = None, 0, 0
+        self.average: Optional[Average] = None
+        self.gathered = self.examples = 0
         self.scale = make_loss_scale(net)
-        self.convolutions, self.winograd = None, None  # None: not entered; no batch seen yet
+        self.convolutions: Optional[ExitStack] = None  # while not entered
+        self.winograd: Optional[bool] = None  # before the first batch
 
-    def __enter__(self):
+    def __enter__(self) -> "Training":
         self.convolutions = ExitStack()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *_: Any) -> None:
+        assert self.convolutions is not None  # since __enter__
         self.convolutions.close()
         self.convolutions = None
 
-    def choose_convolutions(self, X):
+    def choose_convolutions(self, X: Any) -> None:
         """Choose the convolutions by the size of the images X (N, C, H, W), at the first call."""
         if self.convolutions is not None and self.winograd is None:
             wanted = self.recipe.winograd and winograd.suits(self.net, X)
             self.winograd = self.convolutions.enter_context(winograd.convolutions(wanted, self.device))
 
-    def start_average(self):
-        """Begin the averages, once the network is initialized, where the recipe has them."""
+    def start_average(self) -> None:
+        """Begin the averages if the recipe has them; the network must be initialized."""
         if self.recipe.ema and self.average is None:
             self.average = Average(self.net, self.recipe.ema)
 
-    def _mixed(self, X):
+    def _mixed(self, X: Any) -> Tuple[Any, Optional[Mix]]:
         """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
         drawn = draw_mix(self.recipe, len(X), *X.shape[2:])
         return (X if drawn is None else array(mix(X.asnumpy(), drawn), self.device)), drawn
 
-    def _target(self, y, num_classes, drawn):
+    def _target(self, y: Any, num_classes: int, drawn: Optional[Mix]) -> Any:
         if not self.recipe.softens:
             return y
         labels = soft_labels(y.asnumpy(), num_classes, self.recipe.label_smoothing)
         return array(labels if drawn is None else mix(labels, drawn), self.device)
 
-    def step(self, X, y, lr, last=False):
-        """Train on one batch, X (N, C, H, W) and y (N,), at the learning rate ``lr``.
+    def step(self, X: Any, y: Any, lr: float, last: bool = False) -> Tuple[Any, Any, int]:
+        """Train on one batch.
 
-        Returns (sum of the losses, correct predictions, examples), the first two as arrays still being computed. With
-        ``last``, gradients gathered so far are used at once, however many batches the recipe accumulates.
+        Args:
+            X: float32 (N, C, H, W), the images.
+            y: (N,), the class numbers.
+            lr: the learning rate.
+            last: use the gradients gathered so far at once, however many batches the recipe accumulates.
+
+        Returns:
+            (sum of the losses, correct predictions, examples), the first two as arrays that may still be computed.
         """
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
@@ -174,9 +185,9 @@ class Training:
             self._update(lr)
         return losses.sum(), count_correct(y_hat, y), len(y)
 
-    def _update(self, lr):
+    def _update(self, lr: float) -> None:
         trained = [param for param in self.trainer._params if param.grad_req != "null"]
-        # how many times the gradient of the mean loss has been gathered
+        # the gathered gradient, divided by the gradient of the mean loss
         times = self.examples * (self.scale.factor if self.scale else 1)
         if not self.scale or self.scale.accept([param.grad() for param in trained]):
             if self.recipe.clip:
@@ -191,22 +202,26 @@ class Training:
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         self.gathered = self.examples = 0
 
-    def tested(self):
-        """Context in which the network is the one to test: with averaged parameters where the recipe has them."""
+    def tested(self) -> ContextManager[Any]:
+        """Context that gives the network to test: with averaged parameters if the recipe has them."""
         return self.average.in_place() if self.average else nullcontext(self.net)
 
 
-def train_epoch(training, batches, sums, session):
-    """Train on the rest of one pass over ``batches``.
+def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Epoch, session: Any) -> Optional[Record]:
+    """Train on the rest of an epoch.
 
     Args:
         training: the :class:`Training`.
-        batches: iterator over the batches (X, y) that are left of the epoch.
+        batches: iterator over the batches (X, y) that are left of the epoch: X float32 (N, C, H, W), y (N,).
         sums: the :class:`Epoch`, fresh or resumed.
-        session: whom to tell, when to stop, and the keeper that saves checkpoints between batches (train.py).
+        session: a train.py ``Session``: its listeners get a Record after each batch, and its keeper saves checkpoints
+            between batches.
 
     Returns:
         The epoch's last Record, or None if it was stopped before its first batch.
+
+    Raises:
+        DivergedError: the loss is no longer a finite number.
     """
     asked, position = perf_counter(), sums.batch
     for X, y in batches:
@@ -219,7 +234,7 @@ def train_epoch(training, batches, sums, session):
             sums.fetch()
             session.tell(sums.record())
         sums.pending = under_way
-        whole_update = training.gathered == 0  # gradients gathered for an update that has not come would be lost
+        whole_update = training.gathered == 0  # otherwise the gradients gathered for the next update would be lost
         if session.stop() and whole_update:
             break
         if session.keeper.due() and whole_update:
@@ -227,7 +242,7 @@ def train_epoch(training, batches, sums, session):
             session.tell(sums.record())
             session.keeper.save(sums)
         if waited > LATE:
-            # Data are late. What the device computes meanwhile is not waiting: let it finish before the clock starts.
+            # The data are late. The device's own work is not waiting: let it finish before the clock starts.
             mx.nd.waitall()
         asked = perf_counter()
     else:

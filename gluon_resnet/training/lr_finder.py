@@ -1,17 +1,21 @@
-"""Which learning rate? A short run whose rate grows from batch to batch, and the loss it had at each.
+"""A learning rate for a network: a short run whose rate grows from batch to batch, and the loss at each.
 
-    found = find_lr(net, train_iter, mx.cpu(), steps=100)
+    result = find_lr(net, train_iter, mx.cpu(), steps=100)
+    result.suggestion
     gluon-resnet train pictures bird_photos --find-lr lr.png
 
-The rate suggested is the one at which the smoothed loss falls fastest; it stops once the loss is four times its least.
+The rate suggested is the one at which the smoothed loss falls fastest. The run stops once the smoothed loss is four
+times its minimum.
 Source: Smith, Cyclical Learning Rates, arXiv 1506.01186, section 3.3.
 """
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..errors import ConfigError, DivergedError
 from ..figures import new_figure
@@ -23,23 +27,26 @@ BLOWN_UP = 4.0
 
 @dataclass(frozen=True)
 class Found:
-    """The table of the run, with the columns lr, loss and smoothed, and the rate suggested."""
+    """The table of the run, with the columns lr, loss and smoothed, and the suggested rate."""
 
     table: pd.DataFrame
     suggestion: float
 
 
-def smooth(losses, decay=0.9):
+def smooth(losses: Sequence[float], decay: float = 0.9) -> numpy.ndarray:
     """Exponential moving average of ``losses`` (N,), corrected for its start: float64 (N,)."""
-    average, found = 0.0, []
+    average, averages = 0.0, []
     for i, loss in enumerate(losses, 1):
         average = decay * average + (1 - decay) * loss
-        found.append(average / (1 - decay**i))
-    return numpy.array(found)
+        averages.append(average / (1 - decay**i))
+    return numpy.array(averages)
 
 
-def suggest(rates, smoothed):
-    """The rate at which ``smoothed`` (N,) falls fastest over log ``rates`` (N,), before its least value."""
+def suggest(rates: numpy.ndarray, smoothed: numpy.ndarray) -> float:
+    """The rate at which ``smoothed`` (N,) falls fastest over log ``rates`` (N,), before its minimum.
+
+    Raises ConfigError if the loss is least at one of the first two rates.
+    """
     least = int(numpy.argmin(smoothed))
     if least < 2:
         raise ConfigError(f"the loss does not fall from lr {rates[0]:.1e} on: start lower, or look at the data")
@@ -47,9 +54,14 @@ def suggest(rates, smoothed):
     return float(rates[int(numpy.argmin(slope))])
 
 
-def _try_rates(training, train_iter, rates, tell):
-    """The mean loss of a batch at each of ``rates`` (N,), up to where it blows up or the data end."""
-    losses = []
+def _try_rates(
+    training: Training,
+    train_iter: Iterable[Tuple[Any, Any]],
+    rates: numpy.ndarray,
+    tell: Callable[[int, int], Any],
+) -> List[float]:
+    """The mean loss of a batch at each of ``rates`` (N,), until it blows up or ``train_iter`` gives no batch."""
+    losses: List[float] = []
     while True:
         before = len(losses)
         for X, y in train_iter:
@@ -66,13 +78,37 @@ def _try_rates(training, train_iter, rates, tell):
 
 
 def find_lr(
-    net, train_iter, device, low=1e-6, high=1.0, steps=100, recipe=None, initialize=True, tell=lambda step, steps: None
-):
-    """Train ``net`` for up to ``steps`` batches with a rate that grows from ``low`` to ``high``: a :class:`Found`.
+    net: Any,
+    train_iter: Iterable[Tuple[Any, Any]],
+    device: Any,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    recipe: Optional[Recipe] = None,
+    initialize: bool = True,
+    tell: Callable[[int, int], Any] = lambda step, steps: None,
+) -> Found:
+    """Train ``net`` for some batches with a rate that grows by the same factor at each.
 
-    The rate grows by the same factor at every batch.    The network's parameters are those of the experiment
-    afterwards: train from fresh ones. ``recipe`` says with what optimizer; its schedule does not count. Raises
-    ConfigError if the loss does not fall at all.
+    The network keeps the parameters of this experiment: initialize it again before training.
+
+    Args:
+        net: any Gluon network.
+        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; iterated again when it ends.
+        device: an mxnet context.
+        low: the first rate.
+        high: the last rate.
+        steps: number of batches, at least 10.
+        recipe: how to train; its lr, schedule, warm-up and accumulate are ignored. The book's plain SGD if None.
+        initialize: begin with Xavier's initial values; otherwise with the network's parameters.
+        tell: called after each batch with (batches done, ``steps``).
+
+    Returns:
+        The losses and the suggested rate.
+
+    Raises:
+        ConfigError: a value outside its range, or a loss that does not fall.
+        DivergedError: the loss is not finite after fewer than 3 batches.
     """
     if not 0 < low < high or steps < 10:
         raise ConfigError(f"low {low}, high {high}, steps {steps}: expected 0 < low < high and at least 10 steps")
@@ -88,13 +124,13 @@ def find_lr(
     return Found(table, suggest(rates, smoothed))
 
 
-def draw(found):
-    """Loss over the rate as a Figure, with the rate suggested."""
+def draw(result: Found) -> Figure:
+    """Loss over the rate as a Figure, with the suggested rate."""
     figure = new_figure(6, 3.6)
-    axes, table = figure.subplots(), found.table
+    axes, table = figure.subplots(), result.table
     axes.semilogx(table["lr"], table["loss"], color="tab:blue", alpha=0.3, label="each batch")
     axes.semilogx(table["lr"], table["smoothed"], color="tab:blue", label="smoothed")
-    axes.axvline(found.suggestion, color="tab:red", linestyle="--", label=f"falls fastest: {found.suggestion:.1e}")
+    axes.axvline(result.suggestion, color="tab:red", linestyle="--", label=f"falls fastest: {result.suggestion:.1e}")
     low, high = table["smoothed"].min(), table["smoothed"].iloc[0]
     axes.set(xlabel="learning rate", ylabel="loss", ylim=(low - 0.1 * (high - low), high + 0.6 * (high - low)))
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""The numbers that a training run comes to: their names in result.json, what they are called, and where they are shown.
+"""The numbers in a training run's result: their names in result.json, their titles, and where they are shown.
 
 METRICS["test_acc"].title                       # "test accuracy"
 shown_in("report")                              # the Metrics of a run's page, in order
@@ -13,11 +13,11 @@ class Metric:
     """One number of a run's result."""
 
     name: str  # in result.json
-    short: str  # at the head of a column
+    short: str  # the title of a column
     title: str
     note: str = ""  # what it is measured over
-    form: str = "{:.3f}"  # of the number
-    #: list and compare: runs list, runs compare; report: a run's page; claim: the checks of an experiment
+    form: str = "{:.3f}"  # how the number is printed
+    #: "list" and "compare": runs list, runs compare; "report": a run's page; "claim": the checks of an experiment
     shown: Tuple[str, ...] = ()
 
 
@@ -60,5 +60,5 @@ METRICS: Dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 
 def shown_in(place: str) -> Tuple[Metric, ...]:
-    """The Metrics that are shown in a place, in their order."""
+    """The Metrics shown in a place ("list", "compare", "report" or "claim"), in their order."""
     return tuple(metric for metric in _ALL if place in metric.shown)

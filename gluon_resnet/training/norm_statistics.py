@@ -1,17 +1,18 @@
 """Batch norm's running statistics, re-estimated with the parameters that a network is tested with.
 
     gluon-resnet train fashion-mnist                          # from 20 batches
-    gluon-resnet train fashion-mnist --set norm_batches=0     # tested as the textbook tests
+    gluon-resnet train fashion-mnist --set norm_batches=0     # tested as in the textbook
 
-In training each batch moves the running statistics by a tenth, and the parameters move on meanwhile, fast where the
-rate is high: what is tested is not quite the network that was trained, and test accuracies jump from epoch to epoch
-(d2l-en #2108). Here some batches pass through with the parameters held still, so that the statistics fit them. Source:
-Wu and Johnson, arXiv 2105.07576, section 3. mxnet takes the statistics in while it computes gradients, which are left
-unused.
+In training each batch moves the running statistics by a tenth. The parameters move in the meantime, and fast if the
+learning rate is high. So the statistics do not quite fit the parameters, and test accuracies jump from epoch to epoch
+(d2l-en #2108). Here some batches pass through the network with its parameters fixed, so that the statistics fit them.
+Source: Wu and Johnson, arXiv 2105.07576, section 3. mxnet updates the statistics only while it computes gradients,
+which are left unused.
 """
 
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any, Callable, Iterable, Iterator, List, Tuple
 
 import mxnet as mx
 from mxnet import autograd
@@ -20,31 +21,42 @@ from ..devices import to_device
 from .randomness import borrowed
 
 
-def _running(net):
+def _running(net: Any) -> List[Any]:
     params = net._collect_params_with_prefix()
     return [param.data().as_nd_ndarray() for name, param in params.items() if "running_" in name]
 
 
-def _take(net, batches, device, stop):
+def _take(net: Any, batches: Iterable[Tuple[Any, Any]], device: Any, stop: Callable[[], bool]) -> None:
     for X, _ in batches:
         if stop():
             break
         with autograd.record():
             y_hat = net(to_device(X, device))
         y_hat.backward()
-        mx.nd.waitall()  # not ahead of the device: pictures that wait take memory
+        mx.nd.waitall()  # stay with the device: images that wait take memory
     for param in net.collect_params().values():
-        if param.grad_req == "add":  # gathered over batches: what came in here must not count
+        if param.grad_req == "add":  # gathered over batches: the gradients of these batches must not count
             param.grad().as_nd_ndarray()[:] = 0
 
 
 @contextmanager
-def fresh(net, train_iter, count, device, stop=lambda: False):
-    """Context in which ``net``'s running statistics are those of ``count`` batches from ``train_iter``.
+def fresh(
+    net: Any,
+    train_iter: Iterable[Tuple[Any, Any]],
+    count: int,
+    device: Any,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """Context in which ``net``'s running statistics are re-estimated; they stay afterwards.
 
-    Batches are X (N, C, H, W) float32; if there are fewer, all are taken. The statistics stay afterwards, unless
-    ``stop()`` has turned true: then they are what they were before. Random generators are left as they were. With
-    ``count`` 0 nothing is changed.
+    The random generators are left as they were.
+
+    Args:
+        net: the network, initialized.
+        train_iter: batches X (N, C, H, W) float32 and y, which is ignored.
+        count: number of batches to take; all if there are fewer. With 0 nothing is changed.
+        device: an mxnet context, where the parameters are.
+        stop: asked before each batch and at the end; once true, the old statistics are restored at the end.
     """
     if not count:
         yield

@@ -1,14 +1,14 @@
-"""MXNet's optimizers, with what is usual around them: no weight decay on norms and biases, a rate for the head.
+"""MXNet's optimizers, with the usual additions: no weight decay on norms and biases, a learning rate for the head.
 
     trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
 
-"sgd" (with momentum), "adam" and "lamb" are MXNet's own; "nag" is, but for weight decay, which it takes by itself;
-"adamw" is MXNet's operator of that name, for which its Gluon has no optimizer. Adam's and LAMB's weight decay is
-theirs: added to the gradient, and to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB,
-arXiv 1904.00962.
+"sgd" (with momentum), "adam" and "lamb" are MXNet's own. "nag" is MXNet's, except that it applies weight decay itself.
+"adamw" is MXNet's operator of that name, for which Gluon lacks an optimizer. Adam adds the weight decay to the
+gradient, LAMB to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB, arXiv 1904.00962.
 """
 
 import math
+from typing import Any, Dict, List, Sequence, Tuple
 
 import mxnet as mx
 from mxnet import gluon
@@ -16,7 +16,8 @@ from mxnet.gluon import nn
 
 from ..errors import ConfigError, ModelError
 from ..networks.blocks import blocks_by_name
-from ..networks.layout import layout
+from ..networks.layout import Layout, layout
+from .recipe import Recipe
 
 UNDECAYED = ("gamma", "beta", "bias")
 
@@ -28,14 +29,21 @@ class GluonResNetAdamW(mx.optimizer.Optimizer):
     Weight decay is separate from the gradient.
     """
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, **kwargs):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def create_state(self, index, weight):
+    def create_state(self, index: int, weight: Any) -> Tuple[Any, ...]:
         return tuple(mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype) for _ in range(2))
 
-    def update(self, index, weight, grad, state):
+    def update(self, index: int, weight: Any, grad: Any, state: Tuple[Any, ...]) -> None:
         self._update_count(index)
         t = self._index_update_count[index]
         correction = math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
@@ -61,19 +69,19 @@ class GluonResNetAdamW(mx.optimizer.Optimizer):
 class GluonResNetNAG(mx.optimizer.Optimizer):
     """g += wd w; m = momentum m + g; w -= lr (g + momentum m): Nesterov's momentum with the decay in the gradient.
 
-    MXNet 1.9.1's operator decays by the weight it has just written, unless that weight lies in oneDNN's memory layout
-    just then, which testing between epochs may cause: the same run came out differently. Without decay it is
-    exact.
+    MXNet 1.9.1's operator decays by the weight it has just written, unless that weight is in oneDNN's memory layout at
+    that time, which testing between epochs may cause. The same run then gave different results. Without decay the
+    operator is exact.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.0, **kwargs):
+    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, **kwargs: Any) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.momentum = momentum
 
-    def create_state(self, index, weight):
+    def create_state(self, index: int, weight: Any) -> Any:
         return mx.nd.zeros(weight.shape, weight.context, dtype=weight.dtype)
 
-    def update(self, index, weight, grad, state):
+    def update(self, index: int, weight: Any, grad: Any, state: Any) -> None:
         self._update_count(index)
         weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
         decayed = self.rescale_grad * grad + self._get_wd(index) * weight
@@ -82,25 +90,30 @@ class GluonResNetNAG(mx.optimizer.Optimizer):
         )
 
 
-OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in small letters
+OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in lower case
 
 
-def _settings(recipe):
+def _settings(recipe: Recipe) -> Tuple[str, Dict[str, float]]:
+    """(MXNet's name of the recipe's optimizer, its keywords)."""
     settings = {"learning_rate": recipe.lr, "wd": recipe.weight_decay}
     if recipe.optimizer in ("sgd", "nag"):
         settings["momentum"] = recipe.momentum
     return OWN.get(recipe.optimizer, recipe.optimizer), settings
 
 
-def prepare_parameters(net, recipe):
-    """Set what each parameter has of its own, by the recipe: weight decay, rate of the head, and what is frozen."""
+def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
+    """Set each parameter's weight decay, learning rate and whether it is trained, by the recipe.
+
+    Raises ModelError if head_lr or freeze_stages is set for a network that is not of this suite, and ConfigError for
+    more stages than it has.
+    """
     params = net._collect_params_with_prefix()
     spec = getattr(net, "spec", None)
     if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages):
         raise ModelError(f"{net.name} is not a network of this suite: head_lr and freeze_stages need one")
     plan = layout(spec) if spec else None
     head = plan.classifier.name if plan else None
-    frozen = frozen_prefixes(plan, recipe.freeze_stages) if recipe.freeze_stages else ()
+    frozen = frozen_prefixes(plan, recipe.freeze_stages) if plan and recipe.freeze_stages else []
     for name, param in params.items():
         part = name.rpartition(".")[2]
         if part.startswith("running"):
@@ -112,8 +125,11 @@ def prepare_parameters(net, recipe):
     _freeze_norms(net, recipe, frozen)
 
 
-def frozen_prefixes(plan, count):
-    """How the names of the stem's and the first ``count`` - 1 stages' parameters begin; ConfigError for too many."""
+def frozen_prefixes(plan: Layout, count: int) -> List[str]:
+    """Prefixes of the parameter names of the stem and the first ``count`` - 1 stages; empty for a ``count`` of 0.
+
+    Raises ConfigError for a ``count`` larger than the number of stages and the stem.
+    """
     if not 0 <= count <= len(plan.stages) + 1:
         raise ConfigError(
             f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage"
@@ -122,8 +138,8 @@ def frozen_prefixes(plan, count):
     return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 
 
-def _freeze_norms(net, recipe, frozen):
-    """Have the batch norms of frozen parts, or all of them, use their running statistics also in training."""
+def _freeze_norms(net: nn.Block, recipe: Recipe, frozen: Sequence[str]) -> None:
+    """Let the batch norms of frozen parts, or all with freeze_norm, use their running statistics in training, too."""
     for path, block in blocks_by_name(net).items():
         if isinstance(block, nn.BatchNorm):
             still = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen))
@@ -131,8 +147,11 @@ def _freeze_norms(net, recipe, frozen):
     net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 
-def make_trainer(net, recipe):
-    """A gluon.Trainer over the parameters of ``net`` that are not frozen; prepare_parameters comes first."""
+def make_trainer(net: nn.Block, recipe: Recipe) -> gluon.Trainer:
+    """A gluon.Trainer over the parameters of ``net`` that are not frozen; call :func:`prepare_parameters` first.
+
+    Raises ConfigError if all are frozen.
+    """
     name, settings = _settings(recipe)
     params = {key: param for key, param in net.collect_params().items() if param.grad_req != "null"}
     if not params:

@@ -1,19 +1,22 @@
-"""Mixed precision: what flows from block to block is bfloat16 (CPU) or float16 (GPU); parameters stay float32.
+"""Mixed precision: activations between blocks are bfloat16 (CPU) or float16 (GPU); parameters stay float32.
 
     gluon-resnet train fashion-mnist --precision bfloat16
 
-bfloat16 keeps float32's range and 8 of its 24 significant bits, float16 11 of them and a far smaller range. Weights and
-their updates, batch norm's statistics, the stem, the classifier and the loss are float32, and products are summed in
-float32 (oneDNN, cuDNN); activations, the shortcut's sum and their gradients are the shorter numbers between the first
-block and the last. bfloat16 is worth it only where the processor multiplies it natively, and not on all of these
-(README, "Speed"); both are off unless asked for.
+bfloat16 keeps float32's range and 8 of its 24 significant bits; float16 keeps 11 of them and has a far smaller range.
+Weights and their updates, batch norm's statistics, the stem, the classifier and the loss are float32, and products are
+summed in float32 (oneDNN, cuDNN). From the first block to the last, activations, the shortcut's sum and their gradients
+are the shorter numbers. bfloat16 is faster only on processors that multiply it natively, and not on all of these
+(docs/benchmarks.md). Both are off by default.
 
-With float16, small gradients would become 0: the loss is scaled up before the backward pass and the gradients down
-behind it (Micikevicius et al., arXiv 1710.03740, sections 3.2 and 4). float16 has never been run on a card: what was
-checked is the scaling, on a CPU, and the types of all numbers in the network, without running it.
+With float16, small gradients would become 0. So the loss is scaled up before the backward pass, and the gradients are
+scaled down after it (Micikevicius et al., arXiv 1710.03740, sections 3.2 and 4). float16 has never been run on a GPU:
+the tests check the scaling, on a CPU, and the types of all numbers in the network, without running it.
 """
 
+from typing import Any, Dict, List, Optional, Sequence
+
 import mxnet as mx
+from mxnet.gluon import nn
 
 from ..errors import ConfigError, DivergedError
 from ..machine import system
@@ -23,18 +26,18 @@ from ..networks.layers import BatchNorm, Conv2D
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-def is_native():
+def is_native() -> bool:
     """Whether this processor multiplies bfloat16 numbers itself."""
     return "avx512_bf16" in system.cpu()["instruction_sets"]
 
 
-def _blocks(net):
-    blocks = []
+def _blocks(net: nn.Block) -> List[Any]:
+    blocks: List[Any] = []
     net.apply(lambda block: blocks.append(block) if isinstance(block, (Residual, Bottleneck)) else None)
     return blocks
 
 
-def _check(net, precision, device):
+def _check(net: nn.Block, precision: str, device: Optional[mx.Context]) -> None:
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is {precision!r}: expected {' or '.join(PRECISIONS)}")
     if precision == "float32":
@@ -53,11 +56,11 @@ def _check(net, precision, device):
         raise ConfigError("this processor has no avx512_bf16 and would be slower in bfloat16: leave precision out")
 
 
-def set_precision(net, precision, device=None):
-    """Have ``net``'s blocks compute in ``precision``; it is compiled again if it is hybridized. Results stay float32.
+def set_precision(net: nn.Block, precision: str, device: Optional[mx.Context] = None) -> None:
+    """Let ``net``'s blocks compute in ``precision``; a hybridized network is compiled again. Outputs stay float32.
 
     Raises ConfigError for an unknown precision, a network without this suite's blocks, a device that the precision is
-    not for, or a processor that would be slower for it.
+    not for, or a processor on which it would be slower.
     """
     _check(net, precision, device)
     blocks = _blocks(net)
@@ -71,25 +74,28 @@ def set_precision(net, precision, device=None):
         net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 
-def make_loss_scale(net):
+def make_loss_scale(net: nn.Block) -> "Optional[LossScale]":
     """A fresh :class:`LossScale` for a network that computes in float16, None for any other."""
     return LossScale() if any(block.conv1.precision == "float16" for block in _blocks(net)) else None
 
 
 class LossScale:
-    """The factor on the loss, a power of 2: halved after gradients that are not finite, doubled after 2,000 that were.
+    """The factor on the loss, a power of 2: halved after a gradient that is not finite, doubled after 2,000 good ones.
 
-    The update is left out where a gradient is not finite. Starting value and interval are those of MXNet's and
-    PyTorch's scalers; as with PyTorch's, a new factor holds from the next update on.
+    An update with a gradient that is not finite is left out. Initial value and interval are those of MXNet's and
+    PyTorch's scalers; as in PyTorch, a new factor holds from the next update on.
     """
 
     patience, largest = 2000, 2.0**24
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.factor, self.good = 2.0**16, 0
 
-    def accept(self, gradients):
-        """Whether all ``gradients`` (arrays on one device) are finite; moves the factor. DivergedError at its end."""
+    def accept(self, gradients: Sequence[Any]) -> bool:
+        """Adjust the factor, and return whether all ``gradients`` (arrays on one device) are finite.
+
+        Raises DivergedError once the factor is below 1.
+        """
         arrays = [gradient.as_nd_ndarray() for gradient in gradients]
         finite = all(
             mx.nd.multi_all_finite(*arrays[at : at + 200], num_arrays=len(arrays[at : at + 200])).asscalar()
@@ -107,10 +113,10 @@ class LossScale:
             )
         return bool(finite)
 
-    def state(self):
+    def state(self) -> Dict[str, Any]:
         """What a checkpoint keeps, as JSON values."""
         return {"factor": self.factor, "good": self.good}
 
-    def restore(self, state):
-        """Go on from what :meth:`state` gave."""
+    def restore(self, state: Dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
         self.factor, self.good = state["factor"], state["good"]

@@ -1,4 +1,4 @@
-"""What training says about itself: a Record after every batch, a Result at the end, with both clocks.
+"""What training reports: a Record after every batch, a Result at the end, with both clocks.
 
     result = gr.train_ch6(net, train_iter, test_iter, num_epochs=1, lr=0.05)
     result.examples_per_sec, result.examples_per_sec_end_to_end, result.last.test_acc
@@ -7,12 +7,12 @@ The book's clock stops while the loop waits for a batch; the other one does not.
 """
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Dict, List, Optional
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where training is after a batch; loss and accuracy are means over the epoch so far, as in the book."""
+    """The progress after a batch; loss and accuracy are means over the epoch so far, as in the book."""
 
     epoch: int  # from 1
     batch: int  # batches done in this epoch
@@ -26,36 +26,36 @@ class Record:
     test_seconds: Optional[float] = None
 
     @property
-    def position(self):
+    def position(self) -> float:
         """Epochs done, as a fraction: 0.5 is half of the first."""
         return self.epoch - 1 + self.batch / self.num_batches
 
     @property
-    def examples_per_sec(self):
+    def examples_per_sec(self) -> float:
         """The book's clock: it stops while the loop waits for a batch."""
         return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
 
 
 @dataclass(repr=False)
 class Result:
-    """What a training run came to: the last Record of every epoch, the device, and whether it was stopped early."""
+    """The result of a training run: the last Record of every epoch, the device, and whether it was stopped early."""
 
     device: str
-    epochs: list = field(default_factory=list)
+    epochs: List[Record] = field(default_factory=list)
     stopped: bool = False
     ended_early: bool = False  # by the recipe's patience
     winograd: bool = False  # could oneDNN choose Winograd's convolutions (winograd.py)?
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
 
     @property
-    def last(self):
-        """The last Record, or None where not one batch was done."""
+    def last(self) -> Optional[Record]:
+        """The last Record, or None if no batch was done."""
         return self.epochs[-1] if self.epochs else None
 
     @property
-    def epochs_since_best(self):
+    def epochs_since_best(self) -> int:
         """Tested epochs after the one with the best test accuracy so far; 0 if that is the last."""
         best, since = -1.0, 0
         for record in self.epochs:
@@ -63,27 +63,27 @@ class Result:
                 best, since = (record.test_acc, 0) if record.test_acc > best else (best, since + 1)
         return since
 
-    def _sum(self, name):
+    def _sum(self, name: str) -> Any:
         return sum(getattr(record, name) or 0 for record in self.epochs)
 
     @property
-    def examples_per_sec(self):
+    def examples_per_sec(self) -> float:
         """The book's clock: examples a second of the time in which the loop had a batch."""
         return self._sum("examples") / max(self._sum("seconds") - self._sum("wait_seconds"), 1e-9)
 
     @property
-    def examples_per_sec_end_to_end(self):
+    def examples_per_sec_end_to_end(self) -> float:
         """Examples a second of all training time, waiting for data included (testing is not training)."""
         return self._sum("examples") / max(self._sum("seconds"), 1e-9)
 
     @property
-    def wait_share(self):
+    def wait_share(self) -> float:
         """Share of the training time spent waiting for data, from 0 to 1."""
         return self._sum("wait_seconds") / max(self._sum("seconds"), 1e-9)
 
-    def lines(self):
-        """The three lines a run ends in: article 001's two, and the second clock."""
-        last = self.last
+    def lines(self) -> List[str]:
+        """The three lines printed at the end of a run: article 001's two, and the second clock's. Needs a Record."""
+        last = self.epochs[-1]
         test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
         return [
             f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
@@ -92,8 +92,8 @@ class Result:
             f"{self.wait_share:.1%} of the time waiting for data",
         ]
 
-    def summary(self):
-        """Everything a result file holds, as a dict; throughput in examples a second, times in seconds."""
+    def summary(self) -> Dict[str, Any]:
+        """The content of a result file; throughput in examples a second, times in seconds."""
         best = max((record.test_acc for record in self.epochs if record.test_acc is not None), default=None)
         last = self.last
         return {

@@ -1,15 +1,13 @@
-"""How a network is trained beyond article 001's plain SGD: one field for each thing, every one off by default.
+"""How a network is trained: article 001's plain SGD, and a field for each addition to it.
 
-For example:
-
-    recipe = Recipe(lr=0.1, epochs=10, momentum=0.9, schedule="cosine", mixup=0.2)
-    gr.fit(net, train_iter, test_iter, recipe, device)
-    gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
+recipe = Recipe(lr=0.1, epochs=10, momentum=0.9, schedule="cosine", mixup=0.2)
+gr.fit(net, train_iter, test_iter, recipe, device)
+gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
 """
 
 import math
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Any, Optional, Tuple
 
 import numpy
 
@@ -17,6 +15,9 @@ from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
 
 OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+
+#: how a batch is mixed: (partners, share, box), see :func:`draw_mix`
+Mix = Tuple[numpy.ndarray, float, Optional[Tuple[int, int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Recipe:
     winograd: bool = True  # on a CPU, faster 3x3 convolutions if available (winograd.py); the one thing that is on
     seed: int = 0  # of the initial values, the order of the images, and every random change to them
 
-    def check(self):
+    def check(self) -> None:
         """Raise ConfigError for a value outside its range."""
         ranges = {
             "momentum": (0, 1),
@@ -98,7 +99,7 @@ class Recipe:
         )
 
     @property
-    def unrenewed(self):
+    def unrenewed(self) -> str:
         """Why batch-norm statistics are not re-estimated before testing; an empty string if they are."""
         return (
             "ema averages batch norm's statistics, too"
@@ -109,17 +110,17 @@ class Recipe:
         )
 
     @property
-    def renewing(self):
-        """Training batches that batch norm's statistics are taken from before each test, 0 where they stay."""
+    def renewing(self) -> int:
+        """Training batches from which batch-norm statistics are re-estimated before each test; 0 if they are not."""
         return 0 if self.unrenewed else self.norm_batches
 
     @property
-    def softens(self):
+    def softens(self) -> bool:
         """Whether labels are distributions over the classes instead of numbers."""
         return bool(self.label_smoothing or self.mixup or self.cutmix)
 
 
-def soft_labels(y, num_classes, smoothing=0.0):
+def soft_labels(y: Any, num_classes: int, smoothing: float = 0.0) -> numpy.ndarray:
     """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class, smoothing spread over all.
 
     Source: Szegedy et al., arXiv 1512.00567, section 7.
@@ -129,12 +130,23 @@ def soft_labels(y, num_classes, smoothing=0.0):
     return labels
 
 
-def draw_mix(recipe, count, height, width, random=numpy.random):
-    """What a batch of ``count`` pictures is mixed by, drawn from ``random``, or None: (partners, share, box).
+def draw_mix(recipe: Recipe, count: int, height: int, width: int, random: Any = numpy.random) -> Optional[Mix]:
+    """Draw how a batch of images is mixed, by mixup or cutmix.
 
-    Picture i becomes ``share`` of itself and the rest of picture ``partners[i]``: all over (box None, mixup), or with
-    the rectangle ``box`` = (top, bottom, left, right) of the partner pasted in (cutmix; the share is then what is
-    left). Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
+    Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
+
+    Args:
+        recipe: its fields ``mixup`` and ``cutmix`` are used.
+        count: number of images N.
+        height: of an image, in pixels.
+        width: of an image, in pixels.
+        random: numpy.random, or a numpy.random.RandomState.
+
+    Returns:
+        (partners, share, box), or None if the recipe has neither. Image i is mixed with image ``partners[i]``. With
+        mixup, ``box`` is None, and the mixed image is ``share`` times the image plus 1 - ``share`` times its partner.
+        With cutmix, the rectangle ``box`` = (top, bottom, left, right) of the partner is pasted into the image, and
+        ``share`` is the share of the area that is left.
     """
     kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
     if not kinds:
@@ -151,8 +163,8 @@ def draw_mix(recipe, count, height, width, random=numpy.random):
     return partners, 1 - (bottom - top) * (right - left) / (height * width), (top, bottom, left, right)
 
 
-def mix(values, drawn):
-    """Pictures (N, C, H, W) or soft labels (N, num_classes), float32, mixed as :func:`draw_mix` has drawn."""
+def mix(values: numpy.ndarray, drawn: Mix) -> numpy.ndarray:
+    """Images (N, C, H, W) or soft labels (N, num_classes), float32, mixed as ``drawn`` by :func:`draw_mix`."""
     partners, share, box = drawn
     if box is None or values.ndim == 2:
         return numpy.float32(share) * values + numpy.float32(1 - share) * values[partners]

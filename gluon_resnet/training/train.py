@@ -3,8 +3,7 @@
     train_iter, test_iter = gr.load_data_fashion_mnist(256, resize=96)
     gr.train_ch6(gr.resnet18(), train_iter, test_iter, num_epochs=10, lr=0.05)
 
-The loop knows its network, its batches and its listeners: a progress bar, a CSV file and a figure are listeners, called
-with a :class:`Record` after every batch.
+Progress bars, CSV files and live plots are listeners, which are called with a :class:`Record` after every batch.
 """
 
 import signal
@@ -14,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import perf_counter
-from typing import Callable, Sequence
+from types import FrameType
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, Tuple
 
 from ..devices import to_device, try_gpu
 from ..errors import ConfigError, DivergedError
@@ -29,17 +29,17 @@ from .recipe import Recipe
 
 
 @contextmanager
-def interruptible():
-    """Context in which the first Ctrl-C only asks to stop: gives a function that says whether it has been asked.
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Context in which the first Ctrl-C only asks to stop; gives a function that returns whether it was pressed.
 
-    A second Ctrl-C is the usual KeyboardInterrupt. Outside the main thread Ctrl-C is nobody's, and nothing changes.
+    A second Ctrl-C is the usual KeyboardInterrupt. Threads other than the main one do not get Ctrl-C: nothing changes.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
 
-    def ask(signum, frame):
+    def ask(signum: int, frame: Optional[FrameType]) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
@@ -52,8 +52,8 @@ def interruptible():
         signal.signal(signal.SIGINT, before)
 
 
-def _until(stop, batches):
-    """``batches`` up to the moment at which ``stop()`` turns true."""
+def _until(stop: Callable[[], bool], batches: Iterable[Any]) -> Iterator[Any]:
+    """``batches`` until ``stop()`` is true."""
     for batch in batches:
         if stop():
             return
@@ -62,11 +62,13 @@ def _until(stop, batches):
 
 @dataclass
 class Session:
-    """What surrounds a training: who gets its records, when it stops, where checkpoints go, and what it starts from.
+    """The surroundings of a training: who gets its records, when it stops, its checkpoints, and how it starts.
 
-    ``listeners`` are called with a :class:`Record` after every batch and once more, with test_acc, at the end of an
-    epoch. When ``stop()`` turns true, the current batch is finished and the rest left out. ``keeper`` keeps checkpoints
-    and resumes from them. With ``initialize=False``, training goes on from the parameters that the network has.
+    Args:
+        listeners: called with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch.
+        stop: once it returns true, the current batch is finished and the rest left out.
+        keeper: keeps checkpoints and resumes from them.
+        initialize: begin with Xavier's initial values; otherwise training goes on from the network's parameters.
     """
 
     listeners: Sequence[Callable[[Record], None]] = ()
@@ -75,28 +77,36 @@ class Session:
     initialize: bool = True
 
     def tell(self, record: Record) -> None:
-        """Give ``record`` to every listener."""
+        """Call every listener with ``record``."""
         for listener in self.listeners:
             listener(record)
 
 
-def fit(net, train_iter, test_iter, recipe=None, device=None, session=None):
-    """Train ``net`` by ``recipe`` on softmax cross-entropy.
+def fit(
+    net: Any,
+    train_iter: Any,
+    test_iter: Iterable[Tuple[Any, Any]],
+    recipe: Optional[Recipe] = None,
+    device: Any = None,
+    session: Optional[Session] = None,
+) -> Result:
+    """Train ``net`` on softmax cross-entropy, as ``recipe`` says.
 
     Args:
         net: any Gluon network; hybrid ones are hybridized.
-        train_iter, test_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``train_iter`` has a length.
+        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``len()`` is their number.
+        test_iter: batches of the same kind; a length is not needed.
         recipe: how to train (recipe.py); the book's plain SGD if None.
         device: an mxnet context; ``try_gpu()`` if None.
         session: a :class:`Session`; Xavier's initial values, no listeners and no checkpoints if None.
 
     Returns:
-        The :class:`Result`. With averaged parameters in the recipe, these are what the network ends with.
+        The :class:`Result`. If the recipe averages parameters, the network ends with the averages.
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
         DivergedError: the loss is no longer a finite number; its ``result`` has the epochs before.
-        ModelError: a network that cannot take the kind of arrays in force.
+        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     recipe, session = recipe or Recipe(), session or Session()
     recipe.check()
@@ -107,7 +117,7 @@ def fit(net, train_iter, test_iter, recipe=None, device=None, session=None):
         try:
             _train_and_test(training, train_iter, test_iter, session, result)
         except DivergedError as error:
-            error.result = result
+            vars(error)["result"] = result  # errors.py declares no such attribute
             raise
         finally:
             result.winograd = bool(training.winograd)
@@ -116,8 +126,10 @@ def fit(net, train_iter, test_iter, recipe=None, device=None, session=None):
     return result
 
 
-def _train_and_test(training, train_iter, test_iter, session, result):
-    """Train and test epoch by epoch, from where the session's keeper is; ``result`` gets a Record for each."""
+def _train_and_test(
+    training: Training, train_iter: Any, test_iter: Iterable[Tuple[Any, Any]], session: Session, result: Result
+) -> None:
+    """Train and test epoch by epoch, from the checkpoint of the session's keeper on; ``result`` gets the Records."""
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
         sums = Epoch(epoch, len(train_iter))
@@ -129,12 +141,12 @@ def _train_and_test(training, train_iter, test_iter, session, result):
             session.tell(record)
         elif not session.stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
-        if not session.stop():
+        if record and not session.stop():
             record = _tested(training, train_iter, test_iter, record, session.stop)
             if not session.stop():
                 session.tell(record)
         result.epochs += [record] if record else []
-        if session.stop():
+        if session.stop() or record is None:  # without a record it was stopped before the first batch
             result.stopped = True
             session.keeper.save(sums)
             return
@@ -144,10 +156,16 @@ def _train_and_test(training, train_iter, test_iter, session, result):
             return
 
 
-def _tested(training, train_iter, test_iter, record, stop):
-    """The record with its test accuracy, unless training was asked to stop meanwhile."""
+def _tested(
+    training: Training,
+    train_iter: Iterable[Tuple[Any, Any]],
+    test_iter: Iterable[Tuple[Any, Any]],
+    record: Record,
+    stop: Callable[[], bool],
+) -> Record:
+    """The record with its test accuracy, unless training was asked to stop in the meantime."""
     started, count = perf_counter(), training.recipe.renewing
-    if training.winograd is None:  # a run resumed after the last batch of an epoch: it is tested as the others are
+    if training.winograd is None:  # a run resumed after the last batch of an epoch: test it like any other
         with borrowed(test_iter) as batches:
             for X, _ in islice(batches, 1):
                 training.choose_convolutions(to_device(X, training.device))
@@ -156,12 +174,36 @@ def _tested(training, train_iter, test_iter, record, stop):
     return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - started)
 
 
-def train_ch6(net, train_iter, test_iter, num_epochs, lr, device=None, listeners=None):
-    """Train a network as d2l's ``train_ch6`` does, print how it went in three lines, and return the Result.
+def train_ch6(
+    net: Any,
+    train_iter: Any,
+    test_iter: Iterable[Tuple[Any, Any]],
+    num_epochs: int,
+    lr: float,
+    device: Any = None,
+    listeners: Optional[Sequence[Callable[[Record], None]]] = None,
+) -> Result:
+    """Train a network as d2l's ``train_ch6`` does, and print the result in three lines.
 
-    Xavier's initial values, SGD with learning rate ``lr``, softmax cross-entropy. ``device`` is ``try_gpu()`` if None;
-    ``listeners`` are a live plot in a notebook and a progress bar elsewhere if None. Ctrl-C stops after the batch under
-    way. Takes any Gluon network, d2l's and gluoncv's too; hybrid ones are hybridized. Source: d2l, article 001.
+    Xavier's initial values, SGD, softmax cross-entropy. Ctrl-C stops after the current batch. Source: d2l, article 001.
+
+    Args:
+        net: any Gluon network, d2l's and gluoncv's too; hybrid ones are hybridized.
+        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``len()`` is their number.
+        test_iter: batches of the same kind.
+        num_epochs: passes over ``train_iter``.
+        lr: the learning rate.
+        device: an mxnet context; ``try_gpu()`` if None.
+        listeners: called with a :class:`Record` after every batch; a live plot in a notebook and a progress bar
+            elsewhere if None.
+
+    Returns:
+        The :class:`Result`.
+
+    Raises:
+        ConfigError: a setting outside its range, or an iterator without batches.
+        DivergedError: the loss is no longer a finite number.
+        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     device = try_gpu() if device is None else device
     listeners = [default_listener(num_epochs)] if listeners is None else listeners

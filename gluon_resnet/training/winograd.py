@@ -1,21 +1,21 @@
-"""Winograd's convolutions on a CPU: the 3x3 ones with fewer multiplications, where oneDNN finds that faster.
+"""Winograd's convolutions on a CPU: 3x3 convolutions with fewer multiplications, if oneDNN chooses them.
 
     gluon-resnet train fashion-mnist                          # with them, if available
     gluon-resnet train fashion-mnist --set winograd=false     # without
 
 The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36
-multiplications where the direct way takes 144), forward and backward. mxnet always asks for the direct way
-(apache/mxnet #12990): a constant in the code, with no setting to change it. oneDNN's own ``convolution_auto`` decides
-by shape. Inside :func:`convolutions`, the six functions that tell oneDNN the algorithm read ``auto`` instead. This
-takes a few bytes, listed in SITES. They are written into this process's memory and nowhere else, and only if the bytes
-there are exactly as expected; afterwards the old ones are put back. At both ends mxnet drops what it has set up for
-shapes used so far, so that each training has its own choice.
+multiplications instead of the direct algorithm's 144), forward and backward. mxnet always asks for the direct algorithm
+(apache/mxnet #12990): a constant in the code, with no setting to change it. With ``convolution_auto``, oneDNN would
+choose by shape. Inside :func:`convolutions`, the six functions that pass the algorithm to oneDNN pass ``auto`` instead.
+This takes a few bytes, listed in SITES. They are written into this process's memory and nowhere else, and only if the
+bytes there are exactly as expected; afterwards the old ones are restored. On entering and on leaving, mxnet drops the
+convolutions it has set up, so that each training has its own choice.
 
-"By shape" is by batch size alone: oneDNN takes Winograd's 4x4 tiles for planes of 1x1, too, where the direct way skips
-the padding and is twelve times faster. :func:`suits` looks at a network's planes first.
+"By shape" means by batch size alone: oneDNN takes Winograd's 4x4 tiles also for planes of 1x1, where the direct
+algorithm skips the padding and is twelve times faster. :func:`suits` looks at a network's planes first.
 
-Results are float32 and the same from run to run, but rounded differently from the direct way's; the tests say how far
-apart they are.
+Results are float32 and the same from run to run, but they are rounded differently from the direct algorithm's; the
+tests show by how much.
 
 mxnet is imported inside the functions that need it: :func:`unsuitable` has to work without loading it.
 """
@@ -35,14 +35,14 @@ from ..machine.elf import build_id
 #: oneDNN's constant for "take the fastest"
 AUTO = 3
 
-#: least height and width of a plane for which Winograd's tiles are no waste. Measured, milliseconds of a training
+#: least height and width of a plane for which Winograd's tiles are worth it. Measured in milliseconds for a training
 #: step's three passes through one convolution, batch size 256, direct and Winograd: 512 channels of 1x1 14 and 71, 256
 #: of 2x2 14 and 22, 512 of 3x3 99 and 72, 128 of 4x4 11 and 5, 64 of 7x7 9 and 6 (Intel Xeon, model 167, 2 cores,
 #: 2026-11-25).
 SMALLEST_PLANE = 3
 
-#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that put AUTO in). Each original checks that
-#: the algorithm asked for, minus 1, is at most 2, and goes on if so; the replacement loads AUTO instead and goes on.
+#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that load AUTO). Each original checks that the
+#: requested algorithm, minus 1, is at most 2, and goes on if so; the replacement loads AUTO instead and goes on.
 #: Found by scripts/winograd_sites.py, which explains how it recognizes them. For another build of mxnet, run it on that
 #: build's libmxnet.so, add what it prints here, and run tests/training/test_winograd.py.
 SITES: Dict[Optional[str], Tuple[Tuple[int, str, str], ...]] = {
@@ -64,7 +64,10 @@ def library() -> Optional[str]:
 
 
 def unsuitable() -> Optional[str]:
-    """Why this machine and its mxnet lack Winograd's convolutions, in a few words, or None; mxnet is not loaded."""
+    """Why this machine and its mxnet cannot have Winograd's convolutions, in a few words, or None.
+
+    This does not load mxnet.
+    """
     if not sys.platform.startswith("linux"):
         return "known for Linux only"
     if "avx512f" not in system.cpu()["instruction_sets"]:
@@ -76,7 +79,7 @@ def unsuitable() -> Optional[str]:
 
 
 def _base(path: str) -> Optional[int]:
-    """Address at which the file ``path`` is loaded in this process, None if it is not."""
+    """Address at which the file ``path`` is loaded in this process, or None if it is not loaded."""
     with open("/proc/self/maps") as stream:
         for line in stream:
             fields = line.split(maxsplit=5)
@@ -87,11 +90,11 @@ def _base(path: str) -> Optional[int]:
 
 @lru_cache(maxsize=None)
 def _sites() -> Union[str, Tuple[Tuple[int, bytes, bytes], ...]]:
-    """((address in this process, original bytes, replacement), ...), or a line that says why there are none."""
+    """((address in this process, original bytes, replacement), ...), or the reason why there are none."""
     reason, path = unsuitable(), library()
     if reason or path is None:
         return reason or "mxnet is not installed"
-    import mxnet  # noqa: F401  its library has to be there to be written to
+    import mxnet  # noqa: F401  loads the library
 
     base = _base(path)
     if base is None:
@@ -99,7 +102,7 @@ def _sites() -> Union[str, Tuple[Tuple[int, bytes, bytes], ...]]:
     listed = SITES[build_id(path)]
     sites = tuple((base + at, bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in listed)
     try:
-        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # writable, or there is no point
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:  # fails here already if it is not writable
             for address, old, _ in sites:
                 memory.seek(address)
                 if memory.read(len(old)) != old:
@@ -118,8 +121,8 @@ def problem() -> Optional[str]:
 def suits(net: Any, X: Any) -> bool:
     """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W); computes nothing.
 
-    It is for a hybrid network with 3x3 convolutions of stride 1 whose outputs are all at least SMALLEST_PLANE high and
-    wide. One such layer below that costs more than the others save, and the choice holds for the whole process.
+    This is true for a hybrid network with 3x3 convolutions of stride 1 whose outputs are all at least SMALLEST_PLANE
+    high and wide. One smaller output costs more than the others save, and the choice holds for the whole process.
     """
     from mxnet import MXNetError
     from mxnet.gluon import HybridBlock
@@ -148,8 +151,8 @@ def _write(replaced: bool) -> None:
     import mxnet
 
     sites = _sites()
-    assert not isinstance(sites, str)  # convolutions() has asked for a problem()
-    mxnet.nd.waitall()  # nobody may be inside while the code changes
+    assert not isinstance(sites, str)  # convolutions() has called problem()
+    mxnet.nd.waitall()  # no thread may run the code while it changes
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
         for address, old, new in sites:
             memory.seek(address)
@@ -158,13 +161,13 @@ def _write(replaced: bool) -> None:
 
 
 def _forget() -> None:
-    """Have mxnet drop the convolutions it has set up.
+    """Let mxnet drop the convolutions it has set up.
 
     They belong to its threads, which it ends before a fork of the process and starts again after it (src/initialize.cc,
-    pthread_atfork). The child ends at once.
+    pthread_atfork). The child process ends at once.
     """
     with warnings.catch_warnings():
-        # Python 3.12: a child of many threads that goes on may hang
+        # Python 3.12 warns that the child of a process with threads may hang; this one only ends
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -179,8 +182,8 @@ _open = 0
 def convolutions(wanted: bool = True, device: Any = None) -> Iterator[bool]:
     """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up.
 
-    Gives True, or False if they stay as they are: if not ``wanted``, if ``device`` is not a CPU, or if there is a
-    :func:`problem`.
+    Gives True, or False if nothing is changed: if not ``wanted``, if ``device`` is not a CPU, or if there is a
+    :func:`problem`. Contexts may be nested.
     """
     global _open
     if not wanted or (device is not None and device.device_type != "cpu") or problem():
