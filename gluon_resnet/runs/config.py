@@ -1,14 +1,29 @@
-"""Settings into a config: the defaults, then a TOML or YAML file, then single settings of the command line.
+"""A run's config: the defaults, then a TOML or YAML file, then single settings of the command line.
 
     gluon-resnet train fashion-mnist --config run.toml --set momentum=0.9 --set step_epochs=[5,8]
 
-Checked by dacite against the fields of the dataclass: an unknown name is reported with the nearest known one, a value
-of the wrong type with the type. A file is flat: one line a field.
+dacite checks the values against the fields of the dataclass: an unknown name is reported with the nearest known one, a
+value of the wrong type with the expected type. A file is flat: one line for each field.
 """
 
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import dacite
 import tomli
@@ -17,9 +32,19 @@ import yaml
 from ..errors import ConfigError, RunError, did_you_mean
 from ..training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from .folder import RunFolder
 
-def read_file(path):
-    """{field: value} of a .toml, .yaml or .yml file."""
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[Dict[str, Any]]
+
+
+Config = TypeVar("Config", bound=_Dataclass)
+
+
+def read_file(path: Union[str, Path]) -> Dict[str, Any]:
+    """{field: value} of a .toml, .yaml or .yml file; ConfigError if it cannot be read."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -43,8 +68,8 @@ def read_file(path):
     return content
 
 
-def parse_setting(text):
-    """(field, value) of "field=value"; the value is read as TOML has it, and as a word where it is none."""
+def parse_setting(text: str) -> Tuple[str, Any]:
+    """(field, value) of "field=value": a TOML value, ``none``, or a word. ConfigError if there is no field or "="."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise ConfigError(f"--set {text}: expected field=value, such as momentum=0.9")
@@ -54,27 +79,30 @@ def parse_setting(text):
         return name.strip(), None if value.strip().lower() == "none" else value.strip()
 
 
-def _number(value):
-    """An int, or YAML's 1e-3, which YAML takes for a word, where a float is due."""
+def _number(value: Any) -> float:
+    """A float from an int, or from a word such as 1e-3, which YAML does not read as a number."""
     if isinstance(value, bool):
         raise ValueError
     return float(value)
 
 
-def make(kind, values, where="config"):
-    """An object of the dataclass ``kind`` from {field: value}; ConfigError names ``where``, field and expectation."""
-    known = {one.name: one for one in fields(kind)}
+def make(kind: Type[Config], values: Mapping[str, Any], where: str = "config") -> Config:
+    """An object of the dataclass ``kind`` from {field: value}.
+
+    Raises ConfigError for an unknown field or a value of the wrong type; its message begins with ``where``.
+    """
+    known = {field.name: field for field in fields(kind)}
     for name in values:
         if name not in known:
             raise ConfigError(
                 f"{where}: unknown setting '{name}': {did_you_mean(name, known, cutoff=0.6)}"
                 f"known are {', '.join(known)}"
             )
-    config = dacite.Config(
-        strict=True,
-        cast=[tuple],
-        type_hooks={float: _number, Tuple[float, ...]: lambda many: tuple(map(_number, many))},
-    )
+    hooks: Dict[Any, Callable[[Any], Any]] = {
+        float: _number,
+        Tuple[float, ...]: lambda numbers: tuple(map(_number, numbers)),
+    }
+    config = dacite.Config(strict=True, cast=[tuple], type_hooks=hooks)
     try:
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:
@@ -86,7 +114,7 @@ def make(kind, values, where="config"):
         raise ConfigError(f"{where}: {wrong} is {values[wrong]!r}: expected {_type_name(known[wrong].type)}") from None
 
 
-def _takes(field, value, config, kind):
+def _takes(field: Any, value: Any, config: dacite.Config, kind: Type[Any]) -> bool:
     try:
         dacite.from_dict(kind, {field.name: value}, config)
     except (ValueError, TypeError, dacite.DaciteError):
@@ -94,52 +122,64 @@ def _takes(field, value, config, kind):
     return True
 
 
-def _type_name(kind):
+def _type_name(kind: Any) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
     return names.get(kind, str(kind).replace("typing.", ""))
 
 
-def load(kind, given, path=None, settings=()):
-    """The config of class ``kind`` from a file, from options and from single settings.
+def load(
+    kind: Type[Config],
+    given: Mapping[str, Any],
+    path: Union[str, Path, None] = None,
+    settings: Iterable[str] = (),
+) -> Config:
+    """The config from a file, from options and from single settings; later ones win.
 
-    Those are the file at ``path``, ``given`` {field: value} and ``settings``, "field=value" texts; later ones win.
-    Raises ConfigError for what does not fit, naming the place.
+    Args:
+        kind: the config's class.
+        given: {field: value} of options of the command line.
+        path: a file for :func:`read_file`.
+        settings: "field=value" texts.
+
+    Raises:
+        ConfigError: an unknown field, or a value of the wrong type; the message begins with the place.
     """
-    values = {}
+    values: Dict[str, Any] = {}
     if path is not None:
         values = read_file(path)
         make(kind, values, str(path))
-    settings = dict(parse_setting(text) for text in settings)
-    make(kind, settings, "--set")
-    return make(kind, {**values, **given, **settings})
+    single = dict(parse_setting(text) for text in settings)
+    make(kind, single, "--set")
+    return make(kind, {**values, **given, **single})
 
 
-def differences(config):
-    """["field=value"] of what is not as the class has it by default, as ``--set`` takes it."""
-    found = []
-    for one in fields(config):
-        default = one.default if one.default is not MISSING else one.default_factory()
-        value = getattr(config, one.name)
+def differences(config: Any) -> List[str]:
+    """["field=value"] of the fields that differ from their defaults, in the form of ``--set``."""
+    changed = []
+    for field in fields(config):
+        factory: Any = field.default_factory
+        default = factory() if field.default is MISSING else field.default
+        value = getattr(config, field.name)
         if value != default:
             text = str(list(value) if isinstance(value, tuple) else value)
             text = text.lower() if isinstance(value, bool) else text
-            found.append(f"{one.name}={text}")
-    return found
+            changed.append(f"{field.name}={text}")
+    return changed
 
 
 @dataclass(frozen=True)
 class RunConfig(Recipe):
-    """What every run has in addition to its recipe, whatever it trains on."""
+    """The settings that every run has in addition to its recipe."""
 
     precision: str = "float32"
     weights: Optional[str] = None  # a file of trained weights to start from
-    new_head: bool = False  # but for its classifier
-    keep_best: bool = False  # the parameters of the best epoch, as best.params
+    new_head: bool = False  # take all of the file's weights but the classifier's
+    keep_best: bool = False  # write the parameters of the best epoch to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
-    tensorboard: bool = False  # events for TensorBoard in the run folder, too
+    tensorboard: bool = False  # write TensorBoard events into the run folder
 
 
-def written_config(kind, folder):
+def written_config(kind: Type[Config], folder: "RunFolder") -> Config:
     """The config of class ``kind`` in a RunFolder's config.json.
 
     Settings missing from an older run's config.json did not exist when it ran; they take Recipe's defaults, not

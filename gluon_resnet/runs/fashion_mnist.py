@@ -1,4 +1,4 @@
-"""A training run on Fashion-MNIST, from a config to a finished run folder.
+"""A training run on Fashion-MNIST, from its config to the finished run folder.
 
     result, folder = train(FashionMnistConfig(model="resnet18", epochs=1))
     gluon-resnet train fashion-mnist --epochs 1
@@ -6,25 +6,30 @@
 A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
+from pathlib import Path
+from typing import Any, Callable, Optional, Tuple, Union
+
 from ..data.fashion_mnist import LABELS, load_arrays, make_batches
-from .kinds import FashionMnistConfig  # noqa: F401  what train takes
+from ..networks.specs import ResNetSpec
+from ..training.progress import Result
+from .folder import RunFolder
+from .kinds import FashionMnistConfig
 from .launch import Job, execute, network
 
 
-def _batches(config):
-    """(training batches, test batches, training pictures there are, where they were found)."""
+def _batches(config: FashionMnistConfig) -> Tuple[Any, Any, int, str]:
+    """(training batches, test batches, number of training images in the data set, where it was found)."""
     train, test, where = load_arrays(config.data, config.verify)
-    return (
-        *make_batches(
-            train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
-        ),
-        len(train[0]),
-        where,
+    train_iter, test_iter = make_batches(
+        train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
     )
+    return train_iter, test_iter, len(train[0]), where
 
 
-def _title(config, spec, train_iter, total, size, device):
-    """One line that says what is run on what."""
+def _title(
+    config: FashionMnistConfig, spec: ResNetSpec, train_iter: Any, total: int, size: Tuple[int, ...], device: Any
+) -> str:
+    """The line that names the network, the data, the main settings and the device."""
     count = train_iter.num_examples
     part = f"all {total:,}" if count == total else f"the first {count:,} of {total:,}"
     precision = "" if config.precision == "float32" else f", {config.precision}"
@@ -34,8 +39,8 @@ def _title(config, spec, train_iter, total, size, device):
     )
 
 
-def job(config):
-    """The :class:`Job` of a config: network named, arrays found, batches made; raises as :func:`train`."""
+def job(config: FashionMnistConfig) -> Job:
+    """The :class:`Job` of a config, with its data found and its batches made; raises as :func:`train`."""
     from mxnet import npx
 
     from ..devices import try_gpu
@@ -59,12 +64,26 @@ def job(config):
     )
 
 
-def train(config, out=None, say=print, **options):
-    """Run ``config`` and return (Result, run folder): arrays found, shapes said, network trained, everything written.
+def train(
+    config: FashionMnistConfig,
+    out: Union[str, Path, None] = None,
+    say: Callable[[str], Any] = print,
+    **options: Any,
+) -> Tuple[Optional[Result], Optional[RunFolder]]:
+    """Train on Fashion-MNIST into a new run folder.
 
-    ``out`` is the run folder (``runs/<date>-<time>-...`` if None), ``say`` takes a line at a time; the other options
-    are :func:`execute`'s. Raises DataError, ModelError, ShapeError, ConfigError and RunError before anything is
-    written; after DivergedError and Ctrl-C the folder holds what there is.
+    Args:
+        config: the settings.
+        out: the run folder; ``runs/<date>-<time>-...`` if None.
+        say: called with each line for the reader.
+        options: for :func:`execute`.
+
+    Returns:
+        (Result, run folder).
+
+    Raises:
+        DataError, ModelError, ShapeError, ConfigError, RunError: before anything is written.
+        DivergedError: the loss is no longer a finite number; as after Ctrl-C, the folder has the run so far.
     """
     return execute(config, job(config), out, say, **options)
 

@@ -1,4 +1,4 @@
-"""The kinds of runs: what a run on Fashion-MNIST and a run on your own images do not share, one object for each.
+"""The kinds of runs: the differences between a run on Fashion-MNIST and one on your own images, an object for each.
 
     kind_named("pictures").side(config)                  # of the images, in pixels
     kind_of(config).train(config)                        # a Result and a run folder
@@ -48,15 +48,15 @@ class FashionMnistConfig(RunConfig):
     model: str = "resnet18"
     resize: Optional[int] = 96
     batch_size: int = 256
-    limit: Optional[int] = None  # train on the first pictures only
+    limit: Optional[int] = None  # train on the first images only
     norm_batches: int = 20  # the recipe's own default is 0
-    flip: bool = False  # swap left and right of every other training picture
-    shift: int = 0  # move training pictures by up to so many pixels, before they are resized
+    flip: bool = False  # swap left and right of every other training image
+    shift: int = 0  # move training images by up to so many pixels, before they are resized
     data: Optional[str] = None
     verify: bool = True
 
-    def command(self):
-        """The command that makes this run again, every setting written out."""
+    def command(self) -> str:
+        """The command that repeats this run, with all settings that have an option of their own."""
         words = [
             "gluon-resnet",
             "train",
@@ -86,10 +86,10 @@ class FashionMnistConfig(RunConfig):
 
 @dataclass(frozen=True)
 class PicturesConfig(RunConfig):
-    """A training run on pictures; the defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8.
+    """A training run on your own images; the fields of a recipe (recipe.py) come in addition.
 
-    ``random_crop`` to ``saturation`` change training pictures (data/augment.py). What a recipe has (recipe.py) comes in
-    addition.
+    The defaults are article 000's: ResNet-50 of Keras, Adam, 10 epochs of batches of 8. ``random_crop`` to
+    ``saturation`` change training images (data/augment.py).
     """
 
     lr: float = 0.001
@@ -100,7 +100,7 @@ class PicturesConfig(RunConfig):
     batch_size: int = 8
     validation_split: float = 0.2
     split_seed: int = 123
-    crop: bool = False  # cut the middle out instead of squeezing the whole picture
+    crop: bool = False  # cut the middle out instead of squeezing the whole image
     random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
     flip: float = 0.0
     brightness: float = 0.0
@@ -110,8 +110,8 @@ class PicturesConfig(RunConfig):
     cache: bool = True  # keep images decoded; otherwise they are decoded again in every epoch
     cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
 
-    def command(self):
-        """The command that makes this run again."""
+    def command(self) -> str:
+        """The command that repeats this run."""
         words = ["gluon-resnet", "train", "pictures", os.path.abspath(self.data)]
         for setting in differences(self):
             name, _, value = setting.partition("=")
@@ -119,16 +119,20 @@ class PicturesConfig(RunConfig):
                 words += ["--set", f"{name}={os.path.abspath(value) if name == 'weights' else value}"]
         return " ".join(shlex.quote(word) for word in words)
 
-    def augment(self):
-        """The changes to training pictures, or None."""
-        wanted = {one.name: getattr(self, one.name) for one in fields(Augment) if one.name not in ("crop", "ratio")}
+    def augment(self) -> Optional[Augment]:
+        """The random changes to training images, or None."""
+        names = [field.name for field in fields(Augment) if field.name not in ("crop", "ratio")]
+        wanted = {name: getattr(self, name) for name in names}
         if self.random_crop is None and not any(wanted.values()):
             return None
         return Augment(crop=self.random_crop, **wanted)
 
 
-def as_tested(family, image_size, crop):
-    """The Preparation that gives what PictureBatches makes of a picture: squeezed, or cut out of the middle."""
+def as_tested(family: str, image_size: int, crop: bool) -> Preparation:
+    """The Preparation that treats an image as PictureBatches does: squeezed, or cut out of the middle.
+
+    ``image_size`` is the side of the network's input in pixels.
+    """
     preparation = PREPARATIONS[family]
     if not crop:
         return replace(preparation, resize=None, crop=image_size)
@@ -138,7 +142,7 @@ def as_tested(family, image_size, crop):
 
 @dataclass(frozen=True)
 class Kind:
-    """What there is to know about one kind of run; the methods take a run's config."""
+    """One kind of run; the methods take a run's config."""
 
     name: str  # in config.json, and on the command line after ``train``
     config: Type[RunConfig]
@@ -158,7 +162,7 @@ class Kind:
         raise NotImplementedError
 
     def data_name(self, config: Any) -> str:
-        """What was trained on, in a word."""
+        """A short name of the data that was trained on."""
         raise NotImplementedError
 
     def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
@@ -166,7 +170,7 @@ class Kind:
         raise NotImplementedError
 
     def preparation(self, spec: ResNetSpec, config: Any) -> Preparation:
-        """What makes of an image file exactly what the run's own test batches held."""
+        """How an image file is prepared so that it is exactly as in the run's own test batches."""
         raise NotImplementedError
 
 
@@ -209,7 +213,7 @@ KINDS = [FASHION_MNIST, PICTURES]
 
 
 def kind_named(name: str) -> Kind:
-    """The kind of this name; RunError for another."""
+    """The kind of this name; RunError for an unknown one."""
     for kind in KINDS:
         if kind.name == name:
             return kind
@@ -217,14 +221,14 @@ def kind_named(name: str) -> Kind:
 
 
 def kind_of(config: RunConfig) -> Kind:
-    """The kind that a config is of."""
+    """The kind of a config."""
     return next(kind for kind in KINDS if type(config) is kind.config)
 
 
 def kind_of_run(written: Dict[str, Any], path: Any) -> Kind:
     """The kind in the content of a run folder's config.json; RunError if this version does not know it.
 
-    Runs of before 2026-11-27 do not name theirs: only those on a user's images have class names.
+    Runs from before 2026-11-27 do not name theirs: only those on a user's images have class names.
     """
     if "kind" not in written:
         return PICTURES if "class_names" in written else FASHION_MNIST

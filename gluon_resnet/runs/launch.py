@@ -1,25 +1,32 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Optional
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
+import numpy
 from tqdm import tqdm
 
 from .. import figures
 from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
-from ..networks.specs import parse_model
-from ..training.checkpoint import Keeper, read
+from ..networks.specs import ResNetSpec, parse_model
+from ..training.checkpoint import Arrays, Keeper, Note, read
+from ..training.progress import Result
 from ..training.tensorboard import Events
 from ..weights import read_network, set_parameters
 from .config import written_config
 from .folder import RunFolder, default_folder
-from .kinds import kind_of, kind_of_run
+from .kinds import Kind, kind_of, kind_of_run
+
+Say = Callable[[str], Any]
+#: a Result and a run folder, or None twice after a search for a learning rate
+Outcome = Tuple[Optional[Result], Optional[RunFolder]]
 
 
-def network(config, num_classes, in_channels):
-    """(spec, parameters of the config's file of weights or None) for pictures of ``in_channels`` channels."""
+def network(config: Any, num_classes: int, in_channels: int) -> Tuple[ResNetSpec, Optional[Dict[str, numpy.ndarray]]]:
+    """(spec, parameters in the config's weight file or None) for images of ``in_channels`` channels."""
     if config.weights is None:
         return parse_model(config.model, num_classes), None
     return read_network(config.weights, config.model, num_classes, in_channels, config.new_head)
@@ -27,23 +34,33 @@ def network(config, num_classes, in_channels):
 
 @dataclass(frozen=True)
 class Job:
-    """What a run has in addition to its config: network, weights to start from, batches, and texts about it."""
+    """A run's network, weights to start from, batches, and texts; the settings are in its config."""
 
-    spec: object
-    params: Optional[dict]
-    train_iter: object
-    test_iter: object
-    shape: tuple  # of one picture as the network's input
+    spec: ResNetSpec
+    params: Optional[Dict[str, numpy.ndarray]]
+    train_iter: Any
+    test_iter: Any
+    shape: Tuple[int, ...]  # of one image as the network's input
     title: str
     name: str  # of the run folder, after date and time
-    notes: tuple = ()  # lines for the reader
-    record: dict = field(default_factory=dict)  # for config.json, in addition
+    notes: Tuple[str, ...] = ()  # lines for the reader
+    record: Dict[str, Any] = field(default_factory=dict)  # further entries of config.json
 
 
-def resume(kind, path, say=print, **options):
-    """Resume the run in the folder ``path`` from its last checkpoint: (Result, run folder).
+def resume(kind: Kind, path: Union[str, Path], say: Say = print, **options: Any) -> Outcome:
+    """Resume the run in the folder ``path`` from its last checkpoint.
 
-    ``options`` are :func:`execute`'s. Raises RunError for a run of another kind than ``kind`` (kinds.py).
+    Args:
+        kind: the expected kind (kinds.py).
+        path: the run folder.
+        say: called with each line for the reader.
+        options: for :func:`execute`.
+
+    Returns:
+        (Result, run folder).
+
+    Raises:
+        RunError: the run is of another kind, or has no checkpoint.
     """
     run = RunFolder.reopen(path)
     own = kind_of_run(run.config, path)
@@ -52,12 +69,35 @@ def resume(kind, path, say=print, **options):
     return kind.train(written_config(kind.config, run), say=say, resumed=run, **options)
 
 
-def execute(config, job, out=None, say=print, make_listener=None, resumed=None, find_lr=None):
-    """Train a job's network into a run folder: (Result, run folder).
+def execute(
+    config: Any,
+    job: Job,
+    out: Union[str, Path, None] = None,
+    say: Say = print,
+    make_listener: Optional[Callable[[int], Any]] = None,
+    resumed: Optional[RunFolder] = None,
+    find_lr: Union[str, Path, None] = None,
+) -> Outcome:
+    """Train a job's network into a run folder.
 
-    ``make_listener`` is called with the number of epochs. ``resumed`` is a reopened RunFolder, whose checkpoint
-    is resumed. With ``find_lr``, the path of a picture, learning rates are tried out instead: returns
-    (None, None).
+    Args:
+        config: the run's config (kinds.py).
+        job: its :class:`Job`.
+        out: a new run folder; ``runs/<date>-<time>-...`` if None.
+        say: called with each line for the reader.
+        make_listener: called with the number of epochs, returns what shows the progress; a live plot in a notebook
+            and a progress bar elsewhere if None.
+        resumed: a reopened RunFolder; its checkpoint is resumed.
+        find_lr: path of a figure: learning rates are tried out and drawn there, and nothing else is done.
+
+    Returns:
+        (Result, run folder), or (None, None) with ``find_lr``.
+
+    Raises:
+        ConfigError: a setting outside its range, before anything is written.
+        RunError: the run folder cannot be written, or has no checkpoint to resume.
+        ShapeError: the network cannot take the images.
+        DivergedError: the loss is no longer a finite number; the run so far has been written.
     """
     from ..devices import try_gpu
     from ..networks import models, shapes
@@ -96,8 +136,8 @@ def execute(config, job, out=None, say=print, make_listener=None, resumed=None, 
     return _train(config, folder, net, job, device, say, make_listener, checkpoint)
 
 
-def _how_tested(config):
-    """A line on what ``norm_batches`` does in this run, if it is set: tests are then not the textbook's."""
+def _how_tested(config: Any) -> List[str]:
+    """A line on what ``norm_batches`` does in this run, if it is set: the run is then not tested as in the textbook."""
     if not config.norm_batches:
         return []
     if config.unrenewed:
@@ -108,25 +148,26 @@ def _how_tested(config):
     ]
 
 
-def _find_rate(config, net, job, device, picture, say):
-    """The experiment of lr_finder.py with a config's network and batches, drawn to ``picture``; says what it found."""
+def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str, Path], say: Say) -> None:
+    """Try learning rates out with a config's network and batches, draw the losses to ``picture``, report the rate."""
     from ..training import lr_finder
 
     _start(config, net, job, device)
     with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
-        found = lr_finder.find_lr(
+        result = lr_finder.find_lr(
             net, job.train_iter, device, recipe=config, initialize=not job.params, tell=lambda step, steps: bar.update()
         )
-    figures.save_figure(lr_finder.draw(found), picture)
+    figures.save_figure(lr_finder.draw(result), picture)
+    rates = result.table["lr"]
     say(
-        f"tried learning rates from {found.table['lr'].iloc[0]:.1e} to {found.table['lr'].iloc[-1]:.1e} over "
-        f"{len(found.table)} batches: the loss falls fastest at {found.suggestion:.1e}"
+        f"tried learning rates from {rates.iloc[0]:.1e} to {rates.iloc[-1]:.1e} over "
+        f"{len(rates)} batches: the loss falls fastest at {result.suggestion:.1e}"
     )
     say(f"picture in {picture}")
 
 
-def _start(config, net, job, device):
-    """Set the seeds, and put the weights to start from in, if any."""
+def _start(config: Any, net: Any, job: Job, device: Any) -> None:
+    """Set the seeds, and put the weights to start from, if any, into ``net``."""
     from mxnet import init
 
     from ..devices import seed_everything
@@ -137,10 +178,19 @@ def _start(config, net, job, device):
         set_parameters(net, job.params)
 
 
-def _train(config, folder, net, job, device, say, make_listener, checkpoint):
+def _train(
+    config: Any,
+    folder: RunFolder,
+    net: Any,
+    job: Job,
+    device: Any,
+    say: Say,
+    make_listener: Optional[Callable[[int], Any]],
+    checkpoint: Optional[Tuple[Arrays, Note]],
+) -> Tuple[Result, RunFolder]:
     from ..training import display, train
 
-    listeners = [(make_listener or display.default_listener)(config.epochs), folder]
+    listeners: List[Any] = [(make_listener or display.default_listener)(config.epochs), folder]
     if config.tensorboard:
         listeners.append(Events(folder.path / "tensorboard"))
     _start(config, net, job, device)
@@ -149,13 +199,13 @@ def _train(config, folder, net, job, device, say, make_listener, checkpoint):
         at = checkpoint[1]["at"]
         folder.rewind(at["epoch"], at["batch"])
         say(f"resuming {folder.path} at epoch {at['epoch']}, after batch {at['batch']}")
-    problem = None
+    problem: Optional[DivergedError] = None
     with train.interruptible() as stop:
         try:
             session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
-            result, problem = error.result, error
+            result, problem = vars(error)["result"], error  # see train.fit
         finally:
             for listener in listeners:
                 getattr(listener, "close", lambda: None)()
@@ -178,12 +228,12 @@ def _train(config, folder, net, job, device, say, make_listener, checkpoint):
     return result, folder
 
 
-def _report(result, folder, say):
+def _report(result: Result, folder: RunFolder, say: Say) -> None:
     last = result.last
     if result.stopped:
         place = f"epoch {last.epoch}, batch {last.batch} of {last.num_batches}" if last else "no batch"
         say(f"stopped by Ctrl-C after {place}; what there is was kept, go on with --resume {folder.path}")
-    if result.ended_early:
+    if last and result.ended_early:
         say(f"ended after epoch {last.epoch}: no better test accuracy for as many epochs as patience allows")
     for line in result.lines() if last else ():
         say(line)

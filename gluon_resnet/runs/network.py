@@ -1,15 +1,17 @@
-"""A finished run as a network again: spec, parameters, class names, and how it wants its pictures.
+"""The network of a finished run: spec, parameters, class names, and how its images are prepared.
 
     run = network_of_run("runs/20261122-030010-resnet18@torchvision-bird_photos")
     engine = make_engine("gluon", run.spec, run.params)
     views, X = predict.look(["bird.jpg"], run.preparation, run.in_channels)
 
-``run.preparation`` makes of a file exactly what the run's own test batches held.
+``run.preparation`` treats a file exactly as the images in the run's own test batches.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Any, Dict, Tuple, Union
+
+import numpy
 
 from ..data.images import Preparation
 from ..errors import ConfigError, RunError, WeightsError
@@ -23,31 +25,27 @@ from .kinds import Kind, kind_of_run
 
 @dataclass(frozen=True)
 class RunNetwork:
-    """What a run learned: ``params`` {our name: float32 array}, for pictures of the side ``image_size``.
-
-    ``crop``: cut out of the middle instead of squeezed. ``kind`` is a Kind (kinds.py), ``config`` the run's config,
-    ``data`` where its images were.
-    """
+    """The network that a run trained."""
 
     path: Path
     kind: Kind
     config: RunConfig
-    data: str
+    data: str  # where its images were
     spec: ResNetSpec
-    params: dict
+    params: Dict[str, numpy.ndarray]  # float32, by our names
     class_names: Tuple[str, ...]
-    image_size: int
+    image_size: int  # side of its images in pixels
     preparation: Preparation
-    crop: bool
+    crop: bool  # images are cut out of the middle instead of squeezed
 
     @property
-    def in_channels(self):
-        """Channels of a picture: 3, and 1 of Fashion-MNIST's."""
+    def in_channels(self) -> int:
+        """Channels of an image: 1 for Fashion-MNIST, otherwise 3."""
         return input_channels(self.spec, self.params)
 
 
-def read_config(path):
-    """(kind, config, what config.json holds) of the run folder at ``path``; RunError if it cannot be read."""
+def read_config(path: Union[str, Path]) -> Tuple[Kind, RunConfig, Dict[str, Any]]:
+    """(kind, config, content of config.json) of the run folder at ``path``; RunError if it cannot be read."""
     folder = RunFolder.reopen(path)
     kind = kind_of_run(folder.config, path)
     try:
@@ -56,39 +54,40 @@ def read_config(path):
         raise RunError(f"{error}; the run is of another version of this suite") from None
 
 
-def spec_of_run(written, path):
-    """The ResNetSpec in the content of a run's config.json; RunError if this version cannot name it."""
+def spec_of_run(written: Dict[str, Any], path: Union[str, Path]) -> ResNetSpec:
+    """The ResNetSpec in the content of a run's config.json; RunError if this version does not know it."""
     try:
-        spec = ResNetSpec(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in written["network"].items()}
-        )
-        if not spec.name:  # asking for it raises for a family that this version does not have
+        fields: Dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in written["network"].items()
+        }
+        spec = ResNetSpec(**fields)
+        if not spec.name:  # raises KeyError for a family that this version does not have
             raise KeyError("name")
         return spec
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}/config.json: no network that this version knows ({error})") from None
 
 
-def _parameters_path(path, best):
+def _parameters_path(path: Union[str, Path], best: bool) -> Path:
     name = "best.params" if best else "net.params"
-    found = Path(path) / name
-    if found.is_file():
-        return found
+    file = Path(path) / name
+    if file.is_file():
+        return file
     if best:
         raise RunError(
-            f"{found}: no such file: the run kept no best parameters; train with --set keep_best=true, or "
+            f"{file}: no such file: the run kept no best parameters; train with --set keep_best=true, or "
             f"leave --best out"
         )
     raise RunError(
-        f"{found}: no such file: the run is not finished, diverged or was ended; go on with --resume {path} "
-        f"where it has a checkpoint"
+        f"{file}: no such file: the run is not finished, diverged or was ended; if it has a checkpoint, go on with "
+        f"--resume {path}"
     )
 
 
-def network_of_run(path, best=False):
+def network_of_run(path: Union[str, Path], best: bool = False) -> RunNetwork:
     """The :class:`RunNetwork` of the run folder at ``path``; ``best`` takes the parameters of the best epoch.
 
-    Raises RunError if there is no run, no parameters, or the names of the classes do not fit the network, and
+    Raises RunError if the run or its parameters are missing or its number of class names is not the network's, and
     WeightsError for damaged parameters or those of another network.
     """
     if not Path(path).is_dir():

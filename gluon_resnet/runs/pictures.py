@@ -1,4 +1,4 @@
-"""From a folder of pictures, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
+"""From a folder of images, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
 
     gluon-resnet train pictures bird_photos
     gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
@@ -9,19 +9,22 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 
 import os
 from pathlib import Path
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from ..data.findings import refusal
 from ..data.image_folder import open_parts, split_indices
-from ..data.images import PREPARATIONS
+from ..data.images import PREPARATIONS, Preparation
 from ..data.scan import damaged_records
 from ..errors import ConfigError, DataError
 from ..text import count
-from .kinds import PicturesConfig  # noqa: F401  what train takes
+from ..training.progress import Result
+from .folder import RunFolder
+from .kinds import PicturesConfig
 from .launch import Job, execute, network
 
 
-def fits(config):
-    """How training and validation pictures are kept for the batches of :func:`_batches`; None for not at all."""
+def fits(config: PicturesConfig) -> List[Any]:
+    """How decoded training and validation images are kept for :func:`_batches`: two Fits, or None for not at all."""
     from ..data.pictures import make_fit
 
     if not config.cache:
@@ -29,14 +32,23 @@ def fits(config):
     return [make_fit(config.image_size, augment, crop=config.crop) for augment in (config.augment(), None)]
 
 
-def open_sources(config, kept_as=(None, None)):
-    """(training source, validation source, lines to say) of a folder, a CSV, FILE.rec, or the pair of NAME_train.rec.
+def open_sources(config: PicturesConfig, kept_as: Sequence[Any] = (None, None)) -> Tuple[Any, Any, List[str]]:
+    """The images of a folder, a CSV, FILE.rec, or the pair of NAME_train.rec.
 
-    ``kept_as``: what :func:`fits` says, where batches will be made that need no picture decoded again after the scan.
+    Args:
+        config: the run's config.
+        kept_as: what :func:`fits` returned, to keep the images as the scan decodes them; Nones to keep none.
+
+    Returns:
+        (training source, validation source, lines for the reader).
+
+    Raises:
+        DataError: there are no such images, or damaged ones with ``strict``.
+        ConfigError: a setting outside its range.
     """
     path = Path(config.data)
     if path.suffix != ".rec":
-        *sources, report = open_parts(
+        training, validation, report = open_parts(
             config.data,
             config.validation_split,
             config.split_seed,
@@ -44,26 +56,28 @@ def open_sources(config, kept_as=(None, None)):
             fits=kept_as,
             cache_bytes=_cache_bytes(config),
         )
-        return (*sources, [report.summary()] if report.has_findings else [])
+        return training, validation, [report.summary()] if report.has_findings else []
     if not path.exists():
         raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
-    parts, notes = _record_parts(config, path), []
+    parts = _record_parts(config, path)
+    notes: List[str] = []
     total = sum(map(len, parts))
     for number, (source, fit) in enumerate(zip(parts, kept_as)):
         if fit is not None:
             memory = _cache_bytes(config) * len(source) // total
             parts[number], lines = _whole_records(source, fit, memory, config.strict)
             notes += lines
-    return (*parts, notes)
+    training, validation = parts
+    return training, validation, notes
 
 
-def _cache_bytes(config):
+def _cache_bytes(config: PicturesConfig) -> int:
     if config.cache_mb < 0:
         raise ConfigError(f"cache_mb is {config.cache_mb}: expected a number of MiB of at least 0")
     return config.cache_mb * 2**20
 
 
-def _record_parts(config, path):
+def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
     """[training source, validation source] of a record file."""
     from ..data.records import RecordSource
 
@@ -78,8 +92,21 @@ def _record_parts(config, path):
     return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
 
 
-def _whole_records(source, fit, cache_bytes, strict):
-    """(the source without damaged pictures, the others decoded and kept; lines to say); with ``strict`` DataError."""
+def _whole_records(source: Any, fit: Any, cache_bytes: int, strict: bool) -> Tuple[Any, List[str]]:
+    """Decode and keep the images of a record file.
+
+    Args:
+        source: the RecordSource.
+        fit: the Fit in which decoded images are kept.
+        cache_bytes: memory for them.
+        strict: refuse damaged images.
+
+    Returns:
+        (the source without damaged images, lines for the reader).
+
+    Raises:
+        DataError: all images are damaged, or any with ``strict``.
+    """
     from ..data.picture_cache import PictureCache
 
     source.cache = cache = PictureCache(len(source), fit, cache_bytes, source.where)
@@ -94,7 +121,7 @@ def _whole_records(source, fit, cache_bytes, strict):
     ]
 
 
-def _batches(config, sources, preparation):
+def _batches(config: PicturesConfig, sources: Sequence[Any], preparation: Preparation) -> Tuple[Any, Any]:
     from ..data.pictures import PictureBatches
 
     training, validation = sources
@@ -105,8 +132,8 @@ def _batches(config, sources, preparation):
     )
 
 
-def job(config):
-    """The Job (launch.py) of a config: pictures found and split, network named; raises as :func:`train`."""
+def job(config: PicturesConfig) -> Job:
+    """The Job (launch.py) of a config, with its images found and split; raises as :func:`train`."""
     from mxnet import npx
 
     from ..devices import try_gpu
@@ -114,7 +141,7 @@ def job(config):
     npx.set_np()
     config.check()
     if not config.data:
-        raise ConfigError("no pictures named: a folder, a CSV or a .rec file is needed, or --resume RUN")
+        raise ConfigError("no images named: a folder, a CSV or a .rec file is needed, or --resume RUN")
     *sources, notes = open_sources(config, fits(config))
     class_names = sources[0].class_names
     if len(class_names) < 2:
@@ -138,10 +165,16 @@ def job(config):
     )
 
 
-def train(config, out=None, say=print, **options):
-    """Run ``config`` and return (Result, run folder); as :func:`gluon_resnet.runs.fashion_mnist.train`.
+def train(
+    config: PicturesConfig,
+    out: Union[str, Path, None] = None,
+    say: Callable[[str], Any] = print,
+    **options: Any,
+) -> Tuple[Optional[Result], Optional[RunFolder]]:
+    """Train on a user's images into a new run folder.
 
-    The run folder has labels.txt, the class names, in addition to the parameters.
+    Arguments, result and errors are those of :func:`gluon_resnet.runs.fashion_mnist.train`. The run folder also has
+    labels.txt, the class names.
     """
     return execute(config, job(config), out, say, **options)
 

@@ -1,15 +1,13 @@
-"""Many run folders as tables: what there is, one in full, and several side by side.
+"""Run folders as tables: a list of them, one in full, and several side by side.
 
-For example:
-
-    gluon-resnet runs list
-    gluon-resnet runs compare runs/one runs/two --save both.png
+gluon-resnet runs list
+gluon-resnet runs compare runs/one runs/two --save both.png
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import pandas as pd
 
@@ -41,36 +39,37 @@ EVERY_RUN = ("config.json", "env.json")  # a folder with one of them is, or was,
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder read: ``written`` is config.json, ``result`` result.json or None, ``history`` a table."""
+    """The content of a run folder."""
 
     path: Path
     kind: Kind
     config: RunConfig
     spec: ResNetSpec
-    written: dict
-    env: dict
-    result: Optional[dict]
-    history: pd.DataFrame
+    written: Dict[str, Any]  # config.json
+    env: Dict[str, Any]  # env.json
+    result: Optional[Dict[str, Any]]  # result.json, if any
+    history: pd.DataFrame  # history.csv
 
     @property
-    def model(self):
+    def model(self) -> str:
         """Full name of the network, such as ``resnet34@torchvision:A`` or ``cifar_plain20``."""
         return self.spec.name
 
     @property
-    def data(self):
-        """What it was trained on, in a word."""
+    def data(self) -> str:
+        """A short name of the data it was trained on."""
         return self.kind.data_name(self.config)
 
     @property
-    def status(self):
-        """finished, stopped, diverged, or unfinished: still under way, or ended from outside."""
+    def status(self) -> str:
+        """finished, stopped, diverged, or unfinished: still running, or killed."""
         if self.result is not None:
             return self.result["status"]
         return "unfinished, can be resumed" if (self.path / CHECKPOINT).exists() else "unfinished"
 
 
-def _read_json(path, optional=False):
+def _read_json(path: Path, optional: bool = False) -> Any:
+    """The JSON object in the file ``path``; None if it is missing and ``optional``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -86,8 +85,8 @@ def _read_json(path, optional=False):
     return content
 
 
-def read_run(path):
-    """The :class:`Run` in the folder ``path``. Raises RunError if there is none, and where a file is damaged."""
+def read_run(path: Union[str, Path]) -> Run:
+    """The :class:`Run` in the folder ``path``; RunError if there is none or a file is damaged."""
     path = Path(path)
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
@@ -102,16 +101,18 @@ def read_run(path):
     return Run(path, kind, config, spec, written, _read_json(path / "env.json"), result, history.table())
 
 
-def _is_run(folder):
+def _is_run(folder: Path) -> bool:
     return any((folder / name).exists() for name in EVERY_RUN)
 
 
-def read_runs(folders):
-    """([Run], [what is wrong with a damaged one, in one line]) of run folders and folders of such, by name.
+def read_runs(folders: Iterable[Union[str, Path]]) -> Tuple[List[Run], List[str]]:
+    """The runs in ``folders``, which are run folders or have run folders in them, sorted by name.
 
-    Raises RunError if a folder is not there, or has no run in it.
+    Returns (runs, problems), with one line for each damaged run. Raises RunError if a folder is missing or has no run
+    in it.
     """
-    found, problems = [], []
+    runs: List[Run] = []
+    problems: List[str] = []
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise RunError(
@@ -122,14 +123,14 @@ def read_runs(folders):
             raise RunError(f"{folder}: no run folder in it: expected folders with a {EVERY_RUN[0]}")
         for path in paths:
             try:
-                found.append(read_run(path))
+                runs.append(read_run(path))
             except GluonResNetError as error:
                 problems.append(" ".join(str(error).split()))
-    return found, problems
+    return runs, problems
 
 
-def _so_far(history):
-    """What the history of a run without a result says, by the names of result.json."""
+def _so_far(history: pd.DataFrame) -> Dict[str, Any]:
+    """The numbers so far of a run without a result, from its history, by the names of result.json."""
     if not len(history):
         return {}
     tested = history["test_acc"].dropna().astype(float)
@@ -142,10 +143,10 @@ def _so_far(history):
     }
 
 
-def list_table(found):
-    """A table with a row a run and the columns of :data:`COLUMNS`, from the history where there is no result yet."""
+def list_table(runs: Iterable[Run]) -> pd.DataFrame:
+    """A table with a row for each run and the columns :data:`COLUMNS`; from the history if a run has no result yet."""
     rows = []
-    for run in found:
+    for run in runs:
         result = run.result or _so_far(run.history)
         done = result.get("epochs", int(run.history["position"].max()) if len(run.history) else 0)
         seconds = sum(result.get(name) or 0 for name in ("train_seconds", "test_seconds")) if run.result else None
@@ -164,15 +165,15 @@ def list_table(found):
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _duration(seconds):
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def as_text(table):
-    """A table of :func:`list_table` as text: epochs as done/asked, the time as h:mm:ss."""
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of :func:`list_table` with texts in it: epochs as done/asked, the time as h:mm:ss."""
 
-    def column(name, form):
+    def column(name: str, form: Callable[[Any], str]) -> List[str]:
         return ["" if pd.isna(value) else form(value) for value in table[name]]
 
     shown = table[["name", "model", "data"]].copy()
@@ -184,9 +185,9 @@ def as_text(table):
     return shown
 
 
-def _flat(content, prefix=""):
+def _flat(content: Dict[str, Any], prefix: str = "") -> Dict[str, Any]:
     """{"a.b": value} of nested dicts."""
-    flat = {}
+    flat: Dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}."))
@@ -195,13 +196,13 @@ def _flat(content, prefix=""):
     return flat
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def sections(run):
-    """Everything of a run: {section: {name: value as text}}."""
-    content = {
+def sections(run: Run) -> Dict[str, Dict[str, str]]:
+    """Everything about a run: {section: {name: value as text}}."""
+    content: Dict[str, Dict[str, Any]] = {
         "run": {"folder": run.path, "network": run.model, "title": run.written.get("title"), "status": run.status},
         "settings that are not the default": dict(setting.split("=", 1) for setting in differences(run.config)),
         "result": _flat(run.result or {"result": "none yet"}),
@@ -211,45 +212,49 @@ def sections(run):
     return {section: {name: _shown(value) for name, value in values.items()} for section, values in content.items()}
 
 
-def show_table(run):
-    """Everything of a run as a table with the columns section, name and value."""
+def show_table(run: Run) -> pd.DataFrame:
+    """Everything about a run as a table with the columns section, name and value."""
     rows = [(section, *row) for section, values in sections(run).items() for row in values.items()]
     return pd.DataFrame(rows, columns=["section", "name", "value"])
 
 
-def _names(found):
-    """A name a run: its folder's, or the whole path where two folders have the same one."""
-    short = [run.path.resolve().name for run in found]
+def _names(runs: Sequence[Run]) -> List[str]:
+    """A name for each run: its folder's, or all whole paths if two folders have the same name."""
+    short = [run.path.resolve().name for run in runs]
     if len(set(short)) == len(short):
         return short
-    paths = [str(run.path) for run in found]
+    paths = [str(run.path) for run in runs]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
         raise RunError(f"{twice}: named twice: expected different run folders")
     return paths
 
 
-def compare_table(found):
-    """A table with the columns section, name and one a run: settings and machines where they differ, and all results.
+def compare_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Several runs side by side, as a table with the columns section, name and one for each run.
 
-    A setting that only one kind of run has is there where it is not the default. Raises RunError if a run is
-    named twice.
+    It has all results, and the settings and machines that differ. A setting that only one kind of run has is listed if
+    it differs from its default. Raises RunError if a run is named twice.
     """
-    names = _names(found)
-    common = set.intersection(*(set(vars(run.config)) for run in found))
-    common |= {setting.partition("=")[0] for run in found for setting in differences(run.config)}
+    names = _names(runs)
+    common = set.intersection(*(set(vars(run.config)) for run in runs))
+    common |= {setting.partition("=")[0] for run in runs for setting in differences(run.config)}
     settings = [
         {
             "network": run.model,
             "kind": run.kind.name,
             **{name: value for name, value in vars(run.config).items() if name in common - {"model"}},
         }
-        for run in found
+        for run in runs
     ]
-    machines = [{name: value for name, value in _flat(run.env).items() if name != "started"} for run in found]
-    results = [{"status": run.status, **{name: (run.result or {}).get(name) for name in RESULTS[1:]}} for run in found]
-    rows, sections = [], (("setting", settings, False), ("result", results, True), ("machine", machines, False))
-    for section, columns, always in sections:
+    machines = [{name: value for name, value in _flat(run.env).items() if name != "started"} for run in runs]
+    results = [{"status": run.status, **{name: (run.result or {}).get(name) for name in RESULTS[1:]}} for run in runs]
+    rows = []
+    for section, columns, always in (
+        ("setting", settings, False),
+        ("result", results, True),
+        ("machine", machines, False),
+    ):
         for name in dict.fromkeys(name for values in columns for name in values):
             values = [_shown(values.get(name)) for values in columns]
             if always or len(set(values)) > 1:
@@ -257,9 +262,9 @@ def compare_table(found):
     return pd.DataFrame(rows, columns=["section", "name", *names])
 
 
-def histories(found):
-    """{name: history} of runs, as plots_evaluation.draw_runs takes it; RunError if a run has no history yet."""
-    for run in found:
+def histories(runs: Sequence[Run]) -> Dict[str, pd.DataFrame]:
+    """{name: history} of runs, for evaluation.plots.draw_runs; RunError if a run has no history yet."""
+    for run in runs:
         if not len(run.history):
             raise RunError(f"{run.path}: no history yet, nothing to draw: leave it out")
-    return dict(zip(_names(found), (run.history for run in found)))
+    return dict(zip(_names(runs), (run.history for run in runs)))
