@@ -129,7 +129,7 @@ def execute(
         job.title,
         *job.notes,
         *_how_tested(config),
-        f"shapes of one picture, {'x'.join(map(str, job.shape))}:",
+        f"shapes of one image, {'x'.join(map(str, job.shape))}:",
         *walk,
     ):
         say(line)
@@ -149,7 +149,16 @@ def _how_tested(config: Any) -> List[str]:
 
 
 def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str, Path], say: Say) -> None:
-    """Try learning rates out with a config's network and batches, draw the losses to ``picture``, report the rate."""
+    """Try learning rates out with a config's network and batches.
+
+    Args:
+        config: the run's config.
+        net: its network.
+        job: its :class:`Job`.
+        device: an mxnet context.
+        picture: path of the figure of the losses.
+        say: called with the lines of the result.
+    """
     from ..training import lr_finder
 
     _start(config, net, job, device)

@@ -1,7 +1,9 @@
 """Run folders as tables: a list of them, one in full, and several side by side.
 
-gluon-resnet runs list
-gluon-resnet runs compare runs/one runs/two --save both.png
+For example:
+
+    gluon-resnet runs list
+    gluon-resnet runs compare runs/one runs/two --save both.png
 """
 
 import json

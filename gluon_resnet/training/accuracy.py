@@ -7,14 +7,14 @@ from ..devices import to_device
 
 
 def count_correct(y_hat: Any, y: Any) -> Any:
-    """How many rows of y_hat (N, classes) have their largest value at y (N,): an array of one number, not awaited."""
+    """The number of rows of y_hat (N, classes) whose largest value is at y (N,), as an array still being computed."""
     return (y_hat.argmax(axis=1).astype("int32") == y.astype("int32")).astype("float32").sum()
 
 
 def evaluate_accuracy(net: Any, data_iter: Iterable[Tuple[Any, Any]], device: Any = None) -> float:
-    """Share of the examples in ``data_iter``, batches (X, y), whose class ``net`` gets right: a float from 0 to 1.
+    """The accuracy of ``net`` on the batches (X, y) of ``data_iter``, from 0 to 1.
 
-    ``device`` is where the network's parameters are, if None. Source: d2l's evaluate_accuracy_gpu.
+    ``device`` is the one of the network's parameters if None. Source: d2l's evaluate_accuracy_gpu.
     """
     if device is None:
         device = next(iter(net.collect_params().values())).list_ctx()[0]

@@ -61,7 +61,7 @@ def restore_optimizer(trainer: Any, names: Mapping[str, str], arrays: Arrays, co
     Args:
         trainer: a gluon.Trainer that has made no step yet.
         names: the layout's names by the parameters' own.
-        arrays: the optimizer's arrays; others in it are ignored.
+        arrays: the optimizer's arrays; others among them are ignored.
         counts: the numbers of updates.
     """
     updater, optimizer = trainer._updaters[0], trainer._optimizer

@@ -13,6 +13,7 @@ def draw_curves(history: pd.DataFrame, num_epochs: Optional[float] = None, title
     """Loss and accuracies over epochs, side by side, as a matplotlib Figure.
 
     ``history`` has the columns position (epochs done), loss, train_acc and test_acc (empty between epochs).
+    ``num_epochs`` is the end of the horizontal axis; the last position if None.
     """
     figure = new_figure(9, 3.4)
     left, right = figure.subplots(1, 2)

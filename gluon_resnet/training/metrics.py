@@ -1,7 +1,9 @@
 """The numbers in a training run's result: their names in result.json, their titles, and where they are shown.
 
-METRICS["test_acc"].title                       # "test accuracy"
-shown_in("report")                              # the Metrics of a run's page, in order
+For example:
+
+    METRICS["test_acc"].title                       # "test accuracy"
+    shown_in("report")                              # the Metrics of a run's page, in order
 """
 
 from dataclasses import dataclass

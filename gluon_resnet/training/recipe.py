@@ -1,8 +1,10 @@
 """How a network is trained: article 001's plain SGD, and a field for each addition to it.
 
-recipe = Recipe(lr=0.1, epochs=10, momentum=0.9, schedule="cosine", mixup=0.2)
-gr.fit(net, train_iter, test_iter, recipe, device)
-gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
+For example:
+
+    recipe = Recipe(lr=0.1, epochs=10, momentum=0.9, schedule="cosine", mixup=0.2)
+    gr.fit(net, train_iter, test_iter, recipe, device)
+    gluon-resnet train fashion-mnist --set momentum=0.9 --set schedule=cosine
 """
 
 import math

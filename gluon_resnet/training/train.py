@@ -105,7 +105,7 @@ def fit(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
-        DivergedError: the loss is no longer a finite number; its ``result`` has the epochs before.
+        DivergedError: the loss is no longer a finite number; its ``result`` has the epochs before that.
         ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     recipe, session = recipe or Recipe(), session or Session()
