@@ -91,7 +91,7 @@ def network_of_run(path: Union[str, Path], best: bool = False) -> RunNetwork:
     WeightsError for damaged parameters or those of another network.
     """
     if not Path(path).is_dir():
-        raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
+        raise RunError(f"{path}: no such run folder; list the runs with: gluon-resnet runs list")
     kind, config, written = read_config(path)
     spec = spec_of_run(written, path)
     class_names = kind.class_names(written)

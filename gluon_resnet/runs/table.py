@@ -91,7 +91,7 @@ def read_run(path: Union[str, Path]) -> Run:
     """The :class:`Run` in the folder ``path``; RunError if there is none or a file is damaged."""
     path = Path(path)
     if not path.is_dir():
-        raise RunError(f"{path}: no such run folder; gluon-resnet runs list names those there are")
+        raise RunError(f"{path}: no such run folder; list the runs with: gluon-resnet runs list")
     kind, config, written = read_config(path)
     result = _read_json(path / "result.json", optional=True)
     if result is not None and "status" not in result:
@@ -227,8 +227,8 @@ def _names(runs: Sequence[Run]) -> List[str]:
         return short
     paths = [str(run.path) for run in runs]
     if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
-        raise RunError(f"{twice}: named twice: expected different run folders")
+        duplicate = next(path for path in paths if paths.count(path) > 1)
+        raise RunError(f"{duplicate}: named twice: expected different run folders")
     return paths
 
 

@@ -223,17 +223,17 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
     Raises:
         DivergedError: the loss is no longer a finite number.
     """
-    asked, position = perf_counter(), sums.batch
+    wait_start, position = perf_counter(), sums.batch
     for X, y in batches:
-        waited = perf_counter() - asked
-        sums.wait_seconds += waited
+        wait = perf_counter() - wait_start
+        sums.wait_seconds += wait
         lr = training.recipe.learning_rate(sums.epoch - 1 + position / sums.num_batches)
         position += 1
-        under_way = training.step(X, y, lr, last=position == sums.num_batches)
+        step = training.step(X, y, lr, last=position == sums.num_batches)
         if sums.pending is not None:
             sums.fetch()
             session.tell(sums.record())
-        sums.pending = under_way
+        sums.pending = step
         whole_update = training.gathered == 0  # otherwise the gradients gathered for the next update would be lost
         if session.stop() and whole_update:
             break
@@ -241,12 +241,12 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
             sums.fetch()
             session.tell(sums.record())
             session.keeper.save(sums)
-        if waited > LATE:
+        if wait > LATE:
             # The data are late. The device's own work is not waiting: let it finish before the clock starts.
             mx.nd.waitall()
-        asked = perf_counter()
+        wait_start = perf_counter()
     else:
-        sums.wait_seconds += perf_counter() - asked
+        sums.wait_seconds += perf_counter() - wait_start
     sums.fetch()
     mx.nd.waitall()
     if hasattr(batches, "close"):

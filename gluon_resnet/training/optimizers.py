@@ -120,8 +120,8 @@ def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
             continue
         param.wd_mult = 0.0 if part in UNDECAYED and not recipe.decay_all else 1.0
         param.lr_mult = recipe.head_lr if name.startswith(f"{head}.") else 1.0
-        still = name.startswith(tuple(frozen)) or (recipe.freeze_norm and part in ("gamma", "beta"))
-        param.grad_req = "null" if still else "add" if recipe.accumulate > 1 else "write"
+        is_frozen = name.startswith(tuple(frozen)) or (recipe.freeze_norm and part in ("gamma", "beta"))
+        param.grad_req = "null" if is_frozen else "add" if recipe.accumulate > 1 else "write"
     _freeze_norms(net, recipe, frozen)
 
 
@@ -142,8 +142,8 @@ def _freeze_norms(net: nn.Block, recipe: Recipe, frozen: Sequence[str]) -> None:
     """Let the batch norms of frozen parts, or all with freeze_norm, use their running statistics in training, too."""
     for path, block in blocks_by_name(net).items():
         if isinstance(block, nn.BatchNorm):
-            still = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen))
-            block._kwargs["use_global_stats"] = bool(still)
+            is_frozen = recipe.freeze_norm or f"{path}.".startswith(tuple(frozen))
+            block._kwargs["use_global_stats"] = bool(is_frozen)
     net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 

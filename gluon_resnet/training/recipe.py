@@ -83,7 +83,7 @@ class Recipe:
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
         if self.momentum and self.optimizer not in ("sgd", "nag"):
-            raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it 0")
+            raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it at 0")
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
 

@@ -34,22 +34,22 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
     A second Ctrl-C is the usual KeyboardInterrupt. Threads other than the main one do not get Ctrl-C: nothing changes.
     """
-    asked = threading.Event()
+    request = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield request.is_set
         return
 
     def ask(signum: int, frame: Optional[FrameType]) -> None:
-        if asked.is_set():
+        if request.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        request.set()
         print("\nstopping after this batch (Ctrl-C again: at once)", file=sys.stderr, flush=True)
 
-    before = signal.signal(signal.SIGINT, ask)
+    handler = signal.signal(signal.SIGINT, ask)
     try:
-        yield asked.is_set
+        yield request.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
 def _until(stop: Callable[[], bool], batches: Iterable[Any]) -> Iterator[Any]:
