@@ -1,7 +1,8 @@
-"""run, results and reproduce: experiments with a claim, their results, and the numbers that circulate."""
+"""run, results and reproduce: experiments with a claim, their results, and published numbers."""
 
 import shlex
 import sys
+from typing import Any, Callable, Dict, List, Optional
 
 import gluon_resnet as gr
 
@@ -30,26 +31,26 @@ SAVE = click.option(
 )
 
 
-def _options(command):
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (SAVE, DATA, OUT, BUDGET, SEEDS):
         command = option(command)
     return command
 
 
-def _table(table):
+def _table(table: Any) -> str:
     return text.table(table, showindex=False)
 
 
-def _command(words, chosen):
-    """The command line that says the same again."""
+def _command(words: List[str], chosen: Dict[str, Any]) -> str:
+    """The command line with these words and options."""
     for name, value in chosen.items():
         option = f"--{name.replace('_', '-')}"
         words += [] if value in (None, False) else [option] if value is True else [option, str(value)]
     return " ".join(shlex.quote(word) for word in ["gluon-resnet", *words])
 
 
-def _conduct(experiment, request, conduct):
-    """The results of an experiment; where Ctrl-C came in between, says how to go on and exits with 130."""
+def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict[str, Any]:
+    """The results of an experiment; after Ctrl-C, say how to resume it and exit with 130."""
     try:
         content = conduct(experiment, request, click.echo)
     except KeyboardInterrupt:
@@ -66,7 +67,7 @@ def _conduct(experiment, request, conduct):
 @click.option(
     "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, where the experiment starts from some."
 )
-def run(file, **chosen):
+def run(file: str, **chosen: Any) -> None:
     """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
 
     What is finished is not run again; what was interrupted is resumed.
@@ -81,19 +82,20 @@ def run(file, **chosen):
 @click.command()
 @click.option("--folder", metavar="DIR", help="[default: experiments/results]")
 @click.option("--update", metavar="FILE", help="Write the tables into FILE, between its two marker comments.")
-def results(folder, update):
+def results(folder: Optional[str], update: Optional[str]) -> None:
     """All results in a folder as Markdown tables: each claim with its verdict, each experiment by arm."""
     text = table.markdown(saved.read_all(folder or gr.experiments_folder() / "results"))
     if update:
         table.update(update, text)
-        return click.echo(f"tables written to {update}")
-    click.echo(text)
+        click.echo(f"tables written to {update}")
+    else:
+        click.echo(text)
 
 
 @click.command()
 @click.argument("name", required=False)
 @_options
-def reproduce(name, **chosen):
+def reproduce(name: Optional[str], **chosen: Any) -> None:
     """Run the recipe of the published number NAME over seeds, and show the result next to it.
 
     Without NAME, list the published numbers. The runs are those of the experiment; none is done twice.
@@ -102,7 +104,8 @@ def reproduce(name, **chosen):
         given = [option for option, value in chosen.items() if value]
         if given:
             raise click.UsageError(f"--{given[0].replace('_', '-')} goes with a NAME")
-        return click.echo(_table(lab.listing(published.ENTRIES)))
+        click.echo(_table(lab.listing(published.ENTRIES)))
+        return
     entry = published.find(name)
     request = conduct.Request(**chosen, command=_command(["reproduce", name], chosen))
     content = _conduct(lab.experiment_of(entry), request, conduct.conduct)

@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+from typing import Any, Callable, Iterable, Optional, Set
+
 import click
 
 from ..networks.families import ROWS, by_family, images_of
@@ -9,7 +11,10 @@ figures = lazy("figures")
 kinds = lazy("runs.kinds")
 
 
-def _one_image(family):
+Command = Callable[..., Any]  # a function that click turns into a command, or one that it has turned
+
+
+def _one_image(family: str) -> str:
     images = images_of(family)
     return f"1,{images.channels},{images.side},{images.side}"
 
@@ -53,8 +58,8 @@ data_folder = click.option(
 )
 
 
-def needed(weights):
-    """The file of weights; a usage error where none was given."""
+def needed(weights: Optional[str]) -> str:
+    """The file of weights; raises a usage error if none was given."""
     if not weights:
         raise click.UsageError(
             "--weights FILE is needed, or --run RUN to predict: a network without training knows no classes"
@@ -62,18 +67,18 @@ def needed(weights):
     return weights
 
 
-def of_config(kind, *names, **settings):
-    """An option whose default is the field of its name in the config of a ``kind`` of runs, asked for when needed.
+def of_config(kind: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option whose default is the field of the same name in the config of the ``kind`` of runs.
 
-    So a default is written once, in runs/kinds.py, and the module is loaded only for a command of that kind.
+    So a default is written only once, in runs/kinds.py, and the module is loaded only for a command of that kind.
     """
 
     class OfConfig(click.Option):
         """An option that finds its default in a config class."""
 
-        def get_default(self, ctx, call=True):
-            """The field's default."""
-            return getattr(kinds.kind_named(kind).config, self.name)
+        def get_default(self, ctx: click.Context, call: bool = True) -> Any:
+            """The default of the field."""
+            return getattr(kinds.kind_named(kind).config, str(self.name))
 
     return click.option(*names, cls=OfConfig, show_default=True, **settings)
 
@@ -92,29 +97,29 @@ find_lr = click.option(
 )
 
 
-def run(command):
-    """All options that a command which leaves a run folder has, whatever it trains on."""
+def run(command: Command) -> Command:
+    """Add the options that all commands that write a run folder have."""
     for option in (resume, find_lr, tensorboard, out, settings, config_file, new_head, weights, seed, precision):
         command = option(command)
     return command
 
 
-def picture(path):
-    """``path`` if a picture may be written there, or None."""
+def picture(path: Optional[str]) -> Optional[str]:
+    """``path`` itself; raises RunError if it is given but no picture can be written there."""
     if path:
         figures.check_picture_path(path)
     return path
 
 
-def given(context):
-    """Names of the options that were typed, but for --config, --set, --out, --find-lr and --resume."""
+def given(context: click.Context) -> Set[str]:
+    """Names of the options on the command line, without --config, --set, --out, --find-lr and --resume."""
     typed = {
         name for name in context.params if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
     }
     return typed - {"config_path", "settings", "out", "resume", "find_lr"}
 
 
-def alone(others, option="--resume", what="settings"):
-    """A usage error if options are given next to one that takes their values from a run folder."""
+def alone(others: Iterable[str], option: str = "--resume", what: str = "settings") -> None:
+    """Raise a usage error if there are ``others`` in addition to an ``option`` that takes their values from a run."""
     if others:
         raise click.UsageError(f"{option} takes the run's own {what}: leave out {', '.join(sorted(others))}")

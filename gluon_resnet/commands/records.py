@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Optional, Tuple
 
 import click
 
@@ -14,7 +15,7 @@ text = lazy("text")
 
 
 @click.group()
-def records():
+def records() -> None:
     """Pack images into MXNet's record files (.rec), look into such files, check and unpack them."""
 
 
@@ -41,7 +42,19 @@ def records():
 @click.option("--strict", is_flag=True, help="Stop at the first thing that is left out or suspect.")
 @click.option("--webp", is_flag=True, help="Take .webp, too, which Keras leaves out.")
 @click.option("--overwrite", is_flag=True, help="Replace files of this name.")
-def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, overwrite):
+def pack(
+    folder: str,
+    out: str,
+    split: Optional[float],
+    seed: int,
+    size: int,
+    quality: int,
+    lossless: bool,
+    jobs: Optional[int],
+    strict: bool,
+    webp: bool,
+    overwrite: bool,
+) -> None:
     """Pack class folders into OUT.rec, OUT.idx, OUT.json.
 
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
@@ -67,7 +80,7 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
 @records.command("info")
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def info(file, as_json):
+def info(file: str, as_json: bool) -> None:
     """Count classes, sizes and bytes of a record file."""
     content = record_checks.info(file)
     click.echo(
@@ -79,28 +92,28 @@ def info(file, as_json):
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: the .json's]")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def verify(files, classes, as_json):
+def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> None:
     """Check record files; exit 1 if anything is wrong.
 
     Every record is read and decoded, and compared with the index, the names and all other records.
     """
-    found = record_checks.verify(files, classes)
+    report = record_checks.verify(files, classes)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(report.as_dict(), indent=2))
     else:
-        for finding in found.findings:
+        for finding in report.findings:
             click.echo(text.printable(finding.line()))
         click.echo(
-            f"{found.whole:,} of {text.count(found.records)} whole in {text.count(len(files), 'file')}: "
-            f"{len(found.wrong):,} wrong, {text.count(len(found.findings) - len(found.wrong), 'warning')}"
+            f"{report.whole:,} of {text.count(report.records)} whole in {text.count(len(files), 'file')}: "
+            f"{len(report.wrong):,} wrong, {text.count(len(report.findings) - len(report.wrong), 'warning')}"
         )
-    sys.exit(1 if found.wrong else 0)
+    sys.exit(1 if report.wrong else 0)
 
 
 @records.command("unpack")
 @click.argument("file")
 @click.argument("folder", metavar="DIR")
-def unpack(file, folder):
+def unpack(file: str, folder: str) -> None:
     """Write the pictures back to class folders in DIR.
 
     Byte for byte as they are stored, each whole or not at all.

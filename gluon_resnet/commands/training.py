@@ -1,6 +1,7 @@
 """data and train: from files to a run folder."""
 
 import sys
+from typing import Any, Callable, Dict, Optional
 
 import click
 
@@ -13,13 +14,13 @@ launch = lazy("runs.launch")
 
 
 @click.group()
-def data():
+def data() -> None:
     """Find, fetch and verify data sets."""
 
 
 @data.command("fashion-mnist")
 @options.data_folder
-def data_fashion_mnist(data_dir):
+def data_fashion_mnist(data_dir: Optional[str]) -> None:
     """Find Fashion-MNIST on this machine or fetch it, verify it, and say where it is."""
     (train_images, _), (test_images, _), where = fashion_mnist.load_arrays(data_dir)
     click.echo(
@@ -29,12 +30,22 @@ def data_fashion_mnist(data_dir):
 
 
 @click.group()
-def train():
+def train() -> None:
     """Train a network and write a run folder."""
 
 
-def _run(context, chosen, values, kind):
-    """Train a run of ``kind`` with a config made from the options typed and a file, or resume one."""
+Settings = Dict[str, Any]  # {field of the config: value}
+
+
+def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], Settings], kind: Any) -> None:
+    """Train a run with a config made from the command line and a file, or resume one.
+
+    Args:
+        context: click's context of the command.
+        chosen: all options of the command.
+        values: function that makes fields of the config from the options on the command line.
+        kind: the kind of run.
+    """
     given = options.given(context)
     if chosen["resume"]:
         others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
@@ -66,7 +77,7 @@ def _run(context, chosen, values, kind):
 @click.option("--unverified", is_flag=True, help="Take other images in the same format from --data.")
 @options.run
 @click.pass_context
-def train_fashion_mnist(context, **chosen):
+def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU if there is one.
 
     Everything else (momentum, schedules, mixup, averaged parameters, ...) is off by default; switch it on with --set
@@ -76,14 +87,15 @@ def train_fashion_mnist(context, **chosen):
     if chosen["unverified"] and not chosen["data_dir"]:
         raise click.UsageError("--unverified goes with --data DIR")
 
-    def values(given):
-        for option, field, turn in (
-            ("no_resize", "resize", lambda value: None),
-            ("data_dir", "data", str),
-            ("unverified", "verify", lambda value: False),
-        ):
-            if option in given:
-                given[field] = turn(given.pop(option))
+    def values(given: Settings) -> Settings:
+        if "no_resize" in given:
+            del given["no_resize"]
+            given["resize"] = None
+        if "data_dir" in given:
+            given["data"] = given.pop("data_dir")
+        if "unverified" in given:
+            del given["unverified"]
+            given["verify"] = False
         return given
 
     _run(context, chosen, values, kinds.FASHION_MNIST)
@@ -100,14 +112,14 @@ def train_fashion_mnist(context, **chosen):
 @click.option("--strict", is_flag=True, help="Stop where an image cannot be used or is suspect.")
 @options.run
 @click.pass_context
-def train_pictures(context, path, **chosen):
+def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:
     """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
     field=value or a file with one field a line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
     """
 
-    def values(given):
+    def values(given: Settings) -> Settings:
         if path:
             given["data"] = path
         return given

@@ -1,6 +1,7 @@
 """transcript: a book's printed lines next to this suite's."""
 
 import json
+from typing import Optional
 
 import click
 
@@ -24,7 +25,7 @@ shapes = lazy("networks.shapes")
     "--input", "shape", metavar="N,C,H,W", help="The network's input.  [default: what leads to the first shape printed]"
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
-def transcript(file, run, model, shape, form):
+def transcript(file: str, run: Optional[str], model: Optional[str], shape: Optional[str], form: str) -> None:
     """Take the lines that a book prints out of FILE and show them next to what this suite gives, differences marked.
 
     FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
