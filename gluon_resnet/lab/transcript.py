@@ -13,7 +13,6 @@ compared layer by layer. The numbers of the layers do not matter, and a Sequenti
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -21,7 +20,18 @@ import pandas as pd
 
 from .. import text
 from ..errors import DataError
-from .transcript_compare import BANDS, Ours, Row, Walker, compare_block, compare_value, compare_walk
+from .transcript_compare import (
+    BANDS,
+    Block,
+    Ours,
+    Row,
+    Shape,
+    Value,
+    Walker,
+    compare_block,
+    compare_value,
+    compare_walk,
+)
 
 COLUMNS = ["line", "kind", "published", "ours", "same", "note"]
 
@@ -55,39 +65,6 @@ _BLOCKS_INPUT = re.compile(
     r"(\d{1,9}(?:\s*,\s*\d{1,9}){3})\)",
     re.ASCII,
 )
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One line of a walk."""
-
-    line: int  # from 1
-    name: str  # of the layer
-    shape: Tuple[Optional[int], ...]  # the batch may be None
-
-
-@dataclass(frozen=True)
-class Block:
-    """A residual block on its own, ``blk(X).shape``."""
-
-    line: int
-    num_channels: int
-    use_1x1conv: bool
-    strides: int
-    input: Tuple[int, ...]  # shape of X
-    shape: Tuple[int, ...]  # of the output, as printed
-    channels_last: bool = False
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number that a book prints of its training."""
-
-    line: int
-    kind: str  # "loss", "train acc", "test acc" or "examples/sec"
-    text: str  # as printed
-    epoch: Optional[int] = None  # None for the whole training
-    where: str = ""  # the device, or "end to end"
 
 
 #: what a book prints

@@ -6,11 +6,12 @@ transcript.py uses this module, and describes what is compared and how.
 """
 
 import re
+from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import RunError, ShapeError
 from ..networks.families import images_of
@@ -20,9 +21,6 @@ from ..runs.kinds import PICTURES
 from ..runs.table import read_run
 from . import results
 from .published import ENTRIES
-
-if TYPE_CHECKING:  # which imports this module
-    from .transcript import Block, Shape, Value
 
 #: a row of transcript.COLUMNS: line, kind, published, ours, same, note
 Row = Tuple[int, str, str, str, Optional[bool], str]
@@ -61,6 +59,39 @@ BANDS: Dict[str, Tuple[float, float]] = {
 }
 
 
+@dataclass(frozen=True)
+class Shape:
+    """One line of a walk."""
+
+    line: int  # from 1
+    name: str  # of the layer
+    shape: Tuple[Optional[int], ...]  # the batch may be None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block on its own, ``blk(X).shape``."""
+
+    line: int
+    num_channels: int
+    use_1x1conv: bool
+    strides: int
+    input: Tuple[int, ...]  # shape of X
+    shape: Tuple[int, ...]  # of the output, as printed
+    channels_last: bool = False
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number that a book prints of its training."""
+
+    line: int
+    kind: str  # "loss", "train acc", "test acc" or "examples/sec"
+    text: str  # as printed
+    epoch: Optional[int] = None  # None for the whole training
+    where: str = ""  # the device, or "end to end"
+
+
 def kind_of(name: str) -> str:
     """What a layer is, by its name: "convolution" for conv5 and Conv2D; the name without its number if unknown."""
     name = name.lower().split(".")[-1]
@@ -78,14 +109,14 @@ def _squeezed(shape: Sizes) -> Sizes:
     return tuple(size for size in shape[1:] if size != 1)
 
 
-def _fits(printed: "Shape", name: str, shape: Sizes) -> int:
+def _fits(printed: Shape, name: str, shape: Sizes) -> int:
     """How well a printed line fits a layer of ours, 0 for not at all; the batch size does not count."""
     points = 4 if printed.shape[1:] == shape[1:] else 3 if _squeezed(printed.shape) == _squeezed(shape) else 0
     theirs = kind_of(printed.name)
     return points + (2 if theirs == kind_of(name) else 1 if theirs == STAGE and points else 0)
 
 
-def align(walk: Sequence["Shape"], layers: Sequence[Layer]) -> Tuple[int, List[Optional[int]]]:
+def align(walk: Sequence[Shape], layers: Sequence[Layer]) -> Tuple[int, List[Optional[int]]]:
     """Pair the lines of a walk with layers of ours, both in order, so that the pairs fit best.
 
     Lines between two pairs are paired, too, if there are as many layers between them.
@@ -129,7 +160,7 @@ def _fill(places: Sequence[Optional[int]], count: int) -> List[Optional[int]]:
 _Order = Callable[[Sizes], Sizes]  # of the axes: from ours to the book's
 
 
-def _candidates(walk: Sequence["Shape"]) -> List[Tuple[int, int, _Order]]:
+def _candidates(walk: Sequence[Shape]) -> List[Tuple[int, int, _Order]]:
     """(height, width, order of axes) of inputs that may give the first image shape of a walk, likeliest first."""
     shape, name = next(
         ((line.shape, line.name) for line in walk if len(line.shape) == 4 and None not in line.shape[1:]), ((), "")
@@ -165,7 +196,7 @@ class Walker:
         return self.known[shape]
 
 
-def _walked(walk: Sequence["Shape"], walker: Walker, shape: Optional[Sizes]) -> Tuple[List[Layer], List[Optional[int]]]:
+def _walked(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes]) -> Tuple[List[Layer], List[Optional[int]]]:
     """(layers, places) of the input ``shape``, or if it is None, of the guessed input whose layers fit the walk best.
 
     Raises ShapeError if the network cannot take any of these inputs.
@@ -194,7 +225,7 @@ def _walked(walk: Sequence["Shape"], walker: Walker, shape: Optional[Sizes]) -> 
     return best[1:]
 
 
-def compare_walk(walk: Sequence["Shape"], walker: Walker, shape: Optional[Sizes] = None) -> List[Row]:
+def compare_walk(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes] = None) -> List[Row]:
     """A row for each line of a walk, next to the layers of ``walker``; ``shape`` is the input, guessed if None."""
     layers, places = _walked(walk, walker, shape)
     rows: List[Row] = []
@@ -223,7 +254,7 @@ def compare_walk(walk: Sequence["Shape"], walker: Walker, shape: Optional[Sizes]
     return rows
 
 
-def compare_block(block: "Block") -> Row:
+def compare_block(block: Block) -> Row:
     """The row of a residual block on its own."""
     from mxnet.gluon import nn
     from mxnet.name import NameManager
@@ -311,7 +342,7 @@ class Ours:
         """The spec to walk: that of ``model`` if given, otherwise the run's, or article 001's without a run."""
         return parse_model(model) if model else self.spec or parse_model(DEFAULT)
 
-    def value(self, printed: "Value") -> Optional[float]:
+    def value(self, printed: Value) -> Optional[float]:
         """Our value for a printed one, of its epoch if that is printed; None if the run lacks it."""
         values: Mapping[str, Any] = self.values or {}
         if printed.epoch is not None:
@@ -319,7 +350,7 @@ class Ours:
         return values.get("examples_per_sec_end_to_end" if printed.where == "end to end" else NAMES[printed.kind])
 
 
-def compare_value(printed: "Value", ours: Ours) -> Row:
+def compare_value(printed: Value, ours: Ours) -> Row:
     """The row of a printed number, next to that of the run."""
     kind = printed.kind if printed.epoch is None else f"{printed.kind}, epoch {printed.epoch}"
     published = f"{printed.text} {printed.where}".strip()
@@ -339,7 +370,7 @@ def compare_value(printed: "Value", ours: Ours) -> Row:
     return printed.line, kind, published, f"{value:.3f}", inside, note
 
 
-def _compared_rate(printed: "Value", published: str, value: float, device: object) -> Row:
+def _compared_rate(printed: Value, published: str, value: float, device: object) -> Row:
     rate = float(printed.text.replace(",", ""))
     where = "" if printed.where == "end to end" else f" on {device}"
     ratio = f"ours / published: {value / rate:.4f}" if rate > 0 else ""
