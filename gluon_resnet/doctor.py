@@ -228,7 +228,7 @@ def check_import() -> Check:
         "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
     )
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
@@ -239,10 +239,10 @@ def check_import() -> Check:
         return Check(
             "import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'"
         )
-    if done.returncode == 0:
-        return Check("import mxnet", "ok", f"loads and computes: {done.stdout.strip()}")
+    if process.returncode == 0:
+        return Check("import mxnet", "ok", f"loads and computes: {process.stdout.strip()}")
     build = env.mxnet_build()[0]
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    last = (process.stderr.strip().splitlines() or ["no message"])[-1]
     return Check("import mxnet", "problem", last, f"{install_command(build)} --force-reinstall")
 
 

@@ -32,11 +32,11 @@ def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: M
     """
     command = [python, str(WORKERS / worker), json.dumps(settings)]
     path = os.pathsep.join(filter(None, (str(MACHINE), environ.get("PYTHONPATH"))))
-    done = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    process = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
         raise BackendError(f"{worker} failed with {python}: {last}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return json.loads(process.stdout.strip().splitlines()[-1])
 
 
 def writable_folder(out: Union[str, Path]) -> Path:

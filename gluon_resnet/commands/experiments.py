@@ -101,9 +101,9 @@ def reproduce(name: Optional[str], **chosen: Any) -> None:
     Without NAME, list the published numbers. The runs are those of the experiment; none is done twice.
     """
     if name is None:
-        given = [option for option, value in chosen.items() if value]
-        if given:
-            raise click.UsageError(f"--{given[0].replace('_', '-')} goes with a NAME")
+        options = [option for option, value in chosen.items() if value]
+        if options:
+            raise click.UsageError(f"--{options[0].replace('_', '-')} goes with a NAME")
         click.echo(_table(lab.listing(published.ENTRIES)))
         return
     entry = published.find(name)

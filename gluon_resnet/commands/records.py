@@ -60,8 +60,8 @@ def pack(
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
     """
     settings = record_files.Settings(split, seed, size, quality, lossless)
-    done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
-    for problem in done.report.of(findings.LEFT_OUT):
+    packed = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
+    for problem in packed.report.of(findings.LEFT_OUT):
         click.echo(
             text.printable(
                 f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
@@ -69,12 +69,12 @@ def pack(
             ),
             err=True,
         )
-    if done.report.has_findings:
-        click.echo(done.report.summary(), err=True)
-    for path, count, size in done.files:
+    if packed.report.has_findings:
+        click.echo(packed.report.summary(), err=True)
+    for path, count, size in packed.files:
         click.echo(f"{path}: {count:,} records, {size:,} bytes")
-    total = sum(count for _, count, _ in done.files)
-    click.echo(f"{done.kept:,} of {total:,} stored byte for byte; names in {done.description}")
+    total = sum(count for _, count, _ in packed.files)
+    click.echo(f"{packed.kept:,} of {total:,} stored byte for byte; names in {packed.description}")
 
 
 @records.command("info")

@@ -46,17 +46,17 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
         values: function that makes fields of the config from the options on the command line.
         kind: the kind of run.
     """
-    given = options.given(context)
+    option_names = options.given(context)
     if chosen["resume"]:
         others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
-        options.alone(given | set(others))
+        options.alone(option_names | set(others))
         result, _ = launch.resume(kind, chosen["resume"], click.echo)
     else:
         if chosen["new_head"] and not chosen["weights"]:
             raise click.UsageError("--new-head goes with --weights FILE")
         config = configs.load(
             kind.config,
-            values({name: value for name, value in chosen.items() if name in given}),
+            values({name: value for name, value in chosen.items() if name in option_names}),
             chosen["config_path"],
             chosen["settings"],
         )

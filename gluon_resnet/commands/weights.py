@@ -149,11 +149,11 @@ def export(model: str, weights: Optional[str], out: str) -> None:
     spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
-    done = gr.export(net, out)
+    exported = gr.export(net, out)
     checked = (
-        f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
-        f"{done.difference:.1e} of the largest"
-        if done.opset
+        f"opset {exported.opset}, its logits in ONNX Runtime differ from the network's by "
+        f"{exported.difference:.1e} of the largest"
+        if exported.opset
         else "torchvision's names, read back bit by bit"
     )
-    click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")
+    click.echo(f"{spec.name} from {weights} in {exported.path}: {exported.size:,} bytes, {checked}")

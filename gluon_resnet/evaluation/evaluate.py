@@ -160,13 +160,13 @@ def _whole(path: Union[str, Path], fit: Callable[..., Any]) -> _Sources:
     source.cache = cache = PictureCache(len(source), fit, where=source.where)
     report = scan(source, keep=lambda i: lambda image: cache.put(i, image))
     usable = set(report.usable)
-    kept = [i for i in range(len(source)) if i in usable]
-    if not kept:
+    indices = [i for i in range(len(source)) if i in usable]
+    if not indices:
         raise DataError(
             f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
-    return [("all", source.subset(kept))], [report.summary()] if report.has_findings else []
+    return [("all", source.subset(indices))], [report.summary()] if report.has_findings else []
 
 
 def _open_sources(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> _Sources:
@@ -186,9 +186,9 @@ def _open_sources(run: RunNetwork, data: Optional[Union[str, Path]], part: str) 
     fit = make_fit(run.image_size, crop=run.crop)
     if data and part == "all":
         return _whole(data, fit)
-    kept_as = [fit if part in (name, "all") else None for name in ("training", "validation")]
+    fits = [fit if part in (name, "all") else None for name in ("training", "validation")]
     config: Any = run.config  # a PicturesConfig
-    training, validation, notes = open_sources(replace(config, data=str(path)), kept_as)
+    training, validation, notes = open_sources(replace(config, data=str(path)), fits)
     both = ("training", training), ("validation", validation)
     return [(name, source) for name, source in both if part in (name, "all")], notes
 

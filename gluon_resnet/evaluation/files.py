@@ -84,12 +84,14 @@ def class_maps(run: RunNetwork, examples: Examples, i: int, class_name: Optional
         raise ConfigError(f"class '{class_name}': expected one of {', '.join(names)}")
     net, X, picture = GluonEngine(run.spec, run.params).net, examples.X([i]), examples.picture(i)
     predicted, true = grad_cam(net, X), int(examples.y[i])
-    wanted = [names.index(class_name)] if class_name is not None else [int(predicted.classes[0])]
-    if class_name is None and true != wanted[0]:
-        wanted.append(true)
+    classes = [names.index(class_name)] if class_name is not None else [int(predicted.classes[0])]
+    if class_name is None and true != classes[0]:
+        classes.append(true)
     probabilities = softmax(predicted.logits)[0]  # (num_classes,)
-    maps = [grad_cam(net, X, [c]).maps[0] for c in wanted]
-    titles = [f"{names[c]} {probabilities[c]:.3f}{'' if heat.any() else ' (nothing)'}" for c, heat in zip(wanted, maps)]
+    maps = [grad_cam(net, X, [c]).maps[0] for c in classes]
+    titles = [
+        f"{names[c]} {probabilities[c]:.3f}{'' if heat.any() else ' (nothing)'}" for c, heat in zip(classes, maps)
+    ]
     height, width = picture.shape[:2]
     heats = [enlarge(heat, height, width) for heat in maps]
     return plots.draw_class_maps(picture, heats, titles, f"{examples.names[i]} (true: {names[true]})")

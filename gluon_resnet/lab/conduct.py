@@ -43,7 +43,7 @@ class Plan:
     budget: Optional[Dict[str, Any]] = None  # what a budget changed and predicted
 
 
-def _sought(given: Optional[Union[str, Path]], named: str, what: str, option: str) -> str:
+def _source(given: Optional[Union[str, Path]], named: str, what: str, option: str) -> str:
     """Path of a folder or file: ``given``, if not None, or ``named`` here or in GLUON_RESNET_REAL_DATA.
 
     Raises DataError, which says ``what`` is missing and which ``option`` names it.
@@ -72,12 +72,12 @@ def with_sources(experiment: Experiment, data: Optional[str] = None, weights: Op
     configs = {}
     for arm, config in experiment.configs.items():
         if experiment.settings.kind == "pictures":
-            config = replace(config, data=_sought(data, config.data, "folder of pictures", "--data"))
+            config = replace(config, data=_source(data, config.data, "folder of pictures", "--data"))
         elif data:
             config = replace(config, data=str(data))
         if config.weights:
-            given = str(Path(weights, config.weights)) if weights and Path(weights).is_dir() else weights
-            config = replace(config, weights=_sought(given, config.weights, "file of weights", "--weights"))
+            path = str(Path(weights, config.weights)) if weights and Path(weights).is_dir() else weights
+            config = replace(config, weights=_source(path, config.weights, "file of weights", "--weights"))
         configs[arm] = config
     if weights and not any(config.weights for config in configs.values()):
         raise ConfigError(f"--weights {weights}: {experiment.name} starts from no weights; leave it out")

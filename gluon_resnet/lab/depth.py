@@ -124,7 +124,7 @@ def _last_layer(block: Block) -> str:
 @contextmanager
 def _undisturbed(net: Any) -> Iterator[None]:
     """Context without dropout, which would draw random numbers; running statistics are restored at its end."""
-    kept = [
+    saved = [
         (param, [array.copy() for array in param.list_data()])
         for param in net.collect_params().values()
         if param.grad_req == "null"
@@ -138,7 +138,7 @@ def _undisturbed(net: Any) -> Iterator[None]:
     finally:
         for block, rate in dropouts:
             block._rate = rate
-        for param, before in kept:
+        for param, before in saved:
             for array, values in zip(param.list_data(), before):
                 array[:] = values
 

@@ -153,7 +153,7 @@ def _literal(path: Path, name: str, node: ast.expr) -> Dict[str, Any]:
 def _arm_configs(settings: Settings, where: str) -> Dict[str, Any]:
     """{arm: config}; arms of the kind "cost" may differ in their models only, which are the arms' names by default."""
     kind: Any = CostConfig if settings.kind == "cost" else kinds.kind_named(settings.kind).config
-    made = {}
+    configs = {}
     for arm, differs in settings.arms.items():
         values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}
         if "seed" in values:
@@ -163,13 +163,13 @@ def _arm_configs(settings: Settings, where: str) -> Dict[str, Any]:
                 f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
                 f"are measured on the same"
             )
-        made[arm] = make(kind, values, f"{where}: arm {arm}")
+        configs[arm] = make(kind, values, f"{where}: arm {arm}")
         try:
-            getattr(made[arm], "check", lambda: None)()
-            parse_model(made[arm].model)
+            getattr(configs[arm], "check", lambda: None)()
+            parse_model(configs[arm].model)
         except (ConfigError, ModelError) as error:
             raise ConfigError(f"{where}: arm {arm}: {error}") from None
-    return made
+    return configs
 
 
 def _check_settings(settings: Settings, where: str) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..figures import new_figure
 
 MARKERS = "osD^vP*X"
-FEW = 5  # so many arms fit into a legend in the corner
+FEW = 5  # largest number of arms whose legend fits into a corner
 
 
 def _colour(i: int, count: int) -> Union[str, Tuple[float, ...]]:

@@ -72,10 +72,10 @@ def _of_seed(run: Run) -> Dict[str, Any]:
     ends = run.history[run.history["test_acc"].notna()]
     history = [{name: _rounded(row[name]) for name in BY_EPOCH} for row in ends.to_dict("records")]
     result = run.result or {}
-    kept = {name: _rounded(result.get(name)) for name in KEPT}
+    numbers = {name: _rounded(result.get(name)) for name in KEPT}
     if run.status == "diverged":  # the numbers of the epochs before are not a result
-        kept.update(loss=None, train_acc=None, test_acc=None, best_test_acc=None)
-    return {**kept, "history": history}
+        numbers.update(loss=None, train_acc=None, test_acc=None, best_test_acc=None)
+    return {**numbers, "history": history}
 
 
 def _machine(env: Mapping[str, Any]) -> Dict[str, Any]:

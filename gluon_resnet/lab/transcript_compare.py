@@ -264,14 +264,14 @@ def compare_block(block: Block) -> Row:
 
     options = ", use_1x1conv=True" * block.use_1x1conv + f", strides={block.strides}" * (block.strides > 1)
     published = f"Residual({block.num_channels}{options}) {_written(block.shape)}"
-    given = (block.input[0], block.input[3], *block.input[1:3]) if block.channels_last else block.input
-    if reduce(mul, given) > MOST or not 0 < block.num_channels <= 4096 or not block.strides:
+    input_shape = (block.input[0], block.input[3], *block.input[1:3]) if block.channels_last else block.input
+    if reduce(mul, input_shape) > MOST or not 0 < block.num_channels <= 4096 or not block.strides:
         return block.line, "shape", published, "", None, "too large to try"
     with NameManager():
         net = nn.HybridSequential()
         net.add(Residual(block.num_channels, block.use_1x1conv, block.strides))
     try:
-        ((_, size),) = layer_shapes(net, given).itertuples(index=False, name=None)
+        ((_, size),) = layer_shapes(net, input_shape).itertuples(index=False, name=None)
     except ShapeError as error:
         return block.line, "shape", published, "", False, str(error)
     size = _channels_last(size) if block.channels_last else size

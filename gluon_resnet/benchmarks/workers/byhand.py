@@ -129,25 +129,25 @@ def loops_on_a_part() -> Tuple[int, float]:
 
 if way == "loops":
     runs = [loops_on_a_part() for _ in range(3)]
-    times = [seconds for _, seconds in runs]
+    times: List[float] = [seconds for _, seconds in runs]
     tell(0, sum(times), f"numpy {np.__version__}", 1, multiply_adds=runs[0][0], median_seconds=statistics.median(times))
     sys.exit()
 with np.load(settings["params"]) as stored:
     params = {name: stored[name] for name in stored.files}
 predict, version, threads = {"gluon": gluons_way, "pytorch": pytorchs_way}.get(way, numpys_way)(params)
 X = np.random.RandomState(0).standard_normal((1, 3, settings["size"], settings["size"])).astype("float32")
-taken: List[float] = []
+times = []
 for _ in range(settings["warm_up"] + settings["repeats"]):
     started = time.perf_counter()
     logits = predict(X)
-    taken.append(time.perf_counter() - started)
-taken = taken[settings["warm_up"] :]
+    times.append(time.perf_counter() - started)
+times = times[settings["warm_up"] :]
 tell(
-    len(taken),
-    sum(taken),
+    len(times),
+    sum(times),
     version,
     threads,
-    times=taken,
-    median_seconds=statistics.median(taken),
+    times=times,
+    median_seconds=statistics.median(times),
     logits=[float(value) for value in logits[0]],
 )

@@ -36,13 +36,13 @@ def work_of(way: str, net: Any, X: Any, y: Any) -> Callable[[], Any]:
 
 def timed(work: Callable[[], Any], steps: int) -> List[float]:
     """Seconds of each of ``steps`` calls of ``work``, after WARM_UP calls that do not count."""
-    taken = []
+    seconds = []
     for _ in range(WARM_UP + steps):
         with Clock() as clock:
             work()
             mx.nd.waitall()
-        taken.append(clock.seconds)
-    return taken[WARM_UP:]
+        seconds.append(clock.seconds)
+    return seconds[WARM_UP:]
 
 
 def main(settings: Dict[str, Any]) -> None:
@@ -57,14 +57,14 @@ def main(settings: Dict[str, Any]) -> None:
     X, y = mx.np.random.uniform(size=(batch_size, *shape)), mx.np.zeros(batch_size)
     # as in gr.fit and engines.py, Winograd's convolutions are used in training only
     with winograd.convolutions(settings["way"] == "train" and winograd.suits(net, X), mx.cpu()) as has_winograd:
-        taken = timed(work_of(settings["way"], net, X, y), settings["steps"])
+        seconds = timed(work_of(settings["way"], net, X, y), settings["steps"])
     tell(
         settings["steps"] * batch_size,
-        sum(taken),
+        sum(seconds),
         f"mxnet {mx.__version__}",
         openmp_threads(),
-        times=taken,
-        median_seconds=statistics.median(taken),
+        times=seconds,
+        median_seconds=statistics.median(seconds),
         winograd=has_winograd,
         parameters=sums["parameters"],
         multiply_adds=sums["multiply_adds"],
