@@ -20,7 +20,7 @@ def check_picture_path(path: Union[str, Path]) -> None:
     """Raise RunError unless ``path`` ends in .png, .svg or .pdf and its folder exists."""
     path = Path(path)
     if path.suffix not in (".png", ".svg", ".pdf"):
-        raise RunError(f"{path}: pictures are written as .png, .svg or .pdf")
+        raise RunError(f"{path}: figures are written as .png, .svg or .pdf")
     if not path.parent.is_dir():
         raise RunError(f"{path}: there is no folder {path.parent}")
 

@@ -92,13 +92,13 @@ def check(measured: Mapping[str, List[Dict[str, Any]]]) -> None:
         if measurement["examples"] != examples:
             raise BackendError(
                 f"bench pictures: '{name}' read {measurement['examples']:,} pictures: expected {examples:,} "
-                f"as '{first}' did; the rates would compare different pictures"
+                f"as '{first}' did; the rates would compare different images"
             )
         value = measurement["mean_of_last_batch"]
         if value is not None and not abs(value - mean) <= AGREEMENT:
             raise BackendError(
                 f"bench pictures: the last batch of '{name}' has the mean {value:.3f}: expected "
-                f"{mean:.3f} as of '{first}'; the rates would compare different pictures"
+                f"{mean:.3f} as of '{first}'; the rates would compare different images"
             )
 
 

@@ -62,7 +62,7 @@ def _judged(
     for name in cams:
         examples.find(name)
     with tqdm(
-        total=len(examples), desc="evaluating", unit=" pictures", leave=False, disable=not sys.stderr.isatty()
+        total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
     ) as bar:
         return network, examples, evaluation.evaluate_run(network, examples, tell=bar.update)
 
@@ -79,7 +79,7 @@ def _judged(
     type=click.Choice(["validation", "training", "all"]),
     help="[default: validation, which is Fashion-MNIST's test part; all of other images]",
 )
-@click.option("--best", is_flag=True, help="Take the parameters of the best epoch (keep_best).")
+@click.option("--best", is_flag=True, help="Use the parameters of the best epoch (keep_best).")
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
@@ -87,9 +87,11 @@ def _judged(
     "cams",
     multiple=True,
     metavar="NAME",
-    help="Draw where the network looked (Grad-CAM), with --save; may be given often.",
+    help="Draw where the network looked (Grad-CAM), with --save; can be repeated.",
 )
-@click.option("--cam-class", metavar="CLASS", help="For this class.  [default: the predicted one, and the true one]")
+@click.option(
+    "--cam-class", metavar="CLASS", help="Class of these maps.  [default: the predicted class and the true one]"
+)
 def evaluate(
     run: str,
     data: Optional[str],
@@ -105,7 +107,7 @@ def evaluate(
     Prints loss, accuracies, results by class, confusion and calibration, and where the network is most wrong.
     """
     if (cams or cam_class) and not save:
-        raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
+        raise click.UsageError("--cam and --cam-class go with --save DIR, where the images are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
     if save:
@@ -151,7 +153,7 @@ def list_runs(folders: Tuple[str, ...], form: str) -> None:
 @click.argument("run", metavar="RUN")
 @TABLE
 def show(run: str, form: str) -> None:
-    """One run: settings that are not the default, result, environment, and the command to make it again."""
+    """One run: settings that are not the default, result, environment, and the command that repeats it."""
     table = run_table.show_table(run_table.read_run(run))
     if form == "csv":
         click.echo(table.to_csv(index=False), nl=False)
@@ -186,9 +188,9 @@ def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
 @click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, if any]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
 def report_run(run: str, out: Optional[str], evaluation: Optional[str], now: bool) -> None:
-    """Write a run as one HTML file that needs no other.
+    """Write a run as a single HTML file.
 
-    It has settings, command, machine, result, curves, layers and epochs, and the evaluation, if any.
+    It shows settings, command, machine, result, curves, layers and epochs, and the evaluation, if any.
     """
     if now and evaluation:
         raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")

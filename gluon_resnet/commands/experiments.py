@@ -22,10 +22,10 @@ SEEDS = click.option(
     "--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds 0 to N-1.  [default: the experiment's]"
 )
 BUDGET = click.option(
-    "--budget", metavar="TIME", help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h."
+    "--budget", metavar="TIME", help="Shorten the runs to this time (90s, 20m, 1h): fewer epochs, then fewer images."
 )
 OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
-DATA = click.option("--data", metavar="DIR", help="Where the images are, if not where they are looked for.")
+DATA = click.option("--data", metavar="DIR", help="Folder of the images, if it is not where the experiment expects it.")
 SAVE = click.option(
     "--save-results", is_flag=True, help="Also write the results to results/ next to the experiment's file."
 )
@@ -65,12 +65,12 @@ def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict
 @click.argument("file", metavar="FILE|NAME")
 @_options
 @click.option(
-    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, where the experiment starts from some."
+    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, if the experiment starts from some."
 )
 def run(file: str, **chosen: Any) -> None:
-    """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
+    """Run the experiment in FILE, or the one called NAME in experiments/, and judge its claim.
 
-    What is finished is not run again; what was interrupted is resumed.
+    Finished runs are not repeated; interrupted ones are resumed.
     """
     experiment = experiments.load(file)
     request = conduct.Request(**chosen, command=_command(["run", file], chosen))
@@ -96,9 +96,9 @@ def results(folder: Optional[str], update: Optional[str]) -> None:
 @click.argument("name", required=False)
 @_options
 def reproduce(name: Optional[str], **chosen: Any) -> None:
-    """Run the recipe of the published number NAME over seeds, and show the result next to it.
+    """Run the recipe of the published number NAME with several seeds, and show both results.
 
-    Without NAME, list the published numbers. The runs are those of the experiment; none is done twice.
+    Without NAME, list the published numbers. The runs are those of the experiment, so none is repeated.
     """
     if name is None:
         options = [option for option, value in chosen.items() if value]

@@ -17,9 +17,9 @@ training = lazy("benchmarks.training")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Look this machine over: packages, libraries, threads, GPU, data; exit 1 if anything is wrong."""
+    """Check this machine: packages, libraries, threads, GPU, data; exit 1 if anything is wrong."""
     checks = examination.examine()
     if as_json:
         click.echo(json.dumps(examination.as_dict(checks), indent=2))
@@ -37,7 +37,7 @@ _torch_python = click.option(
     "--torch-python",
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False),
-    help="A Python with torch: PyTorch takes part too.",
+    help="A Python with torch, to measure PyTorch, too.",
 )
 
 
@@ -72,7 +72,12 @@ _docs = click.option(
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
 @_torch_python
-@click.option("--depths/--no-depths", default=True, show_default=True, help="One example's cost for 18 to 152, too.")
+@click.option(
+    "--depths/--no-depths",
+    default=True,
+    show_default=True,
+    help="Also measure one example's cost for ResNet-18 to 152.",
+)
 @_bench_out("train")
 @_docs
 def bench_train(
@@ -95,7 +100,7 @@ def bench_train(
 
 @bench.command("inference")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
-@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Pictures in a run.")
+@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Images in a run.")
 @_torch_python
 @_bench_out("inference")
 @_docs

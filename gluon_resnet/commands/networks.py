@@ -112,8 +112,8 @@ def reconcile(
 ) -> None:
     """Say in which layers the networks A and B differ, in what, and by how many parameters and multiply-adds.
 
-    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
-    gluon-resnet shapes --help.
+    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. gluon-resnet shapes --help
+    lists what A and B can be.
     """
     if weights and not models:
         match = gr.identify_weights(weights)

@@ -21,7 +21,10 @@ def _one_image(family: str) -> str:
 
 model = click.argument("model")
 model_option = click.option(
-    "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family after it or the file's."
+    "--model",
+    default="resnet50",
+    show_default=True,
+    help="resnet18 to resnet152, with @family; without it, the file's.",
 )
 input_shape = click.option(
     "--input",
@@ -54,7 +57,7 @@ data_folder = click.option(
     "--data",
     "data_dir",
     metavar="DIR",
-    help="Folder with the four idx files, plain or .gz; nothing else is looked at then.",
+    help="Folder with the four idx files, plain or .gz; no other place is searched.",
 )
 
 
@@ -84,16 +87,16 @@ def of_config(kind: str, *names: str, **settings: Any) -> Callable[[Command], Co
 
 
 config_file = click.option(
-    "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line."
+    "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, one field per line."
 )
-settings = click.option(
-    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often."
+settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; can be repeated.")
+resume = click.option(
+    "--resume", metavar="RUN", help="Resume a run that was interrupted; the result is as without the interruption."
 )
-resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
 out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
 find_lr = click.option(
-    "--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses."
+    "--find-lr", metavar="P.png", help="Try learning rates instead of training, and draw the losses."
 )
 
 

@@ -113,7 +113,7 @@ def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> s
     type=click.IntRange(0, 2**32 - 1),
     default=123,
     show_default=True,
-    help="Decides which are held back: those that Keras holds back.",
+    help="Seed of the split; the images held back are those of Keras.",
 )
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the network's input.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
@@ -132,7 +132,7 @@ def data_show(
     style: str,
     save: Optional[str],
 ) -> None:
-    """Look a folder of images over: classes, sizes, formats, damaged files, one batch.
+    """Show what is in a folder of images: classes, sizes, formats, damaged files, one batch.
 
     DIR holds a folder for each class, or train/ and val/ with such folders; CSV has the columns path,label[,split].
     """

@@ -28,19 +28,25 @@ def records() -> None:
     metavar="SHARE",
     help="Share of the images that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]",
 )
-@click.option("--seed", type=int, default=123, show_default=True, help="Decides which, as in Keras.")
+@click.option("--seed", type=int, default=123, show_default=True, help="Seed of the split, as in Keras.")
 @click.option(
     "--size",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
-    help="Pictures are shrunk to this shorter side, never enlarged.",
+    help="Shorter side to which larger images are shrunk; none is enlarged.",
 )
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEGs written here.")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Quality of the JPEGs that are written.",
+)
 @click.option("--lossless", is_flag=True, help="Write PNG where a JPEG cannot be stored as it is.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one a processor]")
-@click.option("--strict", is_flag=True, help="Stop at the first thing that is left out or suspect.")
-@click.option("--webp", is_flag=True, help="Take .webp, too, which Keras leaves out.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one per processor]")
+@click.option("--strict", is_flag=True, help="Stop at the first file that is left out or suspect.")
+@click.option("--webp", is_flag=True, help="Also pack .webp files, which Keras ignores.")
 @click.option("--overwrite", is_flag=True, help="Replace files of this name.")
 def pack(
     folder: str,
@@ -79,7 +85,7 @@ def pack(
 
 @records.command("info")
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str, as_json: bool) -> None:
     """Count classes, sizes and bytes of a record file."""
     content = record_checks.info(file)
@@ -90,8 +96,10 @@ def info(file: str, as_json: bool) -> None:
 
 @records.command("verify")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: the .json's]")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option(
+    "--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: that of the .json file]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> None:
     """Check record files; exit 1 if anything is wrong.
 
@@ -114,8 +122,8 @@ def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> Non
 @click.argument("file")
 @click.argument("folder", metavar="DIR")
 def unpack(file: str, folder: str) -> None:
-    """Write the pictures back to class folders in DIR.
+    """Write the images back to class folders in DIR, byte for byte.
 
-    Byte for byte as they are stored, each whole or not at all.
+    Each file is written whole or not at all.
     """
     click.echo(f"{text.count(record_files.unpack(file, folder))} in {folder}")

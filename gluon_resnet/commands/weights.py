@@ -27,7 +27,7 @@ scope = lazy("instruments.microscope")
     "--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size."
 )
 @click.option(
-    "--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]"
+    "--labels", metavar="FILE", help="Names of the classes, one per line.  [default: ImageNet's for 1,000 classes]"
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each image.")
@@ -96,7 +96,7 @@ def _engine_option(letter: str, default: str) -> Callable[..., Any]:
     show_default=True,
     help="Relative to a layer's largest value.",
 )
-@click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to see it found.")
+@click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to test that it is found.")
 @click.option("--layer", metavar="LAYER", help="Draw this layer's feature maps side by side (with --save).")
 @click.option("--every", is_flag=True, help="Print every layer, not only the blocks.")
 @options.input_size
@@ -117,7 +117,7 @@ def microscope(
 ) -> None:
     """Send an image through two engines and compare them layer by layer; exit 1 if they differ.
 
-    With --plant: exit 1 where the damaged layer is not the first that differs.
+    With --plant: exit 1 if the damaged layer is not the first that differs.
     """
     if layer and not save:
         raise click.UsageError("--layer goes with --save P.png")

@@ -163,7 +163,7 @@ def _whole(path: Union[str, Path], fit: Callable[..., Any]) -> _Sources:
     indices = [i for i in range(len(source)) if i in usable]
     if not indices:
         raise DataError(
-            f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
+            f"{path}: none of its {len(source)} images can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
     return [("all", source.subset(indices))], [report.summary()] if report.has_findings else []

@@ -335,7 +335,7 @@ class Ours:
         self.remark = f"mean of {len(seeds)} seeds"
 
     def _remark(self, settings: List[str], pictures: bool) -> None:
-        recipe = ["other pictures"] if pictures else settings
+        recipe = ["other images"] if pictures else settings
         self.remark = f"not article 001's recipe: {', '.join(recipe)}" if recipe else ""
 
     def network(self, model: Optional[str] = None) -> ResNetSpec:

@@ -36,10 +36,10 @@ def _picture(path: Path) -> Dict[str, Any]:
             width, height = image.size
             image.verify()
     except (UnidentifiedImageError, SyntaxError) as error:  # PIL's complaint about a broken PNG
-        raise RunError(f"{path}: damaged ({error}): expected a PNG picture; make the evaluation again") from None
+        raise RunError(f"{path}: damaged ({error}): expected a PNG file; make the evaluation again") from None
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be read ({error.strerror or error}): expected a PNG picture; make the evaluation again"
+            f"{path}: cannot be read ({error.strerror or error}): expected a PNG file; make the evaluation again"
         ) from None
     return {"src": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
 
@@ -73,7 +73,7 @@ def _figures(summary: Mapping[str, Any]) -> List[Tuple[str, str, str]]:
     """(title, value, note) of the numbers of an evaluation."""
     figures = [
         ("pictures", f"{summary['pictures']:,.0f}", "evaluated"),
-        ("top-1 accuracy", f"{summary['top1']:.4f}", "share of the pictures whose first class is right"),
+        ("top-1 accuracy", f"{summary['top1']:.4f}", "share of the images whose first class is right"),
     ]
     if summary["top5"] is not None:
         figures.append(("top-5 accuracy", f"{summary['top5']:.4f}", "right class among the first five"))
