@@ -56,7 +56,7 @@ def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict
     except KeyboardInterrupt:
         content = None
     if content is None:
-        click.echo(f"stopped: what is finished stays so, go on with: {request.command}", err=True)
+        click.echo(f"stopped: finished runs are kept, go on with: {request.command}", err=True)
         sys.exit(130)
     return content
 

@@ -64,9 +64,7 @@ data_folder = click.option(
 def needed(weights: Optional[str]) -> str:
     """The file of weights; raises a usage error if none was given."""
     if not weights:
-        raise click.UsageError(
-            "--weights FILE is needed, or --run RUN to predict: a network without training knows no classes"
-        )
+        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: an untrained network cannot predict")
     return weights
 
 

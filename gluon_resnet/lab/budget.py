@@ -37,7 +37,7 @@ def parse(text: str) -> float:
     except ValueError:
         raise ConfigError(f"--budget {text}: expected a time such as 90s, 20m or 1h30m") from None
     if not seconds > 0:
-        raise ConfigError(f"--budget {text}: expected more than no time")
+        raise ConfigError(f"--budget {text}: expected more than 0 s")
     return seconds
 
 

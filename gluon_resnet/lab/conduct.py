@@ -59,7 +59,7 @@ def _source(given: Optional[Union[str, Path]], named: str, what: str, option: st
             return str(place)
     raise DataError(
         f"no {named} in {', '.join(str(place.parent) for place in places)}: expected the {what} of this "
-        f"experiment; name it with {option}, or the folder it is in in GLUON_RESNET_REAL_DATA"
+        f"experiment; name it with {option}, or set GLUON_RESNET_REAL_DATA to the folder that holds it"
     )
 
 
@@ -94,7 +94,7 @@ def _refit(label: str, folder: Path, configs: Dict[str, Any], seeds: int) -> Opt
         fitted = {arm: budgets.shortened(config, note["epochs"], note["limit"]) for arm, config in configs.items()}
         if seeds > note["seeds"]:
             raise ConfigError(
-                f"{folder}: fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
+                f"{folder}: was fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
                 f"folder with --out"
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -166,7 +166,7 @@ def _fitted(whole: Plan, smaller: Plan, text: str, seconds: float, can_limit: bo
         least = duration(spent + budgets.least(every, can_limit))
         raise ConfigError(
             f"budget {text}: one epoch{' of one batch' if can_limit else ''} of every run takes about "
-            f"{least} already: expected more than that"
+            f"{least} already: expected a longer time"
         ) from None
     configs = {arm: budgets.shortened(config, epochs, limit) for arm, config in whole.configs.items()}
     changed = {arm: budgets.changes(whole.configs[arm], config) for arm, config in configs.items()}

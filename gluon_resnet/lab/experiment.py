@@ -143,10 +143,10 @@ def _literal(path: Path, name: str, node: ast.expr) -> Dict[str, Any]:
     except (ValueError, TypeError, RecursionError):
         raise ConfigError(
             f"{path}: line {node.lineno}: {name} is not written out: expected a dict of plain values "
-            f"(numbers, words, lists, dicts), without calls or names"
+            f"(numbers, texts, lists, dicts), without calls or names"
         ) from None
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with words as keys")
+        raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with texts as keys")
     return value
 
 
@@ -157,11 +157,11 @@ def _arm_configs(settings: Settings, where: str) -> Dict[str, Any]:
     for arm, differs in settings.arms.items():
         values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}
         if "seed" in values:
-            raise ConfigError(f"{where}: arm {arm}: seed is set: expected it left to seeds and --seeds")
+            raise ConfigError(f"{where}: arm {arm}: seed is set: expected none, as seeds and --seeds set it")
         if settings.kind == "cost" and set(differs) - {"model"}:
             raise ConfigError(
-                f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
-                f"are measured on the same"
+                f"{where}: arm {arm}: {', '.join(differs)}: expected only a model: all networks "
+                f"are measured with the same settings"
             )
         configs[arm] = make(kind, values, f"{where}: arm {arm}")
         try:
@@ -215,7 +215,7 @@ def load(name: Union[str, Path]) -> Experiment:
     claim = make(Statement, content["CLAIM"], f"{path}: CLAIM")
     for field_name in ("statement", "source"):
         if not getattr(claim, field_name):
-            raise ConfigError(f"{path}: CLAIM: no {field_name}: expected it in words")
+            raise ConfigError(f"{path}: CLAIM: no {field_name}: expected a sentence")
     if not claim.checks:
         raise ConfigError(f"{path}: CLAIM: no checks: expected at least one, with metric, arm and a band")
     checks = tuple(make(Check, fields, f"{path}: CLAIM: check {i}") for i, fields in enumerate(claim.checks, start=1))

@@ -89,5 +89,5 @@ def find(name: str) -> Entry:
     """The Entry called ``name``; raises ConfigError, which suggests the nearest name, if there is none."""
     known = {entry.name: entry for entry in ENTRIES}
     if name not in known:
-        raise ConfigError(f"unknown entry '{name}': {did_you_mean(name, known)}gluon-resnet reproduce lists them")
+        raise ConfigError(f"unknown entry '{name}': {did_you_mean(name, known)}gluon-resnet reproduce lists all")
     return known[name]

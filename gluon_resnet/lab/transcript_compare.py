@@ -313,7 +313,7 @@ class Ours:
     def _read_run(self, path: Union[str, Path]) -> None:
         run = read_run(path)
         if run.result is None:
-            raise RunError(f"{path}: not finished: expected a run with a result.json; go on with --resume {path}")
+            raise RunError(f"{path}: not finished: expected a run with a result.json; resume it with --resume {path}")
         self.values, self.spec = run.result, run.spec
         self._remark(
             [setting for setting in differences(run.config) if not setting.startswith(("seed=", "data="))],

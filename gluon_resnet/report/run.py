@@ -58,20 +58,20 @@ def state(run: Run) -> Dict[str, Any]:
     ended = run.result or {}
     resume = f"gluon-resnet train {run.kind.name} --resume {shlex.quote(str(run.path))}"
     if run.status == "finished":
-        early = "It ended early: no better test accuracy for as many epochs as its patience allows."
+        early = "It ended early: the test accuracy did not get better for as many epochs as its patience allows."
         return {"status": "finished", "note": early if ended.get("ended_early") else None, "command": None}
     if run.status == "diverged":
         return {"status": "diverged", "note": ended.get("problem"), "command": None}
     if run.status == "stopped":
-        note = "It was stopped by Ctrl-C, and goes on with this command:"
+        note = "It was stopped by Ctrl-C. This command resumes it:"
         return {"status": "stopped", "note": note, "command": resume}
     note = (
-        "It was still running when this page was written, or was ended from outside: this page shows what it had "
+        "It was still running when this page was written, or it was interrupted: the page shows what it had done "
         "so far."
     )
     if run.status == "unfinished":
         return {"status": "unfinished", "note": note, "command": None}
-    return {"status": "unfinished", "note": f"{note} It goes on with this command:", "command": resume}
+    return {"status": "unfinished", "note": f"{note} This command resumes it:", "command": resume}
 
 
 def _number(run: Run, name: str) -> Optional[float]:
