@@ -167,7 +167,7 @@ def measure(config: Any, runs: int, most: float, arms: int = 1) -> Load:
             lambda line: None,
             make_listener=lambda epochs: watch,
         )
-    if result.stopped:
+    if result is not None and result.stopped:
         raise KeyboardInterrupt
     return Load(
         runs,

@@ -152,7 +152,7 @@ def train_unit(unit: Unit, before: str, make_listener: Optional[Callable[[int], 
                 shutil.rmtree(unit.path)
             (unit.path.parent / LOCK).write_text(unit.name)
             result, _ = kind.train(unit.config, unit.path, quiet, make_listener=make_listener)
-    return result.stopped
+    return result is not None and result.stopped  # None only when learning rates are tried
 
 
 def run(units: Sequence[Unit], say: Callable[[str], Any], make_listener: Optional[Callable[[int], Any]] = None) -> bool:
