@@ -1,10 +1,10 @@
-"""``python -m gluon_resnet`` and the console script: the command line, or one line where it cannot even be loaded."""
+"""``python -m gluon_resnet`` and the console script; prints one line if the command line cannot be loaded."""
 
 import sys
 
 
-def main():
-    """Run the command line."""
+def main() -> None:
+    """Run the command line; exit with 2 if a package is missing."""
     try:
         from .cli import main as run
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What the chapters of the book need: where their data is, and what replaces it in a quick run.
+"""What the chapters of the book need: where their data are, and what replaces them in a quick run.
 
     from gluon_resnet import chapter
     chapter.photographs()             # a folder of bird photographs, with a folder for each class
@@ -30,9 +30,9 @@ from .weights.names import names
 FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
 
 SCRATCH = Path("chapter-files")
-MARK = ".made-by-gluon-resnet"  # in SCRATCH: a folder without it is not ours to empty
+MARK = ".made-by-gluon-resnet"  # a file in SCRATCH; a folder without it is never emptied
 
-#: classes of the drawn photographs, named as the real ones are
+#: classes of the drawn photographs, named like the real ones
 BIRDS = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "Western_Grebe")
 DRAWN_OF_EACH = 10
 
@@ -60,7 +60,7 @@ def _missing(what: str, places: str) -> DataError:
 
 @lru_cache(maxsize=None)
 def _prepared(path: Path) -> None:
-    """Make the folder, or empty it if a chapter made it; once for each process."""
+    """Make the folder, or empty it if a chapter made it; once per process."""
     if path.exists():
         if not (path / MARK).is_file():
             raise ConfigError(
@@ -81,7 +81,7 @@ def folder() -> Path:
 
 
 def _draw(random: numpy.random.RandomState, size: Sequence[int], colour: Sequence[int]) -> Image.Image:
-    """An image of ``size`` (width, height): an ellipse of ``colour`` (RGB) somewhere on a noisy ground."""
+    """An image of ``size`` (width, height): an ellipse of ``colour`` (RGB) at a random place on noise."""
     width, height = size
     picture = Image.fromarray(random.randint(90, 160, (height, width, 3)).astype("uint8"))
     left, top = random.randint(0, width // 2), random.randint(0, height // 2)
@@ -135,7 +135,7 @@ def picture(name: str) -> Path:
 
 
 def trained(name: str) -> Path:
-    """Path of ImageNet-trained weights with torchvision's names, ``name`` such as ``resnet50``, as ``.safetensors``.
+    """Path of a ``.safetensors`` file with the ImageNet weights of ``name``, such as ``resnet50``, from torchvision.
 
     They are in the folder GLUON_RESNET_WEIGHTS, in ``weights`` of GLUON_RESNET_REAL_DATA, in the working folder or in
     the checkout. Without them random numbers of that network's shapes replace them in tiny mode; otherwise DataError is
@@ -163,7 +163,7 @@ def _save_random(spec: ResNetSpec, path: Path) -> None:
 
 
 def results(name: str) -> Optional[Dict[str, Any]]:
-    """The results of the experiment ``name``, experiments/results/<name>.json as a dict; None if there are none yet.
+    """The content of experiments/results/<name>.json; None if the experiment has no results yet.
 
     Raises DataError if the file is not JSON.
     """

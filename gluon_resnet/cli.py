@@ -1,4 +1,4 @@
-"""The command line: parse, call one verb, print. A failure the user can cause is one line and exit status 2.
+"""The command line. An error that the user can cause is printed as one line, with exit status 2.
 
 For example:
 
@@ -9,6 +9,7 @@ For example:
 import os
 import re
 import sys
+from typing import NoReturn, Optional, Sequence
 
 import click
 
@@ -22,7 +23,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="gluon-resnet")
-def cli():
+def cli() -> None:
     """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights, and a check of this machine."""
 
 
@@ -51,8 +52,11 @@ cli.add_command(transcript.transcript)
 training.data.add_command(pictures.data_show)
 
 
-def main(args=None):
-    """Entry point: exit status 0, 1 (doctor found a problem), 2 (one line on standard error) or 130 (Ctrl-C)."""
+def main(args: Optional[Sequence[str]] = None) -> None:
+    """Run the command line on ``args``, by default those of the process.
+
+    The exit status is 0, 1 (a check found a problem), 2 (an error, one line on standard error) or 130 (Ctrl-C).
+    """
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:
@@ -72,11 +76,11 @@ def main(args=None):
         click.echo("stopped by Ctrl-C", err=True)
         sys.exit(130)
     except Exception as error:
-        if type(error).__name__ != "MXNetError":  # mxnet itself gave up: out of memory, most of the time
+        if type(error).__name__ != "MXNetError":  # mxnet itself failed: mostly out of memory
             raise
         _fail(BackendError(f"mxnet: {last_line(error)}; try a smaller --batch-size or --resize"))
 
 
-def _fail(problem):
+def _fail(problem: object) -> NoReturn:
     click.echo(f"gluon-resnet: {' '.join(str(problem).split())}", err=True)
     sys.exit(2)

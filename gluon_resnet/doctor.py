@@ -1,4 +1,4 @@
-"""What keeps mxnet from running, or from running fast, each with the command that mends it.
+"""Checks of this machine: what keeps mxnet from running, or from running fast, and the command that fixes it.
 
     gluon-resnet doctor
 
@@ -33,7 +33,7 @@ DEBIAN_PACKAGES = {
 
 @dataclass(frozen=True)
 class Check:
-    """The result of a check: ``status`` is ok, note (worth knowing) or problem; ``fix`` is a command that mends it."""
+    """The result of a check: ``status`` is ok, note (worth knowing) or problem; ``fix`` is a command that fixes it."""
 
     name: str
     status: str
@@ -42,18 +42,21 @@ class Check:
 
 
 def requirements_file(build: Optional[str]) -> Path:
-    """The requirements file for an mxnet build, in the checkout this package runs from."""
+    """Path of the requirements file for an mxnet build, in the checkout that this package runs from."""
     return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
 
 
 def install_command(build: Optional[str]) -> str:
-    """The command that installs everything an mxnet build needs, with this Python, in whatever folder it is typed."""
+    """The command that installs everything an mxnet build needs, with this Python, from any folder."""
     return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
 
 
 def read_pins(path: Union[str, Path], environment: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    """{package: version} of the ``==`` lines of a requirements file whose markers hold here (or in ``environment``)."""
-    # not at the top: doctor reports missing packages, packaging among them
+    """{package: version} of the ``==`` lines of a requirements file.
+
+    Lines with markers count if the markers hold for this Python, or for ``environment`` if given.
+    """
+    # not at the top: doctor reports missing packages, and packaging may be one of them
     from packaging.requirements import InvalidRequirement, Requirement
 
     pins = {}
@@ -74,7 +77,7 @@ def read_pins(path: Union[str, Path], environment: Optional[Mapping[str, str]] =
 
 
 def check_python() -> Check:
-    """Is this a Python that mxnet 1.9.1 runs on?"""
+    """Check that mxnet 1.9.1 runs on this Python."""
     version = sys.version_info[:2]
     text = f"{sys.version.split()[0]} at {sys.executable}"
     if PYTHONS[0] <= version <= PYTHONS[1]:
@@ -83,7 +86,7 @@ def check_python() -> Check:
 
 
 def check_packages() -> Iterator[Check]:
-    """Every pinned package against what is installed, mxnet's build first."""
+    """Compare every pinned package with what is installed, mxnet's build first."""
     build, version = env.mxnet_build()
     path = requirements_file(build)
     install = install_command(build)
@@ -112,7 +115,7 @@ def check_packages() -> Iterator[Check]:
 
 
 def check_processor() -> Iterator[Check]:
-    """Instruction sets and threads."""
+    """Check the processor's instruction sets, the threads, and which convolution algorithm training uses."""
     cpu, prepared = system.cpu(), env.prepare()
     sets = cpu["instruction_sets"]
     fast = "avx512f" in sets or "avx2" in sets
@@ -140,7 +143,7 @@ def check_processor() -> Iterator[Check]:
 
 
 def library_fix(name: str) -> str:
-    """The command that installs a missing library."""
+    """The command that installs the missing library ``name``, such as "libgomp.so.1"."""
     for library, package in env.CUDA_LIBRARIES:
         if library == name:
             path = requirements_file("mxnet-cu112")
@@ -151,7 +154,7 @@ def library_fix(name: str) -> str:
 
 
 def check_libraries() -> Iterator[Check]:
-    """Every shared library that libmxnet.so needs, from the ELF file."""
+    """Check every shared library that libmxnet.so needs, as its ELF file lists them."""
     spec = util.find_spec("mxnet")
     if spec is None or not spec.origin:
         return
@@ -175,7 +178,7 @@ def check_libraries() -> Iterator[Check]:
 
 
 def driver_version() -> Optional[str]:
-    """Version of NVIDIA's kernel driver, or None."""
+    """Version of NVIDIA's kernel driver, or None without one."""
     try:
         line = Path("/proc/driver/nvidia/version").read_text().splitlines()[0]
     except (OSError, IndexError):
@@ -184,7 +187,7 @@ def driver_version() -> Optional[str]:
 
 
 def check_gpus() -> Check:
-    """Driver and cards against the build."""
+    """Check that the mxnet build fits the GPU and its driver."""
     cards, build = system.gpus(), env.mxnet_build()[0]
     if cards and build != "mxnet-cu112":
         return Check(
@@ -206,7 +209,7 @@ def check_gpus() -> Check:
 
 
 def check_data() -> Iterator[Check]:
-    """Is Fashion-MNIST on this machine, complete and undamaged?"""
+    """Check that Fashion-MNIST is on this machine, complete and undamaged."""
     complaints: List[str] = []
     local = sources.load_local(FASHION_MNIST, complaints.append)
     fetch = f"{sys.executable} -m gluon_resnet data fashion-mnist"
@@ -219,13 +222,13 @@ def check_data() -> Iterator[Check]:
 
 
 def check_import() -> Check:
-    """Does mxnet load and compute? Tried in another process."""
+    """Check in another process that mxnet loads and computes."""
     code = (
         "import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
         "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
     )
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
@@ -236,10 +239,10 @@ def check_import() -> Check:
         return Check(
             "import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'"
         )
-    if done.returncode == 0:
-        return Check("import mxnet", "ok", f"loads and computes: {done.stdout.strip()}")
+    if process.returncode == 0:
+        return Check("import mxnet", "ok", f"loads and computes: {process.stdout.strip()}")
     build = env.mxnet_build()[0]
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    last = (process.stderr.strip().splitlines() or ["no message"])[-1]
     return Check("import mxnet", "problem", last, f"{install_command(build)} --force-reinstall")
 
 
@@ -252,7 +255,7 @@ def examine() -> List[Check]:
 
 
 def as_dict(checks: List[Check]) -> Dict[str, Any]:
-    """The checks as one dict for JSON, with the machine's report."""
+    """The checks and the machine's report as a dict for JSON."""
     return {
         "problems": sum(check.status == "problem" for check in checks),
         "checks": [asdict(check) for check in checks],
@@ -261,7 +264,7 @@ def as_dict(checks: List[Check]) -> Dict[str, Any]:
 
 
 def as_text(checks: List[Check]) -> str:
-    """The checks as lines, each problem followed by the command that mends it."""
+    """The checks as lines, each problem followed by the command that fixes it."""
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:

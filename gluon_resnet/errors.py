@@ -1,19 +1,19 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
-from numbers import Integral  # NumPy's whole numbers are some, too
-from typing import Type
+from numbers import Integral  # includes NumPy's whole numbers
+from typing import Iterable, Type
 
 
-def did_you_mean(name, known, cutoff=0.4):
-    """``did you mean X? `` with the nearest of the ``known`` names, for a message; empty where none is near enough."""
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.4) -> str:
+    """``did you mean X? `` with the nearest of the ``known`` names, for a message; empty if none is near enough."""
     import difflib  # only a mistake needs it
 
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=cutoff)
-    return f"did you mean {near[0]}? " if near else ""
+    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
+    return f"did you mean {matches[0]}? " if matches else ""
 
 
 class GluonResNetError(Exception):
-    """Base of the errors whose message is meant for the user: what, where, expected, found, what to do."""
+    """Base of the errors that a user can cause; the message says what is wrong, where, and what to do."""
 
 
 class ModelError(GluonResNetError, ValueError):
@@ -25,11 +25,11 @@ class ShapeError(GluonResNetError, ValueError):
 
 
 class DataError(GluonResNetError, ValueError):
-    """A data file or folder that is missing, damaged or not what it says it is."""
+    """A data file or folder that is missing, damaged or of the wrong kind."""
 
 
 class WeightsError(GluonResNetError, ValueError):
-    """A weight file that is missing, damaged, or not of this network."""
+    """A weight file that is missing, damaged, or of another network."""
 
 
 class ConfigError(GluonResNetError, ValueError):
@@ -53,7 +53,17 @@ class ExportError(GluonResNetError, ValueError):
 
 
 def whole(name: str, value: object, least: int = 1, error: Type[GluonResNetError] = ConfigError) -> int:
-    """``value`` if it is a whole number of at least ``least``; raise ``error``, which calls it ``name``, otherwise."""
+    """``value`` as an int, if it is a whole number of at least ``least``.
+
+    Args:
+        name: what the message calls the value.
+        value: what to check; a bool is not a whole number.
+        least: the smallest value allowed.
+        error: class of the error that is raised.
+
+    Raises:
+        error: ``value`` is something else.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise error(f"{name} is {value!r}: expected a whole number of at least {least}")
     return int(value)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are written whole or not at all: a program that is interrupted leaves no half-written file."""
 
 import json
 import os
@@ -6,16 +6,17 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Iterator, Optional, Union
 
 from .errors import RunError
 
-#: The folder above the package: with chapters/, experiments/ and .git where the suite runs from a checkout.
+#: The folder that holds the package. In a checkout it also holds chapters/, experiments/ and .git.
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def written_whole(path):
-    """Context that gives a temporary path next to ``path`` and moves it there at the end, if nothing went wrong."""
+def written_whole(path: Path) -> Iterator[Path]:
+    """Context with a temporary file next to ``path``, which replaces ``path`` at the end if nothing went wrong."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     try:
@@ -28,8 +29,8 @@ def written_whole(path):
 
 
 @contextmanager
-def writing(path, advice=None):
-    """:func:`written_whole`, with a RunError, which ends in ``advice``, where the file cannot be written."""
+def writing(path: Union[str, Path], advice: Optional[str] = None) -> Iterator[Path]:
+    """:func:`written_whole` that raises RunError if the file cannot be written; the message ends in ``advice``."""
     try:
         with written_whole(Path(path)) as temporary:
             yield temporary
@@ -37,20 +38,23 @@ def writing(path, advice=None):
         raise RunError(f"{path}: cannot be written ({error.strerror})" + (f"; {advice}" if advice else "")) from None
 
 
-def as_json(content):
+def as_json(content: Any) -> str:
     """``content`` as indented JSON text."""
     return json.dumps(content, indent=2) + "\n"
 
 
-def write_json(path, content):
-    """``content`` as indented JSON at ``path``, whole or not at all."""
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON to ``path``, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(as_json(content))
 
 
 @contextmanager
-def folder_written_whole(path):
-    """Context that gives a temporary folder next to ``path`` and moves it there at the end, if nothing went wrong."""
+def folder_written_whole(path: Union[str, Path]) -> Iterator[Path]:
+    """Context with a temporary folder next to ``path``, which is moved to ``path`` at the end if nothing went wrong.
+
+    Raises RunError if the folder cannot be written.
+    """
     path = Path(path).absolute()
     temporary = None
     try:

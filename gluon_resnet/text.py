@@ -1,20 +1,22 @@
 """Texts for a person: counts, durations, tables, names that any terminal can show."""
 
+from typing import Any
+
 from tabulate import tabulate
 
 
-def printable(name):
-    """``name`` without the lone surrogates that stand for bytes which are not UTF-8: those become question marks."""
+def printable(name: object) -> str:
+    """``name`` as text that any terminal can print: bytes that are not UTF-8 become question marks."""
     return str(name).encode("utf-8", "replace").decode("utf-8")
 
 
-def count(number, what="picture"):
+def count(number: int, what: str = "picture") -> str:
     """``1 picture``, ``2,000 pictures``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def duration(seconds):
-    """Seconds as words, such as "12 min 5 s"."""
+def duration(seconds: float) -> str:
+    """``seconds`` in words, such as "12 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return " ".join(
@@ -24,12 +26,12 @@ def duration(seconds):
     )
 
 
-def table(rows, headers="keys", **options):
-    """``rows`` as a table for a terminal; text stays as it is, numbers too. ``options`` are tabulate's."""
+def table(rows: Any, headers: Any = "keys", **options: Any) -> str:
+    """``rows`` as a table for a terminal, its text and numbers unchanged; the arguments are those of ``tabulate``."""
     return tabulate(rows, headers=headers, disable_numparse=True, **options)
 
 
-def last_line(error):
-    """The last line of an error's message that is not empty: of mxnet's messages the one that says what is wrong."""
+def last_line(error: object) -> str:
+    """The last line of a message that is not empty; in mxnet's messages it says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else ""

@@ -1,9 +1,9 @@
-"""Measure how fast pictures become batches: out of a folder and out of a record file, against other readers, in turn.
+"""Measure how fast images become batches, from a folder and from a record file, compared with other readers.
 
     gluon-resnet bench pictures bird_photos
 
-As in benchmark.py every way runs in a process of its own, the processes alternate, and what counts are medians. The
-rate of the JPEG decoder alone is the ceiling of all that decode. Pictures lie in the system's file cache: no disk is
+As in training.py, every way runs in a process of its own, the processes alternate, and medians are reported. No way
+that decodes can be faster than the JPEG decoder alone. The images are in the system's file cache, so no disk is
 measured.
 """
 
@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Union
 
 import pandas as pd
 
@@ -20,7 +21,10 @@ from .processes import OtherPrograms, check_positive, machine, run_worker, writa
 
 THREADS = 2
 DECODER = "cv2.imdecode alone, one thread"
-AGREEMENT = 0.02  # of 0 to 1, between means of the same pictures, which readers scale and crop a little differently
+AGREEMENT = 0.02  # on a scale from 0 to 1, between means of the same images; readers scale and crop them differently
+
+#: {row: [measurement of each round]}
+Measured = Dict[str, List[Dict[str, Any]]]
 
 #: (row, way of benchmarks/workers/pictures.py, threads)
 WAYS = (
@@ -34,10 +38,34 @@ WAYS = (
 )
 
 
-def compare(folder, record, rounds, passes, batch_size, size, say=print):
-    """{row: [measurement of each round]}; a measurement has examples, examples_per_sec, others_cores and so on."""
+def compare(
+    folder: Union[str, Path],
+    record: Union[str, Path],
+    rounds: int,
+    passes: int,
+    batch_size: int,
+    size: int,
+    say: Callable[[str], Any] = print,
+) -> Measured:
+    """Measure all ways, which take turns.
+
+    Args:
+        folder: the images.
+        record: a record file with the same images.
+        rounds: how often each way is run.
+        passes: passes over the images in a run.
+        batch_size: images in a batch.
+        size: height and width of an image in a batch.
+        say: takes one line of progress at a time.
+
+    Returns:
+        {row: [measurement of each round]}. A measurement has examples, examples_per_sec, others_cores and so on.
+
+    Raises:
+        BackendError: a way failed.
+    """
     plain = env.without_prepared_variables()
-    measured = {}
+    measured: Measured = {}
     for turn in range(1, rounds + 1):
         for name, way, threads in WAYS:
             settings = {
@@ -50,56 +78,71 @@ def compare(folder, record, rounds, passes, batch_size, size, say=print):
                 "size": size,
             }
             with OtherPrograms() as others:
-                found = run_worker(sys.executable, "pictures.py", settings, plain)
-            measured.setdefault(name, []).append({**found, "others_cores": others.cores})
-            say(f"round {turn}/{rounds}: {name}: {found['examples_per_sec']:,.0f} pictures/sec")
+                measurement = run_worker(sys.executable, "pictures.py", settings, plain)
+            measured.setdefault(name, []).append({**measurement, "others_cores": others.cores})
+            say(f"round {turn}/{rounds}: {name}: {measurement['examples_per_sec']:,.0f} pictures/sec")
     return measured
 
 
-def check(measured):
-    """Raise BackendError unless all ways made as many batches of the same pictures."""
-    first, examples, mean = next(
-        (name, found[0]["examples"], found[0]["mean_of_last_batch"]) for name, found in measured.items()
-    )
-    for name, (found, *_) in measured.items():
-        if found["examples"] != examples:
+def check(measured: Mapping[str, List[Dict[str, Any]]]) -> None:
+    """Raise BackendError unless all ways read the same number of images, and the same ones."""
+    first, (reference, *_) = next(iter(measured.items()))
+    examples, mean = reference["examples"], reference["mean_of_last_batch"]
+    for name, (measurement, *_) in measured.items():
+        if measurement["examples"] != examples:
             raise BackendError(
-                f"bench pictures: '{name}' read {found['examples']:,} pictures: expected {examples:,} "
-                f"as '{first}' did; the rates would compare different pictures"
+                f"bench pictures: '{name}' read {measurement['examples']:,} pictures: expected {examples:,} "
+                f"as '{first}' did; the rates would compare different images"
             )
-        value = found["mean_of_last_batch"]
+        value = measurement["mean_of_last_batch"]
         if value is not None and not abs(value - mean) <= AGREEMENT:
             raise BackendError(
                 f"bench pictures: the last batch of '{name}' has the mean {value:.3f}: expected "
-                f"{mean:.3f} as of '{first}'; the rates would compare different pictures"
+                f"{mean:.3f} as of '{first}'; the rates would compare different images"
             )
 
 
-def table(measured):
-    """One row a way: median, lowest and highest pictures a second, and the median over the decoder's, one thread."""
-    medians = {name: statistics.median(one["examples_per_sec"] for one in found) for name, found in measured.items()}
+def table(measured: Mapping[str, List[Dict[str, Any]]]) -> pd.DataFrame:
+    """A row for each way: median, lowest and highest images a second, and the ratio to the decoder with one thread.
+
+    ``measured`` is what :func:`compare` returns.
+    """
+    all_rates = {
+        name: [measurement["examples_per_sec"] for measurement in measurements]
+        for name, measurements in measured.items()
+    }
+    medians = {name: statistics.median(rates) for name, rates in all_rates.items()}
     decoder = medians.get(DECODER)
     rows = []
-    for name, found in measured.items():
-        rates = [one["examples_per_sec"] for one in found]
-        cores = [one["others_cores"] for one in found if one["others_cores"] is not None]
+    for name, measurements in measured.items():
+        rates = all_rates[name]
+        cores = [row["others_cores"] for row in measurements if row["others_cores"] is not None]
         rows.append(
             {
                 "reader": name,
-                "version": found[0]["version"],
-                "threads": found[0]["threads"],
+                "version": measurements[0]["version"],
+                "threads": measurements[0]["threads"],
                 "pictures/s (median)": f"{medians[name]:,.0f}",
                 "lowest": f"{min(rates):,.0f}",
                 "highest": f"{max(rates):,.0f}",
                 "of the decoder's": f"{medians[name] / decoder:.2f}x" if decoder else "not measured",
-                "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
+                "peak MiB": round(max(measurement["peak_memory_bytes"] for measurement in measurements) / 2**20),
                 "others' cores": f"{max(cores):.2f}" if cores else "unknown",
             }
         )
     return pd.DataFrame(rows)
 
 
-def _text(measured, folder, packed, rounds, passes, batch_size, size, report):
+def _text(
+    measured: Measured,
+    folder: Union[str, Path],
+    packed: Any,
+    rounds: int,
+    passes: int,
+    batch_size: int,
+    size: int,
+    report: Mapping[str, Any],
+) -> str:
     _, count, length = packed.files[0]
     return "\n".join(
         [
@@ -118,12 +161,35 @@ def _text(measured, folder, packed, rounds, passes, batch_size, size, report):
     )
 
 
-def pictures(folder, rounds=3, passes=10, batch_size=32, size=224, out="bench", say=print):
-    """The whole comparison on the pictures of ``folder``: writes pictures.json and pictures.md into ``out``.
+def pictures(
+    folder: Union[str, Path],
+    rounds: int = 3,
+    passes: int = 10,
+    batch_size: int = 32,
+    size: int = 224,
+    out: Union[str, Path] = "bench",
+    say: Callable[[str], Any] = print,
+) -> str:
+    """Run the whole comparison, and write pictures.json and pictures.md.
 
-    Returns the text of the latter. The record file is packed for it with the default settings and removed afterwards.
-    Raises ConfigError for numbers below 1 and a folder that cannot be written, DataError for pictures that cannot be
-    used, BackendError if a way fails.
+    The record file is packed with the default settings, and removed at the end.
+
+    Args:
+        folder: the images, a folder for each class.
+        rounds: how often each way is run.
+        passes: passes over the images in a run.
+        batch_size: images in a batch.
+        size: height and width of an image in a batch.
+        out: folder of the two files.
+        say: takes one line of progress at a time.
+
+    Returns:
+        The text of pictures.md.
+
+    Raises:
+        ConfigError: a number is below 1, or the folder ``out`` cannot be written.
+        DataError: an image cannot be used.
+        BackendError: a way failed, or the ways read different images.
     """
     check_positive("bench pictures", rounds=rounds, passes=passes, batch_size=batch_size, size=size)
     target = writable_folder(out)

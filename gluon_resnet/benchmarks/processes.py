@@ -1,4 +1,4 @@
-"""Workers: scripts that are run and timed in processes of their own, each with the Python and the settings it needs."""
+"""Run workers, the scripts that are timed, in processes of their own with the Python and the settings they need."""
 
 import json
 import os
@@ -6,27 +6,41 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from .. import files
 from ..errors import BackendError, ConfigError
 
 WORKERS = Path(__file__).resolve().parent / "workers"
-MACHINE = WORKERS.parents[1] / "machine"  # its memory.py, for workers whose Python does not have this package
+MACHINE = WORKERS.parents[1] / "machine"  # has memory.py, for workers whose Python lacks this package
 
 
-def run_worker(python, worker, settings, environ):
-    """Run a worker script on ``settings`` and return the dict that it prints as its last line."""
+def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, Any]:
+    """Run a worker script in a process of its own.
+
+    Args:
+        python: path of the Python to use.
+        worker: file name of the script in workers/.
+        settings: are given to the script as JSON.
+        environ: environment variables of the process.
+
+    Returns:
+        The dict that the script prints as its last line.
+
+    Raises:
+        BackendError: the script failed.
+    """
     command = [python, str(WORKERS / worker), json.dumps(settings)]
     path = os.pathsep.join(filter(None, (str(MACHINE), environ.get("PYTHONPATH"))))
-    done = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    process = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
         raise BackendError(f"{worker} failed with {python}: {last}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return json.loads(process.stdout.strip().splitlines()[-1])
 
 
-def writable_folder(out):
-    """The folder for results, made where it is not there; ConfigError if nothing can be written in it."""
+def writable_folder(out: Union[str, Path]) -> Path:
+    """The folder ``out``, made if it does not exist; raises ConfigError if nothing can be written into it."""
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,15 +50,15 @@ def writable_folder(out):
     return folder
 
 
-def check_positive(benchmark, **numbers):
-    """Raise ConfigError for a number below 1; ``benchmark`` is what to call it in the message."""
+def check_positive(benchmark: str, **numbers: int) -> None:
+    """Raise ConfigError if a number is below 1; the message begins with ``benchmark``."""
     for name, value in numbers.items():
         if value < 1:
             raise ConfigError(f"{benchmark}: {name} is {value}: expected at least 1")
 
 
-def machine(report):
-    """What a system's report says of where something was measured, for the head of a table."""
+def machine(report: Mapping[str, Any]) -> str:
+    """The machine of a system's report in one line, for the head of a table."""
     cpu = report["cpu"]
     return (
         f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
@@ -52,19 +66,19 @@ def machine(report):
     )
 
 
-def write_results(folder, name, content, text):
-    """``content`` as name.json and ``text`` as name.md in ``folder``, each whole or not at all."""
+def write_results(folder: Path, name: str, content: Any, text: str) -> None:
+    """Write ``content`` as <name>.json and ``text`` as <name>.md into ``folder``, each whole or not at all."""
     files.write_json(folder / f"{name}.json", content)
     with files.written_whole(folder / f"{name}.md") as temporary:
         temporary.write_text(text + "\n")
 
 
-def _marks(name):
+def _marks(name: str) -> Tuple[str, str]:
     return f"<!-- bench {name}: begin -->", f"<!-- bench {name}: end -->"
 
 
-def section_of(path, name):
-    """(text before, text after) the place of the benchmark ``name`` in the document ``path``.
+def section_of(path: Union[str, Path], name: str) -> Tuple[str, str]:
+    """(text before, text after) the section of the benchmark ``name`` in the document ``path``.
 
     Raises ConfigError if the document cannot be read or lacks the two marks.
     """
@@ -79,8 +93,19 @@ def section_of(path, name):
     return head + begin, end + tail
 
 
-def update_document(path, name, text, date):
-    """Put ``text``, what the benchmark ``name`` measured on ``date``, between its marks in the document ``path``."""
+def update_document(path: Union[str, Path], name: str, text: str, date: str) -> None:
+    """Put the results of a benchmark into a document, between its two marks.
+
+    Args:
+        path: the Markdown document.
+        name: the benchmark.
+        text: its results.
+        date: when they were measured.
+
+    Raises:
+        ConfigError: the document cannot be read or lacks the marks.
+        RunError: the document cannot be written.
+    """
     head, tail = section_of(path, name)
     text = re.sub(r"^#", "###", text, flags=re.MULTILINE)  # below the document's own headings
     with files.writing(path) as temporary:
@@ -88,18 +113,23 @@ def update_document(path, name, text, date):
 
 
 class OtherPrograms:
-    """Context that finds out how much of the machine other programs had meanwhile: ``cores``, None without /proc/stat.
+    """Context that measures how much of the machine other programs used: ``cores``, or None without /proc/stat.
 
-    OpenMP's and OpenBLAS's threads wait for each other, so that a busy neighbour costs them far more than its share.
+    The threads of OpenMP and OpenBLAS wait for each other, so other programs slow them down far more than by their
+    share of the processor.
     """
 
-    def _seconds(self):
+    cores: Optional[float]
+    before: Optional[Tuple[float, float]]
+
+    def _seconds(self) -> Tuple[float, float]:
+        """(processor time of other programs, time) in seconds."""
         own = os.times()
         fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-        busy = sum(fields[:3]) + sum(fields[5:8])  # all but idle and waiting for a disk
+        busy = sum(fields[:3]) + sum(fields[5:8])  # everything except idle and waiting for a disk
         return busy / os.sysconf("SC_CLK_TCK") - sum(own[:4]), own.elapsed
 
-    def __enter__(self):
+    def __enter__(self) -> "OtherPrograms":
         self.cores = None
         try:
             self.before = self._seconds()
@@ -107,7 +137,7 @@ class OtherPrograms:
             self.before = None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         if self.before is not None:
             used, elapsed = (now - then for now, then in zip(self._seconds(), self.before))
             self.cores = round(max(0.0, used) / elapsed, 3) if elapsed > 0 else None

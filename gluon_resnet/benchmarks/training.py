@@ -1,14 +1,16 @@
-"""Measure training speed: this suite, d2l's own loop and PyTorch, each in processes of its own, in turn.
+"""Measure training speed: this suite, d2l's own loop and PyTorch take turns, each in processes of its own.
 
     make bench            (or: gluon-resnet bench train)
 
-Machines drift; so the programs alternate in one run, and what is quoted is the ratio of medians. Every program trains
-the same network for the same number of batches; the clock runs from the third batch to the last update, so that set-up,
-which a whole epoch does not notice, is left out for all.
+The speed of a machine changes over time, so the programs alternate in one run, and ratios of medians are reported.
+Every program trains the same network for the same number of batches. The time is taken from the third batch to the last
+update, which leaves out the set-up; over a whole epoch that would not matter.
 """
 
 import statistics
 import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 import pandas as pd
 
@@ -17,9 +19,12 @@ from ..training import winograd
 from ..training.precision import is_native
 from .processes import machine, run_worker, writable_folder, write_results
 
+#: {name: [measurement of each round]}
+Measured = Dict[str, List[Dict[str, Any]]]
 
-def _programs(torch_python):
-    """[(name, python, worker, environment)] of what takes part; the first is what the others are compared with."""
+
+def _programs(torch_python: Optional[str]) -> List[Tuple[str, str, str, Dict[str, str]]]:
+    """[(name, python, worker, environment)] of the programs; the others are compared with the first."""
     plain = env.without_prepared_variables()  # the others run with their own default threads
     programs = [
         ("gluon-resnet", sys.executable, "ours.py:float32", plain),
@@ -34,44 +39,85 @@ def _programs(torch_python):
     return programs
 
 
-def compare(rounds, batches, batch_size, size, torch_python=None, say=print):
-    """{name: [measurement of each round]}: seconds, examples, examples_per_sec and peak_memory_bytes."""
+def compare(
+    rounds: int,
+    batches: int,
+    batch_size: int,
+    size: int,
+    torch_python: Optional[str] = None,
+    say: Callable[[str], Any] = print,
+) -> Measured:
+    """Measure all programs, which take turns; the arguments are those of :func:`train`.
+
+    Returns {name: [measurement of each round]}. A measurement has seconds, examples, examples_per_sec and
+    peak_memory_bytes.
+    """
     settings = {"batches": batches, "batch_size": batch_size, "size": size}
-    measured = {}
+    measured: Measured = {}
     for turn in range(1, rounds + 1):
         for name, python, worker, environ in _programs(torch_python):
             worker, _, way = worker.partition(":")
-            found = run_worker(python, worker, {**settings, "way": way}, environ)
-            measured.setdefault(name, []).append(found)
-            say(f"round {turn}/{rounds}: {name}: {found['examples_per_sec']:.1f} examples/sec")
+            measurement = run_worker(python, worker, {**settings, "way": way}, environ)
+            measured.setdefault(name, []).append(measurement)
+            say(f"round {turn}/{rounds}: {name}: {measurement['examples_per_sec']:.1f} examples/sec")
     return measured
 
 
-def table(measured):
-    """One row a program: median, lowest and highest examples a second, and the first program's median over its own."""
-    ours = None
+def table(measured: Mapping[str, List[Dict[str, Any]]]) -> pd.DataFrame:
+    """A row for each program: median, lowest and highest examples a second, and the ratio of the first to its median.
+
+    ``measured`` is what :func:`compare` returns.
+    """
+    ours: Optional[float] = None
     rows = []
-    for name, found in measured.items():
-        rates = [one["examples_per_sec"] for one in found]
+    for name, measurements in measured.items():
+        rates = [measurement["examples_per_sec"] for measurement in measurements]
         median = statistics.median(rates)
         ours = median if ours is None else ours
         rows.append(
             {
                 "trainer": name,
-                "version": found[0]["version"],
-                "threads": found[0]["threads"],
+                "version": measurements[0]["version"],
+                "threads": measurements[0]["threads"],
                 "examples/s (median)": round(median, 1),
                 "lowest": round(min(rates), 1),
                 "highest": round(max(rates), 1),
                 "gluon-resnet is faster by": f"{ours / median:.2f}x",
-                "peak MiB": round(max(one["peak_memory_bytes"] for one in found) / 2**20),
+                "peak MiB": round(max(measurement["peak_memory_bytes"] for measurement in measurements) / 2**20),
             }
         )
     return pd.DataFrame(rows)
 
 
-def train(rounds, batches, batch_size, size, torch_python, depths, out, say=print):
-    """The whole benchmark: writes train.json and train.md into ``out`` and returns the text of the latter."""
+def train(
+    rounds: int,
+    batches: int,
+    batch_size: int,
+    size: int,
+    torch_python: Optional[str],
+    depths: bool,
+    out: Union[str, Path],
+    say: Callable[[str], Any] = print,
+) -> str:
+    """Run the whole benchmark, and write train.json and train.md.
+
+    Args:
+        rounds: how often each program is run.
+        batches: batches in a run.
+        batch_size: images in a batch.
+        size: height and width of an image.
+        torch_python: path of a Python with PyTorch, or None to leave PyTorch out.
+        depths: also measure one example's cost for ResNet-18 to ResNet-152.
+        out: folder of the two files.
+        say: takes one line of progress at a time.
+
+    Returns:
+        The text of train.md.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+        BackendError: a program failed.
+    """
     folder = writable_folder(out)
     measured = compare(rounds, batches, batch_size, size, torch_python, say)
     say("a training run with all of Fashion-MNIST in memory ...")
@@ -82,7 +128,7 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
         say("one example's cost by depth ...")
         cost = run_worker(sys.executable, "depths.py", settings, plain)["rows"]
     report = system.report()
-    text = [
+    lines = [
         f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed",
         "",
         f"{machine(report)}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
@@ -95,13 +141,13 @@ def train(rounds, batches, batch_size, size, torch_python, depths, out, say=prin
         f"tested): peak resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB.",
     ]
     if cost:
-        text += [
+        lines += [
             "",
             f"## One example's cost, 1x{size}x{size}, family d2l, batch size {cost[0]['batch_size']}",
             "",
             pd.DataFrame(cost).drop(columns="batch_size").to_markdown(index=False),
         ]
-    text = "\n".join(text)
+    text = "\n".join(lines)
     write_results(
         folder,
         "train",

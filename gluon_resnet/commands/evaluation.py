@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any, Optional, Sequence, Tuple
 
 import gluon_resnet as gr
 
@@ -25,23 +26,23 @@ FORMAT = click.option("--format", "form", type=click.Choice(["text", "csv", "jso
 TABLE = click.option("--format", "form", type=click.Choice(["text", "csv"]), default="text", show_default=True)
 
 
-def _table(table, **options):
+def _table(table: Any, **options: Any) -> str:
     return text.table(table, showindex=False, **options)
 
 
-def _report(found):
+def _report(evaluation: Any) -> str:
     """An Evaluation as lines of text."""
-    total, worst = found.summary, found.top_losses()
+    total, worst = evaluation.summary, evaluation.top_losses()
     top5 = "" if total["top5"] is None else f", top-5 {total['top5']:.4f}"
-    rates = {name: found.classes[name].map("{:.3f}".format) for name in ("precision", "recall", "f1")}
-    classes = found.classes.assign(**rates)
+    rates = {name: evaluation.classes[name].map("{:.3f}".format) for name in ("precision", "recall", "f1")}
+    classes = evaluation.classes.assign(**rates)
     lines = [
         f"loss {total['loss']:.4f}, top-1 {total['top1']:.4f}{top5}, calibration error {total['ece']:.4f}",
         "",
         _table(classes, colalign=("left",) + ("right",) * 4),
     ]
-    if len(found.pairs):
-        pairs = found.pairs.assign(share=found.pairs["share"].map("{:.3f}".format))
+    if len(evaluation.pairs):
+        pairs = evaluation.pairs.assign(share=evaluation.pairs["share"].map("{:.3f}".format))
         lines += ["", "most confused", _table(pairs, colalign=("left", "left", "right", "right"))]
     worst = worst[["name", "true", "predicted", "probability", "loss"]].assign(
         probability=worst["probability"].map("{:.3f}".format), loss=worst["loss"].map("{:.3f}".format)
@@ -49,8 +50,10 @@ def _report(found):
     return "\n".join([*lines, "", "largest losses", _table(worst, colalign=("left",) * 3 + ("right",) * 2)])
 
 
-def _judged(run, data=None, part=None, best=False, cams=()):
-    """(network, examples, Evaluation) of the run folder ``run``; unknown images in ``cams`` are refused first."""
+def _judged(
+    run: str, data: Optional[str] = None, part: Optional[str] = None, best: bool = False, cams: Sequence[str] = ()
+) -> Tuple[Any, Any, Any]:
+    """(network, examples, Evaluation) of the run folder ``run``; unknown names in ``cams`` are refused first."""
     devices.use_numpy_arrays()
     network = gr.network_of_run(run, best)
     examples = evaluation.open_examples(network, data, part)
@@ -59,7 +62,7 @@ def _judged(run, data=None, part=None, best=False, cams=()):
     for name in cams:
         examples.find(name)
     with tqdm(
-        total=len(examples), desc="evaluating", unit=" pictures", leave=False, disable=not sys.stderr.isatty()
+        total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
     ) as bar:
         return network, examples, evaluation.evaluate_run(network, examples, tell=bar.update)
 
@@ -76,7 +79,7 @@ def _judged(run, data=None, part=None, best=False, cams=()):
     type=click.Choice(["validation", "training", "all"]),
     help="[default: validation, which is Fashion-MNIST's test part; all of other images]",
 )
-@click.option("--best", is_flag=True, help="Take the parameters of the best epoch (keep_best).")
+@click.option("--best", is_flag=True, help="Use the parameters of the best epoch (keep_best).")
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
@@ -84,64 +87,77 @@ def _judged(run, data=None, part=None, best=False, cams=()):
     "cams",
     multiple=True,
     metavar="NAME",
-    help="Draw where the network looked (Grad-CAM), with --save; may be given often.",
+    help="Draw where the network looked (Grad-CAM), with --save; can be repeated.",
 )
-@click.option("--cam-class", metavar="CLASS", help="For this class.  [default: the predicted one, and the true one]")
-def evaluate(run, data, part, best, form, save, cams, cam_class):
+@click.option(
+    "--cam-class", metavar="CLASS", help="Class of these maps.  [default: the predicted class and the true one]"
+)
+def evaluate(
+    run: str,
+    data: Optional[str],
+    part: Optional[str],
+    best: bool,
+    form: str,
+    save: Optional[str],
+    cams: Tuple[str, ...],
+    cam_class: Optional[str],
+) -> None:
     """Evaluate the network of the run folder RUN.
 
     Prints loss, accuracies, results by class, confusion and calibration, and where the network is most wrong.
     """
     if (cams or cam_class) and not save:
-        raise click.UsageError("--cam and --cam-class go with --save DIR, where the pictures are written")
+        raise click.UsageError("--cam and --cam-class go with --save DIR, where the images are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
     if save:
         evaluation_files.check_target(save)
-    network, examples, found = _judged(run, data, part, best, cams)
+    network, examples, results = _judged(run, data, part, best, cams)
     if form == "csv":
-        click.echo(found.classes.to_csv(index=False, float_format="%.6g"), nl=False)
+        click.echo(results.classes.to_csv(index=False, float_format="%.6g"), nl=False)
     elif form == "json":
-        click.echo(json.dumps(evaluation_files.as_dict(network, found, examples.where, examples.part), indent=2))
+        click.echo(json.dumps(evaluation_files.as_dict(network, results, examples.where, examples.part), indent=2))
     else:
         click.echo(
             text.printable(
                 f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
-                f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(found)}"
+                f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(results)}"
             )
         )
     if save:
-        files = evaluation_files.save(network, examples, found, save, examples.part, cams, cam_class)
+        files = evaluation_files.save(network, examples, results, save, examples.part, cams, cam_class)
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
 
 
 @click.group()
-def runs():
+def runs() -> None:
     """List, show, compare and report run folders."""
 
 
 @runs.command("list")
 @click.argument("folders", nargs=-1, metavar="DIR...")
 @TABLE
-def list_runs(folders, form):
+def list_runs(folders: Tuple[str, ...], form: str) -> None:
     """All runs in folders of run folders (by default runs/), as a table; damaged ones are named."""
-    found, problems = run_table.read_runs(folders or ("runs",))
+    selected, problems = run_table.read_runs(folders or ("runs",))
     for problem in problems:
         click.echo(f"damaged: {problem}", err=True)
-    table = run_table.list_table(found)
+    table = run_table.list_table(selected)
     if form == "csv":
-        return click.echo(table.to_csv(index=False, float_format="%.6g"), nl=False)
-    click.echo(_table(run_table.as_text(table)))
+        click.echo(table.to_csv(index=False, float_format="%.6g"), nl=False)
+    else:
+        click.echo(_table(run_table.as_text(table)))
 
 
 @runs.command("show")
 @click.argument("run", metavar="RUN")
 @TABLE
-def show(run, form):
-    """One run: settings that are not the default, result, environment, and the command to make it again."""
+def show(run: str, form: str) -> None:
+    """One run: settings that are not the default, result, environment, and the command that repeats it."""
     table = run_table.show_table(run_table.read_run(run))
     if form == "csv":
-        return click.echo(table.to_csv(index=False), nl=False)
+        click.echo(table.to_csv(index=False), nl=False)
+        return
     for section, rows in table.groupby("section", sort=False):
         click.echo(section)
         for name, value in zip(rows["name"], rows["value"]):
@@ -152,17 +168,17 @@ def show(run, form):
 @click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option("--save", metavar="P.png", help="Also draw loss and test accuracy of all over epochs.")
 @TABLE
-def compare(folders, save, form):
+def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
     """Two or more runs side by side: the settings and machines that differ, and the results."""
     if len(folders) < 2:
         raise click.UsageError("two or more run folders are needed")
     if save:
         figures.check_picture_path(save)
-    found = [run_table.read_run(folder) for folder in folders]
-    table = run_table.compare_table(found)
+    selected = [run_table.read_run(folder) for folder in folders]
+    table = run_table.compare_table(selected)
     click.echo(table.to_csv(index=False) if form == "csv" else _table(table), nl=form != "csv")
     if save:
-        figures.save_figure(plots.draw_runs(run_table.histories(found)), save)
+        figures.save_figure(plots.draw_runs(run_table.histories(selected)), save)
         click.echo(f"picture in {save}", err=form == "csv")
 
 
@@ -171,18 +187,18 @@ def compare(folders, save, form):
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
 @click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, if any]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")
-def report_run(run, out, evaluation, now):
-    """Write a run as one HTML file that needs no other.
+def report_run(run: str, out: Optional[str], evaluation: Optional[str], now: bool) -> None:
+    """Write a run as a single HTML file.
 
-    It has settings, command, machine, result, curves, layers and epochs, and the evaluation, if any.
+    It shows settings, command, machine, result, curves, layers and epochs, and the evaluation, if any.
     """
     if now and evaluation:
         raise click.UsageError("--evaluate makes RUN/evaluation: leave out --evaluation, which names another")
-    if now:  # what would be refused in the end is refused before minutes have gone into an evaluation
+    if now:  # errors are found before the evaluation, which takes minutes
         table.read_run(run)
         page.check_target(out or page.default_file(run))
         evaluation_module.check_new(run)
-        network, examples, found = _judged(run)
-        evaluation_files.save(network, examples, found, evaluation_module.default_folder(run), examples.part)
+        network, examples, results = _judged(run)
+        evaluation_files.save(network, examples, results, evaluation_module.default_folder(run), examples.part)
         click.echo(f"evaluation in {evaluation_module.default_folder(run)}")
     click.echo(f"report in {page.write(run, out, evaluation)}")

@@ -1,7 +1,8 @@
-"""run, results and reproduce: experiments with a claim, their results, and the numbers that circulate."""
+"""run, results and reproduce: experiments with a claim, their results, and published numbers."""
 
 import shlex
 import sys
+from typing import Any, Callable, Dict, List, Optional
 
 import gluon_resnet as gr
 
@@ -21,41 +22,41 @@ SEEDS = click.option(
     "--seeds", type=click.IntRange(min=1), metavar="N", help="Seeds 0 to N-1.  [default: the experiment's]"
 )
 BUDGET = click.option(
-    "--budget", metavar="TIME", help="Fit epochs, then the part of the data, to so much time: 90s, 20m, 1h."
+    "--budget", metavar="TIME", help="Shorten the runs to this time (90s, 20m, 1h): fewer epochs, then fewer images."
 )
 OUT = click.option("--out", metavar="DIR", help="Folder of the run folders.  [default: runs/experiments/<name>]")
-DATA = click.option("--data", metavar="DIR", help="Where the images are, if not where they are looked for.")
+DATA = click.option("--data", metavar="DIR", help="Folder of the images, if it is not where the experiment expects it.")
 SAVE = click.option(
     "--save-results", is_flag=True, help="Also write the results to results/ next to the experiment's file."
 )
 
 
-def _options(command):
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (SAVE, DATA, OUT, BUDGET, SEEDS):
         command = option(command)
     return command
 
 
-def _table(table):
+def _table(table: Any) -> str:
     return text.table(table, showindex=False)
 
 
-def _command(words, chosen):
-    """The command line that says the same again."""
+def _command(words: List[str], chosen: Dict[str, Any]) -> str:
+    """The command line with these words and options."""
     for name, value in chosen.items():
         option = f"--{name.replace('_', '-')}"
         words += [] if value in (None, False) else [option] if value is True else [option, str(value)]
     return " ".join(shlex.quote(word) for word in ["gluon-resnet", *words])
 
 
-def _conduct(experiment, request, conduct):
-    """The results of an experiment; where Ctrl-C came in between, says how to go on and exits with 130."""
+def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict[str, Any]:
+    """The results of an experiment; after Ctrl-C, say how to resume it and exit with 130."""
     try:
         content = conduct(experiment, request, click.echo)
     except KeyboardInterrupt:
         content = None
     if content is None:
-        click.echo(f"stopped: what is finished stays so, go on with: {request.command}", err=True)
+        click.echo(f"stopped: finished runs are kept, go on with: {request.command}", err=True)
         sys.exit(130)
     return content
 
@@ -64,12 +65,12 @@ def _conduct(experiment, request, conduct):
 @click.argument("file", metavar="FILE|NAME")
 @_options
 @click.option(
-    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, where the experiment starts from some."
+    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, if the experiment starts from some."
 )
-def run(file, **chosen):
-    """Run the experiment in FILE, or the one of that NAME in experiments/: its arms with its seeds; say what came out.
+def run(file: str, **chosen: Any) -> None:
+    """Run the experiment in FILE, or the one called NAME in experiments/, and judge its claim.
 
-    What is finished is not run again; what was interrupted is resumed.
+    Finished runs are not repeated; interrupted ones are resumed.
     """
     experiment = experiments.load(file)
     request = conduct.Request(**chosen, command=_command(["run", file], chosen))
@@ -81,28 +82,30 @@ def run(file, **chosen):
 @click.command()
 @click.option("--folder", metavar="DIR", help="[default: experiments/results]")
 @click.option("--update", metavar="FILE", help="Write the tables into FILE, between its two marker comments.")
-def results(folder, update):
+def results(folder: Optional[str], update: Optional[str]) -> None:
     """All results in a folder as Markdown tables: each claim with its verdict, each experiment by arm."""
     text = table.markdown(saved.read_all(folder or gr.experiments_folder() / "results"))
     if update:
         table.update(update, text)
-        return click.echo(f"tables written to {update}")
-    click.echo(text)
+        click.echo(f"tables written to {update}")
+    else:
+        click.echo(text)
 
 
 @click.command()
 @click.argument("name", required=False)
 @_options
-def reproduce(name, **chosen):
-    """Run the recipe of the published number NAME over seeds, and show the result next to it.
+def reproduce(name: Optional[str], **chosen: Any) -> None:
+    """Run the recipe of the published number NAME with several seeds, and show both results.
 
-    Without NAME, list the published numbers. The runs are those of the experiment; none is done twice.
+    Without NAME, list the published numbers. The runs are those of the experiment, so none is repeated.
     """
     if name is None:
-        given = [option for option, value in chosen.items() if value]
-        if given:
-            raise click.UsageError(f"--{given[0].replace('_', '-')} goes with a NAME")
-        return click.echo(_table(lab.listing(published.ENTRIES)))
+        options = [option for option, value in chosen.items() if value]
+        if options:
+            raise click.UsageError(f"--{options[0].replace('_', '-')} goes with a NAME")
+        click.echo(_table(lab.listing(published.ENTRIES)))
+        return
     entry = published.find(name)
     request = conduct.Request(**chosen, command=_command(["reproduce", name], chosen))
     content = _conduct(lab.experiment_of(entry), request, conduct.conduct)

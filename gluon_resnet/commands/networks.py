@@ -1,6 +1,7 @@
 """shapes, summary, reconcile, table1, draw: what a network is made of."""
 
 import json
+from typing import Any, Optional, Tuple
 
 import gluon_resnet as gr
 
@@ -20,8 +21,8 @@ reconcile_plot = lazy("instruments.reconcile_plot")
 specs = lazy("networks.specs")
 
 
-def _built(model, text, classes, weights):
-    """(network, input shape) of the arguments that shapes and summary share."""
+def _built(model: str, text: Optional[str], classes: Optional[int], weights: Optional[str]) -> Tuple[Any, Any]:
+    """(network, input shape) for the options of shapes and summary; ``text`` is the shape, if given."""
     spec, params = specs.parse_model(model, classes), None
     if weights:
         spec, params = gr.read_network(weights, model, classes)
@@ -39,7 +40,7 @@ def _built(model, text, classes, weights):
 @options.input_shape
 @options.classes
 @options.weights
-def shapes(model, shape, classes, weights):
+def shapes(model: str, shape: Optional[str], classes: Optional[int], weights: Optional[str]) -> None:
     """Walk an input through MODEL layer by layer, as the chapter does.
 
     MODEL is resnet18, 34, 50, 101 or 152, with @d2l (default), @torchvision, @mxnet, @keras, @keras2016 or @v2
@@ -58,20 +59,27 @@ def shapes(model, shape, classes, weights):
 @click.option("--depth", type=click.IntRange(min=1), help="Levels of blocks to open.  [default: all]")
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 @options.weights
-def summary(model, shape, classes, depth, style, weights):
+def summary(
+    model: str,
+    shape: Optional[str],
+    classes: Optional[int],
+    depth: Optional[int],
+    style: str,
+    weights: Optional[str],
+) -> None:
     """Output shape, parameters, multiply-adds and output bytes of every layer of MODEL.
 
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@torchvision,
     plain34 or cifar_resnet56:B.
     """
-    net, shape = _built(model, shape, classes, weights)
-    table = layers.summary(net, shape, depth)
+    net, sizes = _built(model, shape, classes, weights)
+    table = layers.summary(net, sizes, depth)
     sums = layers.totals(table)
     if style == "csv":
         click.echo(table.to_csv(index=False), nl=False)
     elif style == "json":
         click.echo(
-            json.dumps({"model": model, "input": shape, "layers": table.to_dict("records"), "totals": sums}, indent=2)
+            json.dumps({"model": model, "input": sizes, "layers": table.to_dict("records"), "totals": sums}, indent=2)
         )
     else:
         first = len(table.columns) - len(sums)  # the columns of text come first
@@ -88,7 +96,7 @@ def summary(model, shape, classes, depth, style, weights):
         )
         click.echo(
             f"\n{sums['parameters']:,} parameters, {sums['multiply_adds'] / 1e9:.3f} G multiply-adds, "
-            f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {shape[0]} picture(s)"
+            f"{sums['output_bytes'] / 2**20:.1f} MiB of outputs for {sizes[0]} picture(s)"
         )
 
 
@@ -99,17 +107,19 @@ def summary(model, shape, classes, depth, style, weights):
 @click.option("--format", "style", type=click.Choice(["text", "csv"]), default="text", show_default=True)
 @click.option("--full", is_flag=True, help="List every layer that differs, not only the kinds of difference.")
 @click.option("--save", metavar="P.png", help="Draw the two networks side by side.")
-def reconcile(models, weights, shape, style, full, save):
+def reconcile(
+    models: Tuple[str, ...], weights: Optional[str], shape: str, style: str, full: bool, save: Optional[str]
+) -> None:
     """Say in which layers the networks A and B differ, in what, and by how many parameters and multiply-adds.
 
-    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. What A and B can be lists
-    gluon-resnet shapes --help.
+    Networks of one name are not always one network: try resnet50@torchvision resnet50@keras. gluon-resnet shapes --help
+    lists what A and B can be.
     """
     if weights and not models:
-        found = gr.identify_weights(weights)
-        click.echo(f"{weights}: {found.description}")
-        if len(found.specs) > 1:
-            click.echo(f"fits {', '.join(spec.name for spec in found.specs[1:])} as well")
+        match = gr.identify_weights(weights)
+        click.echo(f"{weights}: {match.description}")
+        if len(match.specs) > 1:
+            click.echo(f"fits {', '.join(spec.name for spec in match.specs[1:])} as well")
         return
     if len(models) != 2 or weights:
         raise click.UsageError(f"{len(models)} networks: expected two, or --weights FILE alone")
@@ -127,7 +137,7 @@ def reconcile(models, weights, shape, style, full, save):
 @click.command()
 @click.option("--cifar", is_flag=True, help="The CIFAR networks of the paper's Table 6 instead.")
 @click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
-def table1(cifar, style):
+def table1(cifar: bool, style: str) -> None:
     """The paper's Table 1: stages, output sizes and blocks of the five depths, multiply-adds next to the paper's."""
     table = paper.cifar_table() if cifar else paper.table1()
     if style == "csv":
@@ -144,7 +154,7 @@ def table1(cifar, style):
 @options.classes
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="English or Chinese.")
 @click.option("--save", metavar="P.svg", help="Write the picture to this file.  [default: to standard output]")
-def draw(model, shape, classes, lang, save):
+def draw(model: str, shape: Optional[str], classes: Optional[int], lang: str, save: Optional[str]) -> None:
     """Draw the stages of MODEL as SVG: blocks, convolutions, shortcuts, shapes between them, parameters of each.
 
     MODEL is any network that gluon-resnet shapes --help lists, such as resnet50@keras, plain34 or cifar_resnet56:B.

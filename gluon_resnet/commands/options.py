@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+from typing import Any, Callable, Iterable, Optional, Set
+
 import click
 
 from ..networks.families import ROWS, by_family, images_of
@@ -9,14 +11,20 @@ figures = lazy("figures")
 kinds = lazy("runs.kinds")
 
 
-def _one_image(family):
+Command = Callable[..., Any]  # a function that click turns into a command, or one that it has turned
+
+
+def _one_image(family: str) -> str:
     images = images_of(family)
     return f"1,{images.channels},{images.side},{images.side}"
 
 
 model = click.argument("model")
 model_option = click.option(
-    "--model", default="resnet50", show_default=True, help="resnet18 to resnet152, @family after it or the file's."
+    "--model",
+    default="resnet50",
+    show_default=True,
+    help="resnet18 to resnet152, with @family; without it, the file's.",
 )
 input_shape = click.option(
     "--input",
@@ -49,72 +57,70 @@ data_folder = click.option(
     "--data",
     "data_dir",
     metavar="DIR",
-    help="Folder with the four idx files, plain or .gz; nothing else is looked at then.",
+    help="Folder with the four idx files, plain or .gz; no other place is searched.",
 )
 
 
-def needed(weights):
-    """The file of weights; a usage error where none was given."""
+def needed(weights: Optional[str]) -> str:
+    """The file of weights; raises a usage error if none was given."""
     if not weights:
-        raise click.UsageError(
-            "--weights FILE is needed, or --run RUN to predict: a network without training knows no classes"
-        )
+        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: an untrained network cannot predict")
     return weights
 
 
-def of_config(kind, *names, **settings):
-    """An option whose default is the field of its name in the config of a ``kind`` of runs, asked for when needed.
+def of_config(kind: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option whose default is the field of the same name in the config of the ``kind`` of runs.
 
-    So a default is written once, in runs/kinds.py, and the module is loaded only for a command of that kind.
+    So a default is written only once, in runs/kinds.py, and the module is loaded only for a command of that kind.
     """
 
     class OfConfig(click.Option):
         """An option that finds its default in a config class."""
 
-        def get_default(self, ctx, call=True):
-            """The field's default."""
-            return getattr(kinds.kind_named(kind).config, self.name)
+        def get_default(self, ctx: click.Context, call: bool = True) -> Any:
+            """The default of the field."""
+            return getattr(kinds.kind_named(kind).config, str(self.name))
 
     return click.option(*names, cls=OfConfig, show_default=True, **settings)
 
 
 config_file = click.option(
-    "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, a field a line."
+    "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, one field per line."
 )
-settings = click.option(
-    "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; may be given often."
+settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; can be repeated.")
+resume = click.option(
+    "--resume", metavar="RUN", help="Resume a run that was interrupted; the result is as without the interruption."
 )
-resume = click.option("--resume", metavar="RUN", help="Go on with a run that was stopped, as if it had not been.")
 out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")
 find_lr = click.option(
-    "--find-lr", metavar="P.png", help="Try learning rates out instead of training, and draw the losses."
+    "--find-lr", metavar="P.png", help="Try learning rates instead of training, and draw the losses."
 )
 
 
-def run(command):
-    """All options that a command which leaves a run folder has, whatever it trains on."""
+def run(command: Command) -> Command:
+    """Add the options that all commands that write a run folder have."""
     for option in (resume, find_lr, tensorboard, out, settings, config_file, new_head, weights, seed, precision):
         command = option(command)
     return command
 
 
-def picture(path):
-    """``path`` if a picture may be written there, or None."""
+def picture(path: Optional[str]) -> Optional[str]:
+    """``path`` itself; raises RunError if it is given but no picture can be written there."""
     if path:
         figures.check_picture_path(path)
     return path
 
 
-def given(context):
-    """Names of the options that were typed, but for --config, --set, --out, --find-lr and --resume."""
+def given(context: click.Context) -> Set[str]:
+    """Names of the options on the command line, without --config, --set, --out, --find-lr and --resume."""
     typed = {
         name for name in context.params if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
     }
     return typed - {"config_path", "settings", "out", "resume", "find_lr"}
 
 
-def alone(others, option="--resume", what="settings"):
-    """A usage error if options are given next to one that takes their values from a run folder."""
+def alone(others: Iterable[str], option: str = "--resume", what: str = "settings") -> None:
+    """Raise a usage error if there are ``others`` in addition to an ``option`` that takes their values from a run."""
     if others:
         raise click.UsageError(f"{option} takes the run's own {what}: leave out {', '.join(sorted(others))}")

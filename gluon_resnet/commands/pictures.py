@@ -4,6 +4,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
 
 import gluon_resnet as gr
 
@@ -16,14 +17,14 @@ image_folder = lazy("data.image_folder")
 text = lazy("text")
 
 
-def _quantities(series):
-    """smallest, median and largest of a column, as whole numbers."""
+def _quantities(series: Any) -> Dict[str, int]:
+    """Smallest, median and largest of a column, as whole numbers."""
     values = series.dropna().astype(int)
     return {"smallest": int(values.min()), "median": int(values.median()), "largest": int(values.max())}
 
 
-def _overview(report, parts, batch_size, X, y):
-    """Everything that the command shows, as plain data; class names may hold anything."""
+def _overview(report: Any, parts: Sequence[Any], batch_size: int, X: Any, y: Any) -> Dict[str, Any]:
+    """What the command shows, as a dict for JSON; class names may have any characters."""
     pictures, usable = report.pictures, report.pictures.iloc[report.usable]
     names = parts[0].class_names
     classes = []
@@ -67,9 +68,9 @@ def _overview(report, parts, batch_size, X, y):
     }
 
 
-def _as_text(found, report, where, full):
-    sizes, batch = found["sizes"], found["batch"]
-    rows = [list(row.values()) for row in found["classes"]]
+def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> str:
+    sizes, batch = overview["sizes"], overview["batch"]
+    rows = [list(row.values()) for row in overview["classes"]]
     rows.append(["total", *(sum(row[column] for row in rows) for column in range(1, 5))])
     common = ", ".join(f"{size['width']}x{size['height']} ({size['pictures']:,})" for size in sizes["most_common"])
     spread = "; ".join(
@@ -79,7 +80,7 @@ def _as_text(found, report, where, full):
     N, C, H, W = batch["X"]
     return "\n".join(
         [
-            f"{where}: {found['pictures']:,} pictures",
+            f"{where}: {overview['pictures']:,} pictures",
             "",
             text.table(
                 rows,
@@ -88,7 +89,7 @@ def _as_text(found, report, where, full):
             ),
             "",
             f"sizes: {common}{', ...' if sizes['different'] > 3 else ''}; {spread}",
-            "formats: " + ", ".join(f"{name} ({number:,})" for name, number in found["formats"].items()),
+            "formats: " + ", ".join(f"{name} ({number:,})" for name, number in overview["formats"].items()),
             f"one training batch: X {N, C, H, W} {batch['X_dtype']} from {batch['lowest']:.2f} to "
             f"{batch['highest']:.2f}, y {tuple(batch['y'])} {batch['y_dtype']}",
             f"  (picture, channel, row, column: MXNet's order; article 000 prints {N, H, W, C}, Keras's)",
@@ -112,7 +113,7 @@ def _as_text(found, report, where, full):
     type=click.IntRange(0, 2**32 - 1),
     default=123,
     show_default=True,
-    help="Decides which are held back: those that Keras holds back.",
+    help="Seed of the split; the images held back are those of Keras.",
 )
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the network's input.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
@@ -120,8 +121,18 @@ def _as_text(found, report, where, full):
 @click.option("--full", is_flag=True, help="List every finding, not three of each kind.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--save", metavar="P.png", help="Draw the first batch with its classes.")
-def data_show(path, split, seed, size, batch_size, strict, full, style, save):
-    """Look a folder of images over: classes, sizes, formats, damaged files, one batch.
+def data_show(
+    path: str,
+    split: float,
+    seed: int,
+    size: int,
+    batch_size: int,
+    strict: bool,
+    full: bool,
+    style: str,
+    save: Optional[str],
+) -> None:
+    """Show what is in a folder of images: classes, sizes, formats, damaged files, one batch.
 
     DIR holds a folder for each class, or train/ and val/ with such folders; CSV has the columns path,label[,split].
     """
@@ -130,24 +141,26 @@ def data_show(path, split, seed, size, batch_size, strict, full, style, save):
     training, validation, report = image_folder.open_parts(
         path, split, seed, strict=strict, progress=sys.stderr.isatty()
     )
-    first = image_folder.shuffled(len(training), seed)[:batch_size]  # in order there would be one class only
+    first = image_folder.shuffled(len(training), seed)[:batch_size]  # unshuffled, it would have one class only
     X, y = gr.PictureBatches(training, batch_size, size, cache=False).batch(first)
-    found = _overview(report, (training, validation), batch_size, X, y)
-    click.echo(json.dumps(found, indent=2) if style == "json" else _as_text(found, report, text.printable(path), full))
+    overview = _overview(report, (training, validation), batch_size, X, y)
+    click.echo(
+        json.dumps(overview, indent=2) if style == "json" else _as_text(overview, report, text.printable(path), full)
+    )
     if save:
         titles = [text.printable(training.class_names[label]) for label in y]
-        with warnings.catch_warnings(record=True) as heard:  # matplotlib's, of characters that no font here has
+        with warnings.catch_warnings(record=True) as caught:  # matplotlib warns of characters that no font here has
             warnings.simplefilter("always")
             figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
         click.echo(f"picture in {save}", err=style == "json")
-        if any("Glyph" in str(warning.message) for warning in heard):
+        if any("Glyph" in str(warning.message) for warning in caught):
             click.echo(
                 "no font here has all characters of the class names: as root run 'apt-get install fonts-noto-cjk'",
                 err=True,
             )
 
 
-def _heading(path):
+def _heading(path: str) -> str:
     """``bird_photos`` as a heading: Bird Photos."""
     name = text.printable(Path(path).resolve().stem).replace("_", " ")
     return name.title() if name.islower() else name

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Optional, Tuple
 
 import click
 
@@ -14,7 +15,7 @@ text = lazy("text")
 
 
 @click.group()
-def records():
+def records() -> None:
     """Pack images into MXNet's record files (.rec), look into such files, check and unpack them."""
 
 
@@ -27,28 +28,46 @@ def records():
     metavar="SHARE",
     help="Share of the images that goes into OUT_val, the rest into OUT_train.  [default: all into OUT]",
 )
-@click.option("--seed", type=int, default=123, show_default=True, help="Decides which, as in Keras.")
+@click.option("--seed", type=int, default=123, show_default=True, help="Seed of the split, as in Keras.")
 @click.option(
     "--size",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
-    help="Pictures are shrunk to this shorter side, never enlarged.",
+    help="Shorter side to which larger images are shrunk; none is enlarged.",
 )
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Of JPEGs written here.")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Quality of the JPEGs that are written.",
+)
 @click.option("--lossless", is_flag=True, help="Write PNG where a JPEG cannot be stored as it is.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one a processor]")
-@click.option("--strict", is_flag=True, help="Stop at the first thing that is left out or suspect.")
-@click.option("--webp", is_flag=True, help="Take .webp, too, which Keras leaves out.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one per processor]")
+@click.option("--strict", is_flag=True, help="Stop at the first file that is left out or suspect.")
+@click.option("--webp", is_flag=True, help="Also pack .webp files, which Keras ignores.")
 @click.option("--overwrite", is_flag=True, help="Replace files of this name.")
-def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, overwrite):
+def pack(
+    folder: str,
+    out: str,
+    split: Optional[float],
+    seed: int,
+    size: int,
+    quality: int,
+    lossless: bool,
+    jobs: Optional[int],
+    strict: bool,
+    webp: bool,
+    overwrite: bool,
+) -> None:
     """Pack class folders into OUT.rec, OUT.idx, OUT.json.
 
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
     """
     settings = record_files.Settings(split, seed, size, quality, lossless)
-    done = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
-    for problem in done.report.of(findings.LEFT_OUT):
+    packed = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
+    for problem in packed.report.of(findings.LEFT_OUT):
         click.echo(
             text.printable(
                 f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
@@ -56,18 +75,18 @@ def pack(folder, out, split, seed, size, quality, lossless, jobs, strict, webp, 
             ),
             err=True,
         )
-    if done.report.has_findings:
-        click.echo(done.report.summary(), err=True)
-    for path, count, size in done.files:
+    if packed.report.has_findings:
+        click.echo(packed.report.summary(), err=True)
+    for path, count, size in packed.files:
         click.echo(f"{path}: {count:,} records, {size:,} bytes")
-    total = sum(count for _, count, _ in done.files)
-    click.echo(f"{done.kept:,} of {total:,} stored byte for byte; names in {done.description}")
+    total = sum(count for _, count, _ in packed.files)
+    click.echo(f"{packed.kept:,} of {total:,} stored byte for byte; names in {packed.description}")
 
 
 @records.command("info")
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def info(file, as_json):
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(file: str, as_json: bool) -> None:
     """Count classes, sizes and bytes of a record file."""
     content = record_checks.info(file)
     click.echo(
@@ -77,32 +96,34 @@ def info(file, as_json):
 
 @records.command("verify")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: the .json's]")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def verify(files, classes, as_json):
+@click.option(
+    "--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: that of the .json file]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> None:
     """Check record files; exit 1 if anything is wrong.
 
     Every record is read and decoded, and compared with the index, the names and all other records.
     """
-    found = record_checks.verify(files, classes)
+    report = record_checks.verify(files, classes)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(report.as_dict(), indent=2))
     else:
-        for finding in found.findings:
+        for finding in report.findings:
             click.echo(text.printable(finding.line()))
         click.echo(
-            f"{found.whole:,} of {text.count(found.records)} whole in {text.count(len(files), 'file')}: "
-            f"{len(found.wrong):,} wrong, {text.count(len(found.findings) - len(found.wrong), 'warning')}"
+            f"{report.whole:,} of {text.count(report.records)} whole in {text.count(len(files), 'file')}: "
+            f"{len(report.wrong):,} wrong, {text.count(len(report.findings) - len(report.wrong), 'warning')}"
         )
-    sys.exit(1 if found.wrong else 0)
+    sys.exit(1 if report.wrong else 0)
 
 
 @records.command("unpack")
 @click.argument("file")
 @click.argument("folder", metavar="DIR")
-def unpack(file, folder):
-    """Write the pictures back to class folders in DIR.
+def unpack(file: str, folder: str) -> None:
+    """Write the images back to class folders in DIR, byte for byte.
 
-    Byte for byte as they are stored, each whole or not at all.
+    Each file is written whole or not at all.
     """
     click.echo(f"{text.count(record_files.unpack(file, folder))} in {folder}")

@@ -1,6 +1,7 @@
 """data and train: from files to a run folder."""
 
 import sys
+from typing import Any, Callable, Dict, Optional
 
 import click
 
@@ -13,39 +14,49 @@ launch = lazy("runs.launch")
 
 
 @click.group()
-def data():
+def data() -> None:
     """Find, fetch and verify data sets."""
 
 
 @data.command("fashion-mnist")
 @options.data_folder
-def data_fashion_mnist(data_dir):
+def data_fashion_mnist(data_dir: Optional[str]) -> None:
     """Find Fashion-MNIST on this machine or fetch it, verify it, and say where it is."""
     (train_images, _), (test_images, _), where = fashion_mnist.load_arrays(data_dir)
     click.echo(
-        f"Fashion-MNIST: {len(train_images):,} training and {len(test_images):,} test pictures, "
+        f"Fashion-MNIST: {len(train_images):,} training and {len(test_images):,} test images, "
         f"SHA-256 verified\nin {where}"
     )
 
 
 @click.group()
-def train():
+def train() -> None:
     """Train a network and write a run folder."""
 
 
-def _run(context, chosen, values, kind):
-    """Train a run of ``kind`` with a config made from the options typed and a file, or resume one."""
-    given = options.given(context)
+Settings = Dict[str, Any]  # {field of the config: value}
+
+
+def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], Settings], kind: Any) -> None:
+    """Train a run with a config made from the command line and a file, or resume one.
+
+    Args:
+        context: click's context of the command.
+        chosen: all options of the command.
+        values: function that makes fields of the config from the options on the command line.
+        kind: the kind of run.
+    """
+    option_names = options.given(context)
     if chosen["resume"]:
         others = [name for name in ("config_path", "settings", "out", "find_lr") if chosen[name]]
-        options.alone(given | set(others))
+        options.alone(option_names | set(others))
         result, _ = launch.resume(kind, chosen["resume"], click.echo)
     else:
         if chosen["new_head"] and not chosen["weights"]:
             raise click.UsageError("--new-head goes with --weights FILE")
         config = configs.load(
             kind.config,
-            values({name: value for name, value in chosen.items() if name in given}),
+            values({name: value for name, value in chosen.items() if name in option_names}),
             chosen["config_path"],
             chosen["settings"],
         )
@@ -55,7 +66,7 @@ def _run(context, chosen, values, kind):
 
 
 @train.command("fashion-mnist")
-@options.of_config("fashion-mnist", "--model", help="resnet18 to resnet152, @family after it.")
+@options.of_config("fashion-mnist", "--model", help="resnet18 to resnet152, with @family if not d2l.")
 @options.of_config("fashion-mnist", "--resize", type=click.IntRange(min=1), help="Side of the images.")
 @click.option("--no-resize", is_flag=True, help="Keep the images at 28x28.")
 @options.of_config("fashion-mnist", "--batch-size", type=click.IntRange(min=1))
@@ -63,27 +74,28 @@ def _run(context, chosen, values, kind):
 @options.of_config("fashion-mnist", "--epochs", type=click.IntRange(min=1))
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N images only.")
 @options.data_folder
-@click.option("--unverified", is_flag=True, help="Take other images in the same format from --data.")
+@click.option("--unverified", is_flag=True, help="Accept other images in the same format in --data.")
 @options.run
 @click.pass_context
-def train_fashion_mnist(context, **chosen):
+def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU if there is one.
 
     Everything else (momentum, schedules, mixup, averaged parameters, ...) is off by default; switch it on with --set
-    field=value or a file with one field a line. docs/training.md lists the fields. One exception: before each test,
+    field=value or a file with one field per line. docs/training.md lists the fields. One exception: before each test,
     batch-norm statistics are re-estimated from 20 training batches; --set norm_batches=0 tests as the article does.
     """
     if chosen["unverified"] and not chosen["data_dir"]:
         raise click.UsageError("--unverified goes with --data DIR")
 
-    def values(given):
-        for option, field, turn in (
-            ("no_resize", "resize", lambda value: None),
-            ("data_dir", "data", str),
-            ("unverified", "verify", lambda value: False),
-        ):
-            if option in given:
-                given[field] = turn(given.pop(option))
+    def values(given: Settings) -> Settings:
+        if "no_resize" in given:
+            del given["no_resize"]
+            given["resize"] = None
+        if "data_dir" in given:
+            given["data"] = given.pop("data_dir")
+        if "unverified" in given:
+            del given["unverified"]
+            given["verify"] = False
         return given
 
     _run(context, chosen, values, kinds.FASHION_MNIST)
@@ -91,23 +103,23 @@ def train_fashion_mnist(context, **chosen):
 
 @train.command("pictures")
 @click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
-@options.of_config("pictures", "--model", help="resnet18 to resnet152, @family after it.")
-@options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the pictures.")
+@options.of_config("pictures", "--model", help="resnet18 to resnet152, with @family if not d2l.")
+@options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the images.")
 @options.of_config("pictures", "--batch-size", type=click.IntRange(min=1))
 @options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw or lamb.")
 @options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
-@click.option("--strict", is_flag=True, help="Stop where an image cannot be used or is suspect.")
+@click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
 @options.run
 @click.pass_context
-def train_pictures(context, path, **chosen):
+def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:
     """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
-    field=value or a file with one field a line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
+    field=value or a file with one field per line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
     """
 
-    def values(given):
+    def values(given: Settings) -> Settings:
         if path:
             given["data"] = path
         return given

@@ -1,6 +1,7 @@
 """transcript: a book's printed lines next to this suite's."""
 
 import json
+from typing import Optional
 
 import click
 
@@ -16,19 +17,19 @@ shapes = lazy("networks.shapes")
 @click.option(
     "--run",
     metavar="RUN",
-    help="Whose losses, accuracies and rates are ours: a finished run folder, or the "
-    "results file of an experiment with one arm.",
+    help="Our losses, accuracies and rates: a finished run folder, or the results file of an experiment with one arm.",
 )
 @click.option("--model", metavar="MODEL", help="The network to walk.  [default: the run's, or resnet18]")
 @click.option(
-    "--input", "shape", metavar="N,C,H,W", help="The network's input.  [default: what leads to the first shape printed]"
+    "--input", "shape", metavar="N,C,H,W", help="The network's input.  [default: guessed from the first shape printed]"
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
-def transcript(file, run, model, shape, form):
-    """Take the lines that a book prints out of FILE and show them next to what this suite gives, differences marked.
+def transcript(file: str, run: Optional[str], model: Optional[str], shape: Optional[str], form: str) -> None:
+    """Compare the lines that a book prints, in FILE, with what this suite gives.
 
-    FILE is any text: a chapter's page, a notebook, pasted output. Compared are "conv5 output shape: (1, 64, 112, 112)"
-    and the like, "loss 0.010, train acc 0.998, test acc 0.907" and "4886.6 examples/sec on gpu(0)".
+    FILE is any text: a chapter's page, a notebook, pasted output. The lines are those such as
+    "conv5 output shape: (1, 64, 112, 112)", "loss 0.010, train acc 0.998, test acc 0.907" and
+    "4886.6 examples/sec on gpu(0)".
     """
     text = lines.read_text(file)
     try:

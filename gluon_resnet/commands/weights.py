@@ -1,6 +1,7 @@
 """predict, microscope, export: networks with trained weights."""
 
 import sys
+from typing import Any, Callable, Optional, Tuple
 
 import gluon_resnet as gr
 
@@ -26,34 +27,45 @@ scope = lazy("instruments.microscope")
     "--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size."
 )
 @click.option(
-    "--labels", metavar="FILE", help="Names of the classes, one a line.  [default: ImageNet's for 1,000 classes]"
+    "--labels", metavar="FILE", help="Names of the classes, one per line.  [default: ImageNet's for 1,000 classes]"
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each image.")
 @options.input_size
 @click.option("--save", metavar="P.png", help="Also draw the images with their classes.")
 @click.pass_context
-def predict(context, images, model, weights, run, labels, engine, top, size, save):
+def predict(
+    context: click.Context,
+    images: Tuple[str, ...],
+    model: str,
+    weights: Optional[str],
+    run: Optional[str],
+    labels: Optional[str],
+    engine: str,
+    top: int,
+    size: Optional[int],
+    save: Optional[str],
+) -> None:
     """Predict what is in images (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
     if save:
         figures.check_picture_path(save)
     if run:
         options.alone(options.given(context) & {"model", "weights", "labels", "size"}, "--run", "network and pictures")
-        found = gr.network_of_run(run)
-        spec, params, labels, preparation = found.spec, found.params, found.class_names, found.preparation
+        network = gr.network_of_run(run)
+        spec, params, names, preparation = network.spec, network.params, network.class_names, network.preparation
     else:
         spec, params = gr.read_network(options.needed(weights), model)
-        labels, preparation = gr.read_labels(labels, spec.num_classes), gr.PREPARATIONS[spec.family].at(size)
-    top = min(top, len(labels))
+        names, preparation = gr.read_labels(labels, spec.num_classes), gr.PREPARATIONS[spec.family].at(size)
+    top = min(top, len(names))
     views, X = predicting.look(images, preparation, layout.input_channels(spec, params))
-    table = predicting.predict(gr.make_engine(engine, spec, params), X, labels, images, top)
-    shown = [
+    table = predicting.predict(gr.make_engine(engine, spec, params), X, names, images, top)
+    rows = [
         ["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
         for name, rank, label, _, probability in table.itertuples(index=False, name=None)
     ]
     click.echo(
         text.table(
-            shown,
+            rows,
             headers=["image", "", "class", "probability"],
             colalign=("left", "right", "left", "right"),
         )
@@ -64,7 +76,7 @@ def predict(context, images, model, weights, run, labels, engine, top, size, sav
         click.echo(f"picture in {save}")
 
 
-def _engine_option(letter, default):
+def _engine_option(letter: str, default: str) -> Callable[..., Any]:
     return click.option(
         f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True, help=f"Engine {letter}."
     )
@@ -84,15 +96,28 @@ def _engine_option(letter, default):
     show_default=True,
     help="Relative to a layer's largest value.",
 )
-@click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to see it found.")
+@click.option("--plant", metavar="LAYER", help="Damage this layer in engine b, to test that it is found.")
 @click.option("--layer", metavar="LAYER", help="Draw this layer's feature maps side by side (with --save).")
 @click.option("--every", is_flag=True, help="Print every layer, not only the blocks.")
 @options.input_size
 @click.option("--save", metavar="P.png", help="Draw the differences over depth.")
-def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, every, size, save):
+def microscope(
+    image: str,
+    model: str,
+    weights: Optional[str],
+    a: str,
+    b: str,
+    gradients: bool,
+    tolerance: float,
+    plant: Optional[str],
+    layer: Optional[str],
+    every: bool,
+    size: Optional[int],
+    save: Optional[str],
+) -> None:
     """Send an image through two engines and compare them layer by layer; exit 1 if they differ.
 
-    With --plant: exit 1 where the damaged layer is not the first that differs.
+    With --plant: exit 1 if the damaged layer is not the first that differs.
     """
     if layer and not save:
         raise click.UsageError("--layer goes with --save P.png")
@@ -101,22 +126,22 @@ def microscope(image, model, weights, a, b, gradients, tolerance, plant, layer, 
     spec, params = gr.read_network(options.needed(weights), model)
     _, X = predicting.look([image], gr.PREPARATIONS[spec.family].at(size), layout.input_channels(spec, params))
     of_b = scope.plant(spec, params, plant) if plant else params
-    found = scope.look(gr.make_engine(a, spec, params), gr.make_engine(b, spec, of_b), X, tolerance, gradients)
-    click.echo(scope.as_text(found, every))
+    comparison = scope.look(gr.make_engine(a, spec, params), gr.make_engine(b, spec, of_b), X, tolerance, gradients)
+    click.echo(scope.as_text(comparison, every))
     if save:
-        figures.save_figure(scope.draw(found, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
+        figures.save_figure(scope.draw(comparison, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
         click.echo(f"picture in {save}")
     if plant:
-        caught = found.first == scope.shows_first(spec, plant)
+        caught = comparison.first == scope.shows_first(spec, plant)
         click.echo(f"planted in {plant} of engine b: {'found' if caught else 'NOT found'}")
-    sys.exit(1 if (plant and not caught) or (not plant and (found.first or found.first_gradient)) else 0)
+    sys.exit(1 if (plant and not caught) or (not plant and (comparison.first or comparison.first_gradient)) else 0)
 
 
 @click.command()
 @options.model
 @options.weights
 @click.option("--out", required=True, metavar="FILE", help="F.onnx or F.safetensors (torchvision's names).")
-def export(model, weights, out):
+def export(model: str, weights: Optional[str], out: str) -> None:
     """Write MODEL with trained weights for other programs.
 
     An ONNX file is checked in ONNX Runtime before it appears.
@@ -124,11 +149,11 @@ def export(model, weights, out):
     spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
-    done = gr.export(net, out)
+    exported = gr.export(net, out)
     checked = (
-        f"opset {done.opset}, its logits in ONNX Runtime differ from the network's by "
-        f"{done.difference:.1e} of the largest"
-        if done.opset
+        f"opset {exported.opset}, its logits in ONNX Runtime differ from the network's by "
+        f"{exported.difference:.1e} of the largest"
+        if exported.opset
         else "torchvision's names, read back bit by bit"
     )
-    click.echo(f"{spec.name} from {weights} in {done.path}: {done.size:,} bytes, {checked}")
+    click.echo(f"{spec.name} from {weights} in {exported.path}: {exported.size:,} bytes, {checked}")

@@ -1,17 +1,18 @@
-"""How good a finished run is, picture by picture, on its own data or on others.
+"""How good a finished run is, image by image, on its own data or on other data.
 
     gluon-resnet evaluate runs/20261122-030010-resnet18@torchvision-bird_photos --save report
 
     run = network_of_run("runs/...")
-    found = evaluate_run(run, open_examples(run))
-    found.summary, found.classes, found.confusion, found.predictions.head()
+    evaluation = evaluate_run(run, open_examples(run))
+    evaluation.summary, evaluation.classes, evaluation.confusion, evaluation.predictions.head()
 
-The network is run in float32 by Gluon, also where it was trained with bfloat16.
+Gluon runs the network in float32, even if it was trained with bfloat16.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import pandas as pd
@@ -23,45 +24,66 @@ from ..data.scan import scan
 from ..errors import ConfigError, DataError
 from ..instruments.engines import make_engine
 from ..runs.kinds import PICTURES
+from ..runs.network import RunNetwork
 from ..runs.pictures import open_sources
 from . import metrics
 from .predict import softmax
 
 PARTS = ("validation", "training", "all")
-BATCH = 32  # pictures that go through the network at once
+BATCH = 32  # images that go through the network at once
+
+#: (part's name, source of images) of each part, and lines about images that were left out
+_Sources = Tuple[List[Tuple[str, Any]], List[str]]
 
 
 class Examples:
-    """N pictures with labels, one network's input at a time.
+    """N labelled images, which are decoded when they are asked for.
 
-    ``names`` and ``parts`` are lists, ``y`` int (N,), ``where`` what to call it all; ``X(indices)`` gives float32
-    (n, C, H, W) and ``picture(i)`` uint8 (H, W, 3), or (H, W), as the network sees it. ``notes`` are lines about
-    pictures that were left out or are suspect.
+    Args:
+        where: what to call the data in messages.
+        names: N names of images.
+        parts: the part of the data that each image belongs to, N texts.
+        y: N labels, as numbers of the run's classes.
+        X: function of n indices that returns the network's input, float32 (n, C, H, W).
+        picture: function of an index that returns the image as the network sees it, uint8 (H, W, 3) or (H, W).
+        notes: lines about images that were left out or are suspect.
     """
 
-    def __init__(self, where, names, parts, y, X, picture, notes=()):
+    def __init__(
+        self,
+        where: str,
+        names: Iterable[str],
+        parts: Iterable[str],
+        y: Any,
+        X: Callable[[Any], numpy.ndarray],
+        picture: Callable[[int], numpy.ndarray],
+        notes: Iterable[str] = (),
+    ) -> None:
         self.notes = list(notes)
         self.where, self.names, self.parts = where, list(names), list(parts)
         self.y, self.X, self.picture = numpy.asarray(y, dtype=int), X, picture
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
     @property
-    def part(self):
-        """The parts that the pictures are of, as one text: ``validation``, ``training+validation``."""
+    def part(self) -> str:
+        """The parts that the images belong to, as one text: ``validation``, ``training+validation``."""
         return "+".join(sorted(set(self.parts)))
 
-    def find(self, name):
-        """The number of the picture ``name``: its whole name, or the end of only one's. Raises DataError."""
+    def find(self, name: str) -> int:
+        """The index of the image ``name``, which is its whole name, or the end of exactly one image's name.
+
+        Raises DataError if no image, or more than one, has this name.
+        """
         if name in self.names:
             return self.names.index(name)
-        found = [i for i, known in enumerate(self.names) if known.endswith(f"/{name}")]
-        if len(found) == 1:
-            return found[0]
+        matches = [i for i, known in enumerate(self.names) if known.endswith(f"/{name}")]
+        if len(matches) == 1:
+            return matches[0]
         problem = f"no picture {name}"
-        if found:
-            problem = f"{len(found)} pictures are called {name}, such as {self.names[found[0]]}"
+        if matches:
+            problem = f"{len(matches)} pictures are called {name}, such as {self.names[matches[0]]}"
         raise DataError(
             f"{self.where}: {problem}: expected a name such as {self.names[0]}; predictions.csv of --save has all"
         )
@@ -69,26 +91,36 @@ class Examples:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found: numbers (``summary``) and tables; ``predictions`` has a row a picture, in the examples' order."""
+    """The results of an evaluation, as numbers (``summary``) and tables; metrics.py describes each.
 
-    summary: dict
+    ``predictions`` has a row for each image, in the order of the examples.
+    """
+
+    summary: Dict[str, Any]
     classes: pd.DataFrame
     confusion: pd.DataFrame
     pairs: pd.DataFrame
     calibration: pd.DataFrame
     predictions: pd.DataFrame
 
-    def top_losses(self, top=10):
-        """The ``top`` pictures with the largest losses, largest first; a row's index is the picture's number."""
+    def top_losses(self, top: int = 10) -> pd.DataFrame:
+        """Rows of the ``top`` images with the largest losses, largest first; the index is the image's."""
         return self.predictions.sort_values("loss", ascending=False, kind="stable").head(top)
 
 
-def open_examples(run, data=None, part=None):
-    """:class:`Examples` of a part ("validation", "training", "all") of a run's data, or of other ``data``.
+def open_examples(run: RunNetwork, data: Optional[Union[str, Path]] = None, part: Optional[str] = None) -> Examples:
+    """The :class:`Examples` of a run's own data, or of other data.
 
-    Without ``part`` it is the validation part of the run's own data, and all of other data. Fashion-MNIST's validation
-    part is its test part, its training part the pictures the run was trained on. Raises DataError if the data are
-    gone, or have classes that the run does not know, and ConfigError for another part.
+    Args:
+        run: a finished run, as network_of_run returns it.
+        data: folder, CSV or record file with other images; the run's own data if None.
+        part: "validation", "training" or "all"; by default the validation part of the run's own data, and all of
+            other data. Of Fashion-MNIST, the validation part is the test part, and the training part holds the images
+            that the run was trained on.
+
+    Raises:
+        DataError: the data are missing, or have classes that the run does not know.
+        ConfigError: ``part`` is something else.
     """
     part = part or ("validation" if data is None or run.kind is not PICTURES else "all")
     if part not in PARTS:
@@ -96,10 +128,10 @@ def open_examples(run, data=None, part=None):
     return _open_pictures(run, data, part) if run.kind is PICTURES else _open_fashion_mnist(run, data, part)
 
 
-def _open_fashion_mnist(run, data, part):
+def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
     from ..data.batches import ArrayBatches
 
-    config = run.config
+    config: Any = run.config  # a FashionMnistConfig
     training, test, where = load_arrays(data or config.data, config.verify)
     training = tuple(values[: config.limit] for values in training)
     chosen = [
@@ -114,10 +146,10 @@ def _open_fashion_mnist(run, data, part):
     return Examples(where, names, parts, labels, lambda indices: batches.batch(indices)[0], lambda i: images[i])
 
 
-def _whole(path, fit):
-    """([(part's name, source)], notes) of all in a folder, a CSV or one record file, damaged pictures left out.
+def _whole(path: Union[str, Path], fit: Callable[..., Any]) -> _Sources:
+    """All of a folder, a CSV or one record file; damaged images are left out.
 
-    ``fit``: how what the scan decodes is kept for the batches.
+    ``fit`` resizes what the scan decodes, which is kept for the batches.
     """
     from ..data.picture_cache import PictureCache
     from ..data.records import RecordSource
@@ -128,17 +160,17 @@ def _whole(path, fit):
     source.cache = cache = PictureCache(len(source), fit, where=source.where)
     report = scan(source, keep=lambda i: lambda image: cache.put(i, image))
     usable = set(report.usable)
-    kept = [i for i in range(len(source)) if i in usable]
-    if not kept:
+    indices = [i for i in range(len(source)) if i in usable]
+    if not indices:
         raise DataError(
-            f"{path}: none of its {len(source)} pictures can be read: expected one or more; gluon-resnet "
+            f"{path}: none of its {len(source)} images can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
-    return [("all", source.subset(kept))], [report.summary()] if report.has_findings else []
+    return [("all", source.subset(indices))], [report.summary()] if report.has_findings else []
 
 
-def _open_sources(run, data, part):
-    """([(part's name, source of pictures)] of the asked part, notes)."""
+def _open_sources(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> _Sources:
+    """The ``part`` of the run's own data, or of other ``data``."""
     from ..data.pictures import make_fit
 
     path = data or run.data
@@ -154,25 +186,26 @@ def _open_sources(run, data, part):
     fit = make_fit(run.image_size, crop=run.crop)
     if data and part == "all":
         return _whole(data, fit)
-    kept_as = [fit if part in (name, "all") else None for name in ("training", "validation")]
-    training, validation, notes = open_sources(replace(run.config, data=str(path)), kept_as)
+    fits = [fit if part in (name, "all") else None for name in ("training", "validation")]
+    config: Any = run.config  # a PicturesConfig
+    training, validation, notes = open_sources(replace(config, data=str(path)), fits)
     both = ("training", training), ("validation", validation)
     return [(name, source) for name, source in both if part in (name, "all")], notes
 
 
-def _labels(run, source):
+def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:
     """The labels of ``source`` as numbers of the run's classes, matched by name; DataError if a name is unknown."""
     known = {name: number for number, name in enumerate(run.class_names)}
-    strange = [name for name in source.class_names if name not in known]
-    if strange:
+    unknown = [name for name in source.class_names if name not in known]
+    if unknown:
         raise DataError(
-            f"{source.where}: {len(strange)} of its {len(source.class_names)} classes unknown to the run, "
-            f"such as {strange[0]}: expected {', '.join(run.class_names[:8])}{', ...' * (len(known) > 8)}"
+            f"{source.where}: {len(unknown)} of its {len(source.class_names)} classes unknown to the run, "
+            f"such as {unknown[0]}: expected {', '.join(run.class_names[:8])}{', ...' * (len(known) > 8)}"
         )
     return numpy.array([known[name] for name in source.class_names])[source.labels]
 
 
-def _open_pictures(run, data, part):
+def _open_pictures(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
     from ..data.pictures import PictureBatches
 
     chosen, notes = _open_sources(run, data, part)
@@ -181,25 +214,31 @@ def _open_pictures(run, data, part):
         PictureBatches(source, BATCH, run.image_size, preparation=PREPARATIONS[run.spec.family], crop=run.crop)
         for _, source in chosen
     ]
-    places = [(one, i) for one in batches for i in range(len(one.source))]
+    places = [(part_batches, i) for part_batches in batches for i in range(len(part_batches.source))]
 
-    def X(indices):
+    def X(indices: Sequence[int]) -> numpy.ndarray:
         with ThreadPoolExecutor(2, "pictures") as pool:
             return numpy.stack(list(pool.map(lambda k: places[k][0].example(places[k][1]), indices)))  # (n, 3, H, W)
 
-    def picture(k):
-        one, i = places[k]
-        return one.picture(i)  # (H, W, 3), without augmentation the very size that the network sees
+    def picture(k: int) -> numpy.ndarray:
+        part_batches, i = places[k]
+        return part_batches.picture(i)  # (H, W, 3): without augmentation, the size that the network sees
 
     names = [name for _, source in chosen for name in source.names]
     parts = [name for name, source in chosen for _ in source.names]
     return Examples(chosen[0][1].where, names, parts, y, X, picture, notes)
 
 
-def evaluate_run(run, examples, engine=None, tell=None):
+def evaluate_run(
+    run: RunNetwork, examples: Examples, engine: Any = None, tell: Optional[Callable[[int], Any]] = None
+) -> Evaluation:
     """The :class:`Evaluation` of a run's network on ``examples``.
 
-    ``engine`` is one of engines.py, Gluon's by default; ``tell`` is called with the pictures done, batch by batch.
+    Args:
+        run: a finished run, as network_of_run returns it.
+        examples: the images, from :func:`open_examples`.
+        engine: what runs the network, from make_engine; Gluon's if None.
+        tell: called after each batch with the number of images in it, for a progress bar.
     """
     engine = engine or make_engine("gluon", run.spec, run.params)
     parts = []
@@ -211,10 +250,10 @@ def evaluate_run(run, examples, engine=None, tell=None):
     return judge(examples, numpy.concatenate(parts), run.class_names)
 
 
-def judge(examples, logits, class_names):
-    """The :class:`Evaluation` of logits (N, num_classes) that a network gave for ``examples``."""
+def judge(examples: Examples, logits: numpy.ndarray, class_names: Sequence[str]) -> Evaluation:
+    """The :class:`Evaluation` of a network's logits (N, num_classes) for ``examples``."""
     y, probabilities = examples.y, softmax(logits)  # (N,), (N, num_classes)
-    y_hat, each = logits.argmax(axis=1), numpy.arange(len(y))
+    y_hat, rows = logits.argmax(axis=1), numpy.arange(len(y))
     names = numpy.array(class_names, dtype=object)
     predictions = pd.DataFrame(
         {
@@ -223,8 +262,8 @@ def judge(examples, logits, class_names):
             "true": names[y],
             "predicted": names[y_hat],
             "right": y == y_hat,
-            "probability": probabilities[each, y_hat],
-            "probability_of_true": probabilities[each, y],
+            "probability": probabilities[rows, y_hat],
+            "probability_of_true": probabilities[rows, y],
             "loss": metrics.losses(y, logits),
         }
     )

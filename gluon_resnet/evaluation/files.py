@@ -1,33 +1,36 @@
-"""An evaluation as a folder: numbers, tables and pictures; it appears whole or not at all.
+"""An evaluation as a folder of numbers, tables and figures, which is written whole or not at all.
 
-    save(run, examples, found, "report", cams=["Red_headed_Woodpecker/pileated.jpg"])
+    save(run, examples, evaluation, "report", cams=["Red_headed_Woodpecker/pileated.jpg"])
 
-metrics.json, classes.csv, confusion.csv, predictions.csv (a line a picture), confusion.png, top_losses.png,
-reliability.png, predictions.png, and cam_*.png for the pictures asked for.
+The folder has metrics.json, classes.csv, confusion.csv, predictions.csv (a line for each image), confusion.png,
+top_losses.png, reliability.png and predictions.png, and a cam_*.png for each image asked for.
 """
 
 import json
 import os
 import re
 from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..errors import ConfigError, RunError
 from ..files import as_json, folder_written_whole
 from ..instruments.engines import GluonEngine
 from ..instruments.gradcam import enlarge, grad_cam
+from ..runs.network import RunNetwork
 from . import plots
-from .evaluate import Evaluation
+from .evaluate import Evaluation, Examples
 from .predict import softmax
 
-SHOWN = 12  # pictures with the largest losses that are drawn
-GRID = 8  # pictures of article 000's grid
+SHOWN = 12  # images with the largest losses that are drawn
+GRID = 8  # images of article 000's grid
 
 
-def check_target(path):
-    """Raise RunError unless a folder can be made at ``path``: a new or empty one, in a folder that is there."""
+def check_target(path: Union[str, Path]) -> None:
+    """Raise RunError unless ``path`` is new or an empty folder, in a folder that exists."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(
@@ -37,10 +40,17 @@ def check_target(path):
         raise RunError(f"{path}: there is no folder {path.parent}")
 
 
-def as_dict(run, found, where, part):
-    """Everything of an Evaluation but the single pictures, as JSON takes it."""
+def as_dict(run: RunNetwork, evaluation: Evaluation, where: str, part: str) -> Dict[str, Any]:
+    """An evaluation as a dict for JSON, without its table of single predictions.
 
-    def records(table):
+    Args:
+        run: the run that was evaluated.
+        evaluation: its results.
+        where: what the data are called.
+        part: the part of the data.
+    """
+
+    def records(table: pd.DataFrame) -> List[Dict[str, Any]]:
         return table.astype(object).where(table.notna(), None).to_dict("records")
 
     return {
@@ -48,75 +58,110 @@ def as_dict(run, found, where, part):
         "network": run.spec.name,
         "data": where,
         "part": part,
-        **found.summary,
-        "classes": records(found.classes),
-        "confusion": found.confusion.to_numpy().tolist(),
-        "most_confused": records(found.pairs),
-        "calibration": records(found.calibration),
-        "largest_losses": records(found.top_losses()),
+        **evaluation.summary,
+        "classes": records(evaluation.classes),
+        "confusion": evaluation.confusion.to_numpy().tolist(),
+        "most_confused": records(evaluation.pairs),
+        "calibration": records(evaluation.calibration),
+        "largest_losses": records(evaluation.top_losses()),
     }
 
 
-def class_maps(run, examples, i, class_name=None):
-    """Grad-CAM of picture ``i`` as a Figure: for ``class_name``, or for the predicted class and the true one.
+def class_maps(run: RunNetwork, examples: Examples, i: int, class_name: Optional[str] = None) -> Figure:
+    """Grad-CAM of one image as a matplotlib Figure: where the network looked.
 
-    Raises ConfigError for a class that the run does not know.
+    Args:
+        run: a finished run, as network_of_run returns it.
+        examples: the images, from open_examples.
+        i: index of the image; ``examples.find(name)`` gives it.
+        class_name: the class to explain; the predicted class and the true one if None.
+
+    Raises:
+        ConfigError: the run does not know the class.
     """
     names = list(run.class_names)
     if class_name is not None and class_name not in names:
         raise ConfigError(f"class '{class_name}': expected one of {', '.join(names)}")
     net, X, picture = GluonEngine(run.spec, run.params).net, examples.X([i]), examples.picture(i)
     predicted, true = grad_cam(net, X), int(examples.y[i])
-    wanted = [names.index(class_name)] if class_name is not None else [int(predicted.classes[0])]
-    if class_name is None and true != wanted[0]:
-        wanted.append(true)
+    classes = [names.index(class_name)] if class_name is not None else [int(predicted.classes[0])]
+    if class_name is None and true != classes[0]:
+        classes.append(true)
     probabilities = softmax(predicted.logits)[0]  # (num_classes,)
-    maps = [grad_cam(net, X, [c]).maps[0] for c in wanted]
-    titles = [f"{names[c]} {probabilities[c]:.3f}{'' if one.any() else ' (nothing)'}" for c, one in zip(wanted, maps)]
-    heats = [enlarge(one, *picture.shape[:2]) for one in maps]
+    maps = [grad_cam(net, X, [c]).maps[0] for c in classes]
+    titles = [
+        f"{names[c]} {probabilities[c]:.3f}{'' if heat.any() else ' (nothing)'}" for c, heat in zip(classes, maps)
+    ]
+    height, width = picture.shape[:2]
+    heats = [enlarge(heat, height, width) for heat in maps]
     return plots.draw_class_maps(picture, heats, titles, f"{examples.names[i]} (true: {names[true]})")
 
 
-def _pictures(examples, found):
-    """{file name: Figure} of what every evaluation has."""
-    worst = found.top_losses(SHOWN)
+def _pictures(examples: Examples, evaluation: Evaluation) -> Dict[str, Figure]:
+    """{file name: Figure} of the figures that every evaluation has."""
+    worst = evaluation.top_losses(SHOWN)
     spread = numpy.unique(numpy.linspace(0, len(examples) - 1, GRID).round().astype(int))
     return {
-        "confusion.png": plots.draw_confusion(found.confusion),
+        "confusion.png": plots.draw_confusion(evaluation.confusion),
         "top_losses.png": plots.draw_top_losses([examples.picture(i) for i in worst.index], worst),
-        "reliability.png": plots.draw_reliability(found.calibration, found.summary["ece"]),
+        "reliability.png": plots.draw_reliability(evaluation.calibration, evaluation.summary["ece"]),
         "predictions.png": plots.draw_prediction_grid(
-            [examples.picture(i) for i in spread], found.predictions.loc[spread]
+            [examples.picture(i) for i in spread], evaluation.predictions.loc[spread]
         ),
     }
 
 
-def save(run, examples, found, path, part="", cams=(), cam_class=None):
-    """Write the folder ``path``; the names of its files. ``cams`` are names of pictures (see Examples.find).
+def save(
+    run: RunNetwork,
+    examples: Examples,
+    evaluation: Evaluation,
+    path: Union[str, Path],
+    part: str = "",
+    cams: Sequence[str] = (),
+    cam_class: Optional[str] = None,
+) -> List[str]:
+    """Write an evaluation as the folder ``path``.
 
-    Raises RunError, DataError and ConfigError before anything is written.
+    Args:
+        run: the run that was evaluated.
+        examples: the images.
+        evaluation: the results.
+        path: a new or empty folder.
+        part: the part of the data, for metrics.json.
+        cams: names of images (see Examples.find) whose class maps are drawn.
+        cam_class: the class of these maps; the predicted class and the true one if None.
+
+    Returns:
+        The names of the files, sorted.
+
+    Raises:
+        RunError: the folder cannot be written.
+        DataError: no image, or more than one, has a name in ``cams``.
+        ConfigError: the run does not know ``cam_class``.
     """
     check_target(path)
     numbers = [examples.find(name) for name in cams]
-    figures = _pictures(examples, found)
+    figures = _pictures(examples, evaluation)
     for i in numbers:
         name = re.sub(r"[^\w.-]+", "_", os.path.splitext(examples.names[i])[0])
         figures[f"cam_{name}.png"] = class_maps(run, examples, i, cam_class)
     with folder_written_whole(path) as temporary:
-        (temporary / "metrics.json").write_text(as_json(as_dict(run, found, examples.where, part)), encoding="utf-8")
-        found.classes.to_csv(temporary / "classes.csv", index=False, float_format="%.6g")
-        found.confusion.to_csv(temporary / "confusion.csv")
-        found.predictions.to_csv(temporary / "predictions.csv", index=False, float_format="%.6g")
+        (temporary / "metrics.json").write_text(
+            as_json(as_dict(run, evaluation, examples.where, part)), encoding="utf-8"
+        )
+        evaluation.classes.to_csv(temporary / "classes.csv", index=False, float_format="%.6g")
+        evaluation.confusion.to_csv(temporary / "confusion.csv")
+        evaluation.predictions.to_csv(temporary / "predictions.csv", index=False, float_format="%.6g")
         for name, figure in figures.items():
             figure.savefig(temporary / name, dpi=110)
-        names = sorted(one.name for one in temporary.iterdir())
+        names = sorted(file.name for file in temporary.iterdir())
     return names
 
 
-def read(path):
+def read(path: Union[str, Path]) -> Tuple[Evaluation, Dict[str, str]]:
     """(Evaluation, {"run", "network", "data", "part"}) of a folder that :func:`save` wrote.
 
-    ``right`` of the predictions is not read back. Raises RunError if a file is missing or damaged.
+    Its predictions lack the column ``right``. Raises RunError if a file is missing or damaged.
     """
     path = Path(path)
     again = "make it again with gluon-resnet evaluate RUN --save DIR"
@@ -131,8 +176,8 @@ def read(path):
         texts = ["name", "part", "true", "predicted"]
         predictions = pd.read_csv(path / "predictions.csv", dtype={name: str for name in texts}, keep_default_na=False)
         predictions = predictions[texts + ["probability", "probability_of_true", "loss"]]
-        found = Evaluation(summary, classes, confusion, pairs, pd.DataFrame(content["calibration"]), predictions)
-        _check_numbers(found)
+        evaluation = Evaluation(summary, classes, confusion, pairs, pd.DataFrame(content["calibration"]), predictions)
+        _check_numbers(evaluation)
     except OSError as error:
         raise RunError(
             f"{error.filename}: cannot be read ({error.strerror}): expected a folder of gluon-resnet "
@@ -144,18 +189,18 @@ def read(path):
             f"metrics.json and predictions.csv as gluon-resnet evaluate --save writes them; "
             f"{again}"
         ) from None
-    return found, about
+    return evaluation, about
 
 
-def _check_numbers(found):
-    """Raise ValueError or TypeError if a number of an Evaluation read from files is none."""
+def _check_numbers(evaluation: Evaluation) -> None:
+    """Raise ValueError or TypeError if an Evaluation read from files has something else in place of a number."""
     for table, columns in (
-        (found.classes, ["precision", "recall", "f1", "support"]),
-        (found.pairs, ["count", "share"]),
-        (found.predictions, ["probability", "probability_of_true", "loss"]),
+        (evaluation.classes, ["precision", "recall", "f1", "support"]),
+        (evaluation.pairs, ["count", "share"]),
+        (evaluation.predictions, ["probability", "probability_of_true", "loss"]),
     ):
         for column in columns:
             table[column] = pd.to_numeric(table[column])
-    for name, value in found.summary.items():
+    for name, value in evaluation.summary.items():
         if value is not None or name != "top5":
-            found.summary[name] = float(value)
+            evaluation.summary[name] = float(value)

@@ -1,11 +1,13 @@
 """How good predictions are: loss, accuracies, precision and recall by class, confusion, calibration.
 
-    from gluon_resnet import metrics
+    from gluon_resnet.evaluation import metrics
     metrics.summary(y, logits)["top1"]
     metrics.by_class(y, logits.argmax(axis=1), ["cat", "dog"])
 
-Counted by scikit-learn, but for the calibration error: Guo et al., arXiv 1706.04599, section 2, equation 3.
+scikit-learn counts all but the calibration error, which is that of Guo et al., arXiv 1706.04599, section 2, equation 3.
 """
+
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy
 import pandas as pd
@@ -15,18 +17,19 @@ BINS = 15  # of equal width, as in the paper
 TOP = 5
 
 
-def losses(y, logits):
-    """Cross-entropy of each picture, float64 (N,), of labels (N,) and logits (N, num_classes)."""
+def losses(y: Any, logits: Any) -> numpy.ndarray:
+    """Cross-entropy of each image, float64 (N,), of labels (N,) and logits (N, num_classes)."""
     logits = numpy.asarray(logits, dtype=numpy.float64)
     return -log_softmax(logits, axis=1)[numpy.arange(len(y)), y]  # (N,)
 
 
-def calibration(y, probabilities, bins=BINS):
+def calibration(y: Any, probabilities: Any, bins: int = BINS) -> Tuple[pd.DataFrame, float]:
     """(table by bin, expected calibration error) of labels (N,) and probabilities (N, num_classes).
 
-    The confidence of a prediction is its probability; bin m holds those above (m - 1) / bins up to m / bins. The
-    table has the columns low, high, count, confidence and accuracy (means, NaN in an empty bin). The error is the
-    mean over all pictures of |accuracy - confidence| of their bin.
+    The confidence of a prediction is its probability. Bin m holds the predictions with a confidence above
+    (m - 1) / bins and up to m / bins. The table has the columns low, high, count, and confidence and accuracy, which
+    are means over the bin, NaN if it is empty. The error is the mean of |accuracy - confidence| over the bins, weighted
+    by their counts.
     """
     y, probabilities = numpy.asarray(y), numpy.asarray(probabilities, dtype=numpy.float64)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y  # (N,)
@@ -43,17 +46,19 @@ def calibration(y, probabilities, bins=BINS):
     return table, error
 
 
-def summary(y, logits):
+def summary(y: Any, logits: Any) -> Dict[str, Any]:
     """{"pictures", "loss", "top1", "top5", "ece"} of labels (N,) and logits (N, num_classes).
 
-    ``loss`` is the mean cross-entropy, ``top5`` None where there are no more than 5 classes, ``ece`` the expected
-    calibration error.
+    ``pictures`` is N, ``loss`` the mean cross-entropy, ``top1`` and ``top5`` are accuracies from 0 to 1, ``ece`` is the
+    expected calibration error. ``top5`` is None if there are 5 classes or fewer.
     """
     from sklearn.metrics import accuracy_score, top_k_accuracy_score
 
     y, logits = numpy.asarray(y), numpy.asarray(logits, dtype=numpy.float64)
     classes = numpy.arange(logits.shape[1])
-    top5 = float(top_k_accuracy_score(y, logits, k=TOP, labels=classes)) if len(classes) > TOP else None
+    top5: Optional[float] = None
+    if len(classes) > TOP:
+        top5 = float(top_k_accuracy_score(y, logits, k=TOP, labels=classes))
     return {
         "pictures": len(y),
         "loss": float(losses(y, logits).mean()),
@@ -63,17 +68,17 @@ def summary(y, logits):
     }
 
 
-def by_class(y, y_hat, class_names):
-    """A table with a row a class and the rows "macro mean" and "weighted mean": class, precision, recall, f1, support.
+def by_class(y: Any, y_hat: Any, class_names: Sequence[str]) -> pd.DataFrame:
+    """Precision, recall, f1 and support of each class, and their means in the rows "macro mean" and "weighted mean".
 
-    ``y`` and ``y_hat`` are labels (N,). What would be divided by 0 is 0. The macro mean is over the classes that
-    occur in ``y`` or ``y_hat``, the weighted mean weighs them by their support.
+    ``y`` are the true labels (N,), ``y_hat`` the predicted ones. A ratio whose denominator is 0 counts as 0. The macro
+    mean is over the classes that occur in ``y`` or ``y_hat``; the weighted mean weights them by their support.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = ["precision", "recall", "f1", "support"]
-    found = precision_recall_fscore_support(y, y_hat, labels=numpy.arange(len(class_names)), zero_division=0)
-    table = pd.DataFrame(dict(zip(columns, found)))
+    scores = precision_recall_fscore_support(y, y_hat, labels=numpy.arange(len(class_names)), zero_division=0)
+    table = pd.DataFrame(dict(zip(columns, scores)))
     for average in ("macro", "weighted"):
         *values, _ = precision_recall_fscore_support(y, y_hat, average=average, zero_division=0)
         table.loc[len(table)] = [*values, len(y)]
@@ -81,18 +86,18 @@ def by_class(y, y_hat, class_names):
     return table.astype({"support": int})
 
 
-def confusion(y, y_hat, class_names):
-    """Counts (num_classes, num_classes) as a table: a row a true class, a column a predicted one."""
+def confusion(y: Any, y_hat: Any, class_names: Sequence[str]) -> pd.DataFrame:
+    """Counts (num_classes, num_classes) as a table: a row for each true class, a column for each predicted one."""
     from sklearn.metrics import confusion_matrix
 
     counts = confusion_matrix(y, y_hat, labels=numpy.arange(len(class_names)))
     return pd.DataFrame(counts, index=pd.Index(class_names, name="true"), columns=list(class_names))
 
 
-def most_confused(table, top=10):
+def most_confused(table: pd.DataFrame, top: int = 10) -> pd.DataFrame:
     """The ``top`` largest counts off the diagonal of a table of :func:`confusion`: true, predicted, count, share.
 
-    ``share`` is the count over the pictures of the true class.
+    ``share`` is the count divided by the number of images of the true class.
     """
     counts = table.to_numpy()
     rows = [

@@ -1,41 +1,39 @@
-"""Pictures of an evaluation: confusion matrix, largest losses, reliability, predictions, class maps; and runs' curves.
+"""Figures of an evaluation: confusion matrix, largest losses, reliability, predictions, class maps; and runs' curves.
 
-Figures are made without pyplot (plots.py).
+All are matplotlib Figures, made without pyplot.
 """
 
 from pathlib import Path
+from typing import Dict, Sequence, Tuple
 
 import numpy
+import pandas as pd
 from matplotlib import colormaps
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import fonts, new_figure
 
-RIGHT, WRONG = "green", "red"  # as titles, as article 000's readers know them
-MOST_NUMBERS = 20  # classes up to which the matrix has its counts written in
+RIGHT, WRONG = "green", "red"  # colours of titles, as in article 000
+MOST_NUMBERS = 20  # classes up to which the matrix shows its counts
 
 
-def _figure(width, height):
-    figure = new_figure(width, height)
-    return figure
+def _text(name: object, longest: int = 26) -> str:
+    """A class or file name for matplotlib, shortened; a $ does not start a formula."""
+    text = str(name).replace("_", " ")
+    text = text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return text.replace("$", r"\$")
 
 
-def _text(name, longest=26):
-    """A class or file name as matplotlib's text: short, and a $ is a $."""
-    name = str(name).replace("_", " ")
-    name = name if len(name) <= longest else name[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return name.replace("$", r"\$")
+def draw_confusion(table: pd.DataFrame) -> Figure:
+    """The confusion matrix as a Figure: true classes are rows, predicted classes columns, colours shares of the row.
 
-
-def draw_confusion(table):
-    """Counts by true class (rows) and predicted class (columns), coloured by their share of the row, as a Figure.
-
-    ``table`` is one of metrics.confusion. Cells carry no zeros, and with more than 20 classes no numbers at all.
+    ``table`` is ``Evaluation.confusion``. Zeros are not written, and with more than 20 classes no number is.
     """
     counts, number = table.to_numpy(), len(table)
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)  # (num_classes, num_classes)
     side = min(18.0, max(3.6, 0.55 * number if number <= MOST_NUMBERS else 0.16 * number))
-    figure = _figure(side + 2.6, side + 1.8)
+    figure = new_figure(side + 2.6, side + 1.8)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     size = 9 if number <= MOST_NUMBERS else 6
@@ -59,11 +57,13 @@ def draw_confusion(table):
     return figure
 
 
-def _grid(pictures, num_columns, height, heading):
-    """(figure, axes) of a grid with a picture a cell, cells without one left empty."""
+def _grid(
+    pictures: Sequence[numpy.ndarray], num_columns: int, height: float, heading: str
+) -> Tuple[Figure, numpy.ndarray]:
+    """(figure, axes) of a grid of images; ``height`` is that of a row, in inches."""
     num_columns = min(num_columns, len(pictures))
     num_rows = -(-len(pictures) // num_columns)
-    figure = _figure(2.5 * num_columns, 0.5 + height * num_rows)
+    figure = new_figure(2.5 * num_columns, 0.5 + height * num_rows)
     cells = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
     for axes in cells:
         axes.axis("off")
@@ -75,10 +75,10 @@ def _grid(pictures, num_columns, height, heading):
     return figure, cells
 
 
-def draw_top_losses(pictures, rows, num_columns=4):
-    """Pictures under what they are and were taken for: file, true class, predicted class, its probability, loss.
+def draw_top_losses(pictures: Sequence[numpy.ndarray], rows: pd.DataFrame, num_columns: int = 4) -> Figure:
+    """Images below their file names, true and predicted classes, probabilities and losses, as a Figure.
 
-    ``pictures`` are uint8 (H, W, 3) or (H, W), ``rows`` as many rows of an Evaluation's predictions.
+    ``pictures`` are uint8 (H, W, 3) or (H, W), ``rows`` their rows of ``Evaluation.predictions``.
     """
     figure, cells = _grid(pictures, num_columns, 3.1, "The largest losses")
     for axes, row in zip(cells, rows.itertuples()):
@@ -92,10 +92,10 @@ def draw_top_losses(pictures, rows, num_columns=4):
     return figure
 
 
-def draw_prediction_grid(pictures, rows, num_columns=4):
-    """Article 000's grid "Predictions": pictures under the classes predicted, green where right, red where wrong.
+def draw_prediction_grid(pictures: Sequence[numpy.ndarray], rows: pd.DataFrame, num_columns: int = 4) -> Figure:
+    """Article 000's grid "Predictions": images below their predicted classes, green if right, red if wrong.
 
-    Below a wrong one is what it should be.
+    The true class is written below a wrong one. The arguments are those of :func:`draw_top_losses`.
     """
     figure, cells = _grid(pictures, num_columns, 2.75, "Predictions")
     for axes, row in zip(cells, rows.itertuples()):
@@ -104,12 +104,13 @@ def draw_prediction_grid(pictures, rows, num_columns=4):
     return figure
 
 
-def draw_reliability(table, error):
-    """Accuracy over confidence by bin, against the diagonal of a calibrated network, and how many fall in each bin.
+def draw_reliability(table: pd.DataFrame, error: float) -> Figure:
+    """Accuracy over confidence by bin, next to the diagonal of a calibrated network, and the count of each bin.
 
-    ``table`` and ``error`` are those of metrics.calibration. Source: Guo et al., arXiv 1706.04599, figure 1.
+    ``table`` is ``Evaluation.calibration``, ``error`` the number "ece" of ``Evaluation.summary``. Source: Guo et al.,
+    arXiv 1706.04599, figure 1.
     """
-    figure = _figure(5, 6)
+    figure = new_figure(5, 6)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
     width, filled = table["high"] - table["low"], table[table["count"] > 0]
     middles = (table["low"] + table["high"]) / 2
@@ -139,14 +140,22 @@ def draw_reliability(table, error):
     return figure
 
 
-def draw_class_maps(picture, heats, titles, heading):
-    """A picture uint8 (H, W, 3) or (H, W); next to it, in grey, each of ``heats`` (H, W), 0 to 1, over it.
+def draw_class_maps(
+    picture: numpy.ndarray, heats: Sequence[numpy.ndarray], titles: Sequence[str], heading: str
+) -> Figure:
+    """An image, and next to it a grey copy for each class map, with the map over it, as a Figure.
 
-    The more speaks for the class, the stronger and redder the colour; where nothing does, the picture is grey.
+    The more evidence for the class, the stronger and redder the colour; without evidence the image stays grey.
+
+    Args:
+        picture: the image, uint8 (H, W, 3) or (H, W).
+        heats: the maps, (H, W) from 0 to 1.
+        titles: a title for each map.
+        heading: title of the figure.
     """
     colour = picture if picture.ndim == 3 else numpy.repeat(picture[:, :, None], 3, axis=2)  # (H, W, 3)
     grey = colour.mean(axis=2, keepdims=True) / 255  # (H, W, 1)
-    figure = _figure(3 * (1 + len(heats)), 3.5)
+    figure = new_figure(3 * (1 + len(heats)), 3.5)
     cells = figure.subplots(1, 1 + len(heats))
     cells[0].imshow(colour)
     cells[0].set_title("picture", fontsize=10)
@@ -160,9 +169,9 @@ def draw_class_maps(picture, heats, titles, heading):
     return figure
 
 
-def draw_runs(histories):
-    """Loss and test accuracy of several runs over epochs, side by side, as a Figure; ``histories`` is {name: table}."""
-    figure = _figure(9.5, 3.6 + 0.18 * len(histories))
+def draw_runs(histories: Dict[str, pd.DataFrame]) -> Figure:
+    """Loss and test accuracy of several runs over epochs as a Figure; ``histories`` is {name: history of the run}."""
+    figure = new_figure(9.5, 3.6 + 0.18 * len(histories))
     left, right = figure.subplots(1, 2)
     for name, history in histories.items():
         tested = history[history["test_acc"].notna()]
@@ -184,8 +193,11 @@ def draw_runs(histories):
     return figure
 
 
-def draw_predictions(views, table, num_columns=2):
-    """Pictures (N, H, W, 3) uint8 next to bars of the classes that a table of predict.py gives them, as a Figure."""
+def draw_predictions(views: numpy.ndarray, table: pd.DataFrame, num_columns: int = 2) -> Figure:
+    """Images (N, H, W, 3) uint8 next to bars of their most probable classes, as a Figure.
+
+    ``table`` is what predict.predict returns for these images.
+    """
     top = len(table) // len(views)
     num_rows = -(-len(views) // num_columns)
     longest = max(len(label) for label in table["label"])

@@ -1,37 +1,58 @@
-"""What a trained network says about pictures: a table of its best classes, and the pictures with them.
+"""What a trained network says about images: a table of the most probable classes.
 
 For example:
 
     gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
 """
 
+from pathlib import Path
+from typing import Any, Iterable, Sequence, Tuple, Union
+
 import numpy
 import pandas as pd
 import scipy.special
 
-from ..data.images import normalize, read_image, view
+from ..data.images import Preparation, normalize, read_image, view
 from ..errors import ConfigError
 
-BATCH = 8  # pictures that go through the network at once
+BATCH = 8  # images that go through the network at once
 
 
-def softmax(y_hat):
+def softmax(y_hat: Any) -> numpy.ndarray:
     """Probabilities (N, num_classes) of logits (N, num_classes), in float64."""
     return scipy.special.softmax(numpy.asarray(y_hat, dtype=numpy.float64), axis=1)
 
 
-def look(paths, preparation, in_channels=3):
-    """The pictures at ``paths`` as (uint8 views (N, crop, crop, 3), inputs float32 (N, in_channels, crop, crop))."""
+def look(
+    paths: Iterable[Union[str, Path]], preparation: Preparation, in_channels: int = 3
+) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """The images at ``paths`` as (what the network sees, its input).
+
+    What the network sees is uint8 (N, crop, crop, 3) for a person to look at; the input is float32
+    (N, in_channels, crop, crop). Raises DataError if an image cannot be read.
+    """
     views = [view(read_image(path), preparation) for path in paths]
-    X = numpy.stack([normalize(seen, preparation, in_channels) for seen in views])
+    X = numpy.stack([normalize(image, preparation, in_channels) for image in views])
     return numpy.stack(views), X  # (N, crop, crop, 3), (N, C, crop, crop)
 
 
-def predict(engine, X, labels, names, top=5):
-    """The ``top`` classes of every picture: a table with the columns image, rank, label, class, probability.
+def predict(
+    engine: Any, X: numpy.ndarray, labels: Sequence[str], names: Sequence[Union[str, Path]], top: int = 5
+) -> pd.DataFrame:
+    """The ``top`` most probable classes of every image.
 
-    ``engine`` is one of engines.py, X (N, C, H, W) its input, ``names`` what to call the N pictures. Raises ConfigError
-    for a ``top`` outside 1 to the number of labels.
+    Args:
+        engine: what runs the network, from make_engine.
+        X: its input, float32 (N, C, H, W).
+        labels: names of all classes.
+        names: what to call the N images.
+        top: how many classes.
+
+    Returns:
+        A table with the columns image, rank (from 1), label, class (its number) and probability.
+
+    Raises:
+        ConfigError: ``top`` is not from 1 to the number of labels.
     """
     if not 1 <= top <= len(labels):
         raise ConfigError(f"top is {top}: expected 1 to {len(labels)}, the number of classes")

@@ -1,10 +1,12 @@
-"""How long an experiment will take, from 20 steps of the real thing, and what of it fits into the minutes given.
+"""How long an experiment will take, and how much of it fits into a budget of time.
 
     gluon-resnet run degradation --budget 20m
 
-A miniature of each arm's run is made as the run itself will be: data found, network built and compiled, a few batches
-to warm up, 20 timed ones, some test batches, checkpoint and results written. The rest is arithmetic. What comes after
-all runs (tables, pictures, depth probes: a minute at most) is not in the prediction.
+This module is for users of ``--budget``, who want a shortened experiment on a slow machine; other runs do not use it.
+
+A small run of each arm is made as the real one will be: it opens the data, builds and compiles the network, trains on a
+few batches to warm up and on 20 timed ones, tests on some, and writes checkpoint and results. The rest is arithmetic.
+The prediction leaves out what comes after all runs (tables, figures, depth probes), which takes a minute at most.
 """
 
 import itertools
@@ -13,19 +15,21 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pandas as pd
 
 from ..errors import ConfigError
 from ..runs.kinds import kind_of
 from ..runs.launch import execute
+from ..training.progress import Record
 
 WARM_UP, TIMED, TESTED = 3, 20, 6  # batches
-SHARE = 0.2  # of the budget at most for the timed batches
+SHARE = 0.2  # largest share of the budget for the timed batches
 
 
-def parse(text):
-    """Seconds in "20m", "90s", "1h" or "1h30m"; ConfigError for anything else."""
+def parse(text: str) -> float:
+    """Seconds in "20m", "90s", "1h" or "1h30m"; raises ConfigError for anything else."""
     try:
         if not re.fullmatch(r"(\d+(\.\d+)?\s*[hms]\s*)+", text.strip().lower()):
             raise ValueError
@@ -33,93 +37,98 @@ def parse(text):
     except ValueError:
         raise ConfigError(f"--budget {text}: expected a time such as 90s, 20m or 1h30m") from None
     if not seconds > 0:
-        raise ConfigError(f"--budget {text}: expected more than no time")
+        raise ConfigError(f"--budget {text}: expected more than 0 s")
     return seconds
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a run outside its epochs, of an epoch outside its batches, and of a batch to train on and to test."""
+    """The parts of a run's time, in seconds."""
 
-    run: float
-    epoch: float
-    step: float
-    test: float
+    run: float  # outside all epochs
+    epoch: float  # in each epoch, outside its batches
+    step: float  # for a training batch
+    test: float  # for a test batch
 
-    def seconds(self, epochs, steps, tests):
-        """Of a run of ``epochs`` epochs with ``steps`` training and ``tests`` test batches each, fractions allowed."""
+    def seconds(self, epochs: int, steps: float, tests: float) -> float:
+        """Seconds of a run with ``epochs`` epochs of ``steps`` training and ``tests`` test batches."""
         return self.run + epochs * (self.epoch + steps * self.step + tests * self.test)
 
 
 class Passes:
-    """Another iterator's batches, but ``counts[i]`` of them in the i-th pass, begun again if they do not suffice."""
+    """The batches of another iterator, ``counts[i]`` of them in the i-th pass; it is started again if it is shorter."""
 
-    def __init__(self, batches, counts):
+    def __init__(self, batches: Any, counts: Sequence[int]) -> None:
         self.batches, self.counts, self.done = batches, list(counts), 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.counts[self.done]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         count, self.done = len(self), min(self.done + 1, len(self.counts) - 1)
         yield from itertools.islice(itertools.chain.from_iterable(itertools.repeat(self.batches)), count)
 
 
 class Stopwatch:
-    """A listener that keeps the time of every Record; ConfigError as soon as more than ``most`` seconds are gone.
+    """A listener that keeps the time of every Record; it raises TooLong after ``most`` seconds.
 
-    ``passes`` are the training batches: once the first pass is through, its second one is made shorter where the timed
-    batches would take more than ``share`` seconds.
+    Args:
+        passes: the training batches. After the first pass, the second one is shortened if its batches would take longer
+            than ``share``.
+        most: seconds for the whole small run.
+        share: seconds for its timed batches.
+        clock: function that returns the time in seconds.
     """
 
-    def __init__(self, passes, most, share, clock=perf_counter):
+    def __init__(self, passes: Passes, most: float, share: float, clock: Callable[[], float] = perf_counter) -> None:
         self.passes, self.most, self.share, self.clock = passes, most, share, clock
-        self.began, self.seen = clock(), []
+        self.began = clock()
+        self.seen: List[Tuple[float, Record]] = []  # records with their times
 
-    def __call__(self, record):
+    def __call__(self, record: Record) -> None:
         self.seen.append((self.clock(), record))
         if self.clock() - self.began > self.most:
             raise TooLong
         if record.epoch == 1 and record.test_acc is not None:
-            step = _step([one for _, one in self.seen if one.test_acc is None])
+            step = _step([before for _, before in self.seen if before.test_acc is None])
             self.passes.counts[1] = int(max(2, min(TIMED, self.share / max(step, 1e-9))))
 
-    def cost(self, tests):
-        """The Cost, once the miniature run of two epochs is over; its second epoch had ``tests`` test batches."""
+    def cost(self, tests: int) -> Cost:
+        """The Cost, after the small run of two epochs, whose second epoch had ``tests`` test batches."""
         total = self.clock() - self.began
-        (first_end, first), (_, last) = [(stamp, one) for stamp, one in self.seen if one.test_acc is not None]
-        timed = [(stamp, one) for stamp, one in self.seen if one.epoch == 2 and one.test_acc is None]
-        stamp, one = timed[0]
-        step, test = _step([one for _, one in timed]), last.test_seconds / tests
-        epoch = max(0.0, last.seconds - last.batch * step) + max(0.0, stamp - one.seconds - first_end)
+        (first_end, first), (_, last) = [entry for entry in self.seen if entry[1].test_acc is not None]
+        timed = [entry for entry in self.seen if entry[1].epoch == 2 and entry[1].test_acc is None]
+        stamp, second = timed[0]
+        step, test = _step([record for _, record in timed]), (last.test_seconds or 0.0) / tests
+        epoch = max(0.0, last.seconds - last.batch * step) + max(0.0, stamp - second.seconds - first_end)
         batches = (first.batch + last.batch) * step + (1 + tests) * test
         return Cost(max(0.0, total - 2 * epoch - batches), epoch, step, test)
 
 
 class TooLong(Exception):
-    """The budget is gone before the first run has begun."""
+    """The budget is used up before the first run has started."""
 
 
-def _step(records):
-    """Seconds a batch, from the first of an epoch's records to the last."""
+def _step(records: Sequence[Record]) -> float:
+    """Seconds for a batch, from the first of an epoch's records to the last."""
     first, last = records[0], records[-1]
     return (last.seconds - first.seconds) / max(1, last.batch - first.batch)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What an arm has to do: ``runs`` runs of ``epochs`` epochs, of so many training and test pictures in batches."""
+    """The work of an arm."""
 
     runs: int
     cost: Cost
-    epochs: int
-    examples: int
-    tests: int
+    epochs: int  # of each run
+    examples: int  # training images
+    tests: int  # test images
     batch_size: int
-    norm_batches: int = 0  # passes after each epoch, for batch norm's statistics: each takes about a step
+    norm_batches: int = 0  # passes after each epoch for batch norm's statistics; each takes about as long as a step
 
-    def seconds(self, epochs=None, limit=None):
-        """Of all its runs, with at most so many epochs and training pictures."""
+    def seconds(self, epochs: Optional[int] = None, limit: Optional[int] = None) -> float:
+        """Seconds of all its runs, with at most ``epochs`` epochs and ``limit`` training images, if given."""
         epochs = min(self.epochs, epochs or self.epochs)
         examples = min(self.examples, limit or self.examples)
         steps = examples / self.batch_size
@@ -128,10 +137,18 @@ class Load:
         )
 
 
-def measure(config, runs, most, arms=1):
-    """The Load of ``runs`` runs of ``config``, measured with a miniature run; ``arms`` share the budget.
+def measure(config: Any, runs: int, most: float, arms: int = 1) -> Load:
+    """The Load of an arm, measured with a small run.
 
-    Raises TooLong once ``most`` seconds are gone, and KeyboardInterrupt where Ctrl-C stopped the run.
+    Args:
+        config: the config of the arm's runs.
+        runs: how many runs the arm has.
+        most: seconds that are left of the budget.
+        arms: how many arms share the budget.
+
+    Raises:
+        TooLong: the small run takes longer than ``most``.
+        KeyboardInterrupt: Ctrl-C stopped the small run.
     """
     import mxnet as mx
 
@@ -142,7 +159,7 @@ def measure(config, runs, most, arms=1):
     watch = Stopwatch(training, most, SHARE * most / arms)
     watch.began = began
     with tempfile.TemporaryDirectory() as folder, mx.name.NameManager():
-        short = replace(config, epochs=2, patience=0, norm_batches=0)  # the passes for batch norm are reckoned as steps
+        short = replace(config, epochs=2, patience=0, norm_batches=0)  # the passes for batch norm are counted as steps
         result, _ = execute(
             short,
             replace(job, train_iter=training, test_iter=testing),
@@ -150,7 +167,7 @@ def measure(config, runs, most, arms=1):
             lambda line: None,
             make_listener=lambda epochs: watch,
         )
-    if result.stopped:
+    if result is not None and result.stopped:
         raise KeyboardInterrupt
     return Load(
         runs,
@@ -163,40 +180,49 @@ def measure(config, runs, most, arms=1):
     )
 
 
-def fit(loads, seconds, can_limit=True):
-    """(epochs, limit, seconds predicted) that fit into ``seconds``: fewer epochs first, then the first pictures only.
+def fit(loads: Sequence[Load], seconds: float, can_limit: bool = True) -> Tuple[Optional[int], Optional[int], float]:
+    """Shorten an experiment to a budget: first fewer epochs, then only the first images.
 
-    ``loads``: [Load] by arm. None means that nothing need be changed, in whole batches for pictures. Raises TooLong
-    where not even one epoch fits, of one batch if ``can_limit``.
+    Args:
+        loads: the Load of each arm.
+        seconds: the budget.
+        can_limit: whether the number of training images can be reduced.
+
+    Returns:
+        (epochs, number of training images, predicted seconds). The first two are None if they need no change; the
+        number of images is a multiple of the batch size.
+
+    Raises:
+        TooLong: not even one epoch fits, or one epoch of one batch if ``can_limit``.
     """
 
-    def predicted(epochs=None, limit=None):
+    def predicted(epochs: Optional[int] = None, limit: Optional[int] = None) -> float:
         return sum(load.seconds(epochs, limit) for load in loads)
 
     if predicted() <= seconds:
         return None, None, predicted()
-    for epochs in range(max(load.epochs for load in loads) - 1, 0, -1):
+    most = max(load.epochs for load in loads)
+    for epochs in range(most - 1, 0, -1):
         if predicted(epochs) <= seconds:
             return epochs, None, predicted(epochs)
     batch = max(load.batch_size for load in loads)
     low, high = 0, max(load.examples for load in loads) // batch
-    while can_limit and low < high:  # the most batches that fit lie in low ... high
+    while can_limit and low < high:  # the largest number of batches that fit is from low to high
         middle = (low + high + 1) // 2
         low, high = (middle, high) if predicted(1, middle * batch) <= seconds else (low, middle - 1)
     if not low:
         raise TooLong
-    epochs = 1 if max(load.epochs for load in loads) > 1 else None
-    return epochs, low * batch, predicted(1, low * batch)
+    return 1 if most > 1 else None, low * batch, predicted(1, low * batch)
 
 
-def least(loads, can_limit=True):
-    """Seconds of the least that can be run: one epoch each, of one batch if ``can_limit``."""
+def least(loads: Sequence[Load], can_limit: bool = True) -> float:
+    """Seconds of the shortest possible runs: one epoch each, of one batch if ``can_limit``."""
     return sum(load.seconds(1, load.batch_size if can_limit else None) for load in loads)
 
 
-def shortened(config, epochs, limit):
-    """``config`` with at most so many epochs and training pictures; its schedule keeps its shape."""
-    changes = {}
+def shortened(config: Any, epochs: Optional[int], limit: Optional[int]) -> Any:
+    """``config`` with at most ``epochs`` epochs and ``limit`` training images; its schedule keeps its shape."""
+    changes: Dict[str, Any] = {}
     if epochs is not None and epochs < config.epochs:
         scale = epochs / config.epochs
         changes = {
@@ -209,7 +235,7 @@ def shortened(config, epochs, limit):
     return replace(config, **changes)
 
 
-def changes(before, after):
-    """{field: [value before, value after]} of two configs."""
+def changes(before: Any, after: Any) -> Dict[str, List[Any]]:
+    """{field: [value before, value after]} of the fields that differ between two configs."""
     now = asdict(after)
     return {name: [value, now[name]] for name, value in asdict(before).items() if value != now[name]}

@@ -1,4 +1,4 @@
-"""Did it come out as claimed? pass, near or miss, by arithmetic alone.
+"""Did an experiment give what it claims? The verdict is pass, near or miss, by arithmetic alone.
 
 For example:
 
@@ -7,15 +7,23 @@ For example:
 
 from dataclasses import asdict
 from statistics import mean
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:  # arithmetic needs nothing else of the suite
+    from .experiment import Check
 
 VERDICTS = ("pass", "near", "miss")  # from best to worst
 
+#: {seed: {metric: value}} of one arm
+Seeds = Mapping[str, Mapping[str, Any]]
 
-def verdict(check, value):
-    """ "pass" inside the band, its ends included; "near" outside by no more than the margin; "miss" otherwise.
 
-    The margin is half the band's width unless the check has its own in ``near``; a band open to one side has none then.
-    A ``value`` of None, for what could not be measured, is a miss.
+def verdict(check: "Check", value: Optional[float]) -> str:
+    """The verdict on a measured value.
+
+    It is "pass" inside the band, its ends included, "near" if the value is outside by no more than the margin, and
+    "miss" otherwise. The margin is ``check.near``; if that is None, it is half the width of the band, and 0 for a band
+    that is open to one side. A ``value`` of None, which could not be measured, is a miss.
     """
     if value is None:
         return "miss"
@@ -26,47 +34,47 @@ def verdict(check, value):
         return "pass"
     margin = check.near
     if margin is None:
-        margin = 0.0 if None in (check.low, check.high) else (check.high - check.low) / 2
+        margin = 0.0 if check.low is None or check.high is None else (check.high - check.low) / 2
     return "near" if outside <= margin else "miss"
 
 
-def _mean(seeds, metric):
-    """Mean of a metric over the seeds of an arm, or None where one of them has none, because it diverged."""
-    values = [one.get(metric) for one in seeds.values()]
+def _mean(seeds: Seeds, metric: str) -> Optional[float]:
+    """Mean of a metric over the seeds of an arm; None if it is missing for one of them, which diverged."""
+    values: List[Any] = [metrics.get(metric) for metrics in seeds.values()]
     return None if not values or None in values else mean(values)
 
 
-def value(check, arms):
-    """What ``check`` looks at: a mean over the seeds, a difference or ratio of two, or None where something is missing.
+def value(check: "Check", arms: Mapping[str, Seeds]) -> Optional[float]:
+    """The number that ``check`` compares with its band: a mean over the seeds, or a difference or ratio of two means.
 
-    ``arms`` is {arm: {seed: {metric: value}}}.
+    ``arms`` is {arm: {seed: {metric: value}}}. The number is None if a seed diverged, or if it is a ratio to 0.
     """
-    found = _mean(arms[check.arm], check.metric)
+    own = _mean(arms[check.arm], check.metric)
     other = check.minus or check.over
-    if other is None or found is None:
-        return found
-    against = _mean(arms[other], check.metric)
-    if against is None or (check.over and against == 0):
+    if other is None or own is None:
+        return own
+    reference = _mean(arms[other], check.metric)
+    if reference is None or (check.over and reference == 0):
         return None
-    return found - against if check.minus else found / against
+    return own - reference if check.minus else own / reference
 
 
-def judge(checks, arms):
+def judge(checks: Sequence["Check"], arms: Mapping[str, Seeds]) -> Tuple[str, List[Dict[str, Any]]]:
     """(the worst verdict, [each check as a dict with its value and verdict])."""
-    judged = []
+    judged: List[Dict[str, Any]] = []
     for check in checks:
-        found = value(check, arms)
-        judged.append({**asdict(check), "value": found, "verdict": verdict(check, found)})
-    return max((one["verdict"] for one in judged), key=VERDICTS.index), judged
+        number = value(check, arms)
+        judged.append({**asdict(check), "value": number, "verdict": verdict(check, number)})
+    return max((result["verdict"] for result in judged), key=VERDICTS.index), judged
 
 
-def describe(check):
-    """What a judged check looks at, such as "train_acc of plain56 - plain20"."""
+def describe(check: Mapping[str, Any]) -> str:
+    """The number that a judged check compares, such as "train_acc of plain56 - plain20"."""
     other = f" - {check['minus']}" if check.get("minus") else f" / {check['over']}" if check.get("over") else ""
     return f"{check['metric']} of {check['arm']}{other}"
 
 
-def band(check):
+def band(check: Mapping[str, Any]) -> str:
     """The band of a judged check, such as "0.865 to 0.925" or "at most -0.02"."""
     low, high = check.get("low"), check.get("high")
     if low is not None and high is not None:

@@ -1,11 +1,11 @@
-"""An experiment from its file to its results: data found, budget fitted, runs made, claim judged, all of it written."""
+"""Run an experiment: find its data, fit it to a budget, train, judge the claim and write the results."""
 
 import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from .. import files
 from ..benchmarks.processes import OtherPrograms
@@ -13,35 +13,41 @@ from ..errors import ConfigError, DataError, RunError
 from ..text import duration
 from . import budget as budgets
 from . import depth_probes, picture, results, sweep
-from .results import now
+from .experiment import Experiment
+from .results import Content, now
+
+Say = Callable[[str], Any]  # takes one line of progress at a time
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the reader asked for in addition to the experiment: ``seeds`` None is the experiment's own number."""
+    """The options of ``gluon-resnet run``."""
 
-    seeds: Optional[int] = None
-    budget: Optional[str] = None
-    out: Optional[str] = None
+    seeds: Optional[int] = None  # the experiment's own number if None
+    budget: Optional[str] = None  # a time such as "20m"
+    out: Optional[str] = None  # folder of the run folders
     data: Optional[str] = None
-    weights: Optional[str] = None
-    save_results: bool = False
-    command: str = "gluon-resnet run"
+    weights: Optional[str] = None  # file of weights, or its folder
+    save_results: bool = False  # also next to the experiment's file
+    command: str = "gluon-resnet run"  # the whole command line, for the results file
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is going to be run: ``label`` names the results, ``budget`` says what was changed, {} or None."""
+    """What is going to be run."""
 
-    label: str
+    label: str  # name of the results
     folder: Path
-    configs: dict
-    units: list
-    budget: Optional[dict] = None
+    configs: Dict[str, Any]  # by arm
+    units: List[sweep.Unit]
+    budget: Optional[Dict[str, Any]] = None  # what a budget changed and predicted
 
 
-def _sought(given, named, what, option):
-    """A folder or file: the one given, the one named, or that name in GLUON_RESNET_REAL_DATA."""
+def _source(given: Optional[Union[str, Path]], named: str, what: str, option: str) -> str:
+    """Path of a folder or file: ``given``, if not None, or ``named`` here or in GLUON_RESNET_REAL_DATA.
+
+    Raises DataError, which says ``what`` is missing and which ``option`` names it.
+    """
     if given:
         if not Path(given).exists():
             raise DataError(f"{option} {given}: no such {what}")
@@ -53,28 +59,32 @@ def _sought(given, named, what, option):
             return str(place)
     raise DataError(
         f"no {named} in {', '.join(str(place.parent) for place in places)}: expected the {what} of this "
-        f"experiment; name it with {option}, or the folder it is in in GLUON_RESNET_REAL_DATA"
+        f"experiment; name it with {option}, or set GLUON_RESNET_REAL_DATA to the folder that holds it"
     )
 
 
-def with_sources(experiment, data=None, weights=None):
-    """The experiment's {arm: config} with its data and weights found. Raises DataError naming what is missing."""
+def with_sources(experiment: Experiment, data: Optional[str] = None, weights: Optional[str] = None) -> Dict[str, Any]:
+    """{arm: config} of an experiment, with the paths of its data and weights.
+
+    ``data`` and ``weights`` are those of a :class:`Request`. Raises DataError, which names what is missing, and
+    ConfigError if the experiment needs no weights.
+    """
     configs = {}
     for arm, config in experiment.configs.items():
         if experiment.settings.kind == "pictures":
-            config = replace(config, data=_sought(data, config.data, "folder of pictures", "--data"))
+            config = replace(config, data=_source(data, config.data, "folder of pictures", "--data"))
         elif data:
             config = replace(config, data=str(data))
         if config.weights:
-            given = Path(weights, config.weights) if weights and Path(weights).is_dir() else weights
-            config = replace(config, weights=_sought(given, config.weights, "file of weights", "--weights"))
+            path = str(Path(weights, config.weights)) if weights and Path(weights).is_dir() else weights
+            config = replace(config, weights=_source(path, config.weights, "file of weights", "--weights"))
         configs[arm] = config
     if weights and not any(config.weights for config in configs.values()):
         raise ConfigError(f"--weights {weights}: {experiment.name} starts from no weights; leave it out")
     return configs
 
 
-def _refit(label, folder, configs, seeds):
+def _refit(label: str, folder: Path, configs: Dict[str, Any], seeds: int) -> Optional[Plan]:
     """The Plan that an earlier call fitted to the same budget, or None."""
     path = folder / "budget.json"
     if not path.exists():
@@ -84,7 +94,7 @@ def _refit(label, folder, configs, seeds):
         fitted = {arm: budgets.shortened(config, note["epochs"], note["limit"]) for arm, config in configs.items()}
         if seeds > note["seeds"]:
             raise ConfigError(
-                f"{folder}: fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
+                f"{folder}: was fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
                 f"folder with --out"
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -94,8 +104,19 @@ def _refit(label, folder, configs, seeds):
     return Plan(label, folder, fitted, sweep.make_units(fitted, seeds, folder), note)
 
 
-def make_plan(experiment, configs, request, say):
-    """The :class:`Plan` of an experiment: as it is, or fitted to the budget. Raises ConfigError and RunError."""
+def make_plan(experiment: Experiment, configs: Dict[str, Any], request: Request, say: Say) -> Plan:
+    """The :class:`Plan` of an experiment, fitted to the budget if one is asked for.
+
+    Args:
+        experiment: the experiment.
+        configs: its configs, from :func:`with_sources`.
+        request: the options.
+        say: takes one line of progress at a time.
+
+    Raises:
+        ConfigError: the budget is too short, or not a time.
+        RunError: a run folder or the note of an earlier fit cannot be used.
+    """
     seeds = request.seeds or experiment.settings.seeds
     main = Path(request.out) if request.out else sweep.runs_folder(experiment.name)
     whole = Plan(experiment.name, main, configs, sweep.make_units(configs, seeds, main))
@@ -105,15 +126,15 @@ def make_plan(experiment, configs, request, say):
     label = f"{experiment.name}-{''.join(request.budget.lower().split())}"
     folder = Path(request.out) if request.out else sweep.runs_folder(label)
     plan = _refit(label, folder, configs, seeds)
-    if plan:
+    if plan and plan.budget:
         say(f"budget {request.budget}, fitted before: {plan.budget['line']}")
         return plan
     can_limit = experiment.settings.kind == "fashion-mnist"
     return _fitted(whole, replace(whole, label=label, folder=folder), request.budget, seconds, can_limit, say)
 
 
-def _measured(whole, text, seconds, say):
-    """{arm: Load} of what is left to run; nothing is timed where nothing is left."""
+def _measured(whole: Plan, text: str, seconds: float, say: Say) -> Dict[str, budgets.Load]:
+    """{arm: Load} of the runs that are left; empty if none is left."""
     began = perf_counter()
     left = [unit.arm for unit in whole.units if sweep.state(unit) != sweep.DONE]
     loads = {}
@@ -130,13 +151,13 @@ def _measured(whole, text, seconds, say):
     return loads
 
 
-def _fitted(whole, smaller, text, seconds, can_limit, say):
-    """``whole`` where what is left of it fits into the budget, or else ``smaller`` with fewer epochs and data."""
+def _fitted(whole: Plan, smaller: Plan, text: str, seconds: float, can_limit: bool, say: Say) -> Plan:
+    """``whole`` if its remaining runs fit into the budget; otherwise ``smaller`` with fewer epochs and images."""
     began, seeds = perf_counter(), len(whole.units) // len(whole.configs)
     with OtherPrograms() as others:
         loads = _measured(whole, text, seconds, say)
     spent = perf_counter() - began
-    if sum(load.seconds() for load in loads.values()) > seconds - spent:  # shorter runs are others: none is done yet
+    if sum(load.seconds() for load in loads.values()) > seconds - spent:  # of the shorter runs none is done yet
         loads = {arm: replace(load, runs=seeds) for arm, load in loads.items()}
     every = list(loads.values())
     try:
@@ -145,14 +166,14 @@ def _fitted(whole, smaller, text, seconds, can_limit, say):
         least = duration(spent + budgets.least(every, can_limit))
         raise ConfigError(
             f"budget {text}: one epoch{' of one batch' if can_limit else ''} of every run takes about "
-            f"{least} already: expected more than that"
+            f"{least} already: expected a longer time"
         ) from None
     configs = {arm: budgets.shortened(config, epochs, limit) for arm, config in whole.configs.items()}
     changed = {arm: budgets.changes(whole.configs[arm], config) for arm, config in configs.items()}
     line, runs = changed_line(changed), sum(load.runs for load in every)
     say(
         f"budget {text}: {line}; predicted {duration(predicted)} for {runs} run{'' if runs == 1 else 's'}, "
-        f"after {duration(spent)} of timing{_beside(others.cores)}"
+        f"after {duration(spent)} of timing{_with_others(others.cores)}"
     )
     note = {
         "text": text,
@@ -173,16 +194,16 @@ def _fitted(whole, smaller, text, seconds, can_limit, say):
     return replace(smaller, configs=configs, units=sweep.make_units(configs, seeds, smaller.folder), budget=note)
 
 
-def _beside(cores):
-    """What to say of other programs that used so many cores, or None, while steps were timed."""
+def _with_others(cores: Optional[float]) -> str:
+    """A remark on other programs that used ``cores`` cores while steps were timed; empty if they used hardly any."""
     if not cores or cores < 0.2:
         return ""
-    return f"; other programs used {cores:.1f} cores meanwhile, and it holds while they do"
+    return f"; other programs used {cores:.1f} cores at the same time, and the prediction assumes that they still will"
 
 
-def changed_line(changed):
-    """What a budget changed, {arm: {field: [before, after]}}, in a line: what all arms share is said once."""
-    by_change = {}
+def changed_line(changed: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a budget changed, {arm: {field: [before, after]}}, in one line; changes of all arms are named once."""
+    by_change: Dict[str, List[str]] = {}
     for arm, fields in changed.items():
         for name, (before, after) in fields.items():
             word = "all" if before is None else before
@@ -191,11 +212,28 @@ def changed_line(changed):
     return ", ".join(parts) or "nothing changed"
 
 
-def conduct(experiment, request, say=print, make_listener=None):
-    """Run an experiment; its results as :func:`results.read` gives them, or None after Ctrl-C.
+def conduct(
+    experiment: Experiment,
+    request: Request,
+    say: Say = print,
+    make_listener: Optional[Callable[[int], Any]] = None,
+) -> Optional[Content]:
+    """Run an experiment; runs that are done already are not trained again.
 
-    What is done already is not done again. Results are written to the folder of the runs, and with ``save_results`` to
-    results/ next to the experiment's file. Raises GluonResNetError if it cannot be run.
+    The results are written to the folder of the runs, and with ``request.save_results`` also to results/ next to the
+    experiment's file.
+
+    Args:
+        experiment: the experiment.
+        request: the options.
+        say: takes one line of progress at a time.
+        make_listener: makes a listener of each training run from its number of epochs.
+
+    Returns:
+        The content of the results file, or None after Ctrl-C.
+
+    Raises:
+        GluonResNetError: the experiment cannot be run.
     """
     if experiment.settings.kind == "cost":
         return _conduct_cost(experiment, request, say)
@@ -221,12 +259,12 @@ def conduct(experiment, request, say=print, make_listener=None):
     return content
 
 
-def _title(label, content):
+def _title(label: str, content: Content) -> str:
     return f"{label}: {content['claim']['statement']} ({content['verdict']})"
 
 
-def _conduct_cost(experiment, request, say):
-    """Measure what the arms cost; ``seeds`` are rounds in which they take turns."""
+def _conduct_cost(experiment: Experiment, request: Request, say: Say) -> Content:
+    """Measure the cost of the arms, which take turns in as many rounds as there are seeds."""
     from . import cost
 
     for option, value in (("--budget", request.budget), ("--data", request.data), ("--weights", request.weights)):
@@ -234,11 +272,16 @@ def _conduct_cost(experiment, request, say):
             raise ConfigError(f"{option}: {experiment.name} measures networks and trains none; leave it out")
     folder = Path(request.out) if request.out else sweep.runs_folder(experiment.name)
     models = [config.model for config in experiment.configs.values()]
-    one = next(iter(experiment.configs.values()))
+    shared = next(iter(experiment.configs.values()))  # all arms have the same settings
     with sweep.alone_in(folder):
         started = now()
         table = cost.measure(
-            models, tuple(one.shape), one.batch_size, one.steps, request.seeds or experiment.settings.seeds, say
+            models,
+            tuple(shared.shape),
+            shared.batch_size,
+            shared.steps,
+            request.seeds or experiment.settings.seeds,
+            say,
         )
         rows = json.loads(table.to_json(orient="records"))
         arms = {arm: {"0": row} for arm, row in zip(experiment.configs, rows)}
@@ -255,7 +298,15 @@ def _conduct_cost(experiment, request, say):
     return content
 
 
-def _write(experiment, label, content, figures, folder, save_results, say):
-    """Write results to ``folder``, and to results/ next to the experiment's file where they are to be kept."""
+def _write(
+    experiment: Experiment,
+    label: str,
+    content: Content,
+    figures: Mapping[str, Any],
+    folder: Path,
+    save_results: bool,
+    say: Say,
+) -> None:
+    """Write results to ``folder``, and with ``save_results`` to results/ next to the experiment's file."""
     for place in [folder] + ([experiment.path.parent / "results"] if save_results else []):
         say(f"written to {place}: {', '.join(results.save(place, label, content, figures))}")

@@ -1,22 +1,25 @@
-"""How training reaches the layers of a network: gradient norms by depth, and each block's residual against its input.
+"""How training reaches the layers of a network: gradient norms by depth, and the size of each block's residual.
 
     table = depth.probe(net, X, y)
     depth.draw({"plain-20": depth.probe(plain, X, y), "ResNet-20": depth.probe(residual, X, y)})
 
-or along a whole training run, at initialization and after each epoch, into the run folder's depth.csv:
+A listener does this for a whole training run, at initialization and after each epoch, and writes depth.csv into the run
+folder:
 
     listeners.append(depth.DepthLog(net, X, y, folder))
 
-A residual block gives relu(X + F(X)) (He et al., arXiv 1512.03385, equation 1). The paper argues that vanishing
-gradients are not what degrades plain networks (section 4.1), and that residuals are small (figure 7). Here one can
-look.
+A residual block computes relu(X + F(X)) (He et al., arXiv 1512.03385, equation 1). The paper argues that vanishing
+gradients are not what degrades plain networks (section 4.1), and that residuals are small (figure 7). This module
+measures both.
 """
 
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
@@ -26,37 +29,51 @@ from ..errors import ModelError, RunError
 from ..figures import new_figure
 from ..files import writing
 from ..networks.blocks import blocks_by_name
-from ..networks.layout import Conv, layout
+from ..networks.layout import Block, Conv, Layout, layout
 from ..networks.shapes import watched
+from ..training.progress import Record
 
 COLUMNS = ["kind", "name", "stage", "position", "gradient_norm", "input_norm", "residual_norm", "ratio", "measured"]
 LAYER, PROJECTION, BLOCK = "layer", "projection", "block"
 NAME = "depth.csv"
 
 
-def probe(net, X, y):
-    """A DataFrame of :data:`COLUMNS` for one batch X (N, C, H, W) float32, y (N,) class numbers; nothing is changed.
+def probe(net: Any, X: Any, y: Any) -> pd.DataFrame:
+    """Gradient norms and residuals of a network on one batch.
 
-    ``net`` is a network of models.build, initialized. Rows of kind "layer" are the convolutions from the input to the
-    output and the classifier, of kind "projection" the convolutions of shortcuts, of kind "block" the residual blocks,
-    in running order; ``position`` counts from 1 within a kind, ``stage`` from 1, 0 for the stem, stages + 1 for the
-    classifier. ``gradient_norm`` is the L2 norm of the mean cross-entropy's gradient with respect to the row's trained
-    parameters, in training mode (batch norm by the batch's statistics, dropout left out); NaN where all are frozen. For
-    blocks ``input_norm`` is |X| and ``residual_norm`` |F(X)|, root mean squares over the batch and all entries,
-    ``ratio`` |F(X)| / |X|, and ``measured`` "residual"; a plain block has no residual: its output is taken for it and
-    ``measured`` is "output". Running statistics, parameters and their gradients are as before afterwards. Raises
-    ModelError for a network without a spec, or one that is not initialized.
+    The network is run in training mode, with the batch's statistics and without dropout. Parameters, their gradients
+    and running statistics are left unchanged.
+
+    Args:
+        net: an initialized network of this suite, such as ``gr.resnet18()``.
+        X: the batch, float32 (N, C, H, W).
+        y: its labels (N,).
+
+    Returns:
+        A table with the columns :data:`COLUMNS` and a row for each layer, in the order they run. ``kind`` is "layer"
+        (a convolution on the way from input to output, or the classifier), "projection" (a convolution of a shortcut)
+        or "block" (a residual block). ``stage`` is 0 for the stem and counts from 1; the classifier comes after the
+        last stage. ``position`` counts from 1 within a kind. ``gradient_norm`` is the L2 norm of the gradient of the
+        mean cross-entropy with respect to the trained parameters of the row; NaN if all are frozen.
+
+        Only blocks have the other columns. ``input_norm`` is |X| and ``residual_norm`` |F(X)|, root mean squares over
+        all entries of the batch; ``ratio`` is |F(X)| / |X|, and ``measured`` is "residual". A plain block has no
+        residual; its output is used instead, and ``measured`` is "output".
+
+    Raises:
+        ModelError: the network has no spec, or is not initialized.
     """
     plan = _plan(net)
     device = next(iter(net.collect_params().values())).list_ctx()[0]
     X, y = (_array(value, device) for value in (X, y))
     _finish_initialization(net, X)
     with _undisturbed(net):
-        seen, gradients = _passes(net, plan, X, y, device)
-    rows, counts = [], {LAYER: 0, PROJECTION: 0, BLOCK: 0}
+        outputs, gradients = _passes(net, plan, X, y, device)
+    rows: List[Dict[str, Any]] = []
+    counts = {LAYER: 0, PROJECTION: 0, BLOCK: 0}
     for kind, name, stage, block in _parts(plan):
         counts[kind] += 1
-        row = {
+        row: Dict[str, Any] = {
             "kind": kind,
             "name": name,
             "stage": stage,
@@ -64,7 +81,7 @@ def probe(net, X, y):
             "gradient_norm": _norm(gradients, name),
         }
         if block is not None:
-            before, after = (_root_mean_square(value) for value in seen[name])
+            before, after = (_root_mean_square(value) for value in outputs[name])
             row.update(
                 input_norm=before,
                 residual_norm=after,
@@ -75,8 +92,8 @@ def probe(net, X, y):
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _plan(net):
-    """The layout of ``net``; ModelError if it has none or no parameters yet."""
+def _plan(net: Any) -> Layout:
+    """The layout of ``net``; raises ModelError if it has none, or no parameters yet."""
     if not hasattr(net, "spec"):
         raise ModelError(f"depth.probe: {net.name} has no spec: expected one of this suite, such as gr.resnet18()")
     for param in net.collect_params().values():
@@ -85,8 +102,8 @@ def _plan(net):
     return layout(net.spec)
 
 
-def _parts(plan):
-    """(kind, name, stage, Block or None) of every row, in running order; a block comes after its layers."""
+def _parts(plan: Layout) -> Iterator[Tuple[str, str, int, Optional[Block]]]:
+    """(kind, name, stage, Block or None) of every row, in the order they run; a block comes after its layers."""
     yield LAYER, plan.stem[0].name, 0, None
     for stage, blocks in enumerate(plan.stages, 1):
         for block in blocks:
@@ -98,21 +115,21 @@ def _parts(plan):
     yield LAYER, plan.classifier.name, len(plan.stages) + 1, None
 
 
-def _last_layer(block):
+def _last_layer(block: Block) -> str:
     """Name of the layer whose output is F(X) of a residual block."""
     conv, norm = block.body[-1]
     return conv.name if norm is None or block.preactivation else norm.name
 
 
 @contextmanager
-def _undisturbed(net):
-    """Context in which dropout, which would draw random numbers, is off; then running statistics are as before."""
-    kept = [
+def _undisturbed(net: Any) -> Iterator[None]:
+    """Context without dropout, which would draw random numbers; running statistics are restored at its end."""
+    saved = [
         (param, [array.copy() for array in param.list_data()])
         for param in net.collect_params().values()
         if param.grad_req == "null"
     ]
-    dropouts = []
+    dropouts: List[Tuple[Any, float]] = []
     net.apply(lambda block: dropouts.append((block, block._rate)) if isinstance(block, nn.Dropout) else None)
     for block, _ in dropouts:
         block._rate = 0
@@ -121,13 +138,18 @@ def _undisturbed(net):
     finally:
         for block, rate in dropouts:
             block._rate = rate
-        for param, before in kept:
+        for param, before in saved:
             for array, values in zip(param.list_data(), before):
                 array[:] = values
 
 
-def _passes(net, plan, X, y, device):
-    """({block: (X, F(X) or output)} as arrays, {parameter: gradient (NumPy)}) of a pass forward and back."""
+def _passes(
+    net: Any, plan: Layout, X: Any, y: Any, device: Any
+) -> Tuple[Dict[str, Tuple[Any, Any]], Dict[str, numpy.ndarray]]:
+    """Run the batch forward and backward.
+
+    Returns ({block's name: (X, F(X) or output)} as MXNet arrays, {parameter's name: gradient}).
+    """
     by_name = blocks_by_name(net)
     blocks = [block for stage in plan.stages for block in stage]
     names = {id(by_name[name]): name for block in blocks for name in (block.name, _last_layer(block))}
@@ -136,23 +158,23 @@ def _passes(net, plan, X, y, device):
         with autograd.record(train_mode=True):
             mean_loss = loss(net(X), y).mean()
         trained = {name: param for name, param in net._collect_params_with_prefix().items() if param.grad_req != "null"}
-        # not backward(), which would write over the gradients that training may be gathering
+        # not backward(), which would overwrite gradients that training may be accumulating
         gradients = autograd.grad([mean_loss], [param.data(device) for param in trained.values()])
-    of_call = {names[id(layer)]: (before, after) for layer, before, after in calls}
-    seen = {
-        block.name: (of_call[block.name][0], of_call[_last_layer(block) if block.adds else block.name][1])
+    by_layer = {names[id(layer)]: (before, after) for layer, before, after in calls}
+    outputs = {
+        block.name: (by_layer[block.name][0], by_layer[_last_layer(block) if block.adds else block.name][1])
         for block in blocks
     }
-    return seen, {name: gradient.asnumpy() for name, gradient in zip(trained, gradients)}
+    return outputs, {name: gradient.asnumpy() for name, gradient in zip(trained, gradients)}
 
 
-def _array(values, device):
-    """``values`` as an array of the type in force on ``device``, float32."""
+def _array(values: Any, device: Any) -> Any:
+    """``values`` as a float32 MXNet array on ``device``."""
     values = values.asnumpy() if hasattr(values, "asnumpy") else numpy.asarray(values)
     return array(values, device)
 
 
-def _norm(gradients, name):
+def _norm(gradients: Mapping[str, numpy.ndarray], name: str) -> float:
     squares = [
         numpy.square(values, dtype=numpy.float64).sum()
         for key, values in gradients.items()
@@ -161,35 +183,42 @@ def _norm(gradients, name):
     return float(numpy.sqrt(sum(squares))) if squares else numpy.nan
 
 
-def _root_mean_square(array):
+def _root_mean_square(array: Any) -> float:
     return float(numpy.sqrt(numpy.square(array.astype("float32").asnumpy(), dtype=numpy.float64).mean()))
 
 
 class DepthLog:
-    """A listener for train.fit: probes ``net`` on a fixed batch at initialization and after each epoch, into depth.csv.
+    """A listener of ``gr.fit`` that probes a network on a fixed batch, and writes depth.csv.
 
-    Made before training with the network, X (N, C, H, W), y (N,) and the run folder's path (the folder may come later).
-    The first forward pass in training mode starts it, with the initial parameters in place: no change to fit is needed.
-    ``log.table`` has :data:`COLUMNS` after a column ``epoch``, 0 at initialization. Training goes on exactly as
-    without it; the first probe falls into the first batch's time. In a run that is resumed, rows of epochs done are
-    kept. Raises RunError if depth.csv cannot be read or written.
+    It probes at initialization, which is before the first forward pass in training mode, and after each epoch. Training
+    gives the same parameters as without it. ``log.table`` has the columns of :func:`probe` after ``epoch``, which is 0
+    at initialization. When a run is resumed, the rows of the epochs that were done are kept.
+
+    Args:
+        net: the network, before training.
+        X: the batch, float32 (N, C, H, W).
+        y: its labels (N,).
+        folder: path of the run folder, which may be made later.
+
+    Raises:
+        RunError: depth.csv cannot be read or written.
     """
 
-    def __init__(self, net, X, y, folder):
+    def __init__(self, net: Any, X: Any, y: Any, folder: Union[str, Path]) -> None:
         self.net, self.batch, self.path = net, (X, y), Path(folder) / NAME
         self.table = read(self.path) if self.path.exists() else pd.DataFrame(columns=["epoch", *COLUMNS])
         if not len(self.table):
             self._probe_before_the_first_batch()
 
-    def __call__(self, record):
+    def __call__(self, record: Record) -> None:
         if record.test_acc is not None:
             self._add(record.epoch)
 
-    def _probe_before_the_first_batch(self):
-        # not a hook: Gluon warns that those of a hybridized block may not be called, though the topmost block's are
+    def _probe_before_the_first_batch(self) -> None:
+        # not a hook: Gluon warns that hooks of a hybridized block may not be called, though those of the net are
         net, forward = self.net, self.net.forward
 
-        def first(*inputs):
+        def first(*inputs: Any) -> Any:
             if autograd.is_training():
                 del net.forward
                 with autograd.pause():
@@ -198,7 +227,7 @@ class DepthLog:
 
         net.forward = first
 
-    def _add(self, epoch):
+    def _add(self, epoch: int) -> None:
         before = self.table[self.table["epoch"] < epoch]
         now = probe(self.net, *self.batch)
         now.insert(0, "epoch", epoch)
@@ -207,8 +236,8 @@ class DepthLog:
             self.table.to_csv(temporary, index=False, float_format="%.6g")
 
 
-def _finish_initialization(net, X):
-    """What the first pass would do, parameters in the same order: by another one, the same seed gives other weights."""
+def _finish_initialization(net: Any, X: Any) -> None:
+    """Do what the first pass would do, in the same order; in another order the same seed would give other weights."""
     params = net.collect_params().values()
     if any(param._deferred_init for param in params):
         net.infer_shape(X)
@@ -216,8 +245,8 @@ def _finish_initialization(net, X):
             param._finish_deferred_init()
 
 
-def read(path):
-    """The table of a depth.csv, with a column ``epoch``; RunError if it cannot be read or is something else."""
+def read(path: Union[str, Path]) -> pd.DataFrame:
+    """The table of a depth.csv, with a column ``epoch``; raises RunError if it cannot be read or is something else."""
     try:
         table = pd.read_csv(path, dtype={"name": str})
     except (OSError, ValueError) as error:
@@ -227,26 +256,27 @@ def read(path):
     return table
 
 
-def _moments(tables):
-    """[(title, {arm: rows})]: the first and the last epoch that there are, or all as it is."""
+def _moments(tables: Dict[str, pd.DataFrame]) -> List[Tuple[str, Dict[str, pd.DataFrame]]]:
+    """[(title, {arm: rows})] of the first and of the last epoch; tables without epochs are used whole."""
     if not all("epoch" in table for table in tables.values()):
         return [("", tables)]
-    moments = [("first", min), ("last", max)]
+    ends: List[Any] = [min, max]
     if all(table["epoch"].nunique() == 1 for table in tables.values()):
-        moments = moments[:1]
-    found = []
-    for _, which in moments:
-        epochs = {arm: which(table["epoch"]) for arm, table in tables.items()}
+        ends = [min]
+    moments = []
+    for end in ends:
+        epochs = {arm: end(table["epoch"]) for arm, table in tables.items()}
         after = ", ".join(str(epoch) for epoch in sorted(set(epochs.values())))
         title = "at initialization" if set(epochs.values()) == {0} else f"after epoch {after}"
-        found.append((title, {arm: table[table["epoch"] == epochs[arm]] for arm, table in tables.items()}))
-    return found
+        moments.append((title, {arm: table[table["epoch"] == epochs[arm]] for arm, table in tables.items()}))
+    return moments
 
 
-def draw(tables):
-    """{arm: table of :func:`probe`} as a matplotlib Figure: gradients over layers, ratios over blocks, a line an arm.
+def draw(tables: Dict[str, pd.DataFrame]) -> Figure:
+    """Gradient norms over layers and ratios over blocks, a line for each arm, as a matplotlib Figure.
 
-    Tables with a column ``epoch`` (DepthLog's) have a row of axes for the first and one for the last epoch.
+    ``tables`` is {arm: table of :func:`probe` or of DepthLog}. If the tables have epochs, the first and the last one
+    are drawn, one below the other.
     """
     moments = _moments(tables)
     figure = new_figure(11, 0.5 + 3.6 * len(moments))
@@ -254,7 +284,7 @@ def draw(tables):
         for i, (arm, table) in enumerate(rows.items()):
             layers, blocks = (table[table["kind"] == kind] for kind in (LAYER, BLOCK))
             plain = (blocks["measured"] == "output").any()
-            style = dict(color=f"C{i % 10}", marker="os^Dv"[i % 5], markersize=4, linewidth=1)
+            style: Dict[str, Any] = dict(color=f"C{i % 10}", marker="os^Dv"[i % 5], markersize=4, linewidth=1)
             left.plot(layers["position"], layers["gradient_norm"], label=arm, **style)
             right.plot(
                 blocks["position"],

@@ -1,20 +1,24 @@
 """Gradients and residuals by depth (depth.py) of an experiment's runs, before and after training."""
 
+from typing import Any, Callable, Optional, Sequence, Tuple
+
 import numpy
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..files import written_whole
 from ..runs.kinds import kind_of
 from ..runs.network import network_of_run
 from ..weights import set_parameters
+from .sweep import Unit
 
-PICTURES = 128  # the first ones of the training part
+PICTURES = 128  # images of the batch, the first ones of the training part
 KEY = ["arm", "epoch", "kind", "name", "stage", "position", "measured"]
 MEANS = ["gradient_norm", "input_norm", "residual_norm", "ratio"]
 
 
-def _probe_run(unit):
-    """The table of one finished run with a column ``epoch``: 0 at initialization, and after the last one."""
+def _probe_run(unit: Unit) -> pd.DataFrame:
+    """The table of a finished run, with a column ``epoch``: 0 at initialization, and the last epoch."""
     import mxnet as mx
 
     from .. import devices
@@ -37,8 +41,8 @@ def _probe_run(unit):
     return pd.concat(tables, ignore_index=True)
 
 
-def of_run(unit):
-    """The table of a run, from its depth.csv where it has been probed before; None for a run that diverged."""
+def of_run(unit: Unit) -> Optional[pd.DataFrame]:
+    """The table of a run, read from its depth.csv if there is one; None for a run that diverged."""
     from . import depth
 
     path = unit.path / depth.NAME
@@ -50,13 +54,13 @@ def of_run(unit):
     return depth.read(path)
 
 
-def collect(units, say):
-    """(table of means over the seeds by arm, Figure) of finished runs."""
+def collect(units: Sequence[Unit], say: Callable[[str], Any]) -> Tuple[pd.DataFrame, Figure]:
+    """(table of each arm's means over the seeds, Figure) of finished runs; ``say`` takes a line of progress."""
     from . import depth
 
     say("probing gradients and residuals by depth")
-    found = [(unit, of_run(unit)) for unit in units]
-    rows = pd.concat([table.assign(arm=unit.arm) for unit, table in found if table is not None])
+    tables = [(unit, of_run(unit)) for unit in units]
+    rows = pd.concat([table.assign(arm=unit.arm) for unit, table in tables if table is not None])
     rows["measured"] = rows["measured"].fillna("")
     means = rows.groupby(KEY, sort=False)[MEANS].mean().reset_index()
     return means, depth.draw({arm: table for arm, table in means.groupby("arm", sort=False)})

@@ -1,14 +1,15 @@
-"""An experiment file: a CONFIG (what is trained, arm by arm) and a CLAIM (what ought to come out), read as data.
+"""Experiment files: a CONFIG says what is trained, arm by arm, and a CLAIM what the results should be.
 
     gluon-resnet run experiments/degradation.py
 
-Both are plain dicts in a Python file; nothing in the file is run. See experiments/README.md for their fields.
+Both are plain dicts in a Python file, which is read as data: nothing in it is run. experiments/README.md describes
+their fields.
 """
 
 import ast
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ..errors import ConfigError, ModelError, did_you_mean
 from ..files import CHECKOUT
@@ -19,9 +20,9 @@ from ..training.metrics import shown_in
 
 KINDS = (*(kind.name for kind in kinds.KINDS), "cost")
 
-#: what a training run comes to, by its name in result.json
+#: names in result.json of the numbers of a training run that a claim can be about
 METRICS = tuple(metric.name for metric in shown_in("claim"))
-#: and what is measured of a network's cost (cost.py)
+#: the numbers of the kind "cost" (cost.py)
 COST_METRICS = ("parameters", "multiply_adds", "train_ms", "predict_ms", "train_peak_bytes", "predict_peak_bytes")
 
 
@@ -31,15 +32,15 @@ class Settings:
 
     kind: str = ""
     arms: Dict[str, Dict[str, Any]] = field(default_factory=dict)  # arm -> what differs from ``shared``
-    #: what all arms have: fields of the run's config (launch.py), or of the kind "cost" cost.measure's settings
+    #: what all arms have: fields of the run's config (runs/kinds.py), or of CostConfig for the kind "cost"
     shared: Dict[str, Any] = field(default_factory=dict)
-    seeds: int = 3  # 0, 1, 2, unless --seeds says otherwise; of the kind "cost" rounds, in which the arms take turns
-    depth_probe: bool = False  # gradients and residuals by depth, before and after training (depth.py)
+    seeds: int = 3  # seeds 0, 1, 2, unless --seeds says otherwise; for the kind "cost", rounds in which arms take turns
+    depth_probe: bool = False  # measure gradients and residuals by depth, before and after training (depth.py)
 
 
 @dataclass(frozen=True)
 class CostConfig:
-    """What networks are measured on by the kind "cost"; see cost.measure."""
+    """The fields of an arm of the kind "cost", the arguments of cost.measure."""
 
     model: str = ""
     shape: List[int] = field(default_factory=lambda: [1, 96, 96])
@@ -49,12 +50,12 @@ class CostConfig:
 
 @dataclass(frozen=True)
 class Check:
-    """One number of CLAIM's, and the band it ought to be in."""
+    """One number of CLAIM, and the band it should be in."""
 
-    metric: str = ""  # of METRICS; the mean over the seeds counts
+    metric: str = ""  # of METRICS or COST_METRICS; its mean over the seeds counts
     arm: str = ""
-    minus: Optional[str] = None  # another arm, whose value is taken away
-    over: Optional[str] = None  # another arm, by whose value is divided
+    minus: Optional[str] = None  # another arm, whose value is subtracted
+    over: Optional[str] = None  # another arm, by whose value it is divided
     low: Optional[float] = None
     high: Optional[float] = None
     near: Optional[float] = None  # how far outside the band is still "near"; half the band's width if None
@@ -71,7 +72,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment file, checked. ``configs``: {arm: its run's config with seed 0, or CostConfig}."""
+    """An experiment file that has been checked; ``configs`` is {arm: the config of its runs, or a CostConfig}."""
 
     name: str
     path: Path
@@ -82,19 +83,22 @@ class Experiment:
     configs: Dict[str, Any]
 
 
-def experiments_folder():
-    """The folder of the suite's experiments: the checkout's, or else the working directory's."""
+def experiments_folder() -> Path:
+    """The folder ``experiments`` of the checkout, or of the working directory if there is no checkout."""
     checkout = CHECKOUT / "experiments"
     return checkout if checkout.is_dir() else Path("experiments")
 
 
-def names():
-    """Names of the experiments in that folder."""
+def names() -> List[str]:
+    """Names of the experiments in :func:`experiments_folder`."""
     return sorted(path.stem for path in experiments_folder().glob("*.py") if not path.stem.startswith("_"))
 
 
-def find(name):
-    """The file of a path, or of a name in the folder of experiments; ConfigError names the nearest."""
+def find(name: Union[str, Path]) -> Path:
+    """The path of an experiment file; ``name`` is a path, or a name in :func:`experiments_folder`.
+
+    Raises ConfigError, which suggests the nearest name, if there is no such file.
+    """
     path = Path(name)
     if path.suffix == ".py" or len(path.parts) > 1:
         if not path.is_file():
@@ -108,8 +112,8 @@ def find(name):
     return experiments_folder() / f"{name}.py"
 
 
-def _literals(path):
-    """{"CONFIG": dict, "CLAIM": dict} of the file at ``path``, each written as plain values."""
+def _literals(path: Path) -> Dict[str, Dict[str, Any]]:
+    """{"CONFIG": dict, "CLAIM": dict} of the file at ``path``, which has both as plain values."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
@@ -120,54 +124,55 @@ def _literals(path):
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a null byte, no UTF-8, brackets without end
         raise ConfigError(f"{path}: not a Python file ({error})") from None
-    found = {}
+    values: Dict[str, Dict[str, Any]] = {}
     for statement in tree.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
-        for name in (target.id for target in targets if isinstance(target, ast.Name)):
+        if not isinstance(statement, ast.Assign):
+            continue
+        for name in (target.id for target in statement.targets if isinstance(target, ast.Name)):
             if name in ("CONFIG", "CLAIM"):
-                found[name] = _literal(path, name, statement.value)
+                values[name] = _literal(path, name, statement.value)
     for name in ("CONFIG", "CLAIM"):
-        if name not in found:
+        if name not in values:
             raise ConfigError(f"{path}: no {name}: expected {name} = {{...}} at the top level of the file")
-    return found
+    return values
 
 
-def _literal(path, name, node):
+def _literal(path: Path, name: str, node: ast.expr) -> Dict[str, Any]:
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError):
         raise ConfigError(
             f"{path}: line {node.lineno}: {name} is not written out: expected a dict of plain values "
-            f"(numbers, words, lists, dicts), without calls or names"
+            f"(numbers, texts, lists, dicts), without calls or names"
         ) from None
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with words as keys")
+        raise ConfigError(f"{path}: line {node.lineno}: {name} is {value!r}: expected a dict with texts as keys")
     return value
 
 
-def _arm_configs(settings, where):
-    """{arm: config}; arms of the kind "cost" differ in their models alone, and are models' names by default."""
-    kind = CostConfig if settings.kind == "cost" else kinds.kind_named(settings.kind).config
-    made = {}
+def _arm_configs(settings: Settings, where: str) -> Dict[str, Any]:
+    """{arm: config}; arms of the kind "cost" may differ in their models only, which are the arms' names by default."""
+    kind: Any = CostConfig if settings.kind == "cost" else kinds.kind_named(settings.kind).config
+    configs = {}
     for arm, differs in settings.arms.items():
         values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}
         if "seed" in values:
-            raise ConfigError(f"{where}: arm {arm}: seed is set: expected it left to seeds and --seeds")
+            raise ConfigError(f"{where}: arm {arm}: seed is set: expected none, as seeds and --seeds set it")
         if settings.kind == "cost" and set(differs) - {"model"}:
             raise ConfigError(
-                f"{where}: arm {arm}: {', '.join(differs)}: expected nothing but a model: all networks "
-                f"are measured on the same"
+                f"{where}: arm {arm}: {', '.join(differs)}: expected only a model: all networks "
+                f"are measured with the same settings"
             )
-        made[arm] = make(kind, values, f"{where}: arm {arm}")
+        configs[arm] = make(kind, values, f"{where}: arm {arm}")
         try:
-            getattr(made[arm], "check", lambda: None)()
-            parse_model(made[arm].model)
+            getattr(configs[arm], "check", lambda: None)()
+            parse_model(configs[arm].model)
         except (ConfigError, ModelError) as error:
             raise ConfigError(f"{where}: arm {arm}: {error}") from None
-    return made
+    return configs
 
 
-def _check_settings(settings, where):
+def _check_settings(settings: Settings, where: str) -> None:
     if settings.kind not in KINDS:
         raise ConfigError(f"{where}: kind is {settings.kind!r}: expected one of {', '.join(KINDS)}")
     if not settings.arms:
@@ -181,7 +186,7 @@ def _check_settings(settings, where):
         raise ConfigError(f"{where}: seeds is {settings.seeds!r}: expected a number of seeds of at least 1")
 
 
-def _check_check(check, settings, where):
+def _check_check(check: Check, settings: Settings, where: str) -> None:
     for arm in (check.arm, check.minus, check.over):
         if arm is not None and arm not in settings.arms:
             raise ConfigError(f"{where}: no arm '{arm}': CONFIG has {', '.join(settings.arms)}")
@@ -192,14 +197,17 @@ def _check_check(check, settings, where):
         raise ConfigError(f"{where}: minus and over: expected at most one of them")
     if check.low is None and check.high is None:
         raise ConfigError(f"{where}: no low and no high: expected a band, open to one side at most")
-    if None not in (check.low, check.high) and check.low > check.high:
+    if check.low is not None and check.high is not None and check.low > check.high:
         raise ConfigError(f"{where}: low is {check.low:g}, high {check.high:g}: expected low <= high")
     if check.near is not None and check.near < 0:
         raise ConfigError(f"{where}: near is {check.near:g}: expected at least 0")
 
 
-def load(name):
-    """The :class:`Experiment` of a name or path. Raises ConfigError, naming the file and what does not fit."""
+def load(name: Union[str, Path]) -> Experiment:
+    """The :class:`Experiment` of a path, or of a name in :func:`experiments_folder`.
+
+    Raises ConfigError, which names the file and what is wrong in it.
+    """
     path = find(name)
     content = _literals(path)
     settings = make(Settings, content["CONFIG"], f"{path}: CONFIG")
@@ -207,10 +215,10 @@ def load(name):
     claim = make(Statement, content["CLAIM"], f"{path}: CLAIM")
     for field_name in ("statement", "source"):
         if not getattr(claim, field_name):
-            raise ConfigError(f"{path}: CLAIM: no {field_name}: expected it in words")
+            raise ConfigError(f"{path}: CLAIM: no {field_name}: expected a sentence")
     if not claim.checks:
         raise ConfigError(f"{path}: CLAIM: no checks: expected at least one, with metric, arm and a band")
-    checks = tuple(make(Check, one, f"{path}: CLAIM: check {i}") for i, one in enumerate(claim.checks, start=1))
+    checks = tuple(make(Check, fields, f"{path}: CLAIM: check {i}") for i, fields in enumerate(claim.checks, start=1))
     for i, check in enumerate(checks, start=1):
         _check_check(check, settings, f"{path}: CLAIM: check {i}")
     return Experiment(

@@ -1,7 +1,8 @@
-"""Numbers that circulate, with their sources: entries as data for ``gluon-resnet reproduce``.
+"""Published numbers with their sources: the entries of ``gluon-resnet reproduce``.
 
-One recipe, ResNet-18 on Fashion-MNIST (96x96, batch size 256, SGD 0.05, 10 epochs, last epoch), was published by six
-editions with six results. The paper's own tables need data that this suite has no way to get: they are listed, not run.
+Six editions of the book published one recipe, ResNet-18 on Fashion-MNIST (96x96, batch size 256, SGD 0.05, 10 epochs,
+last epoch), with six different results. The paper's tables need data that this suite cannot get, so they are listed but
+not run.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ..errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class Entry:
-    """One published row. Accuracies from 0 to 1; what the source does not say is None."""
+    """One published row; accuracies are from 0 to 1, and what the source does not say is None."""
 
     name: str
     what: str
@@ -20,12 +21,12 @@ class Entry:
     test_acc: float
     loss: Optional[float] = None
     train_acc: Optional[float] = None
-    examples_per_sec: Optional[float] = None  # by the book's clock
+    examples_per_sec: Optional[float] = None  # measured as the book does
     experiment: Optional[str] = None  # the name of the experiment that runs the recipe
     missing: Optional[str] = None  # why it cannot be run here
 
 
-def _d2l(name, source, loss, train_acc, test_acc, examples_per_sec):
+def _d2l(name: str, source: str, loss: float, train_acc: float, test_acc: float, examples_per_sec: float) -> Entry:
     return Entry(
         name,
         "ResNet-18, Fashion-MNIST 96x96, 10 epochs",
@@ -38,7 +39,8 @@ def _d2l(name, source, loss, train_acc, test_acc, examples_per_sec):
     )
 
 
-def _paper(name, what, table, error, data):
+def _paper(name: str, what: str, table: str, error: float, data: str) -> Entry:
+    """A row of the paper; ``error`` is in percent."""
     return Entry(
         f"he2015-{name}",
         what,
@@ -83,9 +85,9 @@ ENTRIES = (
 )
 
 
-def find(name):
-    """The Entry of that name; ConfigError names the nearest."""
+def find(name: str) -> Entry:
+    """The Entry called ``name``; raises ConfigError, which suggests the nearest name, if there is none."""
     known = {entry.name: entry for entry in ENTRIES}
     if name not in known:
-        raise ConfigError(f"unknown entry '{name}': {did_you_mean(name, known)}gluon-resnet reproduce lists them")
+        raise ConfigError(f"unknown entry '{name}': {did_you_mean(name, known)}gluon-resnet reproduce lists all")
     return known[name]

@@ -1,15 +1,18 @@
-"""A published number next to what its recipe gives here, over seeds.
+"""A published number next to what its recipe gives here, with several seeds.
 
     gluon-resnet reproduce d2l-resnet18-fashion-mnist --seeds 3
 
-The runs are those of the entry's experiment, so that nothing is trained twice.
+The runs are those of the entry's experiment, so nothing is trained twice.
 """
+
+from typing import Iterable
 
 import pandas as pd
 
 from ..errors import ConfigError
 from . import experiment as experiments
-from .table import spread
+from .published import Entry
+from .table import Content, spread
 
 ROWS = (
     ("loss", "loss", "{:.3f}"),
@@ -20,8 +23,8 @@ ROWS = (
 )
 
 
-def listing(entries):
-    """All entries as a table."""
+def listing(entries: Iterable[Entry]) -> pd.DataFrame:
+    """The entries as a table."""
     return pd.DataFrame(
         [
             {
@@ -36,8 +39,8 @@ def listing(entries):
     )
 
 
-def experiment_of(entry):
-    """The Experiment that runs an entry's recipe; ConfigError if there is none."""
+def experiment_of(entry: Entry) -> experiments.Experiment:
+    """The Experiment that runs an entry's recipe; raises ConfigError if there is none."""
     if entry.experiment is None:
         raise ConfigError(
             f"{entry.name}: published ({entry.source}: test accuracy {entry.test_acc:.4g}) but not run "
@@ -46,15 +49,19 @@ def experiment_of(entry):
     return experiments.load(entry.experiment)
 
 
-def compare(entry, content):
-    """The cited figures next to those of the results ``content``: by seed, mean, spread and best, as a table."""
+def compare(entry: Entry, content: Content) -> pd.DataFrame:
+    """The published numbers next to our own: by seed, mean, spread and best, as a table.
+
+    ``content`` is that of the results file of the entry's experiment.
+    """
     (by_seed,) = content["arms"].values()
     seeds, rows = list(by_seed.values()), []
     for title, name, form in ROWS:
-        values = [one[name] for one in seeds]
+        values = [metrics[name] for metrics in seeds]
         middle, low, high, deviation = spread(values)
         cited = getattr(entry, name, None)
-        best = [one["best_test_acc"] for one in seeds if name == "test_acc" and one["best_test_acc"] is not None]
+        accuracies = [metrics["best_test_acc"] for metrics in seeds] if name == "test_acc" else []
+        best = max((accuracy for accuracy in accuracies if accuracy is not None), default=None)
         rows.append(
             {
                 "": title,
@@ -63,17 +70,17 @@ def compare(entry, content):
                 "mean": "" if middle is None else form.format(middle),
                 "min-max": "" if middle is None else f"{form.format(low)}-{form.format(high)}",
                 "sd": "" if deviation is None else f"{deviation:.4f}",
-                "best": form.format(max(best)) if best else "",
+                "best": "" if best is None else form.format(best),
             }
         )
     return pd.DataFrame(rows)
 
 
-def position(entry, content):
-    """One line: where the cited test accuracy lies among the seeds' own."""
+def position(entry: Entry, content: Content) -> str:
+    """A line that says where the published test accuracy lies among those of our seeds."""
     (by_seed,) = content["arms"].values()
-    middle, low, high, _ = spread([one["test_acc"] for one in by_seed.values()])
-    if middle is None:
+    middle, low, high, _ = spread([metrics["test_acc"] for metrics in by_seed.values()])
+    if middle is None or low is None or high is None:
         return "a seed diverged: nothing to compare with"
     place = "within" if low <= entry.test_acc <= high else "above" if entry.test_acc > high else "below"
     seeds = f"{len(by_seed)} seed{'s' if len(by_seed) > 1 else ''}"

@@ -1,4 +1,4 @@
-"""What an experiment came to, as data: <name>.json for programs, <name>.csv for the curves, <name>.png for the eye.
+"""The results of an experiment as files: <name>.json with the numbers, <name>.csv and <name>.png with the curves.
 
 For example:
 
@@ -9,18 +9,25 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from .. import files
 from ..errors import RunError
 from ..figures import save_figure
 from ..machine import system
-from ..runs.table import read_run
-from .claims import judge
+from ..runs.table import Run, read_run
+from .claims import Seeds, judge
+from .experiment import Experiment
+from .sweep import Unit
 
-FORMAT = 1  # of the results file
-#: what a run's result.json says that is kept by seed
+#: content of a results file, with :data:`FIELDS` and "format" as keys
+Content = Dict[str, Any]
+
+FORMAT = 1  # version of the results file
+#: the numbers of a run's result.json that are kept for each seed
 KEPT = (
     "status",
     "epochs",
@@ -56,48 +63,64 @@ FIELDS = (
 )
 
 
-def _rounded(value):
+def _rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def _of_seed(run):
-    """What is kept of one run, with the end of each epoch as ``history``."""
+def _of_seed(run: Run) -> Dict[str, Any]:
+    """The numbers of a run that are kept, with those at the end of each epoch as ``history``."""
     ends = run.history[run.history["test_acc"].notna()]
     history = [{name: _rounded(row[name]) for name in BY_EPOCH} for row in ends.to_dict("records")]
-    kept = {name: _rounded(run.result.get(name)) for name in KEPT}
-    if run.status == "diverged":  # what the epochs before came to is no result
-        kept.update(loss=None, train_acc=None, test_acc=None, best_test_acc=None)
-    return {**kept, "history": history}
+    result = run.result or {}
+    numbers = {name: _rounded(result.get(name)) for name in KEPT}
+    if run.status == "diverged":  # the numbers of the epochs before are not a result
+        numbers.update(loss=None, train_acc=None, test_acc=None, best_test_acc=None)
+    return {**numbers, "history": history}
 
 
-def _machine(env):
+def _machine(env: Mapping[str, Any]) -> Dict[str, Any]:
     return {name: env.get(name) for name in ("cpu", "gpus", "threads", "platform", "versions")}
 
 
-def now():
-    """This moment as results have it, with its time zone."""
+def now() -> str:
+    """The current time in ISO format, to the second, with its time zone."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def collect(experiment, units, configs, budget, command):
-    """(content of the results file, curves as a table) of units that are all done.
+def collect(
+    experiment: Experiment,
+    units: Sequence[Unit],
+    configs: Mapping[str, Any],
+    budget: Optional[Dict[str, Any]],
+    command: str,
+) -> Tuple[Content, pd.DataFrame]:
+    """The results of an experiment, from its runs.
 
-    ``configs``: {arm: config} as trained; ``budget``: what a budget changed and predicted, or None.
+    Args:
+        experiment: the experiment.
+        units: its runs, which are all done.
+        configs: {arm: config}, as the runs were trained.
+        budget: what a budget changed and predicted, or None.
+        command: the command line that ran it.
+
+    Returns:
+        The content of the results file, and the curves: the histories of all runs in one table, with the columns arm
+        and seed.
     """
-    found = {unit: read_run(unit.path) for unit in units}
-    arms = {arm: {} for arm in configs}
-    for unit, run in found.items():
+    runs = {unit: read_run(unit.path) for unit in units}
+    arms: Dict[str, Dict[str, Dict[str, Any]]] = {arm: {} for arm in configs}
+    for unit, run in runs.items():
         arms[unit.arm][str(unit.seed)] = _of_seed(run)
-    curves = pd.concat([run.history.assign(arm=unit.arm, seed=unit.seed) for unit, run in found.items()])
+    curves = pd.concat([run.history.assign(arm=unit.arm, seed=unit.seed) for unit, run in runs.items()])
     curves = curves[["arm", "seed", *(name for name in curves if name not in ("arm", "seed"))]]
-    first = min((run.env for run in found.values()), key=lambda env: env["started"])
+    first = min((run.env for run in runs.values()), key=lambda env: env["started"])
     content = summarize(
         experiment,
         arms,
         budget,
         command,
         _machine(first),
-        sorted({str(run.env.get("git_commit")) for run in found.values()}),
+        sorted({str(run.env.get("git_commit")) for run in runs.values()}),
         first["started"],
     )
     content["config"] = {
@@ -107,8 +130,26 @@ def collect(experiment, units, configs, budget, command):
     return content, curves
 
 
-def summarize(experiment, arms, budget, command, machine, commits, started):
-    """The content of a results file of ``arms``, {arm: {seed: {metric: value}}}, with the claim judged."""
+def summarize(
+    experiment: Experiment,
+    arms: Mapping[str, Seeds],
+    budget: Optional[Dict[str, Any]],
+    command: str,
+    machine: Dict[str, Any],
+    commits: List[str],
+    started: str,
+) -> Content:
+    """The content of a results file, with the claim judged.
+
+    Args:
+        experiment: the experiment.
+        arms: its numbers, {arm: {seed: {metric: value}}}.
+        budget: what a budget changed and predicted, or None.
+        command: the command line that ran it.
+        machine: the part of the system's report that is kept (see :func:`here`).
+        commits: the commits of the suite that ran it.
+        started: when the first run was started, in ISO format.
+    """
     verdict, checks = judge(experiment.checks, arms)
     return {
         "format": FORMAT,
@@ -129,16 +170,28 @@ def summarize(experiment, arms, budget, command, machine, commits, started):
     }
 
 
-def here():
-    """(machine, commits) of this process, as :func:`collect` has them from run folders."""
+def here() -> Tuple[Dict[str, Any], List[str]]:
+    """(machine, commits) of this process, in the form that :func:`summarize` takes."""
     report = system.report()
     return _machine(report), [str(report["git_commit"])]
 
 
-def save(folder, label, content, figures):
-    """Write <label>.json, and {name: (table, figure)} as <name>.csv and .png, to ``folder``; names of the files.
+def save(
+    folder: Union[str, Path], label: str, content: Content, figures: Mapping[str, Tuple[pd.DataFrame, Figure]]
+) -> List[str]:
+    """Write results to a folder.
 
-    Raises RunError if the folder cannot be written.
+    Args:
+        folder: where to write; it is made if it does not exist.
+        label: name of the results.
+        content: is written to <label>.json.
+        figures: {name: (table, figure)}, are written to <name>.csv and <name>.png.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        RunError: the folder cannot be written.
     """
     folder = Path(folder)
     try:
@@ -154,8 +207,8 @@ def save(folder, label, content, figures):
     return [f"{label}.json"] + [f"{name}.{suffix}" for name in figures for suffix in ("csv", "png")]
 
 
-def read(path):
-    """The content of a results file. Raises RunError if it cannot be read, is damaged or of another version."""
+def read(path: Union[str, Path]) -> Content:
+    """The content of a results file; raises RunError if it cannot be read, is damaged or of another version."""
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -178,8 +231,11 @@ def read(path):
     return content
 
 
-def read_all(folder):
-    """[content] of every results file in ``folder``, by name. Raises RunError for none and for a bad one."""
+def read_all(folder: Union[str, Path]) -> List[Content]:
+    """The contents of all results files in ``folder``, sorted by name.
+
+    Raises RunError if there is none, or if one cannot be read.
+    """
     paths = sorted(Path(folder).glob("*.json"))
     if not paths:
         raise RunError(f"{folder}: no results in it: expected .json files of gluon-resnet run ... --save-results")

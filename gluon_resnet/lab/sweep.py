@@ -1,9 +1,9 @@
-"""Every arm of an experiment with every seed, each an ordinary run folder: finished ones stay, stopped ones go on.
+"""Train every arm of an experiment with every seed; each is an ordinary run folder.
 
     runs/experiments/<experiment>/<arm>-seed<k>
 
-Seed by seed, so that all arms can be compared as soon as the first seed is through. A folder is a run of this sweep
-when its config is the one asked for; with another config it is left alone and named.
+Finished runs are kept, interrupted ones are resumed. The seeds are run one after another, so that all arms can be
+compared as soon as the first seed is done. A folder that holds a run with another config is an error.
 """
 
 import fcntl
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from os.path import abspath
 from pathlib import Path
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import DivergedError, RunError
 from ..runs.kinds import kind_of
@@ -20,10 +21,10 @@ from ..runs.network import read_config
 from ..runs.table import read_run
 from ..training.checkpoint import NAME as CHECKPOINT
 
-#: fields that leave what is learned as it is
+#: fields of a config that do not change what is learned
 WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep_best")
 NEW, STOPPED, DONE = "new", "stopped", "done"
-LOCK = ".lock"  # held while a sweep works in a folder; names the unit begun last
+LOCK = ".lock"  # a file that is locked while a sweep works in a folder; holds the name of the unit started last
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,22 @@ class Unit:
 
     arm: str
     seed: int
-    config: object
+    config: Any  # its RunConfig
     path: Path
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of its folder."""
         return self.path.name
 
 
-def runs_folder(name):
-    """Where the runs of the experiment ``name`` are, unless --out says otherwise."""
+def runs_folder(name: str) -> Path:
+    """The folder of the runs of the experiment ``name``, unless --out says otherwise."""
     return Path("runs") / "experiments" / name
 
 
-def make_units(configs, seeds, folder):
-    """[Unit] of ``seeds`` seeds of every config, {arm: config}, seed by seed."""
+def make_units(configs: Mapping[str, Any], seeds: int, folder: Union[str, Path]) -> List[Unit]:
+    """The runs of all ``configs``, {arm: config}, with the seeds 0 to ``seeds`` - 1, one seed after another."""
     return [
         Unit(arm, seed, replace(config, seed=seed), Path(folder) / f"{arm}-seed{seed}")
         for seed in range(seeds)
@@ -55,17 +56,17 @@ def make_units(configs, seeds, folder):
     ]
 
 
-def _same(name, one, other, config):
+def _same(name: str, before: Any, now: Any, config: Any) -> bool:
     if name in ("data", "weights"):
-        verified = name == "data" and getattr(config, "verify", False)  # the published data, wherever they lie
-        return verified or (one and abspath(one)) == (other and abspath(other))
-    return one == other
+        verified = name == "data" and getattr(config, "verify", False)  # the published data, in any folder
+        return verified or (before and abspath(before)) == (now and abspath(now))
+    return before == now
 
 
-def _check_same(unit, config):
-    """Raise RunError unless ``config``, found in the unit's folder, trains what the unit asks for."""
+def _check_same(unit: Unit, config: Any) -> None:
+    """Raise RunError unless ``config``, that of the unit's folder, trains what the unit asks for."""
     different = []
-    for name in (one.name for one in fields(config)):
+    for name in (field.name for field in fields(config)):
         before, now = getattr(config, name), getattr(unit.config, name)
         if name not in WITHOUT_EFFECT and not _same(name, before, now, unit.config):
             different.append(f"{name} {before!r}, here {now!r}")
@@ -76,8 +77,11 @@ def _check_same(unit, config):
         )
 
 
-def state(unit):
-    """NEW, STOPPED (with a checkpoint) or DONE (finished or diverged). RunError if something else is there."""
+def state(unit: Unit) -> str:
+    """NEW, STOPPED (with a checkpoint) or DONE (finished or diverged).
+
+    Raises RunError if something else is at the unit's path.
+    """
     if not unit.path.exists():
         return NEW
     if not unit.path.is_dir() or not (unit.path / "config.json").exists():
@@ -102,15 +106,18 @@ def state(unit):
     return NEW
 
 
-def _begun_here(unit):
-    """Was this unit the last that a sweep in its folder began? Only that sweep, which is over, can have left it so."""
+def _begun_here(unit: Unit) -> bool:
+    """Whether a sweep in this folder started this unit last; it is over, so it left the unit without a checkpoint."""
     note = unit.path.parent / LOCK
     return note.exists() and note.read_text() == unit.name
 
 
 @contextmanager
-def alone_in(folder):
-    """Context in which no other sweep works in ``folder``, which is made; RunError if one does."""
+def alone_in(folder: Union[str, Path]) -> Iterator[None]:
+    """Context in which no other sweep works in ``folder``, which is made if it does not exist.
+
+    Raises RunError if another sweep works in it, or if it cannot be written.
+    """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,40 +133,44 @@ def alone_in(folder):
         raise RunError(f"{folder}: cannot be written ({error.strerror}); name another folder with --out") from None
 
 
-def train_unit(unit, found, make_listener=None):
-    """Train a unit that :func:`state` found NEW or STOPPED; returns whether it was stopped by Ctrl-C."""
+def train_unit(unit: Unit, before: str, make_listener: Optional[Callable[[int], Any]] = None) -> bool:
+    """Train a unit whose :func:`state` was NEW or STOPPED ``before``; returns whether Ctrl-C stopped it.
+
+    ``make_listener`` makes a listener of training from the number of epochs.
+    """
     import mxnet as mx
 
-    def quiet(line):
+    def quiet(line: str) -> None:
         pass
 
     kind = kind_of(unit.config)
     with mx.name.NameManager():  # parameters get the names, and so the order, that they have in a process of their own
-        if found == STOPPED:
+        if before == STOPPED:
             result, _ = resume(kind, unit.path, quiet, make_listener=make_listener)
         else:
-            if unit.path.exists():  # ended before its first checkpoint: nothing in it to go on from
+            if unit.path.exists():  # ended before its first checkpoint, so there is nothing to resume
                 shutil.rmtree(unit.path)
             (unit.path.parent / LOCK).write_text(unit.name)
             result, _ = kind.train(unit.config, unit.path, quiet, make_listener=make_listener)
-    return result.stopped
+    return result is not None and result.stopped  # None only when learning rates are tried
 
 
-def run(units, say, make_listener=None):
-    """Train what is not done of ``units``; returns whether it was stopped by Ctrl-C.
+def run(units: Sequence[Unit], say: Callable[[str], Any], make_listener: Optional[Callable[[int], Any]] = None) -> bool:
+    """Train those of ``units`` that are not done; returns whether Ctrl-C stopped it.
 
-    All folders are looked at before anything is trained. A run that diverges stays as it is, and the others go on.
+    All folders are checked before anything is trained. A run that diverges is kept, and the next one is trained.
+    ``say`` takes one line of progress at a time.
     """
     states = [state(unit) for unit in units]
     done = states.count(DONE)
     if done:
         say(f"{done} of {len(units)} runs are done already")
-    for i, (unit, found) in enumerate(zip(units, states), start=1):
-        if found == DONE:
+    for i, (unit, before) in enumerate(zip(units, states), start=1):
+        if before == DONE:
             continue
-        say(f"run {i} of {len(units)}: {unit.name}{', resumed' if found == STOPPED else ''}")
+        say(f"run {i} of {len(units)}: {unit.name}{', resumed' if before == STOPPED else ''}")
         try:
-            if train_unit(unit, found, make_listener):
+            if train_unit(unit, before, make_listener):
                 return True
         except DivergedError as error:
             say(str(error))
@@ -168,8 +179,8 @@ def run(units, say, make_listener=None):
     return False
 
 
-def _outcome(unit):
-    result = read_run(unit.path).result
+def _outcome(unit: Unit) -> Tuple[str, ...]:
+    result = read_run(unit.path).result or {}
     return (
         f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}",
         f"{result['examples_per_sec']:.1f} examples/sec on {result['device']}",

@@ -1,4 +1,4 @@
-"""Results as tables: by arm for the terminal, all of them in Markdown for experiments/README.md.
+"""Results as tables: of one experiment for the terminal, of all in Markdown for experiments/README.md.
 
 For example:
 
@@ -7,41 +7,55 @@ For example:
 
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import pandas as pd
 
 from ..errors import RunError
 from ..files import writing
 from ..text import duration
-from .claims import band, describe
+from .claims import Seeds, band, describe
+
+Content = Mapping[str, Any]  # of a results file
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
-def _number(value, form="{:.3f}"):
+def _number(value: Optional[float], form: str = "{:.3f}") -> str:
     return "" if value is None else form.format(value)
 
 
-def spread(values):
-    """(mean, lowest, highest, standard deviation with n - 1 or None) of numbers; all None for none, or with a gap."""
-    if not values or None in values:
+#: (mean, lowest, highest, standard deviation) or None for each
+Spread = Tuple[Optional[float], Optional[float], Optional[float], Optional[float]]
+
+
+def spread(values: Sequence[Optional[float]]) -> Spread:
+    """(mean, lowest, highest, standard deviation with n - 1) of numbers.
+
+    All are None if there are no numbers or one of them is None. The deviation is None for a single number.
+    """
+    numbers = [value for value in values if value is not None]
+    if not numbers or len(numbers) < len(values):
         return None, None, None, None
-    return mean(values), min(values), max(values), stdev(values) if len(values) > 1 else None
+    return mean(numbers), min(numbers), max(numbers), stdev(numbers) if len(numbers) > 1 else None
 
 
-def _mean_of(seeds, *names):
-    totals = [sum(one.get(name) or 0 for name in names) for one in seeds]
+def _mean_of(seeds: Iterable[Mapping[str, Any]], *names: str) -> Optional[float]:
+    """Mean over the seeds of the sum of the metrics ``names``; None if it is missing or 0 for one of them."""
+    totals = [sum(metrics.get(name) or 0 for name in names) for metrics in seeds]
     return mean(totals) if totals and all(totals) else None
 
 
-def arms_table(content):
-    """One row an arm: n, last test accuracy by seed, its mean and spread, best epoch, both clocks, time a run."""
+def arms_table(content: Content) -> pd.DataFrame:
+    """A row for each arm: seeds, last test accuracies, their mean and spread, best accuracy, rates and time a run."""
     rows = []
     for arm, by_seed in content["arms"].items():
         seeds = list(by_seed.values())
-        last = [one["test_acc"] for one in seeds]
+        last = [metrics["test_acc"] for metrics in seeds]
         middle, low, high, deviation = spread(last)
-        best = max((one["best_test_acc"] for one in seeds if one["best_test_acc"] is not None), default=None)
+        best = max(
+            (metrics["best_test_acc"] for metrics in seeds if metrics["best_test_acc"] is not None), default=None
+        )
         seconds = _mean_of(seeds, "train_seconds", "test_seconds")
         rows.append(
             {
@@ -52,8 +66,8 @@ def arms_table(content):
                 "min-max": "" if middle is None else f"{low:.3f}-{high:.3f}",
                 "sd": _number(deviation, "{:.4f}"),
                 "best": _number(best),
-                "train acc": _number(spread([one["train_acc"] for one in seeds])[0]),
-                "loss": _number(spread([one["loss"] for one in seeds])[0]),
+                "train acc": _number(spread([metrics["train_acc"] for metrics in seeds])[0]),
+                "loss": _number(spread([metrics["loss"] for metrics in seeds])[0]),
                 "ex/s": _number(_mean_of(seeds, "examples_per_sec"), "{:.1f}"),
                 "end to end": _number(_mean_of(seeds, "examples_per_sec_end_to_end"), "{:.1f}"),
                 "time a run": "" if seconds is None else duration(seconds),
@@ -62,51 +76,51 @@ def arms_table(content):
     return pd.DataFrame(rows)
 
 
-def cost_table(content):
-    """One row a network: parameters, multiply-adds, then time a picture (lowest to highest round) and peak memory."""
+def cost_table(content: Content) -> pd.DataFrame:
+    """A row for each network: parameters, multiply-adds, time for an image (lowest to highest round), peak memory."""
     rows = []
     for arm, by_seed in content["arms"].items():
-        for one in by_seed.values():
+        for cost in by_seed.values():
             row = {
                 "network": arm,
-                "parameters": f"{one['parameters']:,}",
-                "multiply-adds (G)": f"{one['multiply_adds'] / 1e9:.3f}",
+                "parameters": f"{cost['parameters']:,}",
+                "multiply-adds (G)": f"{cost['multiply_adds'] / 1e9:.3f}",
             }
             for way in ("train", "predict"):
-                low, high = (one[f"{way}_ms_{end}"] for end in ("low", "high"))
-                row[f"{way} (ms)"] = f"{one[f'{way}_ms']:.2f} ({low:.2f}-{high:.2f})"
-                row[f"{way} peak (MiB)"] = f"{one[f'{way}_peak_bytes'] / 2**20:,.0f}"
-            rows.append({**row, "others (cores)": _number(one["others_cores"], "{:.2f}"), "rounds": one["rounds"]})
+                low, high = (cost[f"{way}_ms_{end}"] for end in ("low", "high"))
+                row[f"{way} (ms)"] = f"{cost[f'{way}_ms']:.2f} ({low:.2f}-{high:.2f})"
+                row[f"{way} peak (MiB)"] = f"{cost[f'{way}_peak_bytes'] / 2**20:,.0f}"
+            rows.append({**row, "others (cores)": _number(cost["others_cores"], "{:.2f}"), "rounds": cost["rounds"]})
     return pd.DataFrame(rows)
 
 
-def claim_lines(content):
-    """The claim next to what was found, check by check, and the verdict, as lines."""
+def claim_lines(content: Content) -> List[str]:
+    """The claim, each of its checks with the measured number, and the verdict, as lines."""
     lines = [f"claim: {content['claim']['statement']}", f"source: {content['claim']['source']}"]
     for check in content["checks"]:
-        found = "not measured" if check["value"] is None else f"{check['value']:.4g}"
-        lines.append(f"  {describe(check)}: {found}, claimed {band(check)}: {check['verdict']}")
+        value = "not measured" if check["value"] is None else f"{check['value']:.4g}"
+        lines.append(f"  {describe(check)}: {value}, claimed {band(check)}: {check['verdict']}")
     if content["budget"] and any(content["budget"]["changed"].values()):
         lines.append(f"  (run with {content['budget']['line']}, to fit a budget of {content['budget']['text']})")
     return [*lines, f"verdict: {content['verdict']}"]
 
 
-def _cell(text):
+def _cell(text: object) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-def _cells(table):
+def _cells(table: pd.DataFrame) -> pd.DataFrame:
     return table.apply(lambda column: column.map(_cell))
 
 
-def _count(by_seed):
+def _count(by_seed: Seeds) -> int:
     """Runs of an arm, or rounds in which its cost was measured."""
     return next(iter(by_seed.values())).get("rounds") or len(by_seed)
 
 
-def _claims(found):
+def _claims(contents: Iterable[Content]) -> pd.DataFrame:
     rows = []
-    for content in found:
+    for content in contents:
         changed = content["budget"] and any(content["budget"]["changed"].values())
         note = f" (budget {content['budget']['text']}: {content['budget']['line']})" if changed else ""
         for i, check in enumerate(content["checks"]):
@@ -125,8 +139,8 @@ def _claims(found):
     return pd.DataFrame(rows)
 
 
-def _origin(content):
-    """A line on where and how a result was measured."""
+def _origin(content: Content) -> str:
+    """A line that says where and how a result was measured."""
     machine = content["machine"]
     versions = ", ".join(
         f"{name} {version}"
@@ -142,10 +156,10 @@ def _origin(content):
     )
 
 
-def markdown(found):
-    """[Content of a results file] as Markdown: the claims with their verdicts, then each experiment by arm."""
-    parts = [_cells(_claims(found)).to_markdown(index=False, disable_numparse=True)]
-    for content in found:
+def markdown(contents: Sequence[Content]) -> str:
+    """Contents of results files as Markdown: a table of the claims and verdicts, then a table for each experiment."""
+    parts = [_cells(_claims(contents)).to_markdown(index=False, disable_numparse=True)]
+    for content in contents:
         table = cost_table(content) if content["kind"] == "cost" else arms_table(content)
         parts += [
             f"**{content['name']}**: {content['verdict']}. {_cell(_origin(content))}",
@@ -154,8 +168,11 @@ def markdown(found):
     return "\n\n".join(parts)
 
 
-def update(path, text):
-    """Put ``text`` between the markers of the file at ``path``; RunError unless they are there once each, in order."""
+def update(path: Union[str, Path], text: str) -> None:
+    """Put ``text`` between the markers of the file at ``path``, :data:`BEGIN` and :data:`END`.
+
+    Raises RunError if the file cannot be read, or lacks the two markers, once each and in order.
+    """
     path = Path(path)
     try:
         before = path.read_text(encoding="utf-8")

@@ -1,33 +1,40 @@
-"""What this suite gives for the lines of a transcript: the network's own walk, and the values of a run.
+"""What this suite gives for the lines of a transcript: the walk of a network, and the values of a run.
 
     row = compare_value(Value(12, "test acc", "0.907"), Ours("runs/..."))
 
-Used by transcript.py, which says what is compared and how.
+transcript.py uses this module, and describes what is compared and how.
 """
 
 import re
+from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 from pathlib import Path
 from statistics import mean
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import RunError, ShapeError
 from ..networks.families import images_of
-from ..networks.specs import parse_model
+from ..networks.specs import ResNetSpec, parse_model
 from ..runs.config import differences
 from ..runs.kinds import PICTURES
 from ..runs.table import read_run
 from . import results
 from .published import ENTRIES
 
+#: a row of transcript.COLUMNS: line, kind, published, ours, same, note
+Row = Tuple[int, str, str, str, Optional[bool], str]
+Sizes = Tuple[Any, ...]  # a shape, whose batch may be None
+Layer = Tuple[str, Sizes]  # name and output shape
+
 NO_RUN = "no run given: gluon-resnet transcript FILE --run RUN"
 
 DEFAULT = "resnet18"
-MOST = 2**22  # numbers in the input of a block that is tried alone
-LARGEST = 1024  # height and width of an input that is tried without being asked for
+MOST = 2**22  # numbers in the input of a block on its own
+LARGEST = 1024  # height and width of an input that is guessed
 
 STAGE = "block"
-#: What a layer is, by a part of the name that a library gives it; the first that fits.
+#: (what a layer is, pattern of the names that libraries give it); the first that matches counts
 KINDS = (
     ("pooling", "pool"),
     ("batch norm", "batch_?norm|^bn"),
@@ -45,15 +52,48 @@ NAMES = {"loss": "loss", "train acc": "train_acc", "test acc": "test_acc", "exam
 _EDITIONS = [entry for entry in ENTRIES if entry.experiment == "fashion_mnist_resnet18"]
 #: Lowest and highest last-epoch values of article 001 and five editions of d2l (ResNet-18, Fashion-MNIST, 96x96,
 #: batch size 256, lr 0.05, 10 epochs).
-BANDS = {
+BANDS: Dict[str, Tuple[float, float]] = {
     kind: (min(values), max(values))
     for kind in ("loss", "train acc", "test acc")
     for values in [[getattr(entry, NAMES[kind]) for entry in _EDITIONS]]
 }
 
 
-def kind_of(name):
-    """What a layer is from its name, numbers apart: "convolution" for conv5 and Conv2D; the bare name if unknown."""
+@dataclass(frozen=True)
+class Shape:
+    """One line of a walk."""
+
+    line: int  # from 1
+    name: str  # of the layer
+    shape: Tuple[Optional[int], ...]  # the batch may be None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block on its own, ``blk(X).shape``."""
+
+    line: int
+    num_channels: int
+    use_1x1conv: bool
+    strides: int
+    input: Tuple[int, ...]  # shape of X
+    shape: Tuple[int, ...]  # of the output, as printed
+    channels_last: bool = False
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number that a book prints of its training."""
+
+    line: int
+    kind: str  # "loss", "train acc", "test acc" or "examples/sec"
+    text: str  # as printed
+    epoch: Optional[int] = None  # None for the whole training
+    where: str = ""  # the device, or "end to end"
+
+
+def kind_of(name: str) -> str:
+    """What a layer is, by its name: "convolution" for conv5 and Conv2D; the name without its number if unknown."""
     name = name.lower().split(".")[-1]
     return next((kind for kind, pattern in KINDS if re.search(pattern, name)), name.rstrip("0123456789_"))
 
@@ -61,32 +101,35 @@ def kind_of(name):
 # Shapes ---------------------------------------------------------------------------------------------------------------
 
 
-def _channels_last(shape):
+def _channels_last(shape: Sizes) -> Sizes:
     return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
 
 
-def _squeezed(shape):
+def _squeezed(shape: Sizes) -> Sizes:
     return tuple(size for size in shape[1:] if size != 1)
 
 
-def _fits(one, name, shape):
-    """How well a printed line fits a layer of ours: 0 is not at all. The batch is left out."""
-    points = 4 if one.shape[1:] == shape[1:] else 3 if _squeezed(one.shape) == _squeezed(shape) else 0
-    theirs = kind_of(one.name)
+def _fits(printed: Shape, name: str, shape: Sizes) -> int:
+    """How well a printed line fits a layer of ours, 0 for not at all; the batch size does not count."""
+    points = 4 if printed.shape[1:] == shape[1:] else 3 if _squeezed(printed.shape) == _squeezed(shape) else 0
+    theirs = kind_of(printed.name)
     return points + (2 if theirs == kind_of(name) else 1 if theirs == STAGE and points else 0)
 
 
-def align(walk, layers):
-    """(points, [place in ``layers`` or None of each line of ``walk``]): both in order, so that most fits.
+def align(walk: Sequence[Shape], layers: Sequence[Layer]) -> Tuple[int, List[Optional[int]]]:
+    """Pair the lines of a walk with layers of ours, both in order, so that the pairs fit best.
 
-    ``layers`` are (name, shape). Lines between two pairs are paired, too, where as many layers are left there.
+    Lines between two pairs are paired, too, if there are as many layers between them.
+
+    Returns (points, [index in ``layers`` or None of each line of ``walk``]).
     """
     points = [[0] * (len(layers) + 1) for _ in range(len(walk) + 1)]
-    for i, one in enumerate(walk):
+    for i, printed in enumerate(walk):
         for j, layer in enumerate(layers):
-            fits = _fits(one, *layer)
+            fits = _fits(printed, *layer)
             points[i + 1][j + 1] = max(points[i][j + 1], points[i + 1][j], points[i][j] + fits if fits else 0)
-    places, i, j = [None] * len(walk), len(walk), len(layers)
+    places: List[Optional[int]] = [None] * len(walk)
+    i, j = len(walk), len(layers)
     while i and j:
         fits = _fits(walk[i - 1], *layers[j - 1])
         if fits and points[i][j] == points[i - 1][j - 1] + fits:
@@ -99,49 +142,53 @@ def align(walk, layers):
     return points[-1][-1], _fill(places, len(layers))
 
 
-def _fill(places, count):
-    """``places`` with the lines between two pairs put to the layers between them, where they are as many."""
-    filled, start = list(places), 0
+def _fill(places: Sequence[Optional[int]], count: int) -> List[Optional[int]]:
+    """``places`` with the lines between two pairs put to the layers between them, if there are as many of both."""
+    filled, start, low = list(places), 0, 0
     while start < len(places):
         end = start
         while end < len(places) and places[end] is None:
             end += 1
-        low = places[start - 1] + 1 if start else 0
-        high = places[end] if end < len(places) else count
+        place = places[end] if end < len(places) else None
+        high = count if place is None else place
         if end > start and high - low == end - start:
             filled[start:end] = range(low, high)
-        start = end + 1
+        start, low = end + 1, high + 1
     return filled
 
 
-def _candidates(walk):
-    """(height, width, order of axes) of the inputs that may have led to a walk's first picture, likeliest first."""
-    first = next((one for one in walk if len(one.shape) == 4 and None not in one.shape[1:]), None)
-    if first is None:
+_Order = Callable[[Sizes], Sizes]  # of the axes: from ours to the book's
+
+
+def _candidates(walk: Sequence[Shape]) -> List[Tuple[int, int, _Order]]:
+    """(height, width, order of axes) of inputs that may give the first image shape of a walk, likeliest first."""
+    shape, name = next(
+        ((line.shape, line.name) for line in walk if len(line.shape) == 4 and None not in line.shape[1:]), ((), "")
+    )
+    if not shape:
         return [(224, 224, tuple)]
-    times = (2, 1) if kind_of(first.name) in ("convolution", "batch norm", "activation") else (4, 2, 1)
-    found = [
-        (by * height, by * width, order)
-        for order, (height, width) in ((tuple, first.shape[2:]), (_channels_last, first.shape[1:3]))
-        for by in times
-    ]
-    found = [one for one in found if min(one[:2]) >= 1 and max(one[:2]) <= LARGEST]
-    return found or [(224, 224, tuple), (224, 224, _channels_last)]
+    factors = (2, 1) if kind_of(name) in ("convolution", "batch norm", "activation") else (4, 2, 1)
+    orders: Tuple[Tuple[_Order, Sizes], ...] = ((tuple, shape[2:]), (_channels_last, shape[1:3]))
+    inputs = [(factor * height, factor * width, order) for order, (height, width) in orders for factor in factors]
+    inputs = [size for size in inputs if min(size[:2]) >= 1 and max(size[:2]) <= LARGEST]
+    return inputs or [(224, 224, tuple), (224, 224, _channels_last)]
 
 
 class Walker:
-    """The network of ``spec``, built once; ``layers(shape)`` is its own walk of an input, [(name, shape)]."""
+    """The network of ``spec``, built once, for walks of several inputs."""
 
-    def __init__(self, spec):
+    def __init__(self, spec: ResNetSpec) -> None:
         from mxnet.name import NameManager
 
         from ..networks.models import build
 
-        self.spec, self.known = spec, {}
+        self.spec = spec
+        self.known: Dict[Sizes, List[Layer]] = {}
         with NameManager():  # conv0, whatever was built before
             self.net = build(spec)
 
-    def layers(self, shape):
+    def layers(self, shape: Sizes) -> List[Layer]:
+        """[(name, output shape)] of the layers for an input of ``shape``."""
         from ..networks.shapes import layer_shapes
 
         if shape not in self.known:
@@ -149,12 +196,19 @@ class Walker:
         return self.known[shape]
 
 
-def _walked(walk, walker, shape):
-    """(layers, places) of the input given, or of the one whose layers fit the walk best."""
+def _walked(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes]) -> Tuple[List[Layer], List[Optional[int]]]:
+    """(layers, places) of the input ``shape``, or if it is None, of the guessed input whose layers fit the walk best.
+
+    Raises ShapeError if the network cannot take any of these inputs.
+    """
     channels = shape[1] if shape else images_of(walker.spec.family).channels
-    wanted = [(*shape[2:], order) for order in (tuple, _channels_last)] if shape else _candidates(walk)
-    best, problem = None, None
-    for height, width, order in wanted:
+    inputs = _candidates(walk)
+    if shape:
+        height, width = shape[2:]
+        inputs = [(height, width, tuple), (height, width, _channels_last)]
+    best: Optional[Tuple[int, List[Layer], List[Optional[int]]]] = None
+    problem: Optional[ShapeError] = None
+    for height, width, order in inputs:
         try:
             layers = [(name, order(size)) for name, size in walker.layers((1, channels, height, width))]
         except ShapeError as error:
@@ -163,73 +217,75 @@ def _walked(walk, walker, shape):
         points, places = align(walk, layers)
         if best is None or points > best[0]:
             best = points, layers, places
-        if all(place is not None and one.shape[1:] == layers[place][1][1:] for one, place in zip(walk, places)):
+        if all(place is not None and line.shape[1:] == layers[place][1][1:] for line, place in zip(walk, places)):
             break  # no other input fits better
     if best is None:
+        assert problem is not None  # every input was refused
         raise problem
     return best[1:]
 
 
-def compare_walk(walk, walker, shape=None):
-    """Rows of transcript.COLUMNS: a walk's lines next to the layers of ``walker``; ``shape`` is the input or None."""
+def compare_walk(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes] = None) -> List[Row]:
+    """A row for each line of a walk, next to the layers of ``walker``; ``shape`` is the input, guessed if None."""
     layers, places = _walked(walk, walker, shape)
-    rows, before = [], -1
-    for one, place in zip(walk, places):
-        published = f"{one.name} {_written(one.shape)}"
+    rows: List[Row] = []
+    before = -1
+    for printed, place in zip(walk, places):
+        published = f"{printed.name} {_written(printed.shape)}"
         if place is None:
-            rows.append((one.line, "shape", published, "", False, f"no such layer in {walker.spec.name}"))
+            rows.append((printed.line, "shape", published, "", False, f"no such layer in {walker.spec.name}"))
             continue
         name, size = layers[place]
-        size = (one.shape[0], *size[1:])  # a walk does not depend on the batch
+        size = (printed.shape[0], *size[1:])  # a walk does not depend on the batch
         notes = []
-        if size != one.shape:
-            ones = _squeezed(size) == _squeezed(one.shape)
-            notes.append("axes of size 1 apart, the same" if ones else "the shape differs")
-        theirs, kind = kind_of(one.name), kind_of(name)
+        if size != printed.shape:
+            squeezed_same = _squeezed(size) == _squeezed(printed.shape)
+            notes.append("axes of size 1 apart, the same" if squeezed_same else "the shape differs")
+        theirs, kind = kind_of(printed.name), kind_of(name)
         if theirs == STAGE and place > before + 1:
             name = f"{layers[before + 1][0]} to {name}"
         elif theirs not in (kind, STAGE):
             notes.append(f"the layer differs: {theirs} there, {kind} here")
         elif place > before + 1 and theirs != STAGE:
             notes.append(f"not printed there: {', '.join(layer for layer, _ in layers[before + 1 : place])}")
-        same = size == one.shape and theirs in (kind, STAGE)
-        rows.append((one.line, "shape", published, f"{name} {_written(size)}", same, "; ".join(notes)))
+        same = size == printed.shape and theirs in (kind, STAGE)
+        rows.append((printed.line, "shape", published, f"{name} {_written(size)}", same, "; ".join(notes)))
         before = place
     return rows
 
 
-def compare_block(one):
-    """The row of transcript.COLUMNS for a residual block tried alone, :class:`gluon_resnet.lab.transcript.Block`."""
+def compare_block(block: Block) -> Row:
+    """The row of a residual block on its own."""
     from mxnet.gluon import nn
     from mxnet.name import NameManager
 
     from ..networks.blocks import Residual
     from ..networks.shapes import layer_shapes
 
-    options = ", use_1x1conv=True" * one.use_1x1conv + f", strides={one.strides}" * (one.strides > 1)
-    published = f"Residual({one.num_channels}{options}) {_written(one.shape)}"
-    given = (one.input[0], one.input[3], *one.input[1:3]) if one.channels_last else one.input
-    if reduce(mul, given) > MOST or not 0 < one.num_channels <= 4096 or not one.strides:
-        return one.line, "shape", published, "", None, "too large to try"
+    options = ", use_1x1conv=True" * block.use_1x1conv + f", strides={block.strides}" * (block.strides > 1)
+    published = f"Residual({block.num_channels}{options}) {_written(block.shape)}"
+    input_shape = (block.input[0], block.input[3], *block.input[1:3]) if block.channels_last else block.input
+    if reduce(mul, input_shape) > MOST or not 0 < block.num_channels <= 4096 or not block.strides:
+        return block.line, "shape", published, "", None, "too large to try"
     with NameManager():
         net = nn.HybridSequential()
-        net.add(Residual(one.num_channels, one.use_1x1conv, one.strides))
+        net.add(Residual(block.num_channels, block.use_1x1conv, block.strides))
     try:
-        ((_, size),) = layer_shapes(net, given).itertuples(index=False, name=None)
+        ((_, size),) = layer_shapes(net, input_shape).itertuples(index=False, name=None)
     except ShapeError as error:
-        return one.line, "shape", published, "", False, str(error)
-    size = _channels_last(size) if one.channels_last else size
+        return block.line, "shape", published, "", False, str(error)
+    size = _channels_last(size) if block.channels_last else size
     return (
-        one.line,
+        block.line,
         "shape",
         published,
         f"residual {_written(size)}",
-        size == one.shape,
-        "" if size == one.shape else "the shape differs",
+        size == block.shape,
+        "" if size == block.shape else "the shape differs",
     )
 
 
-def _written(shape):
+def _written(shape: Sizes) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
@@ -237,10 +293,16 @@ def _written(shape):
 
 
 class Ours:
-    """The values of a run folder, or means over the seeds of a results file with one arm; ``path`` None has none."""
+    """Our values for a transcript: those of a run folder, or means over the seeds of a results file with one arm.
 
-    def __init__(self, path=None):
-        self.values, self.history, self.spec, self.remark = None, {}, None, ""
+    Without a ``path`` there are none.
+    """
+
+    def __init__(self, path: Optional[Union[str, Path]] = None) -> None:
+        self.values: Optional[Dict[str, Any]] = None  # of the whole training
+        self.history: Dict[int, Mapping[str, Any]] = {}  # by epoch
+        self.spec: Optional[ResNetSpec] = None
+        self.remark = ""  # how the run differs from article 001's recipe
         if path is None:
             return
         if Path(path).is_file():
@@ -248,10 +310,10 @@ class Ours:
         else:
             self._read_run(path)
 
-    def _read_run(self, path):
+    def _read_run(self, path: Union[str, Path]) -> None:
         run = read_run(path)
         if run.result is None:
-            raise RunError(f"{path}: not finished: expected a run with a result.json; go on with --resume {path}")
+            raise RunError(f"{path}: not finished: expected a run with a result.json; resume it with --resume {path}")
         self.values, self.spec = run.result, run.spec
         self._remark(
             [setting for setting in differences(run.config) if not setting.startswith(("seed=", "data="))],
@@ -260,56 +322,56 @@ class Ours:
         for row in run.history[run.history["test_acc"].notna()].to_dict("records"):
             self.history[int(row["epoch"])] = row
 
-    def _read_results(self, path):
+    def _read_results(self, path: Union[str, Path]) -> None:
         content = results.read(path)
         if len(content["arms"]) != 1:
             raise RunError(f"{path}: {len(content['arms'])} arms: expected one, or a run folder")
         ((arm, seeds),) = content["arms"].items()
         self.values = {"device": next(iter(seeds.values())).get("device")}
         for name in (*NAMES.values(), "examples_per_sec_end_to_end"):
-            values = [one.get(name) for one in seeds.values()]
+            values = [metrics.get(name) for metrics in seeds.values()]
             self.values[name] = None if None in values else mean(values)
         self.spec = parse_model(content["config"][arm].get("model", DEFAULT))
         self.remark = f"mean of {len(seeds)} seeds"
 
-    def _remark(self, settings, pictures):
-        recipe = ["other pictures"] if pictures else settings
+    def _remark(self, settings: List[str], pictures: bool) -> None:
+        recipe = ["other images"] if pictures else settings
         self.remark = f"not article 001's recipe: {', '.join(recipe)}" if recipe else ""
 
-    def network(self, model=None):
-        """The spec to walk: ``model``'s, or the run's, or article 001's."""
+    def network(self, model: Optional[str] = None) -> ResNetSpec:
+        """The spec to walk: that of ``model`` if given, otherwise the run's, or article 001's without a run."""
         return parse_model(model) if model else self.spec or parse_model(DEFAULT)
 
-    def value(self, one):
-        """Our value for a printed one, of its epoch where that was printed; None where the run has none."""
-        values = self.values
-        if one.epoch is not None:
-            values = self.history.get(one.epoch, {})
-        return values.get("examples_per_sec_end_to_end" if one.where == "end to end" else NAMES[one.kind])
+    def value(self, printed: Value) -> Optional[float]:
+        """Our value for a printed one, of its epoch if that is printed; None if the run lacks it."""
+        values: Mapping[str, Any] = self.values or {}
+        if printed.epoch is not None:
+            values = self.history.get(printed.epoch, {})
+        return values.get("examples_per_sec_end_to_end" if printed.where == "end to end" else NAMES[printed.kind])
 
 
-def compare_value(one, ours):
-    """The row of transcript.COLUMNS for a printed :class:`gluon_resnet.lab.transcript.Value` next to the run's."""
-    kind = one.kind if one.epoch is None else f"{one.kind}, epoch {one.epoch}"
-    published = f"{one.text} {one.where}".strip()
+def compare_value(printed: Value, ours: Ours) -> Row:
+    """The row of a printed number, next to that of the run."""
+    kind = printed.kind if printed.epoch is None else f"{printed.kind}, epoch {printed.epoch}"
+    published = f"{printed.text} {printed.where}".strip()
     if ours.values is None:
-        return one.line, kind, published, "", None, NO_RUN
-    value = ours.value(one)
+        return printed.line, kind, published, "", None, NO_RUN
+    value = ours.value(printed)
     if value is None:
-        return one.line, kind, published, "", None, "the run has no such value"
-    if one.kind == "examples/sec":
-        return _compared_rate(one, published, value, ours)
-    if one.epoch is not None:
-        return one.line, kind, published, f"{value:.3f}", None, "bands are those of a last epoch"
-    low, high = BANDS[one.kind]
+        return printed.line, kind, published, "", None, "the run has no such value"
+    if printed.kind == "examples/sec":
+        return _compared_rate(printed, published, value, ours.values.get("device"))
+    if printed.epoch is not None:
+        return printed.line, kind, published, f"{value:.3f}", None, "bands are those of a last epoch"
+    low, high = BANDS[printed.kind]
     inside = low <= round(value, 3) <= high
     note = f"{'inside' if inside else 'outside'} the band {low:.3f} to {high:.3f} of six editions"
     note = f"{note}; {ours.remark}" if ours.remark else note
-    return one.line, kind, published, f"{value:.3f}", inside, note
+    return printed.line, kind, published, f"{value:.3f}", inside, note
 
 
-def _compared_rate(one, published, value, ours):
-    rate = float(one.text.replace(",", ""))
-    where = "" if one.where == "end to end" else f" on {ours.values.get('device')}"
+def _compared_rate(printed: Value, published: str, value: float, device: object) -> Row:
+    rate = float(printed.text.replace(",", ""))
+    where = "" if printed.where == "end to end" else f" on {device}"
     ratio = f"ours / published: {value / rate:.4f}" if rate > 0 else ""
-    return one.line, one.kind, published, f"{value:.1f}{where}", None, ratio
+    return printed.line, printed.kind, published, f"{value:.1f}{where}", None, ratio

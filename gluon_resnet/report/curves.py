@@ -1,15 +1,18 @@
-"""The curves of a run as SVG inside a page: its texts are texts, its colours those of the page.
+"""The curves of a run as SVG elements, with text that can be selected and the colours of the page.
 
     loss, accuracies = curves(history)
 
-matplotlib draws them; its colours become the custom properties --series-1, --series-2, --line and --surface, which the
-page sets for a light and for a dark screen (templates/report.css).
+matplotlib draws them. Its colours become the custom properties --series-1, --series-2, --line and --surface, which the
+page sets for light and for dark screens (templates/report.css).
 """
 
 import io
 import re
+from typing import List, Match, Optional, Tuple
 
+import pandas as pd
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from ..figures import new_figure
 from ..training.curves import plot_accuracies, plot_loss
@@ -24,13 +27,16 @@ COLOURS = {
     "#cccccc": "var(--line)",
 }
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-SIZE = 4.6, 3.1  # inches: legible without zooming where a telephone is as wide
+SIZE = 4.6, 3.1  # inches: legible without zooming on a telephone
 
 
-def inline_svg(figure, name, label):
-    """A matplotlib Figure as an <svg> element for an HTML page, read out as ``label``, which holds no markup.
+def inline_svg(figure: Figure, name: str, label: str) -> str:
+    """A matplotlib Figure as an <svg> element for an HTML page.
 
-    ``name`` is put before its ids, so that one page can have several.
+    Args:
+        figure: the figure.
+        name: is put before all ids, so that a page can have several figures.
+        label: what screen readers say, a text without markup.
     """
     stream = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
@@ -39,12 +45,17 @@ def inline_svg(figure, name, label):
     text = text[text.index("<svg") :].replace("xlink:href", "href")
     text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"| version="[^"]*"', "", text)
-    used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
-    used = {one or other for one, other in used}
-    text = re.sub(r' id="([^"]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
+    used = {link or url for link, url in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text)}
+
+    def renamed(match: Match[str]) -> str:
+        return f' id="{name}-{match[1]}"' if match[1] in used else ""
+
+    text = re.sub(r' id="([^"]+)"', renamed, text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub("|".join(COLOURS), lambda found: COLOURS[found[0]], text)
-    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups()
+    text = re.sub("|".join(COLOURS), lambda match: COLOURS[match[0]], text)
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
+    assert box is not None  # matplotlib always writes one
+    width, height = box.groups()
     text = re.sub(
         r'<svg width="[^"]*" height="[^"]*"',
         f'<svg role="img" aria-label="{label}" width="{float(width):.0f}" height="{float(height):.0f}"',
@@ -54,7 +65,7 @@ def inline_svg(figure, name, label):
     return text.strip()
 
 
-def _span(name, history, column):
+def _span(name: str, history: pd.DataFrame, column: str) -> str:
     """``name from 1.234 to 0.567``: the first and the last value of a column."""
     values = history[column].dropna()
     if not len(values):  # the loss of a run that diverged at once
@@ -62,22 +73,22 @@ def _span(name, history, column):
     return f"{name} from {values.iloc[0]:.3f} to {values.iloc[-1]:.3f}"
 
 
-def curves(history, num_epochs=None):
-    """[(caption, <svg>)] of the loss and of the accuracies over epochs; none without a history.
+def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tuple[str, str]]:
+    """[(caption, <svg> element)] of the loss and of the accuracies over epochs; empty without a history.
 
-    ``history`` is a table of numbers with the columns of history.py, ``num_epochs`` how many were asked for.
+    ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for.
     """
     if not len(history):
         return []
     accuracies = [_span("train accuracy", history, "train_acc")]
     if history["test_acc"].notna().any():
         accuracies.append(_span("test accuracy", history, "test_acc"))
-    found = []
+    figures = []
     for name, plot, caption in (
         ("loss", plot_loss, _span("Training loss", history, "loss")),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
     ):
         figure = new_figure(*SIZE)
         plot(figure.subplots(), history, num_epochs)
-        found.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
-    return found
+        figures.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
+    return figures

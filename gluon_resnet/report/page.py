@@ -1,12 +1,13 @@
-"""One run as one HTML file that needs no other: what was run, what came out, the curves, the layers, the evaluation.
+"""A run as a single HTML file: its settings, results, curves, layers and evaluation.
 
     gluon-resnet runs report runs/20261122-030010-resnet18@torchvision-bird_photos
     gluon-resnet runs report RUN --evaluate --out birds.html
 
-The page holds no script and refers to no other host or file. Jinja escapes whatever comes from the run.
+The page has no scripts and no links to other hosts or files. Jinja escapes everything that comes from the run.
 """
 
 from pathlib import Path
+from typing import Optional, Union
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,13 +24,13 @@ from .evaluation import evaluation_part
 NAME = "report.html"
 
 
-def default_file(path):
-    """Where the report of the run folder ``path`` is written by default."""
+def default_file(path: Union[str, Path]) -> Path:
+    """The file of the report of the run folder ``path``, unless --out says otherwise."""
     return Path(path) / NAME
 
 
-def check_target(out):
-    """Raise RunError unless a page may be written at ``out``: its suffix is .html, and its folder is there."""
+def check_target(out: Union[str, Path]) -> None:
+    """Raise RunError unless ``out`` ends in .html and its folder exists."""
     out = Path(out)
     if out.suffix != ".html":
         raise RunError(f"{out}: a report is written as .html: expected a name such as {out.stem or 'report'}.html")
@@ -39,11 +40,11 @@ def check_target(out):
         raise RunError(f"{out}: there is no folder {out.parent}")
 
 
-def page(run, evaluation=None):
-    """The report of a Run (run_table.py) as HTML text; ``evaluation`` and the errors are those of :func:`write`."""
+def page(run: table.Run, evaluation: Optional[Union[str, Path]] = None) -> str:
+    """The report of a run as HTML text; ``evaluation`` and the errors are those of :func:`write`."""
     history, spec = parts.numeric_history(run), spec_of_run(run.written, run.path)
     environment = Environment(
-        loader=PackageLoader(__package__),
+        loader=PackageLoader(__package__ or ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -67,12 +68,24 @@ def page(run, evaluation=None):
     )
 
 
-def write(path, out=None, evaluation=None):
-    """Write the report of the run folder ``path``, whole or not at all; the path of the file.
+def write(
+    path: Union[str, Path],
+    out: Optional[Union[str, Path]] = None,
+    evaluation: Optional[Union[str, Path]] = None,
+) -> Path:
+    """Write the report of the run folder ``path``, whole or not at all.
 
-    ``out`` is the file, report.html in the run folder if None; ``evaluation`` a folder that ``gluon-resnet evaluate
-    --save`` wrote, by default the run folder's own ``evaluation``, if any. Raises RunError if the run or
-    the evaluation is missing, damaged or of another run, and where the file cannot be written.
+    Args:
+        path: the run folder.
+        out: the file to write; report.html in the run folder if None.
+        evaluation: a folder that ``gluon-resnet evaluate --save`` wrote; by default the folder ``evaluation`` of the
+            run folder, if any.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        RunError: the run or the evaluation is missing, damaged or of another run, or the file cannot be written.
     """
     run, out = table.read_run(path), Path(out or default_file(path))
     check_target(out)

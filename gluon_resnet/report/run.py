@@ -1,124 +1,128 @@
-"""What a report (report.py) shows of a run's own files, as plain texts and rows for the template."""
+"""What a report (page.py) shows of a run's own files, as texts and rows for the template."""
 
 import shlex
 from dataclasses import asdict
+from typing import Any, Dict, List, Optional, Tuple
 
 import pandas as pd
 
 from ..errors import GluonResNetError, RunError
 from ..lab import results
+from ..networks.specs import ResNetSpec
 from ..runs import table as run_table
 from ..runs.config import differences
+from ..runs.table import Run
 from ..text import duration, last_line
 from ..training.metrics import shown_in
 
-NOTHING = "\N{EN DASH}"  # where there is no value
+NOTHING = "\N{EN DASH}"  # in place of a missing value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
 
 
-def _shown(value, form):
+def _shown(value: Any, form: str) -> str:
     return NOTHING if value is None or pd.isna(value) else form.format(value)
 
 
-def numeric_history(run):
-    """The run's history with numbers in all columns; RunError if history.csv has something else."""
-    where, found = run.path / "history.csv", pd.DataFrame(index=run.history.index)
+def numeric_history(run: Run) -> pd.DataFrame:
+    """The run's history with numbers in all columns; raises RunError if history.csv has something else."""
+    where, history = run.path / "history.csv", pd.DataFrame(index=run.history.index)
     for column in run.history:
         try:
-            found[column] = pd.to_numeric(run.history[column]).astype(float)
+            history[column] = pd.to_numeric(run.history[column]).astype(float)
         except (ValueError, TypeError) as error:
             raise RunError(f"{where}: damaged: {column}: {error}: expected numbers") from None
-        missing = found.index[found[column].isna()]
+        missing = history.index[history[column].isna()]
         if column in ALWAYS and len(missing):
             raise RunError(f"{where}: damaged: line {missing[0] + 2} has no {column}: expected a number")
-    return found
+    return history
 
 
-def about(run, spec):
-    """What the run is, as texts: network, data, where they were found, folder, title, command, started, class_names."""
+def about(run: Run, spec: ResNetSpec) -> Dict[str, Any]:
+    """What was run, as texts: network, data and where they were, folder, title, command, start, names of classes."""
     written = run.written
+    config: Any = run.config  # of one of the kinds of runs, which all have a command
     return {
         "network": spec.name,
         "data": run.data,
         "where": written.get("data"),
         "folder": str(run.path),
         "title": written.get("title"),
-        "command": written.get("command", run.config.command()),
+        "command": written.get("command", config.command()),
         "started": str(run.env.get("started") or "").replace("T", " "),
         "class_names": [str(name) for name in written.get("class_names", ())],
     }
 
 
-def state(run):
-    """{"status", "note", "command"}: how the run ended, in words, and the command that goes on with it or None."""
+def state(run: Run) -> Dict[str, Any]:
+    """{"status", "note", "command"}: how the run ended, in words, and the command that resumes it, or None."""
     ended = run.result or {}
     resume = f"gluon-resnet train {run.kind.name} --resume {shlex.quote(str(run.path))}"
     if run.status == "finished":
-        early = "It ended early: no better test accuracy for as many epochs as its patience allows."
+        early = "It ended early: the test accuracy did not get better for as many epochs as its patience allows."
         return {"status": "finished", "note": early if ended.get("ended_early") else None, "command": None}
     if run.status == "diverged":
         return {"status": "diverged", "note": ended.get("problem"), "command": None}
     if run.status == "stopped":
-        note = "It was stopped by Ctrl-C, and goes on with this command:"
+        note = "It was stopped by Ctrl-C. This command resumes it:"
         return {"status": "stopped", "note": note, "command": resume}
     note = (
-        "It was still running when this page was written, or was ended from outside: this page shows what it had "
+        "It was still running when this page was written, or it was interrupted: the page shows what it had done "
         "so far."
     )
     if run.status == "unfinished":
         return {"status": "unfinished", "note": note, "command": None}
-    return {"status": "unfinished", "note": f"{note} It goes on with this command:", "command": resume}
+    return {"status": "unfinished", "note": f"{note} This command resumes it:", "command": resume}
 
 
-def _number(run, name):
-    """A number of result.json, or None; RunError if it is something else."""
+def _number(run: Run, name: str) -> Optional[float]:
+    """A number of result.json, or None; raises RunError if it is something else."""
     value = (run.result or {}).get(name)
     if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return value
     raise RunError(f"{run.path / 'result.json'}: damaged: {name} is {value!r}: expected a number")
 
 
-def figures(run):
-    """[(title, value, note)] of what the run came to, from its history where there is no result yet."""
+def figures(run: Run) -> List[Tuple[str, str, str]]:
+    """[(title, value, note)] of the numbers of the run, from its history if there is no result yet."""
     large = shown_in("report")
     for name in (*(metric.name for metric in large), "epochs", "train_seconds", "wait_seconds", "test_seconds"):
         _number(run, name)
     so_far = run_table.list_table([run]).iloc[0]
-    found = [("epochs", f"{so_far['epochs']:g} of {so_far['asked']}", "done, and asked for")]
+    rows = [("epochs", f"{so_far['epochs']:g} of {so_far['asked']}", "done, and asked for")]
     for metric in large:
-        if run.result or metric.name in so_far:  # both clocks are known at the end only
+        if run.result or metric.name in so_far:  # some numbers are known at the end only
             value = _number(run, metric.name) if run.result else so_far[metric.name]
-            found.append((metric.title, _shown(value, metric.form), metric.note))
+            rows.append((metric.title, _shown(value, metric.form), metric.note))
     training = _number(run, "train_seconds")
     if training:
         share, testing = (_number(run, "wait_seconds") or 0) / training, duration(_number(run, "test_seconds") or 0)
-        found.append(
+        rows.append(
             ("training took", duration(training), f"{share:.1%} of it waiting for data; testing took {testing} more")
         )
-    return found
+    return rows
 
 
-def result(run):
-    """[(name, value)] of all that result.json holds; empty if there is none yet."""
+def result(run: Run) -> List[Tuple[str, Any]]:
+    """[(name, value)] of the whole result.json; empty if there is none yet."""
     return list(run_table.sections(run)["result"].items()) if run.result else []
 
 
-def environment(run):
-    """{group: [(name, value)]} of where the run ran: groups are env.json's own, and "run" for what is in none."""
-    groups = {"run": []}
+def environment(run: Run) -> Dict[str, List[Tuple[str, Any]]]:
+    """{group: [(name, value)]} of the machine; the groups are those of env.json, and "run" for values outside them."""
+    groups: Dict[str, List[Tuple[str, Any]]] = {"run": []}
     for name, value in run_table.sections(run)["environment"].items():
         group, _, rest = name.rpartition(".")
         groups.setdefault(group.replace(".", ", ") or "run", []).append((rest, value or NOTHING))
     return groups
 
 
-def _setting(value):
+def _setting(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return str(list(value))
     return "none" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def settings(run):
+def settings(run: Run) -> List[Tuple[str, str, str, bool]]:
     """[(name, value, default, whether they differ)] of all settings of the run's config."""
     changed = {setting.partition("=")[0] for setting in differences(run.config)}
     defaults = asdict(type(run.config)())
@@ -127,13 +131,13 @@ def settings(run):
     ]
 
 
-def _input_shape(run):
+def _input_shape(run: Run) -> Tuple[int, int, int, int]:
     side = run.kind.side(run.config)
     return 1, run.kind.in_channels, side, side
 
 
-def layers(run, spec):
-    """{"input", "rows", "parameters", "multiply_adds"}: the chapter's walk of one picture through the run's network.
+def layers(run: Run, spec: ResNetSpec) -> Dict[str, Any]:
+    """{"input", "rows", "parameters", "multiply_adds"}: the chapter's walk of an image through the run's network.
 
     The rows are (layer, type, output shape, parameters, multiply-adds). Raises RunError if config.json has a network
     that cannot be built.
@@ -144,7 +148,7 @@ def layers(run, spec):
 
     shape = _input_shape(run)
     try:
-        with mx.name.NameManager():  # conv0, whatever was built before
+        with mx.name.NameManager():  # names start at conv0, whatever was built before
             table = shapes.summary(models.build(spec), shape, depth=1)
     except (GluonResNetError, mx.MXNetError, TypeError, ValueError, KeyError, IndexError, ArithmeticError) as error:
         raise RunError(
@@ -163,15 +167,16 @@ def layers(run, spec):
     }
 
 
-def _times(shape):
+def _times(shape: Any) -> str:
     return " \N{MULTIPLICATION SIGN} ".join(map(str, shape))
 
 
-def epochs(history):
+def epochs(history: pd.DataFrame) -> List[Tuple[str, ...]]:
     """The rows of the table of epochs.
 
-    A row is (epoch, training loss, training accuracy, test accuracy, seconds, of them waiting, testing, examples/s).
-    ``history`` is that of :func:`numeric_history`; a last epoch that is not over has a row, too.
+    A row is (epoch, training loss, training accuracy, test accuracy, seconds of training, seconds of that waiting for
+    data, seconds of testing, examples/s). ``history`` is that of :func:`numeric_history`. A last epoch that is not
+    finished has a row, too.
     """
     rows = []
     for epoch, part in history.groupby("epoch", sort=True):
@@ -198,11 +203,10 @@ def epochs(history):
     return rows
 
 
-def experiment(run):
-    """The experiment that the run is an arm of, as a dict, or None.
+def experiment(run: Run) -> Optional[Dict[str, Any]]:
+    """The experiment that the run belongs to, or None if it belongs to none or the experiment has no results yet.
 
-    Its keys are name, arm, seed, claim, source, verdict and command. The experiment's results are next to its runs;
-    before the last run is done there are none.
+    The keys are name, arm, seed, claim, source, verdict and command. The results are in the folder of the runs.
     """
     seed = run.config.seed
     for path in sorted(run.path.resolve().parent.glob("*.json")):

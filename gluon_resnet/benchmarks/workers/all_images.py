@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import List
 
 import gluon_resnet as gr
 
@@ -13,7 +14,8 @@ mx.npx.set_np()
 batch_size = settings["batch_size"]
 train_iter, test_iter = gr.load_data_fashion_mnist(batch_size, resize=settings["size"])
 count = settings["batches"] * batch_size
-net, records = gr.resnet18(), []
+net = gr.resnet18()
+records: List[gr.Record] = []
 with Clock() as clock:
     gr.fit(
         net,

@@ -1,4 +1,4 @@
-"""Predict with ResNet-50 in one of several ways, the same parameters and picture for all; prints one JSON line.
+"""Predict with ResNet-50 in one of several ways, with the same parameters and image for all; prints one JSON line.
 
 Run by gluon_resnet.benchmarks.inference. PyTorch's way runs in an environment of its own, without mxnet.
 """
@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 settings = json.loads(sys.argv[1])
 way = settings["way"]
@@ -20,9 +21,11 @@ from common import openmp_threads, tell  # noqa: E402
 
 OPENBLAS_NAMES = ("openblas_get_num_threads64_", "scipy_openblas_get_num_threads64_", "openblas_get_num_threads")
 
+Way = Tuple[Callable[[Any], Any], str, Optional[int]]  # function that predicts, version, threads
 
-def openblas_threads():
-    """Threads of NumPy's OpenBLAS, or None where NumPy has another library."""
+
+def openblas_threads() -> Optional[int]:
+    """Threads of NumPy's OpenBLAS, or None if NumPy uses another library."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         path = line.split()[-1]
         if "openblas" in Path(path).name:
@@ -33,7 +36,7 @@ def openblas_threads():
     return None
 
 
-def numpys_way(params):
+def numpys_way(params: Dict[str, Any]) -> Way:
     """The network by hand, folded or with one of the three convolutions."""
     from gluon_resnet import byhand
     from gluon_resnet.networks.specs import parse_model
@@ -42,7 +45,7 @@ def numpys_way(params):
     return net.folded() if way == "folded" else net.forward, f"numpy {np.__version__}", openblas_threads()
 
 
-def gluons_way(params):
+def gluons_way(params: Dict[str, Any]) -> Way:
     """The Gluon network, hybridized."""
     import mxnet as mx
 
@@ -55,19 +58,19 @@ def gluons_way(params):
     return lambda X: net(mx.nd.array(X)).asnumpy(), f"mxnet {mx.__version__}", openmp_threads()
 
 
-def torchs_name(name):
+def torchs_name(name: str) -> str:
     """PyTorch's name of a parameter."""
     layer, _, part = name.rpartition(".")
     return f"{layer}.{dict(gamma='weight', beta='bias').get(part, part)}"
 
 
-def bottleneck(nn):
-    """PyTorch's class of residual blocks; ``nn`` is torch.nn, which only one way's environment has."""
+def bottleneck(nn: Any) -> Any:
+    """PyTorch's class of residual blocks; ``nn`` is torch.nn, which only the environment of one way has."""
 
     class Bottleneck(nn.Module):
         """1x1, 3x3 and 1x1 convolutions, the stride on the 3x3; a projection where shapes differ."""
 
-        def __init__(self, inputs, width, stride):
+        def __init__(self, inputs: int, width: int, stride: int) -> None:
             super().__init__()
             self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
             self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
@@ -77,7 +80,7 @@ def bottleneck(nn):
                 self.conv4, self.bn4 = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
             self.relu = nn.ReLU(inplace=True)
 
-        def forward(self, X):
+        def forward(self, X: Any) -> Any:
             Y = self.relu(self.bn1(self.conv1(X)))
             Y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(Y)))))
             return self.relu(Y.add_(self.bn4(self.conv4(X)) if self.projects else X))
@@ -85,8 +88,8 @@ def bottleneck(nn):
     return Bottleneck
 
 
-def pytorchs_way(params):
-    """The same network of torch.nn's layers, eager, with its layers named as ours."""
+def pytorchs_way(params: Dict[str, Any]) -> Way:
+    """The same network in PyTorch, in eager mode; its layers have our names."""
     import torch
     from torch import nn
 
@@ -106,14 +109,14 @@ def pytorchs_way(params):
     if unexpected or not all(name.endswith("num_batches_tracked") for name in missing):
         raise SystemExit(f"parameters do not fit: {missing} {unexpected}")
 
-    def predict(X):
+    def predict(X: Any) -> Any:
         with torch.inference_mode():
             return net(torch.from_numpy(X)).numpy()
 
     return predict, f"torch {torch.__version__}", torch.get_num_threads()
 
 
-def loops_on_a_part():
+def loops_on_a_part() -> Tuple[int, float]:
     """(multiply-adds, seconds) of the nested loops on 16 of 64 channels and 16x16 of 56x56 outputs of 4.0.conv2."""
     from gluon_resnet.byhand import conv2d_loops
 
@@ -125,25 +128,26 @@ def loops_on_a_part():
 
 
 if way == "loops":
-    counts, taken = zip(*(loops_on_a_part() for _ in range(3)))
-    tell(0, sum(taken), f"numpy {np.__version__}", 1, multiply_adds=counts[0], median_seconds=statistics.median(taken))
+    runs = [loops_on_a_part() for _ in range(3)]
+    times: List[float] = [seconds for _, seconds in runs]
+    tell(0, sum(times), f"numpy {np.__version__}", 1, multiply_adds=runs[0][0], median_seconds=statistics.median(times))
     sys.exit()
 with np.load(settings["params"]) as stored:
     params = {name: stored[name] for name in stored.files}
 predict, version, threads = {"gluon": gluons_way, "pytorch": pytorchs_way}.get(way, numpys_way)(params)
 X = np.random.RandomState(0).standard_normal((1, 3, settings["size"], settings["size"])).astype("float32")
-taken = []
+times = []
 for _ in range(settings["warm_up"] + settings["repeats"]):
     started = time.perf_counter()
     logits = predict(X)
-    taken.append(time.perf_counter() - started)
-taken = taken[settings["warm_up"] :]
+    times.append(time.perf_counter() - started)
+times = times[settings["warm_up"] :]
 tell(
-    len(taken),
-    sum(taken),
+    len(times),
+    sum(times),
     version,
     threads,
-    times=taken,
-    median_seconds=statistics.median(taken),
+    times=times,
+    median_seconds=statistics.median(times),
     logits=[float(value) for value in logits[0]],
 )

@@ -1,38 +1,40 @@
-"""What the workers share; imported after mxnet or torch, so nothing here imports either."""
+"""What the workers share; it imports neither mxnet nor torch, as each worker has only one of them."""
 
 import ctypes
 import json
 import time
+from typing import Any, Callable, Iterator, Tuple
 
 from memory import peak_memory  # gluon_resnet/machine, which processes.py puts on PYTHONPATH
 
 
 class Clock:
-    """Context that measures the seconds it is open."""
+    """Context that measures its own time, in ``seconds``."""
 
-    def __enter__(self):
+    def __enter__(self) -> "Clock":
         self.started = time.perf_counter()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.seconds = time.perf_counter() - self.started
 
 
 class Timed:
-    """Batches that time whoever trains on them: from the third batch on to the last update, set-up left out.
+    """Batches that measure the time of training on them, from the third batch to the last update, without the set-up.
 
-    ``wait`` waits until the trainer's work so far is done; ``seconds`` and ``examples`` are set at the end of a pass.
+    ``wait`` is a function that waits until the trainer has finished its work so far. ``seconds`` and ``examples`` are
+    set at the end of a pass.
     """
 
     SKIP = 2
 
-    def __init__(self, batches, wait):
+    def __init__(self, batches: Any, wait: Callable[[], Any]) -> None:
         self.batches, self.wait = batches, wait
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tuple[Any, Any]]:
         self.examples = 0
         for i, (X, y) in enumerate(self.batches):
             if i == self.SKIP:
@@ -44,13 +46,13 @@ class Timed:
         self.seconds = time.perf_counter() - started
 
 
-def openmp_threads():
-    """Threads that GNU OpenMP, which mxnet runs on, uses in this process."""
+def openmp_threads() -> int:
+    """Threads that GNU OpenMP, which mxnet uses, has in this process."""
     return ctypes.CDLL("libgomp.so.1").omp_get_max_threads()
 
 
-def tell(examples, seconds, version, threads, **more):
-    """Print what was measured as one JSON line."""
+def tell(examples: int, seconds: float, version: str, threads: Any, **more: Any) -> None:
+    """Print the measurements as one JSON line."""
     print(
         json.dumps(
             {

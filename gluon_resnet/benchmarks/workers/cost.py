@@ -6,6 +6,7 @@ Run by gluon_resnet.lab.cost.
 import json
 import statistics
 import sys
+from typing import Any, Callable, Dict, List
 
 import gluon_resnet as gr
 from gluon_resnet.training import winograd
@@ -17,14 +18,14 @@ from mxnet import autograd, gluon
 WARM_UP = 2
 
 
-def work_of(way, net, X, y):
+def work_of(way: str, net: Any, X: Any, y: Any) -> Callable[[], Any]:
     """A function without arguments that trains ``net`` on a batch once, or predicts it once."""
     if way == "predict":
         return lambda: net(X)
     loss = gluon.loss.SoftmaxCrossEntropyLoss()
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
 
-    def train():
+    def train() -> None:
         with autograd.record():
             losses = loss(net(X), y)
         losses.backward()
@@ -33,19 +34,19 @@ def work_of(way, net, X, y):
     return train
 
 
-def timed(work, steps):
-    """Seconds of each of ``steps`` calls of ``work``, after WARM_UP that do not count."""
-    taken = []
+def timed(work: Callable[[], Any], steps: int) -> List[float]:
+    """Seconds of each of ``steps`` calls of ``work``, after WARM_UP calls that do not count."""
+    seconds = []
     for _ in range(WARM_UP + steps):
         with Clock() as clock:
             work()
             mx.nd.waitall()
-        taken.append(clock.seconds)
-    return taken[WARM_UP:]
+        seconds.append(clock.seconds)
+    return seconds[WARM_UP:]
 
 
-def main(settings):
-    """Build the network, time it, tell."""
+def main(settings: Dict[str, Any]) -> None:
+    """Build the network, time it and print the measurements."""
     mx.npx.set_np()
     mx.random.seed(0)
     shape, batch_size = tuple(settings["shape"]), settings["batch_size"]
@@ -54,16 +55,16 @@ def main(settings):
     net.initialize(mx.init.Xavier(), force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     X, y = mx.np.random.uniform(size=(batch_size, *shape)), mx.np.zeros(batch_size)
-    # as train.fit and engines.py have it: Winograd's convolutions in training alone
+    # as in gr.fit and engines.py, Winograd's convolutions are used in training only
     with winograd.convolutions(settings["way"] == "train" and winograd.suits(net, X), mx.cpu()) as has_winograd:
-        taken = timed(work_of(settings["way"], net, X, y), settings["steps"])
+        seconds = timed(work_of(settings["way"], net, X, y), settings["steps"])
     tell(
         settings["steps"] * batch_size,
-        sum(taken),
+        sum(seconds),
         f"mxnet {mx.__version__}",
         openmp_threads(),
-        times=taken,
-        median_seconds=statistics.median(taken),
+        times=seconds,
+        median_seconds=statistics.median(seconds),
         winograd=has_winograd,
         parameters=sums["parameters"],
         multiply_adds=sums["multiply_adds"],

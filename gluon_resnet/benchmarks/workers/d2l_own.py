@@ -1,7 +1,7 @@
-"""Train the book's ResNet-18 (nn.Block) with d2l's own train_ch6, as both come; prints one JSON line.
+"""Train the book's ResNet-18 (nn.Block) with d2l's own train_ch6, both unchanged; prints one JSON line.
 
-mxnet is imported before gluon_resnet, so that threads stay at mxnet's default. Two things are made easier for d2l than
-in the book: the batches lie ready in memory, and its Animator, which outside a notebook shows nothing, does not draw.
+mxnet is imported before gluon_resnet, so that threads stay at mxnet's default. Two things are easier for d2l than in
+the book: the batches are already in memory, and its Animator, which shows nothing outside a notebook, does not draw.
 """
 
 import contextlib
@@ -11,12 +11,14 @@ import sys
 import warnings
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 spec = util.spec_from_file_location("names", Path(__file__).resolve().parents[2] / "machine" / "env.py")
+assert spec is not None and spec.loader is not None  # the file is there
 names = util.module_from_spec(spec)
 sys.modules["names"] = names
 spec.loader.exec_module(names)
-names.restore_removed_names()  # what Python 3.12 needs to import mxnet at all; threads are left alone
+names.restore_removed_names()  # Python 3.12 cannot import mxnet without it; it does not set threads
 
 import mxnet as mx  # noqa: E402
 from d2l import mxnet as d2l  # noqa: E402
@@ -35,7 +37,7 @@ batches = list(train_iter)
 test_iter = [(X[:1], y[:1]) for X, y in batches[:1]]
 
 
-def resnet_block(num_channels, num_residuals, first_block=False):
+def resnet_block(num_channels: int, num_residuals: int, first_block: bool = False) -> Any:
     """The book's stage."""
     blk = nn.Sequential()
     for i in range(num_residuals):

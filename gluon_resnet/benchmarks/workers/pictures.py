@@ -1,8 +1,12 @@
-"""Pictures to batches in one way, or only decoded; prints one JSON line. Run by gluon_resnet.benchmarks.pictures."""
+"""Make batches from images in one way, or only decode them; prints one JSON line.
+
+Run by gluon_resnet.benchmarks.pictures.
+"""
 
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
 import gluon_resnet  # noqa: F401  before mxnet, as everywhere
 from gluon_resnet.data.image_folder import open_folder
@@ -20,19 +24,22 @@ settings = json.loads(sys.argv[1])
 way, size, batch_size, threads = (settings[key] for key in ("way", "size", "batch_size", "threads"))
 
 
-def suites(source, cache=False):
+Pass = Callable[[], Iterable[Any]]  # makes the batches of one pass
+
+
+def suites(source: Any, cache: bool = False) -> Pass:
     """This suite's batches."""
     batches = PictureBatches(source, batch_size, size, cache=cache, workers=threads)
     return lambda: (X for X, _ in batches)
 
 
-def plain_loop(source):
-    """What one writes without a library: open, convert, resize, stack."""
+def plain_loop(source: Any) -> Pass:
+    """A loop without a library: open, convert, resize, stack."""
 
-    def batches():
+    def batches() -> Iterator[Any]:
         for start in range(0, len(source), batch_size):
             images = [
-                Image.open(source.path(i)).convert("RGB").resize((size, size), Image.BILINEAR)
+                Image.open(source.path(i)).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
                 for i in range(start, min(start + batch_size, len(source)))
             ]
             X = numpy.stack([numpy.asarray(image, dtype=numpy.float32) / 255 for image in images])  # (B, H, W, 3)
@@ -41,10 +48,10 @@ def plain_loop(source):
     return batches
 
 
-def record_iter(path):
-    """MXNet's own reader in C++: shorter side to ``size``, the middle cut out."""
+def record_iter(path: str) -> Pass:
+    """MXNet's own reader in C++, which resizes the shorter side to ``size`` and crops the middle."""
     count = len(RecordSource(path))
-    # with round_batch, a pass would leave out the pictures that the one before borrowed to fill its last batch
+    # with round_batch, a pass would leave out the images that the pass before took to fill its last batch
     batches = mx.io.ImageRecordIter(
         path_imgrec=path,
         path_imgidx=path[:-4] + ".idx",
@@ -57,27 +64,27 @@ def record_iter(path):
         verbose=False,
     )
 
-    def one_pass():
+    def one_pass() -> Iterator[Any]:
         batches.reset()
         for number, batch in enumerate(batches):
-            yield batch.data[0][: count - number * batch_size]  # the rest of the last batch is an older one's
+            yield batch.data[0][: count - number * batch_size]  # the rest of the last batch is from an older one
 
     return one_pass
 
 
-def decoder(source):
-    """Nothing but the JPEG decoder on bytes in memory, each thread with pictures of its own; no batches."""
+def decoder(source: Any) -> Pass:
+    """Only the JPEG decoder, on bytes in memory; each thread has its own images, and no batches are made."""
     contents = [numpy.frombuffer(source.stored(i), numpy.uint8) for i in range(len(source))]
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(threads)
 
-    def decode(part):
+    def decode(part: List[numpy.ndarray]) -> List[Tuple[int, ...]]:
         return [cv2.imdecode(content, cv2.IMREAD_COLOR).shape for content in part]
 
     return lambda: pool.map(decode, [contents[start::threads] for start in range(threads)])
 
 
-WAYS = {
+WAYS: Dict[str, Tuple[Callable[[], Pass], str]] = {
     "folder": (lambda: suites(open_folder(settings["folder"])), "Pillow " + PIL.__version__),
     "records": (lambda: suites(RecordSource(settings["record"])), "Pillow " + PIL.__version__),
     "kept": (lambda: suites(open_folder(settings["folder"]), cache=True), "Pillow " + PIL.__version__),
@@ -87,8 +94,8 @@ WAYS = {
 }
 
 
-def take(batches):
-    """(pictures, the last batch) of one pass, waiting for each batch."""
+def take(batches: Iterable[Any]) -> Tuple[int, Any]:
+    """(number of images, the last batch) of one pass; waits for each batch."""
     examples, X = 0, None
     for X in batches:
         if way != "decoder":
@@ -99,7 +106,7 @@ def take(batches):
 
 make, version = WAYS[way]
 one_pass = make()
-_, last = take(one_pass())  # the first pass fills the system's file cache, and with "kept" the pictures'
+_, last = take(one_pass())  # the first pass fills the system's file cache, and with "kept" the cache of images
 with Clock() as clock:
     examples = sum(take(one_pass())[0] for _ in range(settings["passes"]))
 tell(

@@ -1,4 +1,4 @@
-"""Train the same ResNet-18 with PyTorch on random pictures of the same shape; prints one JSON line.
+"""Train the same ResNet-18 with PyTorch on random images of the same shape; prints one JSON line.
 
 Runs in an environment of its own (requirements-bench.txt), with PyTorch's default threads, in eager mode, with
 contiguous or channels_last memory.
@@ -6,6 +6,7 @@ contiguous or channels_last memory.
 
 import json
 import sys
+from typing import Any
 
 import torch
 from common import Timed, tell
@@ -19,14 +20,14 @@ batch_size, size = settings["batch_size"], settings["size"]
 class Residual(nn.Module):
     """Article 001's block."""
 
-    def __init__(self, inputs, channels, use_1x1conv=False, strides=1):
+    def __init__(self, inputs: int, channels: int, use_1x1conv: bool = False, strides: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels, 3, strides, 1)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
         self.conv3 = nn.Conv2d(inputs, channels, 1, strides) if use_1x1conv else nn.Identity()
         self.bn1, self.bn2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
 
-    def forward(self, X):
+    def forward(self, X: Any) -> Any:
         Y = F.relu(self.bn1(self.conv1(X)), inplace=True)
         return F.relu(self.bn2(self.conv2(Y)) + self.conv3(X), inplace=True)
 
