@@ -1,11 +1,12 @@
-"""Pictures in memory to batches, made ahead of the trainer by one thread.
+"""Batches, made ahead of the trainer by one thread; and those over images in memory, such as Fashion-MNIST's.
 
-Pictures stay uint8 as they are; only the batches under way are resized and turned into float32. A thread is enough: it
-resizes tens of thousands of pictures a second, and no process can hang (apache/mxnet #18224) or leak (#20959).
+Images stay uint8 as they are; only the batches under way are resized and turned into float32. A thread is enough: it
+resizes tens of thousands of images a second, and no process can hang (apache/mxnet #18224) or leak (#20959).
 """
 
 import queue
 import threading
+from typing import Any, Callable, Iterable, Iterator, Optional, Tuple, Union
 
 import mxnet as mx
 import numpy
@@ -15,29 +16,31 @@ from PIL import Image
 from ..errors import ConfigError, whole
 
 AHEAD = 3  # batches kept ready
+Drawn = Optional[numpy.ndarray]  # what a pass draws at random, one row for each image; None if nothing is drawn
 
 
-def resize_image(image, size):
-    """One picture uint8 (H, W) or (H, W, 3) at ``size`` = (height, width), bilinear."""
+def resize_image(image: numpy.ndarray, size: Tuple[int, int]) -> numpy.ndarray:
+    """One image uint8 (H, W) or (H, W, 3) at ``size`` = (height, width), bilinear."""
     height, width = size
-    return numpy.asarray(Image.fromarray(image).resize((width, height), Image.BILINEAR))
+    return numpy.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def prefetch(make_items, ahead=AHEAD):
+def prefetch(make_items: Callable[[], Iterable[Any]], ahead: int = AHEAD) -> Iterator[Any]:
     """Iterate over ``make_items()`` in a thread that stays up to ``ahead`` items ahead of the consumer.
 
     What the thread raises is raised here; when the consumer stops early, the thread ends.
     """
-    ready, stop, end = queue.Queue(maxsize=ahead), threading.Event(), object()
+    ready: queue.Queue[Tuple[Any, Optional[BaseException]]] = queue.Queue(maxsize=ahead)
+    stop, end = threading.Event(), object()
 
-    def put(item):
+    def put(item: Tuple[Any, Optional[BaseException]]) -> None:
         while not stop.is_set():
             try:
                 return ready.put(item, timeout=0.1)
             except queue.Full:
                 continue
 
-    def work():
+    def work() -> None:
         try:
             for item in make_items():
                 put((item, None))
@@ -62,7 +65,7 @@ def prefetch(make_items, ahead=AHEAD):
         thread.join()
 
 
-def moved(images, shifts):
+def moved(images: numpy.ndarray, shifts: numpy.ndarray) -> numpy.ndarray:
     """Images (N, H, W) or (N, H, W, 3), each moved down and right by its row of ``shifts`` (N, 2), on black."""
     count, height, width = images.shape[:3]
     reach = int(numpy.abs(shifts).max()) if len(shifts) else 0
@@ -72,19 +75,82 @@ def moved(images, shifts):
     return numpy.pad(images, margins)[numpy.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-class ArrayBatches:
-    """Batches over pictures in memory: iterate for (X, y), as often as you like; ``len()`` is the number of batches.
+class Batches:
+    """N images as batches: iterate for (X, y), as often as you like; ``len()`` is the number of batches.
 
-    ``images`` uint8 (N, H, W) or (N, H, W, 3), ``labels`` integers (N,). X is float32 (batch_size, C, h, w) between 0
-    and 1, y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd otherwise, on the CPU; the
-    last batch holds what is left. ``resize``: a side, or (height, width). With ``shuffle`` every pass has an order of
-    its own, drawn from NumPy's global generator, so that ``numpy.random.seed`` decides it; so with ``flip``, which
-    swaps left and right of every other picture at random, and ``shift``, by up to how many pixels each is moved up or
-    down and left or right, black coming in. Raises ConfigError.
+    X is float32 (batch_size, C, H, W), y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd
+    otherwise, on the CPU; the last batch holds what is left. With ``shuffle`` every pass has its own order. It and
+    whatever else is random are drawn from NumPy's global generator when a pass starts, so ``numpy.random.seed`` decides
+    them, whatever the number of threads.
+
+    A subclass has :meth:`batch`, which makes the images, and :meth:`draw` if they change at random.
     """
 
-    def __init__(self, images, labels, batch_size, resize=None, shuffle=False, flip=False, shift=0):
-        whole("batch_size", batch_size)
+    def __init__(self, number: int, batch_size: int, shuffle: bool) -> None:
+        self.num_examples = number  # images in one pass
+        self.batch_size, self.shuffle = whole("batch_size", batch_size), shuffle
+
+    def __len__(self) -> int:
+        return -(-self.num_examples // self.batch_size)
+
+    def order(self) -> numpy.ndarray:
+        """Indices of one pass, (N,)."""
+        return numpy.random.permutation(self.num_examples) if self.shuffle else numpy.arange(self.num_examples)
+
+    def draw(self) -> Tuple[Drawn, ...]:
+        """What a pass draws at random for its N images, in its order: further arguments of :meth:`batch`."""
+        return ()
+
+    def batch(self, indices: Any, *drawn: Drawn) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """X float32 (n, C, H, W) and y int32 (n,) of the images ``indices``, as NumPy arrays."""
+        raise NotImplementedError
+
+    def one_pass(
+        self, order: numpy.ndarray, drawn: Tuple[Drawn, ...], **options: Any
+    ) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+        """The batches of one pass as NumPy arrays; runs in the thread that works ahead. ``options`` are batch's."""
+        for start in range(0, len(order), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            yield self.batch(order[part], *(None if rows is None else rows[part] for rows in drawn), **options)
+
+    def __iter__(self) -> Iterator[Tuple[Any, Any]]:
+        order, drawn = self.order(), self.draw()  # in the caller's thread, where the seed was set
+
+        def arrays() -> Iterator[Tuple[Any, Any]]:
+            for X, y in self.one_pass(order, drawn):
+                yield mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
+
+        for X, y in prefetch(arrays):
+            yield (X.as_np_ndarray(), y.as_np_ndarray()) if is_np_array() else (X, y)
+
+
+class ArrayBatches(Batches):
+    """Batches over images in memory.
+
+    Args:
+        images: uint8 (N, H, W) or (N, H, W, 3).
+        labels: integers (N,).
+        batch_size: images in a batch; X (see :class:`Batches`) is between 0 and 1.
+        resize: a side, or (height, width), in pixels.
+        shuffle: whether each pass has its own order.
+        flip: whether left and right of half of the images, chosen at random, are swapped.
+        shift: up to how many pixels each image is moved up or down and left or right; black comes in.
+
+    Raises:
+        ConfigError: one of these cannot be used.
+    """
+
+    def __init__(
+        self,
+        images: numpy.ndarray,
+        labels: Any,
+        batch_size: int,
+        resize: Union[None, int, Tuple[int, int]] = None,
+        shuffle: bool = False,
+        flip: bool = False,
+        shift: int = 0,
+    ) -> None:
+        super().__init__(len(images), batch_size, shuffle)
         if len(images) != len(labels) or not len(images):
             raise ConfigError(
                 f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one"
@@ -97,33 +163,20 @@ class ArrayBatches:
             raise ConfigError(
                 f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the picture's side"
             )
-        self.batch_size, self.shuffle, self.flip, self.shift = batch_size, shuffle, flip, shift
+        self.flip, self.shift = flip, shift
         self.size = None if size == tuple(images.shape[1:3]) else size
 
-    def __len__(self):
-        return -(-len(self.images) // self.batch_size)
-
-    @property
-    def num_examples(self):
-        """Pictures in one pass."""
-        return len(self.images)
-
-    def order(self):
-        """Indices of one pass, (N,)."""
-        if not self.shuffle:
-            return numpy.arange(len(self.images))
-        return numpy.random.permutation(len(self.images))
-
-    def changes(self):
-        """Whether each image of one pass, in its order, is flipped, (N,), and how far it is moved, (N, 2)."""
-        count = len(self.images)
+    def draw(self) -> Tuple[Drawn, ...]:
+        """Whether each image of one pass is flipped, (N,), and how far it is moved, (N, 2)."""
+        count = self.num_examples
         return (
             numpy.random.rand(count) < 0.5 if self.flip else None,
             numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None,
         )
 
-    def batch(self, indices, flips=None, shifts=None):
-        """X float32 (len(indices), C, h, w) and y int32 of the pictures ``indices``, as NumPy arrays."""
+    def batch(self, indices: Any, *drawn: Drawn) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """X float32 (n, C, h, w) and y int32 (n,) of the images ``indices``, flipped and moved as ``drawn`` says."""
+        flips, shifts = drawn or (None, None)
         X = self.images[indices]
         if flips is not None:
             X[flips] = X[flips][:, :, ::-1]
@@ -133,15 +186,3 @@ class ArrayBatches:
             X = numpy.stack([resize_image(image, self.size) for image in X])
         X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
         return numpy.divide(X, 255, dtype=numpy.float32), self.labels[indices]
-
-    def __iter__(self):
-        order, changes = self.order(), self.changes()  # drawn here, in the caller's thread, where the seed was set
-
-        def batches():
-            for start in range(0, len(order), self.batch_size):
-                part = slice(start, start + self.batch_size)
-                X, y = self.batch(order[part], *(None if drawn is None else drawn[part] for drawn in changes))
-                yield mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
-
-        for X, y in prefetch(batches):
-            yield (X.as_np_ndarray(), y.as_np_ndarray()) if is_np_array() else (X, y)

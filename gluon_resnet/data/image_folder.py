@@ -9,63 +9,65 @@ same validation_split and seed. A folder that has train/ and val/ in it, and a C
 
 import sys
 from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy
 
-from ..errors import ConfigError
+from ..errors import ConfigError, whole
 from ..text import count
+from .augment import Augment
 from .csv_listing import list_csv
-from .findings import SUSPECT, refusal
-from .images import read_image
-from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, list_folder
+from .decoded import CACHE_BYTES, DecodedPictures, Fit, make_fit
+from .findings import SUSPECT, Problem, Report, refusal
+from .images import Preparation, read_image
+from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, Listing, list_folder
+from .picture_source import PictureSource
+from .pictures import PictureBatches
 from .scan import scan
 
+PARTS = (TRAINING, VALIDATION)
 
-class FolderSource:
-    """N pictures in files below ``root``: a source of pictures as the batches and the record files want it.
 
-    ``names`` are paths relative to ``root`` with "/", ``labels`` integers (N,) from 0 into ``class_names``, ``where``
-    what to call it all in a message. ``problems`` and ``parts`` are what the listing found (see :mod:`~.listing`).
-    ``cache`` may hold pictures that were decoded already, a :class:`~.picture_cache.PictureCache`.
+class FolderSource(PictureSource):
+    """N images in files below ``root``: a source for the scan, the batches and the record files.
+
+    Args:
+        root: the folder.
+        names: paths relative to ``root`` with "/".
+        labels: integers (N,) from 0 into ``class_names``.
+        class_names: the classes' names.
+        where: what to call all of them in a message; ``root`` if None.
+        problems: findings of the listing (see :mod:`~.listing`).
+        parts: the part of each image, if the folder or CSV is split already.
     """
 
-    cache = None
+    PER_IMAGE = ("names", "labels", "parts")
 
-    def __init__(self, root, names, labels, class_names, where=None, problems=(), parts=None):
+    def __init__(
+        self,
+        root: Any,
+        names: Sequence[str],
+        labels: Any,
+        class_names: Sequence[str],
+        where: Optional[str] = None,
+        problems: Sequence[Problem] = (),
+        parts: Optional[List[str]] = None,
+    ) -> None:
         self.root, self.names, self.class_names = Path(root), list(names), list(class_names)
         self.labels = numpy.asarray(labels, dtype=numpy.int32)
         self.where, self.problems, self.parts = str(where or root), list(problems), parts
 
-    def __len__(self):
-        return len(self.names)
-
-    def path(self, i):
-        """Path of picture ``i``."""
+    def path(self, i: int) -> Path:
+        """Path of image ``i``."""
         return self.root / self.names[i]
 
-    def read(self, i):
-        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
+    def read(self, i: int) -> numpy.ndarray:
+        """Image ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         return read_image(self.path(i))
 
-    def subset(self, indices):
-        """A source of the pictures ``indices``, in that order."""
-        indices = [int(i) for i in indices]
-        parts = None if self.parts is None else [self.parts[i] for i in indices]
-        chosen = FolderSource(
-            self.root,
-            [self.names[i] for i in indices],
-            self.labels[indices],
-            self.class_names,
-            self.where,
-            self.problems,
-            parts,
-        )
-        chosen.cache = None if self.cache is None else self.cache.subset(indices)
-        return chosen
 
-
-def list_pictures(path, suffixes=KERAS_SUFFIXES):
-    """The :class:`Listing` of a folder with a folder for each class (or train/ and val/ of such), or of a CSV file.
+def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> Listing:
+    """What is in a folder with a folder for each class (or train/ and val/ with such folders), or in a CSV file.
 
     Raises DataError if there is no folder, no class or no picture.
     """
@@ -91,7 +93,8 @@ def list_pictures(path, suffixes=KERAS_SUFFIXES):
     return listing
 
 
-def _look_at_classes(listing):
+def _look_at_classes(listing: Listing) -> None:
+    """Note classes without an image, and a single class."""
     for name, number in zip(listing.class_names, listing.counts):
         if not number:
             listing.say(
@@ -113,20 +116,26 @@ def _look_at_classes(listing):
         )
 
 
-def open_folder(path, suffixes=KERAS_SUFFIXES):
+def open_folder(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> FolderSource:
     """All pictures of a folder or CSV as a :class:`FolderSource`, in Keras's order; opens none. Raises DataError."""
-    found = list_pictures(path, tuple(suffix.lower() for suffix in suffixes))
+    listing = list_pictures(path, tuple(suffix.lower() for suffix in suffixes))
     return FolderSource(
-        found.root, found.names, found.labels, found.class_names, found.where, found.problems, found.parts
+        listing.root,
+        listing.names,
+        listing.labels,
+        listing.class_names,
+        listing.where,
+        listing.problems,
+        listing.parts,
     )
 
 
-def shuffled(count, seed):
+def shuffled(count: int, seed: int) -> numpy.ndarray:
     """The numbers below ``count`` in the order that ``seed`` decides: int64 (count,)."""
     return numpy.random.RandomState(seed).permutation(count)
 
 
-def split_indices(number, validation_split=0.2, seed=123):
+def split_indices(number: int, validation_split: float = 0.2, seed: int = 123) -> Tuple[numpy.ndarray, numpy.ndarray]:
     """(training, validation): which of ``number`` pictures are which, both in the order in which Keras deals them out.
 
     Shuffled by NumPy's RandomState(seed); the last int(validation_split * number) are held back. Raises ConfigError for
@@ -148,122 +157,162 @@ def split_indices(number, validation_split=0.2, seed=123):
     return order[:-held_back], order[-held_back:]
 
 
-def _split(source, validation_split, seed):
-    """{part: indices of its pictures}, as the folder or CSV is split already, or else as Keras splits it."""
+def _split(source: FolderSource, validation_split: float, seed: int) -> List[numpy.ndarray]:
+    """Indices of the training and of the validation images: as the data are split already, or else as Keras does it."""
     if source.parts is None:
-        return dict(zip((TRAINING, VALIDATION), split_indices(len(source), validation_split, seed)))
-    return {part: numpy.flatnonzero(numpy.array(source.parts) == part) for part in (TRAINING, VALIDATION)}
+        return list(split_indices(len(source), validation_split, seed))
+    return [numpy.flatnonzero(numpy.array(source.parts) == part) for part in PARTS]
 
 
-def open_parts(
-    data_dir,
-    validation_split=0.2,
-    seed=123,
-    suffixes=KERAS_SUFFIXES,
-    strict=False,
-    progress=False,
-    fits=(None, None),
-    cache_bytes=None,
-):
-    """(training source, validation source, report): listed, split and scanned; what cannot be used is in neither part.
-
-    The split is drawn over all listed files before any is left out, so a damaged file moves no other to the other part.
-    ``validation_split`` and ``seed`` go unused where the folder or the CSV is split already. With ``strict`` anything
-    left out or suspect raises DataError; a part without a usable picture always does. ``progress`` shows a bar.
-    ``fits`` says how each part's pictures are to be kept in its source's ``cache`` (pictures.make_fit), ``cache_bytes``
-    how much of them in memory: what the scan decodes needs no decoding again.
-    """
-    source = open_folder(data_dir, suffixes)
-    split = _split(source, validation_split, seed)
-    caches = _make_caches(source, split.values(), fits, cache_bytes)
-    parts, places = [None] * len(source), {}
-    for (part, indices), cache in zip(split.items(), caches):
-        for place, i in enumerate(indices):
-            parts[i], places[i] = part, (cache, place)
-
-    def keep(i):
-        cache, place = places[i]
-        return None if cache is None else lambda image: cache.put(place, image)
-
-    report = scan(source, parts, progress=progress, keep=keep)
+def _usable(source: FolderSource, split: Sequence[numpy.ndarray], report: Report, strict: bool) -> List[List[int]]:
+    """For each part, the places in it of the images that can be used; DataError if a part is left without any."""
     if strict:
         report.refuse()
-    usable, sources = set(report.usable), []
-    for (part, indices), cache in zip(split.items(), caches):
-        kept = [place for place, i in enumerate(indices) if i in usable]
-        if not kept:
+    usable = set(report.usable)
+    places = [[place for place, i in enumerate(indices) if i in usable] for indices in split]
+    for part, indices, remaining in zip(PARTS, split, places):
+        if not remaining:
             raise refusal(
                 f"{source.where}: {count(len(indices))} for {part}, none of them usable: expected one or "
                 f"more; {report.summary()}"
             )
-        sources.append(source.subset(indices[kept]))
-        sources[-1].cache = None if cache is None else cache.subset(kept)
-    return (*sources, report)
+    return places
 
 
-def _make_caches(source, parts, fits, cache_bytes):
-    """A PictureCache or None for each part, which share ``cache_bytes`` of memory by their numbers of pictures."""
-    from .picture_cache import CACHE_BYTES, PictureCache
+def _parts(source: FolderSource, split: Sequence[numpy.ndarray]) -> List[Optional[str]]:
+    """The part of each image; None for those in neither."""
+    parts: List[Optional[str]] = [None] * len(source)
+    for part, indices in zip(PARTS, split):
+        for i in indices:
+            parts[i] = part
+    return parts
 
-    cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
-    return [
-        fit and PictureCache(len(part), fit, cache_bytes * len(part) // len(source), source.where)
-        for part, fit in zip(parts, fits)
+
+def open_parts(
+    data_dir: Any,
+    validation_split: float = 0.2,
+    seed: int = 123,
+    suffixes: Sequence[str] = KERAS_SUFFIXES,
+    strict: bool = False,
+    progress: bool = False,
+) -> Tuple[PictureSource, PictureSource, Report]:
+    """List, split and scan a folder or CSV; an image that cannot be used is in neither part.
+
+    The split is drawn over all listed files before any is left out, so a damaged file moves no other to the other part.
+
+    Args:
+        data_dir: the folder, or the CSV file.
+        validation_split: share of the images that is held back; unused if the folder or the CSV is split already.
+        seed: decides which are held back; unused in the same case.
+        suffixes: of the files to take.
+        strict: whether anything left out or suspect raises DataError.
+        progress: whether to show a bar.
+
+    Returns:
+        (training source, validation source, the scan's report).
+
+    Raises:
+        DataError: there is no folder, class or image, or a part without a usable one.
+        ConfigError: the share or the seed is out of range.
+    """
+    source = open_folder(data_dir, suffixes)
+    split = _split(source, validation_split, seed)
+    report = scan(source, _parts(source, split), progress=progress)
+    training, validation = (
+        source.subset(indices[places]) for indices, places in zip(split, _usable(source, split, report, strict))
+    )
+    return training, validation, report
+
+
+def decode_parts(
+    data_dir: Any,
+    fits: Sequence[Fit],
+    memory: int = CACHE_BYTES,
+    kept: Sequence[bool] = (True, True),
+    validation_split: float = 0.2,
+    seed: int = 123,
+    suffixes: Sequence[str] = KERAS_SUFFIXES,
+    strict: bool = False,
+    progress: bool = False,
+) -> Tuple[DecodedPictures, DecodedPictures, Report]:
+    """As :func:`open_parts`, and keep what the scan decodes for the batches.
+
+    Args:
+        fits: how training and validation images are kept (:func:`~.decoded.make_fit`).
+        memory: bytes for decoded images; each part has a share of them by its number of images.
+        kept: whether the training images and the validation images are kept at all.
+        data_dir, validation_split, seed, suffixes, strict, progress: see :func:`open_parts`.
+
+    Returns:
+        (training images, validation images, the scan's report).
+    """
+    source = open_folder(data_dir, suffixes)
+    split = _split(source, validation_split, seed)
+    decoded = [
+        DecodedPictures(source.subset(indices), fit, memory * len(indices) // len(source) if keeps else None)
+        for indices, fit, keeps in zip(split, fits, kept)
     ]
+    report = scan(source, _parts(source, split), progress=progress, decoded=list(zip(decoded, split)))
+    training, validation = (
+        part.subset(places) for part, places in zip(decoded, _usable(source, split, report, strict))
+    )
+    return training, validation, report
 
 
 def load_data_image_folder(
-    data_dir,
-    batch_size,
-    image_size=(224, 224),
-    validation_split=0.2,
-    seed=123,
-    augment=None,
-    preparation=None,
-    crop=False,
-    suffixes=KERAS_SUFFIXES,
-    strict=False,
-    cache=True,
-    cache_bytes=None,
-    workers=2,
-    progress=False,
-    say=None,
-):
-    """Two :class:`~.pictures.PictureBatches` over the pictures of a folder or CSV: training (shuffled) and validation.
+    data_dir: Any,
+    batch_size: int,
+    image_size: Any = (224, 224),
+    validation_split: float = 0.2,
+    seed: int = 123,
+    augment: Optional[Augment] = None,
+    preparation: Optional[Preparation] = None,
+    crop: bool = False,
+    suffixes: Sequence[str] = KERAS_SUFFIXES,
+    strict: bool = False,
+    cache: bool = True,
+    cache_bytes: Optional[int] = None,
+    workers: int = 2,
+    progress: bool = False,
+    say: Optional[Callable[[str], Any]] = None,
+) -> Tuple[PictureBatches, PictureBatches]:
+    """Two :class:`~.pictures.PictureBatches` over the images of a folder or CSV: training (shuffled) and validation.
 
-    X: float32 (batch_size, 3, H, W), y: int32 (batch_size,). Which pictures are held back is Keras's own choice for
-    ``validation_split`` and ``seed``; the training order is ``numpy.random.seed``'s. ``augment`` (an
-    :class:`~.augment.Augment`) changes training pictures only. ``strict``: see :func:`open_parts`. ``cache_bytes`` is
-    the memory both parts may take together. The others: see PictureBatches.
+    X: float32 (batch_size, 3, H, W), y: int32 (batch_size,). Which images are held back is Keras's own choice for
+    ``validation_split`` and ``seed``; the training order is decided by ``numpy.random.seed``. Both have ``class_names``
+    and the ``report`` of the scan. Source: article 000; Keras.
 
-    Both carry ``class_names`` and the ``report`` of the scan. If a picture is left out or suspect, ``say`` (by default
-    standard error) gets one line. Raises DataError and ConfigError. Source: article 000; Keras.
+    Args:
+        augment: an :class:`~.augment.Augment`, for training images only.
+        cache_bytes: the memory that both parts may take together; CACHE_BYTES if None.
+        say: called with one line if an image is left out or suspect; by default it goes to standard error.
+        data_dir, validation_split, seed, suffixes, strict, progress: see :func:`open_parts`.
+        batch_size, image_size, preparation, crop, cache, workers: see PictureBatches.
+
+    Raises:
+        DataError, ConfigError: see :func:`open_parts` and PictureBatches.
     """
-    from .pictures import PictureBatches, make_fit
-
-    augments = augment, None
-    fits = [make_fit(image_size, one, preparation, crop) if cache else None for one in augments]
-    *sources, report = open_parts(data_dir, validation_split, seed, suffixes, strict, progress, fits, cache_bytes)
+    fits = [make_fit(image_size, changes, preparation, crop) for changes in (augment, None)]
+    memory = CACHE_BYTES if cache_bytes is None else whole("cache_bytes", cache_bytes, 0)
+    training, validation, report = decode_parts(
+        data_dir, fits, memory, (cache, cache), validation_split, seed, suffixes, strict, progress
+    )
     if report.has_findings:
         (say or (lambda line: print(line, file=sys.stderr, flush=True)))(report.summary())
-    batches = []
-    for source, one in zip(sources, augments):
-        part = PictureBatches(
-            source,
-            batch_size,
-            image_size,
-            one,
-            shuffle=not batches,
-            preparation=preparation,
-            crop=crop,
-            cache=cache,
-            workers=workers,
-        )
-        part.report = report
-        batches.append(part)
-    return tuple(batches)
+    common: Dict[str, Any] = dict(preparation=preparation, workers=workers)
+    train_iter = PictureBatches(training, batch_size, augment=augment, shuffle=True, **common)
+    val_iter = PictureBatches(validation, batch_size, **common)
+    train_iter.report = val_iter.report = report
+    return train_iter, val_iter
 
 
-def load_data_bird_photos(data_dir, batch_size=8, image_size=(224, 224), validation_split=0.2, seed=123, **options):
+def load_data_bird_photos(
+    data_dir: Any,
+    batch_size: int = 8,
+    image_size: Any = (224, 224),
+    validation_split: float = 0.2,
+    seed: int = 123,
+    **options: Any,
+) -> Tuple[PictureBatches, PictureBatches]:
     """:func:`load_data_image_folder` with article 000's settings. Its 565 photos of 4 species become 452 and 113."""
     return load_data_image_folder(data_dir, batch_size, image_size, validation_split, seed, **options)

@@ -1,129 +1,111 @@
-"""Batches over pictures in files or records, decoded once, augmented and batched ahead of the trainer by threads.
+"""Batches over images in files or records, decoded once, augmented and batched ahead of the trainer by threads.
+
+For example:
 
     batches = PictureBatches(open_folder("bird_photos"), 8, 224, augment=Augment(), shuffle=True)
     X, y = next(iter(batches))                       # (8, 3, 224, 224) float32, (8,) int32
 
-A picture is resized to the network's size without cropping, as in article 000, or (``crop``) resized by its shorter
-side and cut out of the middle. Where Keras shrinks, it interpolates between four pixels and passes over the others;
+An image is resized to the network's size without cropping, as in article 000, or (``crop``) resized by its shorter
+side and cut out of the middle. When Keras shrinks an image, it interpolates between four pixels and skips the others;
 this averages over areas, as ``predict`` does. From 227x227 to 224x224 the two are 0.2 grey levels apart on average.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Iterator, List, Optional, Tuple
 
-import mxnet as mx
 import numpy
-from mxnet.util import is_np_array
 
 from ..errors import ConfigError, whole
-from .batches import prefetch
-from .images import IMAGENET, PREPARATIONS, normalize, resize
-from .picture_cache import CACHE_BYTES, Fit, PictureCache
+from .augment import Augment
+from .batches import Batches, Drawn
+from .decoded import CACHE_BYTES, DecodedPictures, make_fit
+from .images import PREPARATIONS, Preparation, normalize, resize
 
 
-def _size(image_size):
-    """(height, width) of a side or of a pair."""
-    size = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    if len(size) != 2:
-        raise ConfigError(f"image_size is {image_size!r}: expected a side, or (height, width)")
-    return tuple(whole("image_size", side) for side in size)
+class PictureBatches(Batches):
+    """Batches over a source of images: X is float32 (batch_size, 3, H, W), y int32 (batch_size,); see Batches.
 
+    Args:
+        source: a source of images, or :class:`~.decoded.DecodedPictures`, which have their size and their place in
+            memory already: ``image_size``, ``crop``, ``cache`` and ``cache_bytes`` are then unused.
+        batch_size: images in a batch.
+        image_size: a side, or (height, width), in pixels.
+        augment: an :class:`~.augment.Augment`, applied to the kept image, which is larger by 256/224 if crops are cut
+            out of it.
+        shuffle: whether each pass has its own order.
+        preparation: a :class:`~gluon_resnet.data.images.Preparation`, which gives its family's values; without one they
+            are between 0 and 1.
+        crop: resize by the shorter side and take the middle, instead of squeezing the whole image.
+        cache: whether decoded images are kept; if not, each pass decodes them again.
+        cache_bytes: memory for them; those beyond go into a temporary file.
+        workers: threads.
 
-def make_fit(image_size, augment=None, preparation=None, crop=False):
-    """The :class:`~.picture_cache.Fit` of batches with these settings; ConfigError if they do not go together."""
-    size = _size(image_size)
-    if crop and size[0] != size[1]:
-        raise ConfigError(f"image_size is {size} with crop: expected a square")
-    # a family that does not crop itself leaves ImageNet's share
-    family = preparation if crop and preparation is not None and preparation.resize else IMAGENET
-    return Fit(size, crop, augment is not None and augment.crop is not None, family)
-
-
-class PictureBatches:
-    """Batches over a source of pictures: iterate for (X, y), as often as you like; ``len()`` is the number of batches.
-
-    X is float32 (batch_size, 3, H, W), y int32 (batch_size,), as mxnet.np arrays under ``npx.set_np()`` and as mxnet.nd
-    otherwise, on the CPU; the last batch holds what is left. Values are 0 to 1, or what ``preparation`` (a
-    :class:`~gluon_resnet.data.images.Preparation`) makes of them for its family.
-
-    ``image_size``: a side, or (height, width). ``crop``: resize by the shorter side and take the middle, instead of
-    squeezing the whole picture. ``augment``: an :class:`~.augment.Augment`, applied to the cached picture, which is
-    larger by 256/224 where crops are cut out of it. ``cache=False`` decodes in every pass; what goes beyond
-    ``cache_bytes`` lies in a record file. A source that was scanned for these very batches brings its cache along.
-    ``workers``: threads. Order and augmentation of a pass are drawn from NumPy's global generator when it starts:
-    ``numpy.random.seed`` decides both, whatever the number of threads. Raises ConfigError, DataError.
+    Raises:
+        ConfigError, DataError: one of these cannot be used.
     """
 
     def __init__(
         self,
-        source,
-        batch_size,
-        image_size,
-        augment=None,
-        shuffle=False,
-        preparation=None,
-        crop=False,
-        cache=True,
-        cache_bytes=CACHE_BYTES,
-        workers=2,
-    ):
+        source: Any,
+        batch_size: int,
+        image_size: Any = None,
+        augment: Optional[Augment] = None,
+        shuffle: bool = False,
+        preparation: Optional[Preparation] = None,
+        crop: bool = False,
+        cache: bool = True,
+        cache_bytes: int = CACHE_BYTES,
+        workers: int = 2,
+    ) -> None:
         if not len(source):
-            raise ConfigError(f"{source.where}: no pictures to make batches of")
-        self.source, self.augment, self.shuffle = source, augment, shuffle
-        self.batch_size, self.workers = whole("batch_size", batch_size), whole("workers", workers)
-        self.fit, self.cache = make_fit(image_size, augment, preparation, crop), None
-        self.size, self.preparation = self.fit.size, preparation or PREPARATIONS["d2l"]
-        cache_bytes = whole("cache_bytes", cache_bytes, 0)
-        if cache:
-            kept = getattr(source, "cache", None)  # what the scan has decoded
-            fits = kept is not None and kept.fit == self.fit
-            self.cache = kept if fits else PictureCache(len(source), self.fit, cache_bytes, source.where)
-        self.report = None  # of the scan, where there was one
-
-    def __len__(self):
-        return -(-len(self.source) // self.batch_size)
+            where = source.source.where if isinstance(source, DecodedPictures) else source.where
+            raise ConfigError(f"{where}: no pictures to make batches of")
+        super().__init__(len(source), batch_size, shuffle)
+        self.augment, self.workers = augment, whole("workers", workers)
+        self.preparation = preparation or PREPARATIONS["d2l"]
+        if isinstance(source, DecodedPictures):
+            self.decoded = source
+        else:
+            fit, memory = make_fit(image_size, augment, preparation, crop), whole("cache_bytes", cache_bytes, 0)
+            self.decoded = DecodedPictures(source, fit, memory if cache else None)
+        self.source, self.size = self.decoded.source, self.decoded.fit.size
+        self.report: Any = None  # of the scan, if there was one
 
     @property
-    def num_examples(self):
-        """Pictures in one pass."""
-        return len(self.source)
-
-    @property
-    def class_names(self):
+    def class_names(self) -> List[str]:
         """Names of the classes; label c is the c-th."""
         return self.source.class_names
 
-    def picture(self, i):
-        """Picture ``i`` as it is kept, uint8 (*fit.kept_size, 3): without crops at random as the network sees it."""
-        if self.cache is None:
-            return self.fit(self.source.read(i))
-        return self.cache.get(i, self.source.read)
+    def picture(self, i: int) -> numpy.ndarray:
+        """Image ``i`` as it is kept, uint8 (H, W, 3): as the network sees it, if no crops are drawn."""
+        return self.decoded.read(i)
 
-    def example(self, i, seed=None):
-        """Picture ``i`` as the network's input, float32 (3, H, W); ``seed`` decides its augmentation, None: none."""
+    def example(self, i: int, seed: Optional[int] = None) -> numpy.ndarray:
+        """Image ``i`` as the network's input, float32 (3, H, W); ``seed`` decides its augmentation, None: none."""
         image = self.picture(i)
-        if seed is not None:
+        if seed is not None and self.augment is not None:
             image = self.augment(image, *self.size, seed)
         elif image.shape[:2] != self.size:
             image = resize(image, *self.size)
         return normalize(image, self.preparation)
 
-    def batch(self, indices, seeds=None, pool=None):
-        """X float32 (n, 3, H, W) and y int32 (n,) of n pictures as NumPy arrays, each made by a thread of ``pool``."""
-        seeds = [None] * len(indices) if seeds is None else seeds
+    def draw(self) -> Tuple[Drawn, ...]:
+        """The seeds of the images' augmentation, uint32 (N,)."""
+        number = self.num_examples
+        return (None if self.augment is None else numpy.random.randint(2**32, size=number, dtype=numpy.uint32),)
+
+    def batch(self, indices: Any, *drawn: Drawn, pool: Any = None) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """X float32 (n, 3, H, W) and y int32 (n,) of the images ``indices``, each made by a thread of ``pool``, if any.
+
+        ``drawn`` may be the seeds of their augmentation, (n,).
+        """
+        seeds = drawn[0] if drawn and drawn[0] is not None else [None] * len(indices)
         X = numpy.stack(list((pool.map if pool else map)(self.example, indices, seeds)))  # (n, 3, H, W)
         return X, self.source.labels[indices]
 
-    def __iter__(self):
-        # drawn here, in the caller's thread, where the seed was set
-        order = numpy.random.permutation(len(self.source)) if self.shuffle else numpy.arange(len(self.source))
-        seeds = None if self.augment is None else numpy.random.randint(2**32, size=len(order), dtype=numpy.uint32)
-
-        def batches():
-            with ThreadPoolExecutor(self.workers, "pictures") as pool:
-                for start in range(0, len(order), self.batch_size):
-                    part = slice(start, start + self.batch_size)
-                    X, y = self.batch(order[part], None if seeds is None else seeds[part], pool)
-                    yield mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
-
-        for X, y in prefetch(batches):
-            yield (X.as_np_ndarray(), y.as_np_ndarray()) if is_np_array() else (X, y)
+    def one_pass(
+        self, order: numpy.ndarray, drawn: Tuple[Drawn, ...], **options: Any
+    ) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+        """The batches of one pass, whose images are made by ``workers`` threads."""
+        with ThreadPoolExecutor(self.workers, "pictures") as pool:
+            yield from super().one_pass(order, drawn, pool=pool, **options)

@@ -1,4 +1,4 @@
-"""Pack a folder of pictures into record files, and unpack them again.
+"""Pack a folder of images into record files, and unpack them again.
 
     gluon-resnet records pack photos birds --split 0.2        # birds_train.rec, birds_val.rec, an .idx each, birds.json
     gluon-resnet records unpack birds_train.rec copy
@@ -16,11 +16,11 @@ import shutil
 import sys
 import tempfile
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mxnet import recordio
 from mxnet.base import MXNetError
@@ -52,7 +52,7 @@ class Settings:
     quality: int = 95  # of JPEGs written here
     lossless: bool = False  # what cannot be stored as it is becomes PNG, not JPEG
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.size < 1 or not 1 <= self.quality <= 100 or not (self.split is None or 0 < self.split < 1):
             raise ConfigError(
                 f"size {self.size}, quality {self.quality}, split {self.split}: expected a size of at "
@@ -70,7 +70,7 @@ class Packed:
     report: Report
 
 
-def _is_plain_jpeg(content):
+def _is_plain_jpeg(content: bytes) -> bool:
     """Whether every reader sees the same in these bytes: a JPEG in RGB or grey that no EXIF turns.
 
     mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
@@ -83,7 +83,7 @@ def _is_plain_jpeg(content):
         )
 
 
-def encode(path, settings):
+def encode(path: Any, settings: Settings) -> Tuple[bytes, int, int, bool]:
     """The file ``path`` as it is stored: (bytes, height, width, whether they are the file's own). DataError."""
     try:
         content = Path(path).read_bytes()
@@ -98,7 +98,9 @@ def encode(path, settings):
         picture = resize(picture, height, width)
     if not kept:
         stream = io.BytesIO()
-        how = {"format": "PNG"} if settings.lossless else {"format": "JPEG", "quality": settings.quality}
+        how: Dict[str, Any] = (
+            {"format": "PNG"} if settings.lossless else {"format": "JPEG", "quality": settings.quality}
+        )
         Image.fromarray(picture).save(stream, **how)
         content = stream.getvalue()
     if len(content) + LABEL_SIZE > LONGEST:
@@ -109,9 +111,9 @@ def encode(path, settings):
     return content, height, width, kept
 
 
-def in_order(function, items, jobs):
+def in_order(function: Callable[[Any], Any], items: Iterable[Any], jobs: int) -> Iterator[Any]:
     """Yield ``function(item)`` for each of ``items``, in their order, computed by ``jobs`` threads a little ahead."""
-    waiting = deque()
+    waiting: Deque[Future[Any]] = deque()
     with ThreadPoolExecutor(jobs, "pack") as pool:
         try:
             for item in items:
@@ -125,12 +127,12 @@ def in_order(function, items, jobs):
                 future.cancel()
 
 
-def _names(out, part):
+def _names(out: Path, part: str) -> List[str]:
     stem = out.name if part == "all" else f"{out.name}_{part}"
     return [f"{stem}.rec", f"{stem}.idx"]
 
 
-def _parts(path, settings, strict, webp):
+def _parts(path: Any, settings: Settings, strict: bool, webp: bool) -> Tuple[Dict[str, Any], Report]:
     """({part: source}, report of the scan): the folder loader's two parts, or with no split all usable pictures."""
     suffixes, progress = KERAS_SUFFIXES + ((".webp",) if webp else ()), sys.stderr.isatty()
     source = open_folder(path, suffixes)
@@ -146,9 +148,11 @@ def _parts(path, settings, strict, webp):
     return {"all": source.subset(report.usable)}, report
 
 
-def _write_part(scratch, names, source, settings, jobs, bar):
+def _write_part(
+    scratch: Path, names: Sequence[str], source: Any, settings: Settings, jobs: int, bar: Any
+) -> List[Dict[str, Any]]:
     """Write one record file and its index into ``scratch``; descriptions of its records."""
-    records = []
+    records: List[Dict[str, Any]] = []
     record_file, index = (scratch / name for name in names)
     writer = recordio.MXIndexedRecordIO(str(index), str(record_file), "w")
     try:
@@ -179,7 +183,7 @@ def _write_part(scratch, names, source, settings, jobs, bar):
 
 
 @contextmanager
-def _scratch(out):
+def _scratch(out: Path) -> Iterator[Path]:
     """A folder next to ``out`` that is gone afterwards; what mxnet and the disk say becomes a DataError."""
     scratch = None
     try:
@@ -196,7 +200,7 @@ def _scratch(out):
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _publish(scratch, names, old, folder):
+def _publish(scratch: Path, names: Sequence[str], old: Sequence[str], folder: Path) -> None:
     """Move ``names`` from ``scratch`` to ``folder``, all or none; ``old`` files there give way, or come back."""
     aside, moved = scratch / "old", []
     aside.mkdir()
@@ -216,16 +220,33 @@ def _publish(scratch, names, old, folder):
         raise
 
 
-def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=False, webp=False):
-    """Pack the pictures of ``folder`` (class folders, or a CSV) into a record file, or with a split into two.
+def pack(
+    folder: Any,
+    out: Any,
+    settings: Settings = Settings(),
+    jobs: Optional[int] = None,
+    strict: bool = False,
+    overwrite: bool = False,
+    webp: bool = False,
+) -> Packed:
+    """Pack the images of a folder into a record file, or with a split into two.
 
     That is ``out``.rec with its index ``out``.idx, or ``out``_train and ``out``_val. ``out``.json has the class names
-    and each record's name, label, size and SHA-256. The order is the folder loader's, as is the split; a folder that
-    is split already gives two files anyway. Plain JPEGs no longer than ``settings.size`` on the shorter side are
-    stored byte for byte, other images are encoded again. The scan decides what cannot be used: that is left out and
-    reported, or with ``strict`` refused. Neither order nor bytes depend on ``jobs``, the number of threads (None: one
-    a processor). All files appear whole and together, or none. Returns :class:`Packed`; raises DataError and
-    ConfigError.
+    and each record's name, label, size and SHA-256. The order is the folder loader's, as is the split. The scan decides
+    what cannot be used: that is left out and reported. All files appear whole and together, or none does.
+
+    Args:
+        folder: with a folder for each class, or a CSV file; one that is split already gives two files anyway.
+        out: the path to the record file, without its suffix.
+        settings: plain JPEGs no longer than ``size`` on the shorter side are stored byte for byte, other images are
+            encoded again.
+        jobs: threads, one for each processor if None; neither order nor bytes depend on it.
+        strict: whether anything that the scan would leave out, or finds suspect, raises DataError.
+        overwrite: whether files that are there may be replaced.
+        webp: whether .webp files are taken, too.
+
+    Raises:
+        DataError, ConfigError: nothing was written.
     """
     out = Path(out)
     out = out.with_suffix("") if out.suffix == ".rec" else out
@@ -258,7 +279,7 @@ def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=Fa
         )
         _publish(scratch, names, old, out.parent)
     files = [out.parent / _names(out, part)[0] for part in described]
-    records = [one["records"] for one in described.values()]
+    records = [description["records"] for description in described.values()]
     return Packed(
         [(path, len(part), path.stat().st_size) for path, part in zip(files, records)],
         sum(record["kept"] for part in records for record in part),
@@ -267,7 +288,7 @@ def pack(folder, out, settings=Settings(), jobs=None, strict=False, overwrite=Fa
     )
 
 
-def _target(folder, name):
+def _target(folder: Path, name: str) -> Path:
     """Where the picture ``name`` goes below ``folder``; DataError if that would not be below it."""
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name or "\\" in name:
@@ -281,7 +302,7 @@ def _target(folder, name):
     return target
 
 
-def unpack(path, folder):
+def unpack(path: Any, folder: Any) -> int:
     """Write the pictures of the record file ``path`` to class folders in ``folder``: number of pictures.
 
     Each file appears whole or not at all, byte for byte what is stored, under its name in the .json (whatever format

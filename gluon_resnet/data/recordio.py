@@ -5,17 +5,15 @@
 
 A record is a magic number, a word with the part flag (3 bits) and the length (29 bits), the bytes, and zeros up to the
 next multiple of 4. Where the bytes hold the magic number at such a multiple they are cut there into parts, so that the
-magic number in its place always starts a part. A picture's record begins with mxnet.recordio's IRHeader. Files that
-stay are written by mxnet.recordio (record_files.py); it keeps back what it has been given until it is closed, so a file
-that is read while it grows is written here. Source: dmlc-core's recordio.h and mxnet.recordio.
+magic number in its place always starts a part. An image's record begins with mxnet.recordio's IRHeader. Files are
+written by mxnet.recordio itself (record_files.py). Source: dmlc-core's recordio.h and mxnet.recordio.
 """
 
 import mmap
 import os
 import struct
-import tempfile
-import threading
 from pathlib import Path
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mxnet import recordio
 
@@ -33,7 +31,7 @@ ADVICE = "gluon-resnet records verify lists all that is wrong with it"
 class Damaged(DataError):
     """A record that is not as the format has it: ``path``, byte ``offset``, ``expected`` and ``found`` as text."""
 
-    def __init__(self, path, offset, expected, found):
+    def __init__(self, path: Any, offset: int, expected: str, found: str) -> None:
         super().__init__(f"{path}: at byte {offset}: expected {expected}, found {found}; {ADVICE}")
         self.path, self.offset, self.expected, self.found = path, offset, expected, found
 
@@ -42,8 +40,8 @@ class CutOff(Damaged):
     """A record that goes beyond the end of the file."""
 
 
-def unpack(content):
-    """(label as float, the picture's bytes) of a record; ValueError says what is not as a picture's record has it."""
+def unpack(content: bytes) -> Tuple[float, bytes]:
+    """(label as float, the image's bytes) of a record; ValueError says what differs from an image's record."""
     if len(content) < LABEL_SIZE:
         raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE} of a label and a number")
     labels = struct.unpack_from("<I", content)[0]
@@ -56,9 +54,9 @@ def unpack(content):
 class RecordFile:
     """A .rec file, open for reading by any number of threads: they share no position. Raises DataError."""
 
-    descriptor = None
+    descriptor = -1  # until the file is open, and again after it is closed
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         self.path = Path(path)
         try:
             self.descriptor = os.open(self.path, os.O_RDONLY)
@@ -69,21 +67,21 @@ class RecordFile:
         if not self.size:
             raise DataError(f"{path}: empty: expected a record file; pack it again")
 
-    def close(self):
-        """Give the file back; reading ends here."""
-        if self.descriptor is not None:
+    def close(self) -> None:
+        """Close the file; nothing can be read afterwards."""
+        if self.descriptor >= 0:
             os.close(self.descriptor)
-            self.descriptor = None
+            self.descriptor = -1
 
     __del__ = close
 
-    def __enter__(self):
+    def __enter__(self) -> "RecordFile":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.close()
 
-    def _part(self, offset, flags, limit=None):
+    def _part(self, offset: int, flags: Sequence[int], limit: Optional[int] = None) -> Tuple[int, bytes, int]:
         """(flag, the first ``limit`` bytes of the content, where the next part starts) of the part at ``offset``."""
         head = os.pread(self.descriptor, HEAD.size, offset)
         if len(head) < HEAD.size:
@@ -109,7 +107,7 @@ class RecordFile:
             )
         return flag, os.pread(self.descriptor, length if limit is None else min(limit, length), offset + HEAD.size), end
 
-    def record(self, offset):
+    def record(self, offset: int) -> Tuple[bytes, int]:
         """(the record's bytes, where the next one starts); Damaged where there is no whole record at ``offset``."""
         flag, content, end = self._part(offset, (WHOLE, FIRST))
         parts = [content]
@@ -118,19 +116,19 @@ class RecordFile:
             parts += [MAGIC_BYTES, content]
         return b"".join(parts), end
 
-    def label(self, offset):
+    def label(self, offset: int) -> float:
         """The label of the record at ``offset`` as float, without reading its picture; Damaged and ValueError."""
         flag, content, _ = self._part(offset, (WHOLE, FIRST), LABEL_SIZE)
         return unpack(content if flag == WHOLE else self.record(offset)[0])[0]
 
-    def walk(self, offset=0):
+    def walk(self, offset: int = 0) -> Iterator[Tuple[int, bytes]]:
         """Yield (offset, bytes) of every record from ``offset`` to the end of the file; Damaged where it breaks off."""
         while offset < self.size:
             content, end = self.record(offset)
             yield offset, content
             offset = end
 
-    def next_magic(self, offset):
+    def next_magic(self, offset: int) -> Optional[int]:
         """Where the next record starts after ``offset``, going by the magic number alone; None if there is none."""
         with mmap.mmap(self.descriptor, 0, prot=mmap.PROT_READ) as content:
             while True:
@@ -141,50 +139,7 @@ class RecordFile:
                     return offset
 
 
-def framed(content):
-    """The bytes ``content`` as a record of a file, its head and its zeros included, cut where they must be."""
-    starts, at = [0], content.find(MAGIC_BYTES)
-    while at >= 0:
-        if at % 4 == 0:
-            starts.append(at + 4)
-        at = content.find(MAGIC_BYTES, at + (4 if at % 4 == 0 else 1))
-    pieces, last = [], len(starts) - 1
-    for number, start in enumerate(starts):
-        flag = WHOLE if not last else FIRST if not number else LAST if number == last else MIDDLE
-        part = content[start : starts[number + 1] - 4] if number < last else content[start:]
-        pieces += [HEAD.pack(MAGIC, flag << 29 | len(part)), part, bytes(-len(part) % 4)]
-    return b"".join(pieces)
-
-
-class TemporaryRecords(RecordFile):
-    """A record file for pictures that come back soon, written and read at once by any number of threads.
-
-    It has no name: it is gone when it is closed and when the process ends, however that ends. ``nbytes`` of the disk
-    are taken at once. ``index`` is what :func:`read_index` gives of a file that has one. Raises OSError.
-    """
-
-    def __init__(self, folder, nbytes):
-        self.path, self.size, self.index, self._lock = Path(folder), 0, [], threading.Lock()
-        self.path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=str(folder)) as stream:
-            os.posix_fallocate(stream.fileno(), 0, nbytes)  # a full disk shows now, not in the middle of an epoch
-            self.descriptor = os.dup(stream.fileno())
-
-    def append(self, number, label, picture):
-        """Add ``picture``, any bytes, as number ``number`` with ``label``; the byte offset of its record."""
-        content = framed(recordio.pack(recordio.IRHeader(0, label, number, 0), picture))
-        with self._lock:
-            offset = self.size
-            self.size += len(content)
-            self.index.append((number, offset))
-        left, at = memoryview(content), offset
-        while left:
-            written = os.pwrite(self.descriptor, left, at)
-            left, at = left[written:], at + written
-        return offset
-
-
-def read_index(path):
+def read_index(path: Any) -> List[Tuple[int, int]]:
     """[(key, offset)] of an index file, whose lines are a number, a tab and a byte offset; DataError names the line."""
     try:
         lines = Path(path).read_text(encoding="ascii").splitlines()

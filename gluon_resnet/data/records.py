@@ -8,11 +8,13 @@ What record_files.py packs has a .json next to it, which knows the names; other 
 
 import json
 from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy
 
 from ..errors import DataError
 from .images import decode_image
+from .picture_source import PictureSource
 from .recordio import Damaged, RecordFile, read_index, unpack
 
 FORMAT, VERSION = "gluon-resnet records", 1
@@ -20,7 +22,7 @@ PARTS = ("train", "val")
 NUMBERS = ("label", "height", "width", "bytes")  # of every record in a .json
 
 
-def description_path(path):
+def description_path(path: Any) -> Tuple[Optional[Path], Optional[str]]:
     """(the .json that belongs to the record file ``path``, its part: "all", "train" or "val"), or (None, None)."""
     path = Path(path)
     own = path.with_suffix(".json")
@@ -33,7 +35,7 @@ def description_path(path):
     return None, None
 
 
-def read_description(path):
+def read_description(path: Any) -> Optional[Dict[str, Any]]:
     """What the .json next to the record file ``path`` says: {"class_names", "records", "settings"}, or None.
 
     ``records`` has one dict a record: name, label, height, width, bytes, sha256 and kept (whether the file's own bytes
@@ -54,15 +56,15 @@ def read_description(path):
     if content.get("version") != VERSION:
         raise DataError(f"{beside}: version {content.get('version')!r}: expected {VERSION}; pack again")
     try:
-        found = {
+        description = {
             "class_names": content["class_names"],
             "settings": content["settings"],
             "records": content["parts"][part]["records"],
         }
         whole = (
-            all(isinstance(name, str) for name in found["class_names"])
-            and all(isinstance(record[key], str) for record in found["records"] for key in ("name", "sha256"))
-            and all(isinstance(record[key], int) for record in found["records"] for key in NUMBERS)
+            all(isinstance(name, str) for name in description["class_names"])
+            and all(isinstance(record[key], str) for record in description["records"] for key in ("name", "sha256"))
+            and all(isinstance(record[key], int) for record in description["records"] for key in NUMBERS)
         )
     except (KeyError, TypeError):
         whole = False
@@ -71,21 +73,20 @@ def read_description(path):
             f"{beside}: expected class names and the records of part {part!r}, found none or other things; "
             f"pack again, or move it away to go without names"
         )
-    return found
+    return description
 
 
-class RecordSource:
-    """The pictures of a record file (.rec, with its .idx) as a source: see gluon_resnet/data/pictures.py.
+class RecordSource(PictureSource):
+    """The images of a record file (.rec, with its .idx) as a source.
 
-    ``labels`` int32 (N,), ``class_names`` from the .json next to the file, otherwise numbered, ``names`` likewise;
-    ``digests`` are the SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at once;
-    ``read(i)`` reads and decodes one picture, from any thread. Raises DataError if the file, its index and its
-    names do not fit together. ``cache`` may hold pictures that were decoded already (picture_cache.py).
+    ``names`` and ``class_names`` are those of the .json next to the file, otherwise numbers; ``digests`` are the
+    SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at the start; ``read(i)`` reads
+    and decodes one image, from any thread. Raises DataError if the file, its index and its names do not fit together.
     """
 
-    cache = None
+    PER_IMAGE = ("names", "labels", "digests", "_offsets")
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         self.where = str(path)
         self._file = RecordFile(path)
         index = read_index(Path(path).with_suffix(".idx"))
@@ -93,23 +94,25 @@ class RecordSource:
         self.labels = numpy.array([self._label(offset) for offset in self._offsets.tolist()], dtype=numpy.int32)
         if not len(self.labels):
             raise DataError(f"{path}: its index has no line: expected one for each record; pack the file again")
-        said, self.digests = read_description(path), None
-        if said is None:
+        self.digests: Optional[List[str]] = None
+        description = read_description(path)
+        if description is None:
             self.class_names = [f"class {number}" for number in range(self.labels.max() + 1)]
             self.names = [f"{self.class_names[label]}/{number:06d}" for number, label in enumerate(self.labels)]
             return
-        self.class_names, self.names = list(said["class_names"]), [record["name"] for record in said["records"]]
-        self.digests = [record["sha256"] for record in said["records"]]
-        told = numpy.array([record["label"] for record in said["records"]], dtype=numpy.int64)
-        if not numpy.array_equal(told, self.labels) or self.labels.max() >= len(self.class_names):
-            beside = description_path(path)[0].name
+        described = description["records"]
+        self.class_names, self.names = list(description["class_names"]), [record["name"] for record in described]
+        self.digests = [record["sha256"] for record in described]
+        labels = numpy.array([record["label"] for record in described], dtype=numpy.int64)
+        if not numpy.array_equal(labels, self.labels) or self.labels.max() >= len(self.class_names):
+            beside, _ = description_path(path)
             raise DataError(
-                f"{path}: expected the {len(told):,} records and labels of {beside}, found "
+                f"{path}: expected the {len(labels):,} records and labels of {beside and beside.name}, found "
                 f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
                 f"again"
             )
 
-    def _label(self, offset):
+    def _label(self, offset: int) -> int:
         try:
             label = self._file.label(offset)
         except ValueError as error:
@@ -122,24 +125,10 @@ class RecordSource:
             raise DataError(f"{self.where}: at byte {offset}: expected a whole label from 0, found {label}; pack again")
         return int(label)
 
-    def __len__(self):
-        return len(self.labels)
-
-    def stored(self, i):
-        """The bytes of picture ``i`` as they are stored, a JPEG or PNG file as a rule; DataError."""
+    def stored(self, i: int) -> bytes:
+        """The bytes of image ``i`` as they are stored, a JPEG or PNG file as a rule; DataError."""
         return unpack(self._file.record(int(self._offsets[i]))[0])[1]
 
-    def read(self, i):
-        """Picture ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
+    def read(self, i: int) -> numpy.ndarray:
+        """Image ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         return decode_image(self.stored(i), f"{self.where}: {self.names[i]} at byte {self._offsets[i]}")
-
-    def subset(self, indices):
-        """A source of the pictures ``indices`` of this one, in that order."""
-        indices = numpy.asarray(indices, dtype=numpy.int64)
-        part = object.__new__(type(self))
-        part.where, part.class_names, part._file = self.where, self.class_names, self._file
-        part.labels, part._offsets = self.labels[indices], self._offsets[indices]
-        part.names = [self.names[i] for i in indices]
-        part.digests = None if self.digests is None else [self.digests[i] for i in indices]
-        part.cache = None if self.cache is None else self.cache.subset(indices)
-        return part

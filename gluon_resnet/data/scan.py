@@ -3,7 +3,7 @@
     report = scan(open_folder("bird_photos"))
     report.summary(), report.table
 
-Every file is read and decoded once, by a few threads, and what was decoded may be kept for the batches. Near
+Every file is read and decoded once, by a few threads, and DecodedPictures may keep the images for the batches. Near
 duplicates are found by ImageHash's perceptual hash (the signs of the lowest frequencies of a 32x32 grey copy). A wrong
 label on a picture that is there once is not found here: that takes a network.
 """
@@ -14,9 +14,11 @@ import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
+import numpy
 import pandas as pd
 from imagehash import phash
 from PIL import Image
@@ -24,14 +26,17 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from ..text import printable
+from .decoded import DecodedPictures
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
 from .images import FORMATS, read_image, resize, whole_files_only
+from .picture_source import Indices
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below
 WORKERS = 4
 CHUNK = 1 << 20
+Taker = Callable[[numpy.ndarray], Any]  # of an image uint8 (H, W, 3)
 AGAIN, SMALLER = "fetch it again or remove it", "scale it down or remove it"
 #: format, as Pillow calls it -> suffixes that fit it; MPO is what telephones write as .jpg
 SUFFIXES_OF = {
@@ -59,18 +64,19 @@ class Look:
     hash: Optional[int] = None  # perceptual, 64 bits
     problems: List[Problem] = field(default_factory=list)
 
-    def say(self, problem, effect, expected, found, advice):
-        """One more finding; tells whether the picture can still be used."""
+    def say(self, problem: str, effect: str, expected: str, found: Any, advice: str) -> bool:
+        """Add a finding; returns whether the image can still be used."""
         self.problems.append(Problem(self.name, problem, effect, expected, printable(found), advice))
         return effect != LEFT_OUT
 
 
-def perceptual_hash(image):
+def perceptual_hash(image: numpy.ndarray) -> int:
     """ImageHash's phash of ``image`` uint8 (H, W, 3) as an integer of 64 bits; pictures alike differ in few bits."""
     return int(str(phash(Image.fromarray(resize(image, 64, 64)))), 16)
 
 
-def _look_at_file(look, path):
+def _look_at_file(look: Look, path: Any) -> bool:
+    """Whether there is a file that can be read; its size, start and digest."""
     try:
         if os.path.islink(path) and not os.path.exists(path):
             return look.say(
@@ -101,16 +107,17 @@ def _look_at_file(look, path):
     return True
 
 
-def _look_at_header(look, path):
+def _look_at_header(look: Look, path: Any) -> bool:
     """Read the header only, so that a bomb is refused before memory is taken for its pixels."""
     try:
         with whole_files_only, Image.open(path, formats=FORMATS) as image:
-            look.width, look.height, look.format, look.mode = *image.size, image.format, image.mode
+            look.width, look.height = width, height = image.size
+            look.format, look.mode = image.format, image.mode
             frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1  # telephones hide a preview in there
             alpha = "A" in image.mode or "transparency" in image.info
     except Image.DecompressionBombError as error:
-        found = f"{int(re.search('[0-9]+', str(error)).group()):,}"  # Pillow gives no size any more then
-        return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", found, SMALLER)
+        pixels = int(re.findall("[0-9]+", str(error))[0])  # Pillow gives the size in its message only
+        return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", f"{pixels:,}", SMALLER)
     except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
         return look.say(
             "not a picture" if "cannot identify" in str(error) else "damaged",
@@ -119,18 +126,18 @@ def _look_at_header(look, path):
             f"a file that begins with {look.start!r}",
             AGAIN,
         )
-    size = f"{look.width}x{look.height}"
-    if look.width * look.height > MAX_PIXELS:
+    size = f"{width}x{height}"
+    if width * height > MAX_PIXELS:
         return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", size, SMALLER)
-    if min(look.width, look.height) < MIN_SIDE:
+    if min(width, height) < MIN_SIDE:
         return look.say("tiny", LEFT_OUT, f"sides of {MIN_SIDE} pixels or more", size, "find a larger one or remove it")
     _note_conversions(look, frames, alpha)
     return True
 
 
-def _note_conversions(look, frames, alpha):
-    """What is read otherwise than it is written."""
-    fitting = SUFFIXES_OF[look.format]
+def _note_conversions(look: Look, frames: int, alpha: bool) -> None:
+    """Note what is read in another way than it is stored."""
+    fitting, mode = SUFFIXES_OF[look.format or ""], look.mode or ""
     if not look.name.lower().endswith(fitting):
         look.say(
             "suffix of another format",
@@ -142,15 +149,15 @@ def _note_conversions(look, frames, alpha):
     if frames > 1:
         look.say("animation", NOTE, "one picture", f"{frames} frames", "the first is used")
     if alpha:
-        look.say("transparent", NOTE, "RGB", look.mode, "laid over white")
-    if look.mode == "CMYK":
-        look.say("CMYK", NOTE, "RGB", look.mode, "converted without a colour profile")
-    if look.mode.startswith("I") or look.mode == "F":
-        look.say("more than 8 bits", NOTE, "8 bits a channel", look.mode, "scaled to 8 bits")
+        look.say("transparent", NOTE, "RGB", mode, "laid over white")
+    if mode == "CMYK":
+        look.say("CMYK", NOTE, "RGB", mode, "converted without a colour profile")
+    if mode.startswith("I") or mode == "F":
+        look.say("more than 8 bits", NOTE, "8 bits a channel", mode, "scaled to 8 bits")
 
 
-def examine(path, name, keep=None):
-    """Look one file over: a :class:`Look`; ``keep`` is called with its pixels. Nothing in the file makes it raise."""
+def examine(path: Any, name: str, take: Optional[Taker] = None) -> Look:
+    """Look one file over; ``take`` is called with its pixels. Nothing in the file makes this raise."""
     look = Look(name)
     if _look_at_file(look, path) and _look_at_header(look, path):
         try:
@@ -164,55 +171,65 @@ def examine(path, name, keep=None):
             look.say("damaged", LEFT_OUT, "a whole picture", f"one that cannot be decoded ({error!r})", AGAIN)
         else:
             look.hash = perceptual_hash(image)
-            if keep is not None:
-                keep(image)
+            if take is not None:
+                take(image)
     return look
 
 
-def damaged_records(source, workers=WORKERS, keep=None):
-    """Decode every picture of a :class:`~.records.RecordSource` once: a finding for each that cannot be, by its number.
+def damaged_records(decoded: DecodedPictures, workers: int = WORKERS) -> Dict[int, Problem]:
+    """Decode every image of a record file once: {number of the image: finding} of those that cannot be decoded.
 
-    ``keep`` as in :func:`scan`. What else may be wrong with a record file is found by record_checks.py.
+    The others are kept in ``decoded``, whose source is a :class:`~.records.RecordSource`. What else may be wrong with a
+    record file is found by record_checks.py.
     """
 
-    def look(i):
+    def look(i: int) -> Optional[Problem]:
         try:
-            image = source.read(i)
+            image = decoded.source.read(i)
         except DataError as error:
             reason = str(error).partition(": expected")[0].rpartition(": ")[2]
             return Problem(
-                source.names[i],
+                decoded.source.names[i],
                 "damaged",
                 LEFT_OUT,
                 "a whole picture",
                 printable(f"one that {reason}"),
                 "gluon-resnet records verify lists all that is wrong; pack again",
             )
-        kept = keep and keep(i)
-        if kept:
-            kept(image)
+        decoded.keep(i, image)
         return None
 
     with ThreadPoolExecutor(workers, "scan") as pool:
-        found = list(pool.map(look, range(len(source))))
-    return {i: problem for i, problem in enumerate(found) if problem}
+        problems = list(pool.map(look, range(len(decoded))))
+    return {i: problem for i, problem in enumerate(problems) if problem}
 
 
-def scan(source, parts=None, workers=WORKERS, progress=False, keep=None):
-    """Look over every picture of a :class:`~.image_folder.FolderSource`; a :class:`~.report.Report`.
+def scan(
+    source: Any,
+    parts: Optional[Sequence[Optional[str]]] = None,
+    workers: int = WORKERS,
+    progress: bool = False,
+    decoded: Sequence[Tuple[DecodedPictures, Indices]] = (),
+) -> Report:
+    """Look over every image of a :class:`~.image_folder.FolderSource`.
 
-    ``parts`` names the part of each of the N pictures ("training", "validation"), so that copies on both sides are
-    pointed out. The findings of the source's listing are in the report as well. ``progress`` shows a bar. ``keep(i)``
-    may give a function that is called, in one of the threads, with picture i as it was decoded, uint8 (H, W, 3).
+    Args:
+        source: N images.
+        parts: the part of each ("training", "validation"), so that copies on both sides are pointed out.
+        workers: threads.
+        progress: whether to show a bar.
+        decoded: what keeps the decoded images, each with the indices in ``source`` of its own images.
+
+    Returns:
+        The findings, among them those of the source's listing.
     """
-    paths = [source.path(i) for i in range(len(source))]
-    keepers = map(keep or (lambda i: None), range(len(source)))
+    paths, takers = [source.path(i) for i in range(len(source))], _takers(len(source), decoded)
     with ThreadPoolExecutor(workers, "scan") as pool:
-        looks = pool.map(examine, paths, source.names, keepers)
+        results: Iterable[Look] = pool.map(examine, paths, source.names, takers)
         if progress:
             title = printable(f"scanning {Path(source.where).name}")
-            looks = tqdm(looks, total=len(paths), desc=title, unit=" pictures", leave=False)
-        looks = list(looks)
+            results = tqdm(results, total=len(paths), desc=title, unit=" pictures", leave=False)
+        looks = list(results)
     classes = [source.class_names[label] for label in source.labels]
     rows = [
         (look.name, name, look.width, look.height, look.format, look.mode, look.size)
@@ -220,5 +237,15 @@ def scan(source, parts=None, workers=WORKERS, progress=False, keep=None):
     ]
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
-    found = [problem for look in looks for problem in look.problems]
-    return Report(source.where, pictures, [*source.problems, *found, *find_copies(looks, classes, parts)])
+    problems = [problem for look in looks for problem in look.problems]
+    return Report(source.where, pictures, [*source.problems, *problems, *find_copies(looks, classes, parts)])
+
+
+def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:
+    """What is called with the pixels of each of ``number`` images; None for those that nobody keeps."""
+    takers: List[Optional[Taker]] = [None] * number
+    for pictures, indices in decoded:
+        for place, i in enumerate(indices):
+            if pictures.keeps:
+                takers[i] = partial(pictures.keep, place)
+    return takers

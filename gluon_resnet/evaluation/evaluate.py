@@ -17,23 +17,27 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 import numpy
 import pandas as pd
 
+from ..data.batches import ArrayBatches
+from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.fashion_mnist import load_arrays
 from ..data.image_folder import open_folder
 from ..data.images import PREPARATIONS
+from ..data.pictures import PictureBatches
+from ..data.records import RecordSource
 from ..data.scan import scan
 from ..errors import ConfigError, DataError
 from ..instruments.engines import make_engine
 from ..runs.kinds import PICTURES
 from ..runs.network import RunNetwork
-from ..runs.pictures import open_sources
+from ..runs.pictures import open_pictures
 from . import metrics
 from .predict import softmax
 
 PARTS = ("validation", "training", "all")
 BATCH = 32  # images that go through the network at once
 
-#: (part's name, source of images) of each part, and lines about images that were left out
-_Sources = Tuple[List[Tuple[str, Any]], List[str]]
+#: (part's name, its images) of each part, and lines about images that were left out
+_Images = Tuple[List[Tuple[str, DecodedPictures]], List[str]]
 
 
 class Examples:
@@ -129,8 +133,6 @@ def open_examples(run: RunNetwork, data: Optional[Union[str, Path]] = None, part
 
 
 def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
-    from ..data.batches import ArrayBatches
-
     config: Any = run.config  # a FashionMnistConfig
     training, test, where = load_arrays(data or config.data, config.verify)
     training = tuple(values[: config.limit] for values in training)
@@ -146,19 +148,13 @@ def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part:
     return Examples(where, names, parts, labels, lambda indices: batches.batch(indices)[0], lambda i: images[i])
 
 
-def _whole(path: Union[str, Path], fit: Callable[..., Any]) -> _Sources:
-    """All of a folder, a CSV or one record file; damaged images are left out.
-
-    ``fit`` resizes what the scan decodes, which is kept for the batches.
-    """
-    from ..data.picture_cache import PictureCache
-    from ..data.records import RecordSource
-
+def _whole(path: Union[str, Path], fit: Fit) -> _Images:
+    """All of a folder, a CSV or one record file; damaged images are left out."""
     if Path(path).suffix == ".rec":
-        return [("all", RecordSource(path))], []
+        return [("all", DecodedPictures(RecordSource(path), fit))], []
     source = open_folder(path)
-    source.cache = cache = PictureCache(len(source), fit, where=source.where)
-    report = scan(source, keep=lambda i: lambda image: cache.put(i, image))
+    decoded = DecodedPictures(source, fit)
+    report = scan(source, decoded=[(decoded, range(len(source)))])
     usable = set(report.usable)
     indices = [i for i in range(len(source)) if i in usable]
     if not indices:
@@ -166,13 +162,11 @@ def _whole(path: Union[str, Path], fit: Callable[..., Any]) -> _Sources:
             f"{path}: none of its {len(source)} images can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
-    return [("all", source.subset(indices))], [report.summary()] if report.has_findings else []
+    return [("all", decoded.subset(indices))], [report.summary()] if report.has_findings else []
 
 
-def _open_sources(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> _Sources:
+def _open_images(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> _Images:
     """The ``part`` of the run's own data, or of other ``data``."""
-    from ..data.pictures import make_fit
-
     path = data or run.data
     if not Path(path).exists():
         raise DataError(
@@ -186,11 +180,11 @@ def _open_sources(run: RunNetwork, data: Optional[Union[str, Path]], part: str) 
     fit = make_fit(run.image_size, crop=run.crop)
     if data and part == "all":
         return _whole(data, fit)
-    fits = [fit if part in (name, "all") else None for name in ("training", "validation")]
+    names = ("training", "validation")
+    wanted = [part in (name, "all") for name in names]
     config: Any = run.config  # a PicturesConfig
-    training, validation, notes = open_sources(replace(config, data=str(path)), fits)
-    both = ("training", training), ("validation", validation)
-    return [(name, source) for name, source in both if part in (name, "all")], notes
+    *both, notes = open_pictures(replace(config, data=str(path)), [fit, fit], wanted)
+    return [(name, images) for name, images, asked in zip(names, both, wanted) if asked], notes
 
 
 def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:
@@ -206,14 +200,9 @@ def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:
 
 
 def _open_pictures(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
-    from ..data.pictures import PictureBatches
-
-    chosen, notes = _open_sources(run, data, part)
-    y = numpy.concatenate([_labels(run, source) for _, source in chosen])
-    batches = [
-        PictureBatches(source, BATCH, run.image_size, preparation=PREPARATIONS[run.spec.family], crop=run.crop)
-        for _, source in chosen
-    ]
+    chosen, notes = _open_images(run, data, part)
+    y = numpy.concatenate([_labels(run, images.source) for _, images in chosen])
+    batches = [PictureBatches(images, BATCH, preparation=PREPARATIONS[run.spec.family]) for _, images in chosen]
     places = [(part_batches, i) for part_batches in batches for i in range(len(part_batches.source))]
 
     def X(indices: Sequence[int]) -> numpy.ndarray:
@@ -224,9 +213,9 @@ def _open_pictures(run: RunNetwork, data: Optional[Union[str, Path]], part: str)
         part_batches, i = places[k]
         return part_batches.picture(i)  # (H, W, 3): without augmentation, the size that the network sees
 
-    names = [name for _, source in chosen for name in source.names]
-    parts = [name for name, source in chosen for _ in source.names]
-    return Examples(chosen[0][1].where, names, parts, y, X, picture, notes)
+    names = [name for _, images in chosen for name in images.source.names]
+    parts = [name for name, images in chosen for _ in range(len(images))]
+    return Examples(chosen[0][1].source.where, names, parts, y, X, picture, notes)
 
 
 def evaluate_run(

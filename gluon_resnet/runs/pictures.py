@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
+from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.findings import refusal
-from ..data.image_folder import open_parts, split_indices
-from ..data.images import PREPARATIONS, Preparation
+from ..data.image_folder import decode_parts, split_indices
+from ..data.images import PREPARATIONS
+from ..data.pictures import PictureBatches
 from ..data.scan import damaged_records
 from ..errors import ConfigError, DataError
 from ..text import count
@@ -23,52 +25,41 @@ from .kinds import PicturesConfig
 from .launch import Job, execute, network
 
 
-def fits(config: PicturesConfig) -> List[Any]:
-    """How decoded training and validation images are kept for :func:`_batches`: two Fits, or None for not at all."""
-    from ..data.pictures import make_fit
-
-    if not config.cache:
-        return [None, None]
+def fits(config: PicturesConfig) -> List[Fit]:
+    """How decoded training and validation images are kept for the batches of a run."""
     return [make_fit(config.image_size, augment, crop=config.crop) for augment in (config.augment(), None)]
 
 
-def open_sources(config: PicturesConfig, kept_as: Sequence[Any] = (None, None)) -> Tuple[Any, Any, List[str]]:
+def open_pictures(
+    config: PicturesConfig, fits: Sequence[Fit], kept: Sequence[bool] = (True, True)
+) -> Tuple[DecodedPictures, DecodedPictures, List[str]]:
     """The images of a folder, a CSV, FILE.rec, or the pair of NAME_train.rec.
 
     Args:
         config: the run's config.
-        kept_as: what :func:`fits` returned, to keep the images as the scan decodes them; Nones to keep none.
+        fits: how training and validation images are kept, such as :func:`fits` says.
+        kept: whether those of each part are kept as they are decoded. Record files of which none are kept are not
+            looked over.
 
     Returns:
-        (training source, validation source, lines for the reader).
+        (training images, validation images, lines for the reader).
 
     Raises:
         DataError: there are no such images, or damaged ones with ``strict``.
         ConfigError: a setting outside its range.
     """
-    path = Path(config.data)
+    path, memory = Path(config.data), _cache_bytes(config)
     if path.suffix != ".rec":
-        training, validation, report = open_parts(
-            config.data,
-            config.validation_split,
-            config.split_seed,
-            strict=config.strict,
-            fits=kept_as,
-            cache_bytes=_cache_bytes(config),
-        )
+        split = config.validation_split, config.split_seed
+        training, validation, report = decode_parts(config.data, fits, memory, kept, *split, strict=config.strict)
         return training, validation, [report.summary()] if report.has_findings else []
     if not path.exists():
         raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
     parts = _record_parts(config, path)
-    notes: List[str] = []
-    total = sum(map(len, parts))
-    for number, (source, fit) in enumerate(zip(parts, kept_as)):
-        if fit is not None:
-            memory = _cache_bytes(config) * len(source) // total
-            parts[number], lines = _whole_records(source, fit, memory, config.strict)
-            notes += lines
-    training, validation = parts
-    return training, validation, notes
+    shares = [memory * len(source) // sum(map(len, parts)) if keeps else None for source, keeps in zip(parts, kept)]
+    decoded = [DecodedPictures(source, fit, share) for source, fit, share in zip(parts, fits, shares)]
+    (training, lines), (validation, more) = (_whole_records(images, config.strict) for images in decoded)
+    return training, validation, lines + more
 
 
 def _cache_bytes(config: PicturesConfig) -> int:
@@ -92,44 +83,23 @@ def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
     return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
 
 
-def _whole_records(source: Any, fit: Any, cache_bytes: int, strict: bool) -> Tuple[Any, List[str]]:
-    """Decode and keep the images of a record file.
-
-    Args:
-        source: the RecordSource.
-        fit: the Fit in which decoded images are kept.
-        cache_bytes: memory for them.
-        strict: refuse damaged images.
+def _whole_records(images: DecodedPictures, strict: bool) -> Tuple[DecodedPictures, List[str]]:
+    """Decode the images of a record file, unless they are not to be kept.
 
     Returns:
-        (the source without damaged images, lines for the reader).
+        (``images`` without damaged ones, lines for the reader).
 
     Raises:
         DataError: all images are damaged, or any with ``strict``.
     """
-    from ..data.picture_cache import PictureCache
-
-    source.cache = cache = PictureCache(len(source), fit, cache_bytes, source.where)
-    damaged = damaged_records(source, keep=lambda i: lambda image: cache.put(i, image))
+    damaged = damaged_records(images) if images.keeps else {}
     if not damaged:
-        return source, []
-    first = f"{source.where}: {count(len(damaged), 'damaged picture')} of {len(source):,}, the first: "
-    if strict or len(damaged) == len(source):
-        raise refusal(f"{first}{next(iter(damaged.values()))}")
-    return source.subset([i for i in range(len(source)) if i not in damaged]), [
-        f"{first}left out: {next(iter(damaged.values()))}"
-    ]
-
-
-def _batches(config: PicturesConfig, sources: Sequence[Any], preparation: Preparation) -> Tuple[Any, Any]:
-    from ..data.pictures import PictureBatches
-
-    training, validation = sources
-    common = dict(preparation=preparation, crop=config.crop, cache=config.cache, cache_bytes=_cache_bytes(config))
-    return (
-        PictureBatches(training, config.batch_size, config.image_size, config.augment(), shuffle=True, **common),
-        PictureBatches(validation, config.batch_size, config.image_size, **common),
-    )
+        return images, []
+    first = f"{images.source.where}: {count(len(damaged), 'damaged picture')} of {len(images):,}, the first: "
+    problem = next(iter(damaged.values()))
+    if strict or len(damaged) == len(images):
+        raise refusal(f"{first}{problem}")
+    return images.subset([i for i in range(len(images)) if i not in damaged]), [f"{first}left out: {problem}"]
 
 
 def job(config: PicturesConfig) -> Job:
@@ -142,21 +112,22 @@ def job(config: PicturesConfig) -> Job:
     config.check()
     if not config.data:
         raise ConfigError("no images named: a folder, a CSV or a .rec file is needed, or --resume RUN")
-    *sources, notes = open_sources(config, fits(config))
-    class_names = sources[0].class_names
+    training, validation, notes = open_pictures(config, fits(config), (config.cache, config.cache))
+    class_names = training.source.class_names
     if len(class_names) < 2:
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
     spec, params = network(config, len(class_names), in_channels=3)
-    size = config.image_size
+    size, preparation = config.image_size, PREPARATIONS[spec.family]
     title = (
-        f"{spec.name} on {config.data}: {len(sources[0]):,} training and {len(sources[1]):,} validation pictures "
+        f"{spec.name} on {config.data}: {len(training):,} training and {len(validation):,} validation pictures "
         f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
         f"{config.lr:g}, seed {config.seed}, on {try_gpu()}"
     )
     return Job(
         spec,
         params,
-        *_batches(config, sources, PREPARATIONS[spec.family]),
+        PictureBatches(training, config.batch_size, None, config.augment(), shuffle=True, preparation=preparation),
+        PictureBatches(validation, config.batch_size, preparation=preparation),
         (1, 3, size, size),
         title,
         f"{spec.name}-{Path(config.data).stem or 'pictures'}",

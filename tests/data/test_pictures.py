@@ -7,15 +7,16 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from gluon_resnet.commands.pictures import data_show
-from gluon_resnet.data import images, recordio
+from gluon_resnet.data import images, slots
 from gluon_resnet.data.augment import Augment
+from gluon_resnet.data.decoded import DecodedPictures, Fit
 from gluon_resnet.data.image_folder import load_data_image_folder, open_folder
 from gluon_resnet.data.images import IMAGENET, PREPARATIONS, read_image, resize
-from gluon_resnet.data.picture_cache import Fit, PictureCache
 from gluon_resnet.data.pictures import PictureBatches
 from gluon_resnet.data.scan import scan
 from gluon_resnet.data.sources import home
@@ -160,17 +161,17 @@ def test_augmented_pictures_change_from_pass_to_pass_and_plain_ones_do_not(folde
 
 
 def test_crops_are_cut_out_of_a_larger_cached_picture(folder):
-    assert PictureBatches(open_folder(folder), 4, 224, AUGMENT).cache.pixels.shape == (20, 256, 256, 3)
-    assert PictureBatches(open_folder(folder), 4, 224, Augment(crop=None)).cache.pixels.shape == (20, 224, 224, 3)
+    assert PictureBatches(open_folder(folder), 4, 224, AUGMENT).picture(0).shape == (256, 256, 3)
+    assert PictureBatches(open_folder(folder), 4, 224, Augment(crop=None)).picture(0).shape == (224, 224, 3)
 
 
 def test_loading_augments_training_only_and_shares_the_memory(folder):
     memory = 20 * 16 * 16 * 3
     train_iter, val_iter = load_data_image_folder(folder, 4, 16, 0.25, augment=AUGMENT, cache_bytes=memory)
     assert train_iter.augment is AUGMENT and val_iter.augment is None
-    # the training part is cached larger than its pictures are in the end
-    assert train_iter.cache.records and not val_iter.cache.records
-    assert len(train_iter.cache.pixels) == memory * 15 // 20 // (18 * 18 * 3) < 15
+    # the training part is kept larger than its images are in the end
+    assert train_iter.decoded.disk_bytes and not val_iter.decoded.disk_bytes
+    assert train_iter.decoded.in_memory == memory * 15 // 20 // (18 * 18 * 3) < 15
     assert train_iter.report is val_iter.report and len(train_iter.report.usable) == 20
 
 
@@ -185,47 +186,70 @@ def test_each_picture_is_decoded_once():
     assert len(source.reads) == 90
 
 
+class Numpys:
+    """A source by hand: ``images`` as they are."""
+
+    class_names, where = ["all"], "arrays"
+
+    def __init__(self, images):
+        self.images, self.labels = images, numpy.zeros(len(images), numpy.int32)
+
+    def __len__(self):
+        return len(self.images)
+
+    def read(self, i):
+        return self.images[i]
+
+
 def spilled(source, size=(10, 12), in_memory=0):
-    """A cache with all pictures of ``source`` at ``size`` put in, of which ``in_memory`` and a bit fit into memory."""
-    each = size[0] * size[1] * 3
-    cache = PictureCache(len(source), Fit(size), cache_bytes=in_memory * each + each - 1)
+    """All images of ``source`` kept at ``size``, of which ``in_memory`` and a bit fit into memory."""
+    nbytes = size[0] * size[1] * 3
+    decoded = DecodedPictures(source, Fit(size), in_memory * nbytes + nbytes - 1)
     for i in range(len(source)):
-        cache.put(i, source.read(i))
-    return cache
+        decoded.keep(i, source.read(i))
+    assert decoded.kept.all()
+    return decoded
 
 
 def deleted_files(below):
-    """How many open files without a name this process has in the folder ``below``."""
-    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum(str(below) in link and link.endswith("(deleted)") for link in links)
+    """Open files without a name that this process has in the folder ``below``."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [link for link in links if str(below) in os.readlink(link) and os.readlink(link).endswith("(deleted)")]
 
 
 def test_what_does_not_fit_into_memory_lies_in_a_file_that_has_no_name(folder):
     source = open_folder(folder)
-    cache = spilled(source, in_memory=5)
-    assert len(cache.pixels) == 5 and len(cache.records.index) == 15
-    for i in (3, 5, 19):
-        assert (cache.get(i, None) == resize(source.read(i), 10, 12)).all()
-    part = cache.subset([7, 2]).subset([1, 0])
-    assert len(part) == 2 and (part.get(1, None) == resize(source.read(7), 10, 12)).all()
-    assert list((home() / "pictures").iterdir()) == [] and deleted_files(home()) == 1
-    assert os.fstat(cache.records.descriptor).st_size == cache.disk_bytes == cache.records.size  # its room was reserved
-    del cache, part
-    assert deleted_files(home()) == 0
+    decoded = spilled(source, in_memory=5)
+    assert decoded.in_memory == 5 and len(decoded) == 20
+    expected = [resize(source.read(i), 10, 12) for i in range(20)]
+    source.read = None  # nothing is decoded again
+    assert all((decoded.read(i) == expected[i]).all() for i in (3, 5, 19))
+    part = decoded.subset([7, 2]).subset([1, 0])
+    assert len(part) == 2 and (part.read(1) == expected[7]).all() and part.source.names[1] == source.names[7]
+    [file] = deleted_files(home())
+    assert list((home() / "pictures").iterdir()) == []
+    # its room was reserved, and a plain look at the file finds the pixels of image 5 + k at k times their size
+    assert os.stat(file).st_size == decoded.disk_bytes == 15 * 10 * 12 * 3
+    pixels = numpy.fromfile(file, numpy.uint8).reshape(15, 10, 12, 3)
+    assert (pixels == numpy.stack(expected[5:])).all()
+    del decoded, part
+    assert deleted_files(home()) == []
 
 
-def test_mxnet_reads_the_spilled_pictures_with_their_index(tmp_path):
-    source = Numbered(6, (10, 12))
-    magic = numpy.frombuffer(b"\x0a\x23\xd7\xce" * 90, numpy.uint8).reshape(10, 12, 3)  # what starts every record
-    source.read = lambda i: magic if i == 2 else numpy.full((10, 12, 3), i, numpy.uint8)
-    cache = spilled(source)
-    index = tmp_path / "a.idx"
-    index.write_text("".join(f"{number}\t{offset}\n" for number, offset in cache.records.index))
-    reader = mx.recordio.MXIndexedRecordIO(str(index), f"/proc/self/fd/{cache.records.descriptor}", "r")
-    for i in reader.keys:
-        header, content = mx.recordio.unpack(reader.read_idx(i))
-        assert header.id == i and content == source.read(i).tobytes() == cache.get(i, None).tobytes()
-    assert reader.keys == list(range(6))
+def test_many_threads_read_and_write_the_disk_at_once():
+    noise = numpy.random.RandomState(0).randint(256, size=(40, 10, 12, 3), dtype=numpy.uint8)
+    decoded = DecodedPictures(Numpys(noise), Fit((10, 12)), memory=0)
+    order = numpy.random.RandomState(1).randint(40, size=2000).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(decoded.read, order))
+    assert (numpy.stack(results) == noise[order]).all()
+
+
+def test_the_system_may_write_less_than_it_is_given(monkeypatch):
+    noise, pwrite = numpy.random.RandomState(0).randint(256, size=(3, 10, 12, 3), dtype=numpy.uint8), os.pwrite
+    monkeypatch.setattr(slots.os, "pwrite", lambda fd, content, offset: pwrite(fd, content[:100], offset))
+    decoded = spilled(Numpys(noise))
+    assert all((decoded.read(i) == noise[i]).all() for i in range(3))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +266,7 @@ def test_nothing_stays_on_the_disk_however_the_process_ends(folder, end, status)
         f"import os, signal, time, gluon_resnet as gr\nfrom pathlib import Path\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
         f"train, val = gr.load_data_image_folder({str(folder)!r}, 4, 16, cache_bytes=0)\n"
-        f"assert train.cache.records.size > 0\nprint('spilled', flush=True)\n{end}\n"
+        f"assert train.decoded.disk_bytes > 0\nprint('spilled', flush=True)\n{end}\n"
     )
     done = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True)
     assert done.stdout == "spilled\n" and done.returncode == status, done.stderr
@@ -253,7 +277,7 @@ def test_a_full_disk_is_one_line_with_what_to_do(folder, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(recordio.os, "posix_fallocate", full)
+    monkeypatch.setattr(slots.os, "posix_fallocate", full)
     with pytest.raises(DataError, match=r"cannot be kept there \(No space left on device\); make room") as refusal:
         PictureBatches(open_folder(folder), 4, 16, cache_bytes=0)
     assert str(home() / "pictures") in str(refusal.value) and "cache=False" in str(refusal.value)
@@ -267,7 +291,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_line_too(folder, monkeypatch):
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left")
 
-    monkeypatch.setattr(recordio.os, "pwrite", full)
+    monkeypatch.setattr(slots.os, "pwrite", full)
     with pytest.raises(DataError, match=r"cannot be kept there \(No space left\); make room"):
         list(batches)
     with pytest.raises(DataError, match=r"cannot be kept there \(No space left\); make room"):

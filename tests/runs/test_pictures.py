@@ -177,7 +177,7 @@ def test_damaged_records_are_told_and_left_out_before_training_or_stop_it(birds,
     from gluon_resnet.data.record_files import Settings, pack
     from gluon_resnet.data.recordio import read_index
     from gluon_resnet.errors import DataError
-    from gluon_resnet.runs.pictures import fits, open_sources
+    from gluon_resnet.runs.pictures import fits, open_pictures
 
     pack(birds, tmp_path / "one")
     pack(birds, tmp_path / "two", Settings(split=0.25))
@@ -188,18 +188,17 @@ def test_damaged_records_are_told_and_left_out_before_training_or_stop_it(birds,
         (tmp_path / f"{name}.rec").write_bytes(content)
     for name, bad, left in (("one", "auk/5.jpg", 23), ("two_train", None, 23)):
         chosen = PicturesConfig(data=str(tmp_path / f"{name}.rec"), image_size=32, validation_split=0.25)
-        whole, notes = open_sources(chosen)[:2], open_sources(chosen)[2]
+        *whole, notes = open_pictures(chosen, fits(chosen), (False, False))
         assert notes == [] and sum(map(len, whole)) == 24  # nothing decoded, nothing found
-        bad = bad or whole[1].names[2]
-        *sources, notes = open_sources(chosen, fits(chosen))
-        assert sum(map(len, sources)) == left and [source.names for source in sources] == [
-            [one for one in source.names if one != bad] for source in whole
+        bad = bad or whole[1].source.names[2]
+        *parts, notes = open_pictures(chosen, fits(chosen))
+        assert sum(map(len, parts)) == left and [part.source.names for part in parts] == [
+            [name for name in part.source.names if name != bad] for part in whole
         ]
         [line] = notes
         assert "1 damaged picture of" in line and f"left out: {bad}: expected a whole picture, found one that" in line
-        for source in sources:
-            assert source.cache.filled[source.cache.places].all()
-            assert (source.cache.get(0, None) == fits(chosen)[0](source.read(0))).all()
+        for part in parts:
+            assert part.kept.all() and (part.read(0) == fits(chosen)[0](part.source.read(0))).all()
         strict = PicturesConfig(data=chosen.data, image_size=32, validation_split=0.25, strict=True)
         with pytest.raises(DataError, match="1 damaged picture of .*the first: " + bad):
-            open_sources(strict, fits(strict))
+            open_pictures(strict, fits(strict))
