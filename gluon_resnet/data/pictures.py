@@ -19,7 +19,7 @@ from ..errors import ConfigError, whole
 from .augment import Augment
 from .batches import Batches, Drawn
 from .decoded import CACHE_BYTES, DecodedPictures, make_fit
-from .images import PREPARATIONS, Preparation, normalize, resize
+from .images import PLAIN, Preparation, normalize, resize
 
 
 class PictureBatches(Batches):
@@ -62,7 +62,7 @@ class PictureBatches(Batches):
             raise ConfigError(f"{where}: no pictures to make batches of")
         super().__init__(len(source), batch_size, shuffle)
         self.augment, self.workers = augment, whole("workers", workers)
-        self.preparation = preparation or PREPARATIONS["d2l"]
+        self.preparation = preparation or PLAIN
         if isinstance(source, DecodedPictures):
             self.decoded = source
         else:

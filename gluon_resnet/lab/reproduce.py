@@ -10,17 +10,10 @@ from typing import Iterable
 import pandas as pd
 
 from ..errors import ConfigError
+from ..training.metrics import METRICS
 from . import experiment as experiments
 from .published import Entry
 from .table import Content, spread
-
-ROWS = (
-    ("loss", "loss", "{:.3f}"),
-    ("train acc", "train_acc", "{:.3f}"),
-    ("test acc", "test_acc", "{:.3f}"),
-    ("examples/sec, the book's clock", "examples_per_sec", "{:.1f}"),
-    ("examples/sec end to end", "examples_per_sec_end_to_end", "{:.1f}"),
-)
 
 
 def listing(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -56,11 +49,15 @@ def compare(entry: Entry, content: Content) -> pd.DataFrame:
     """
     (by_seed,) = content["arms"].values()
     seeds, rows = list(by_seed.values()), []
-    for title, name, form in ROWS:
-        values = [metrics[name] for metrics in seeds]
+    for name, metric in METRICS.items():
+        if not metric.printed:
+            continue
+        form = metric.form
+        title = metric.printed + (", the book's clock" if name == "examples_per_sec" else "")
+        values = [numbers[name] for numbers in seeds]
         middle, low, high, deviation = spread(values)
         cited = getattr(entry, name, None)
-        accuracies = [metrics["best_test_acc"] for metrics in seeds] if name == "test_acc" else []
+        accuracies = [numbers["best_test_acc"] for numbers in seeds] if name == "test_acc" else []
         best = max((accuracy for accuracy in accuracies if accuracy is not None), default=None)
         rows.append(
             {

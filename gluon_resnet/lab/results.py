@@ -19,6 +19,7 @@ from ..errors import RunError
 from ..figures import save_figure
 from ..machine import system
 from ..runs.table import Run, read_run
+from ..training.metrics import METRICS
 from .claims import Seeds, judge
 from .experiment import Experiment
 from .sweep import Unit
@@ -28,22 +29,7 @@ Content = Dict[str, Any]
 
 FORMAT = 1  # version of the results file
 #: the numbers of a run's result.json that are kept for each seed
-KEPT = (
-    "status",
-    "epochs",
-    "loss",
-    "train_acc",
-    "test_acc",
-    "best_test_acc",
-    "examples",
-    "train_seconds",
-    "wait_seconds",
-    "test_seconds",
-    "examples_per_sec",
-    "examples_per_sec_end_to_end",
-    "device",
-    "winograd",
-)
+KEPT = ("status", "epochs", *METRICS, "examples", "wait_seconds", "device", "winograd")
 BY_EPOCH = ("epoch", "loss", "train_acc", "test_acc", "seconds", "wait_seconds", "test_seconds", "examples_per_sec")
 FIELDS = (
     "name",

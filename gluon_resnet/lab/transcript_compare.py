@@ -19,6 +19,7 @@ from ..networks.specs import ResNetSpec, parse_model
 from ..runs.config import differences
 from ..runs.kinds import PICTURES
 from ..runs.table import read_run
+from ..training.metrics import METRICS
 from . import results
 from .published import ENTRIES
 
@@ -46,8 +47,8 @@ KINDS = (
     ("dropout", "dropout"),
 )
 
-#: Names of the values in result.json and in histories.
-NAMES = {"loss": "loss", "train acc": "train_acc", "test acc": "test_acc", "examples/sec": "examples_per_sec"}
+#: what a book calls a value when it prints it -> its name in result.json and in histories
+NAMES = {metric.printed: name for name, metric in METRICS.items() if metric.printed}
 
 _EDITIONS = [entry for entry in ENTRIES if entry.experiment == "fashion_mnist_resnet18"]
 #: Lowest and highest last-epoch values of article 001 and five editions of d2l (ResNet-18, Fashion-MNIST, 96x96,
@@ -328,7 +329,7 @@ class Ours:
             raise RunError(f"{path}: {len(content['arms'])} arms: expected one, or a run folder")
         ((arm, seeds),) = content["arms"].items()
         self.values = {"device": next(iter(seeds.values())).get("device")}
-        for name in (*NAMES.values(), "examples_per_sec_end_to_end"):
+        for name in NAMES.values():
             values = [metrics.get(name) for metrics in seeds.values()]
             self.values[name] = None if None in values else mean(values)
         self.spec = parse_model(content["config"][arm].get("model", DEFAULT))
@@ -347,7 +348,7 @@ class Ours:
         values: Mapping[str, Any] = self.values or {}
         if printed.epoch is not None:
             values = self.history.get(printed.epoch, {})
-        return values.get("examples_per_sec_end_to_end" if printed.where == "end to end" else NAMES[printed.kind])
+        return values.get(NAMES[f"{printed.kind} end to end" if printed.where == "end to end" else printed.kind])
 
 
 def compare_value(printed: Value, ours: Ours) -> Row:

@@ -16,7 +16,7 @@ from typing import Any, Dict, Optional, Tuple, Type
 
 from ..data.augment import Augment
 from ..data.fashion_mnist import LABELS
-from ..data.images import IMAGENET, PREPARATIONS, Preparation
+from ..data.images import IMAGENET, PLAIN, PREPARATIONS, Preparation
 from ..errors import RunError
 from ..networks.specs import ResNetSpec
 from .config import RunConfig, differences
@@ -187,7 +187,7 @@ class FashionMnist(Kind):
         return tuple(LABELS)
 
     def preparation(self, spec: ResNetSpec, config: FashionMnistConfig) -> Preparation:
-        return as_tested("d2l", self.side(config), crop=False)  # plain numbers from 0 to 1, whatever the family
+        return PLAIN.at(self.side(config))  # plain numbers from 0 to 1, whatever the family
 
 
 class Pictures(Kind):

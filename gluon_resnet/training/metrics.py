@@ -19,32 +19,27 @@ class Metric:
     title: str
     note: str = ""  # what it is measured over
     form: str = "{:.3f}"  # how the number is printed
+    printed: str = ""  # what it is called at the end of a training, by d2l and here
     #: "list" and "compare": runs list, runs compare; "report": a run's page; "claim": the checks of an experiment
     shown: Tuple[str, ...] = ()
 
 
+_EVERYWHERE = ("list", "compare", "report", "claim")
 _ALL = (
-    Metric("loss", "loss", "training loss", "mean over the last epoch", shown=("list", "compare", "report", "claim")),
+    Metric("loss", "loss", "training loss", "mean over the last epoch", printed="loss", shown=_EVERYWHERE),
     Metric(
-        "train_acc",
-        "train acc",
-        "training accuracy",
-        "over the last epoch",
-        shown=("list", "compare", "report", "claim"),
+        "train_acc", "train acc", "training accuracy", "over the last epoch", printed="train acc", shown=_EVERYWHERE
     ),
-    Metric(
-        "test_acc", "test acc", "test accuracy", "after the last epoch", shown=("list", "compare", "report", "claim")
-    ),
-    Metric(
-        "best_test_acc", "best", "best test accuracy", "of all epochs", shown=("list", "compare", "report", "claim")
-    ),
+    Metric("test_acc", "test acc", "test accuracy", "after the last epoch", printed="test acc", shown=_EVERYWHERE),
+    Metric("best_test_acc", "best", "best test accuracy", "of all epochs", shown=_EVERYWHERE),
     Metric(
         "examples_per_sec",
         "ex/s",
         "examples a second",
         "the book's clock: stops while the loop waits for data",
         "{:,.1f}",
-        ("list", "compare", "report", "claim"),
+        "examples/sec",
+        _EVERYWHERE,
     ),
     Metric(
         "examples_per_sec_end_to_end",
@@ -52,6 +47,7 @@ _ALL = (
         "examples a second, end to end",
         "waiting for data included, testing left out",
         "{:,.1f}",
+        "examples/sec end to end",
         ("report", "claim"),
     ),
     Metric("train_seconds", "training", "seconds of training", form="{:,.1f}", shown=("compare", "claim")),

@@ -452,7 +452,7 @@ def test_a_cited_figure_beside_our_seeds_by_hand():
         "sd": "0.0200",
         "best": "0.930",
     }
-    assert rows.loc["examples/sec, the book's clock", "cited"] == "4886.6"
+    assert rows.loc["examples/sec, the book's clock", "cited"] == "4,886.6"
     assert rows.loc["examples/sec end to end", ["cited", "mean"]].to_list() == ["", "20.0"]
     assert "is within the last epochs of 3 seeds, 0.880 to 0.920; the mean is -0.007" in reproduce.position(
         entry, content()
