@@ -8,6 +8,7 @@ Importing calls ``env.prepare()`` and nothing else; each public name is loaded w
 """
 
 import importlib
+from typing import Any, List
 
 from .errors import GluonResNetError
 from .machine import env
@@ -118,7 +119,7 @@ __all__ = sorted(_HOMES) + ["GluonResNetError", "env"]
 env.prepare()
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'gluon_resnet' has no attribute '{name}'")
     home, _, own_name = _HOMES[name].partition(":")
@@ -127,5 +128,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> List[str]:
     return sorted(set(globals()) | set(__all__))

@@ -3,11 +3,13 @@
     path,label[,split]
     birds/0001.jpg,Cockatoo,train
 
-Paths are relative to the file's own folder. The pictures are put into the order they would have in folders, so that one
-seed holds back the same pictures from either.
+Paths are relative to the file's own folder. The images are put into the order they would have in folders, so that one
+seed holds back the same images from either.
 """
 
 import os
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pandas as pd
 
@@ -15,12 +17,13 @@ from ..text import count
 from .findings import LEFT_OUT, NOTE, refusal
 from .listing import KERAS_SUFFIXES, OTHER_SUFFIXES, TRAINING, VALIDATION, Listing, choose_parts
 
+Row = Tuple[str, int, str, int]  # name, number of the class, part, number of the line
 PATH_COLUMNS = ("path", "paths", "filepath", "filepaths", "file", "filename", "image")
 LABEL_COLUMNS = ("label", "labels", "class", "species", "category")
 PART_COLUMNS = ("split", "part", "subset", "data set")
 
 
-def _read(path, **options):
+def _read(path: Path, **options: Any) -> pd.DataFrame:
     try:
         return pd.read_csv(
             path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False, **options
@@ -36,30 +39,30 @@ def _read(path, **options):
         raise refusal(f"{path}: cannot be read ({error.strerror}): check its permissions") from None
 
 
-def _columns(path, table):
+def _columns(path: Path, table: pd.DataFrame) -> List[Any]:
     """(paths, labels, parts or None) of the table, as Series."""
     names = {str(name).strip().lower(): name for name in table.columns}
-    found = [
+    columns = [
         next((table[names[name]] for name in known if name in names), None)
         for known in (PATH_COLUMNS, LABEL_COLUMNS, PART_COLUMNS)
     ]
-    if found[0] is None or found[1] is None:
+    if columns[0] is None or columns[1] is None:
         if len(table.columns) != 2:
-            columns = ", ".join(map(str, table.columns))[:200]
+            names_there = ", ".join(map(str, table.columns))[:200]
             raise refusal(
-                f"{path}: expected the columns path,label (and split), found {columns}; name them in the first line"
+                f"{path}: expected the columns path,label (and split), found {names_there}; name them in the first line"
             )
-        found = [table.iloc[:, 0], table.iloc[:, 1], None]
-    return [column if column is None else column.str.strip() for column in found]
+        columns = [table.iloc[:, 0], table.iloc[:, 1], None]
+    return [column if column is None else column.str.strip() for column in columns]
 
 
-def _sorted_classes(labels):
+def _sorted_classes(labels: Sequence[str]) -> List[str]:
     """The different labels: numbers by size, words by character."""
     return sorted(set(labels), key=int) if all(label.isdecimal() for label in labels) else sorted(set(labels))
 
 
-def list_csv(path):
-    """The :class:`~.listing.Listing` of a CSV file with the columns path, label and, where it is already split, split.
+def list_csv(path: Path) -> Listing:
+    """The :class:`~.listing.Listing` of a CSV file with the columns path, label and, if it is already split, split.
 
     Without a line of names the first two columns are taken. Raises DataError.
     """
@@ -69,7 +72,8 @@ def list_csv(path):
         table, first_line = _read(path, header=None), 1
     paths, labels, parts = _columns(path, table)
     listing = Listing(str(path), path.parent, [])
-    rows, seen = [], {}
+    lines: List[Tuple[str, str, str, int]] = []  # name, label, part, number of the line
+    seen: Dict[Tuple[str, str], int] = {}
     for line, (name, label) in enumerate(zip(paths, labels), first_line):
         if not name and not label:
             continue
@@ -88,18 +92,18 @@ def list_csv(path):
             )
         else:
             seen[name, label] = line
-            rows.append((name, label, "" if parts is None else parts.iloc[line - first_line], line))
-    listing.class_names = _sorted_classes([label for _, label, _, _ in rows])
+            lines.append((name, label, "" if parts is None else parts.iloc[line - first_line], line))
+    listing.class_names = _sorted_classes([label for _, label, _, _ in lines])
     numbers = {name: label for label, name in enumerate(listing.class_names)}
     rows = sorted(
-        ((name, numbers[label], part, line) for name, label, part, line in rows),
+        ((name, numbers[label], part, line) for name, label, part, line in lines),
         key=lambda row: (row[1], *os.path.split(row[0]), row[3]),
     )
     _add(listing, rows, parts is not None)
     return listing
 
 
-def _add(listing, rows, is_split):
+def _add(listing: Listing, rows: Sequence[Row], is_split: bool) -> None:
     if not is_split:
         for name, label, _, _ in rows:
             listing.add(name, label)

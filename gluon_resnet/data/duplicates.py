@@ -7,6 +7,7 @@ on.
 """
 
 from collections import defaultdict
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .findings import SUSPECT, Problem
 
@@ -15,31 +16,41 @@ from .findings import SUSPECT, Problem
 MAX_BITS = 4
 
 
-def close_pairs(hashes, max_bits=MAX_BITS):
-    """Pairs (i, j, bits), i < j, of 64-bit integers that differ in at most ``max_bits`` bits; None is passed over.
+def close_pairs(hashes: Sequence[Optional[int]], max_bits: int = MAX_BITS) -> List[Tuple[int, int, int]]:
+    """Pairs (i, j, bits), i < j, of 64-bit integers that differ in at most ``max_bits`` bits; None is skipped.
 
     Of equal numbers only the first is paired with others. Cut into max_bits + 1 bands, two numbers so close agree in
     one band at least, so only those that share a band are compared.
     """
     bands = max_bits + 1
     width = -(-64 // bands)
-    firsts, pairs = {}, {}
+    firsts: Dict[int, int] = {}
+    pairs: Dict[Tuple[int, int], int] = {}
     for i, value in enumerate(hashes):
         if value is not None and firsts.setdefault(value, i) != i:
             pairs[firsts[value], i] = 0
+    values = {i: value for value, i in firsts.items()}
     for band in range(bands):
-        groups = defaultdict(list)
+        groups: Dict[int, List[int]] = defaultdict(list)
         for value, i in firsts.items():
             groups[(value >> band * width) & ((1 << width) - 1)].append(i)
         for group in groups.values():
             for position, i in enumerate(group):
                 for j in group[position + 1 :]:
                     if (i, j) not in pairs:
-                        pairs[i, j] = bin(hashes[i] ^ hashes[j]).count("1")
+                        pairs[i, j] = bin(values[i] ^ values[j]).count("1")
     return sorted((i, j, bits) for (i, j), bits in pairs.items() if bits <= max_bits)
 
 
-def _finding(kind, later, first, classes, parts, name, found):
+def _finding(
+    kind: str,
+    later: int,
+    first: int,
+    classes: Sequence[str],
+    parts: Optional[Sequence[Optional[str]]],
+    name: str,
+    found: str,
+) -> Problem:
     if classes[first] != classes[later]:
         return Problem(
             name,
@@ -61,13 +72,16 @@ def _finding(kind, later, first, classes, parts, name, found):
     return Problem(name, kind, SUSPECT, "a picture once", found, "remove one")
 
 
-def find_copies(looks, classes, parts=None):
+def find_copies(
+    looks: Sequence[Any], classes: Sequence[str], parts: Optional[Sequence[Optional[str]]] = None
+) -> List[Problem]:
     """Findings about copies among ``looks`` (N, of scan.py), each with the first image that it repeats.
 
     Copies stay in use, as in Keras; which of two labels is the wrong one cannot be known here.
     """
     names = [look.name for look in looks]
-    groups, found = defaultdict(list), []
+    groups: Dict[bytes, List[int]] = defaultdict(list)
+    problems = []
     for i, look in enumerate(looks):
         if look.hash is not None:
             groups[look.digest].append(i)
@@ -76,12 +90,12 @@ def find_copies(looks, classes, parts=None):
         another = next((i for i in others if classes[i] != classes[first]), len(looks))
         for later in others:
             partner = another if classes[first] == classes[later] and another < later else first
-            found.append(
+            problems.append(
                 _finding("duplicate", later, partner, classes, parts, names[later], f"the bytes of {names[partner]}")
             )
     firsts = [group[0] for group in groups.values()]
     for i, j, bits in close_pairs([looks[i].hash for i in firsts]):
-        found.append(
+        problems.append(
             _finding(
                 "near duplicate",
                 firsts[j],
@@ -92,4 +106,4 @@ def find_copies(looks, classes, parts=None):
                 f"the looks of {names[firsts[i]]} ({bits} of 64 bits of the perceptual hash differ)",
             )
         )
-    return found
+    return problems

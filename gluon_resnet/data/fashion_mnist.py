@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 60,000 training and 10,000 test pictures of clothes, 28x28 grey, ten classes (Xiao et al., 2017).
+"""Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28x28 grey, ten classes (Xiao et al., 2017).
 
 For example:
 
@@ -8,11 +8,19 @@ For example:
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 
 import numpy
 
 from ..errors import ConfigError, DataError
 from . import fetch, sources
+from .sources import Contents
+
+if TYPE_CHECKING:
+    from .batches import ArrayBatches
+
+Arrays = Tuple[numpy.ndarray, numpy.ndarray]  # images (N, H, W) and labels (N,), both uint8
+Resize = Union[None, int, Tuple[int, int]]
 
 LABELS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
@@ -43,7 +51,7 @@ FASHION_MNIST = sources.DataSet(
 )
 
 
-def parse_idx(content, path):
+def parse_idx(content: bytes, path: Any) -> numpy.ndarray:
     """The array in the bytes of an idx file of unsigned bytes; DataError names ``path`` and what is wrong.
 
     Format: two zero bytes, type 0x08, number of dimensions, the sizes as big-endian 32-bit integers, the values.
@@ -65,8 +73,8 @@ def parse_idx(content, path):
     return numpy.frombuffer(content, numpy.uint8, offset=header).reshape(shape)
 
 
-def _part(contents, prefix):
-    """Pictures (N, H, W) and labels (N,), both uint8, of ``train`` or ``t10k``, checked against each other."""
+def _part(contents: Contents, prefix: str) -> Arrays:
+    """Images (N, H, W) and labels (N,), both uint8, of ``train`` or ``t10k``, checked against each other."""
     (image_path, image_bytes), (label_path, label_bytes) = (
         contents[f"{prefix}-{kind}"] for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
     )
@@ -83,34 +91,58 @@ def _part(contents, prefix):
     return images, labels
 
 
-def load_arrays(data_dir=None, verify=True, say=None):
+def load_arrays(
+    data_dir: Union[str, Path, None] = None, verify: bool = True, say: Optional[Callable[[str], Any]] = None
+) -> Tuple[Arrays, Arrays, str]:
     """Everything as arrays: ((train images, train labels), (test images, test labels), where it was found).
 
     Images uint8 (N, 28, 28), labels uint8 (N,) from 0 to 9, in the order of the files. ``data_dir`` is a folder with
     the four idx files, plain or gzipped; None looks and fetches as :mod:`gluon_resnet.data.sources` says.
-    ``verify=False`` takes other pictures in the same format. Raises DataError.
+    ``verify=False`` takes other images in the same format. Raises DataError.
     """
     what, folder, contents = fetch.load(FASHION_MNIST, data_dir, verify, say)
     return _part(contents, "train"), _part(contents, "t10k"), f"{folder} ({what})"
 
 
-def load_data_fashion_mnist(batch_size, resize=None, data_dir=None, limit=None, verify=True):
+def load_data_fashion_mnist(
+    batch_size: int,
+    resize: Resize = None,
+    data_dir: Union[str, Path, None] = None,
+    limit: Optional[int] = None,
+    verify: bool = True,
+) -> Tuple["ArrayBatches", "ArrayBatches"]:
     """Two iterators over batches (X, y), as d2l's: training (shuffled again every epoch) and test.
 
-    X: float32 (batch_size, 1, H, W) between 0 and 1, H = W = 28 or ``resize``; y: int32 (batch_size,). ``limit`` keeps
-    the first pictures of the training part only. Shuffling follows ``numpy.random.seed``. No worker processes: batches
-    are made ahead of the trainer by a thread. Raises DataError and ConfigError. Source: d2l.
+    X: float32 (batch_size, 1, H, W) between 0 and 1, H = W = 28 or ``resize``; y: int32 (batch_size,). Shuffling
+    follows ``numpy.random.seed``. No worker processes: batches are made ahead of the trainer by a thread. Source: d2l.
+
+    Args:
+        batch_size: images in a batch.
+        resize: side of the images, or (height, width), in pixels; None leaves them at 28x28.
+        data_dir: see :func:`load_arrays`.
+        limit: keeps the first so many training images only.
+        verify: see :func:`load_arrays`.
+
+    Raises:
+        DataError, ConfigError: the data or an argument cannot be used.
     """
     train, test, _ = load_arrays(data_dir, verify)
     return make_batches(train, test, batch_size, resize, limit)
 
 
-def make_batches(train, test, batch_size, resize=None, limit=None, **changes):
+def make_batches(
+    train: Arrays,
+    test: Arrays,
+    batch_size: int,
+    resize: Resize = None,
+    limit: Optional[int] = None,
+    **changes: Any,
+) -> Tuple["ArrayBatches", "ArrayBatches"]:
     """The two iterators of :func:`load_data_fashion_mnist` over (images, labels) of either part.
 
-    ``changes`` (flip, shift) are what happens to training pictures: see :class:`~.batches.ArrayBatches`.
+    ``changes`` (flip, shift) are what happens to training images: see :class:`~.batches.ArrayBatches`.
     """
-    from .batches import ArrayBatches
+    from .batches import ArrayBatches  # here: it loads mxnet, and LABELS is needed without
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}: expected a number of pictures of at least 1")

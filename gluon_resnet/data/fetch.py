@@ -11,6 +11,7 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 import requests
@@ -18,17 +19,31 @@ import urllib3
 from tqdm import tqdm
 
 from ..errors import DataError
-from .sources import as_folder, check, file_names, find_file, home, load_folder, load_local, local_folders, read_file
+from .sources import (
+    Contents,
+    DataFile,
+    DataSet,
+    as_folder,
+    check,
+    file_names,
+    find_file,
+    home,
+    load_folder,
+    load_local,
+    local_folders,
+    read_file,
+)
 
+Say = Callable[[str], Any]  # takes one line for the reader
 CHUNK = 1 << 16
 TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 
 
-def _bar(title, total):
+def _bar(title: str, total: Optional[int]) -> Any:
     return tqdm(total=total, desc=title, unit="B", unit_scale=True, leave=False, mininterval=0.2)
 
 
-def _store(chunks, target, file):
+def _store(chunks: Iterable[bytes], target: Path, file: DataFile) -> None:
     """Write decompressed ``chunks`` to ``target`` so that it appears whole and verified or not at all."""
     part, digest, size = None, hashlib.sha256(), 0
     try:
@@ -55,9 +70,9 @@ def _store(chunks, target, file):
             part.unlink()
 
 
-def from_mirrors(dataset, cache, say):
+def from_mirrors(dataset: DataSet, cache: Path, say: Say) -> None:
     """Every missing file from the first mirror that has it whole; a host that does not answer is asked once."""
-    silent = {}
+    silent: Dict[str, str] = {}
     for file in dataset.files:
         target, reasons = cache / file.name, []
         if target.is_file() and _is_whole(target, file):
@@ -84,7 +99,7 @@ class _Unreachable(DataError):
     """A host that does not answer, or breaks off."""
 
 
-def _is_whole(path, file):
+def _is_whole(path: Path, file: DataFile) -> bool:
     try:
         check(path, read_file(path), file)
     except DataError:
@@ -92,7 +107,7 @@ def _is_whole(path, file):
     return True
 
 
-def _download(url, title):
+def _download(url: str, title: str) -> Iterator[bytes]:
     """Decompressed chunks of a gzipped file at ``url``, with a progress bar in compressed bytes."""
     unzip = zlib.decompressobj(wbits=31)
     try:
@@ -110,7 +125,7 @@ def _download(url, title):
         raise _Unreachable(type(error).__name__) from None
 
 
-def from_debian(dataset, cache, say):
+def from_debian(dataset: DataSet, cache: Path, say: Say) -> None:
     """Every file out of Debian's package, downloaded and unpacked in a temporary folder, without root."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise DataError("no apt-get and dpkg-deb on this machine")
@@ -127,8 +142,8 @@ def from_debian(dataset, cache, say):
             _store([read_file(path)], cache / file.name, file)
 
 
-def _apt_download(package, folder):
-    """Path of ``package`` as downloaded into ``folder``; where apt's lists are missing, with lists of its own."""
+def _apt_download(package: str, folder: Path) -> Path:
+    """Path of ``package`` as downloaded into ``folder``; if apt's lists are missing, with lists of its own."""
     own = folder / "apt"
     for part in ("lists/partial", "cache/archives/partial"):
         (own / part).mkdir(parents=True)
@@ -151,12 +166,12 @@ def _apt_download(package, folder):
     return packages[0]
 
 
-def _run(command, folder=None):
+def _run(command: Sequence[str], folder: Optional[Path] = None) -> None:
     """Run a program, whose output goes to standard error; DataError with its last complaint on failure."""
-    shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
+    output = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
     try:
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE, text=True, timeout=600
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, timeout=600
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DataError(f"{' '.join(command[:2])}: {error}") from None
@@ -166,7 +181,9 @@ def _run(command, folder=None):
         raise DataError(f"{shown}: {lines[-1].strip()}")
 
 
-def load(dataset, folder=None, verify=True, say=None):
+def load(
+    dataset: DataSet, folder: Union[str, Path, None] = None, verify: bool = True, say: Optional[Say] = None
+) -> Tuple[str, Path, Contents]:
     """Find or fetch ``dataset`` and return (what it came from, folder, {name: (path, bytes)}).
 
     A named ``folder`` is the only place looked at. Otherwise see the top of sources.py; what is fetched goes into the
@@ -175,9 +192,9 @@ def load(dataset, folder=None, verify=True, say=None):
     say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     if folder is not None:
         return "the folder given", as_folder(folder), load_folder(dataset, folder, verify)
-    found = load_local(dataset, say)
-    if found:
-        return found
+    local = load_local(dataset, say)
+    if local:
+        return local
     cache, tried = home() / dataset.folder, []
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What was found wrong with pictures, as a table and as lines: what, where, expected, found, what to do.
+"""What is wrong with images, as a table and as lines: what, where, expected, found, what to do.
 
 For example:
 
@@ -8,6 +8,7 @@ For example:
 """
 
 from dataclasses import asdict, dataclass, fields
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import pandas as pd
 
@@ -31,11 +32,11 @@ class Problem:
     found: str
     advice: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.file}: expected {self.expected}, found {self.found}; {self.advice}"
 
 
-def refusal(message):
+def refusal(message: str) -> DataError:
     """A DataError with this one line, fit for any terminal."""
     return DataError(printable(message))
 
@@ -47,69 +48,71 @@ class Report:
     bytes; width to mode are empty where the header could not be read), ``problems`` a list of :class:`Problem`.
     """
 
-    def __init__(self, where, pictures, problems):
+    def __init__(self, where: str, pictures: pd.DataFrame, problems: Iterable[Problem]) -> None:
         self.where, self.pictures = where, pictures
-        self.problems = sorted(problems, key=lambda found: EFFECTS.index(found.effect))
+        self.problems = sorted(problems, key=lambda problem: EFFECTS.index(problem.effect))
 
     @property
-    def table(self):
+    def table(self) -> pd.DataFrame:
         """The findings as a DataFrame with the columns file, problem, effect, expected, found, advice."""
         columns = [field.name for field in fields(Problem)]
         return pd.DataFrame([asdict(problem) for problem in self.problems], columns=columns)
 
-    def of(self, effect):
+    def of(self, effect: str) -> List[Problem]:
         """The findings with this effect."""
         return [problem for problem in self.problems if problem.effect == effect]
 
     @property
-    def left_out(self):
+    def left_out(self) -> Set[str]:
         """Names of everything that no batch shows."""
         return {problem.file for problem in self.of(LEFT_OUT)}
 
     @property
-    def usable(self):
+    def usable(self) -> List[int]:
         """Indices of the listed pictures that can be used."""
         out = self.left_out
         return [i for i, name in enumerate(self.pictures["name"]) if name not in out]
 
     @property
-    def has_findings(self):
+    def has_findings(self) -> bool:
         """Whether anything is left out or suspect; notes do not count."""
         return any(problem.effect != NOTE for problem in self.problems)
 
-    def summary(self):
+    def summary(self) -> str:
         """One line: how many pictures, how many are left out, how many are suspect."""
         parts = [f"{len(self.usable):,} of {count(len(self.pictures))} usable"]
         for effect in (LEFT_OUT, SUSPECT):
-            kinds = {}
+            kinds: Dict[str, int] = {}
             for problem in self.of(effect):
                 kinds[problem.problem] = kinds.get(problem.problem, 0) + 1
             if kinds:
                 parts.append(f"{effect}: " + ", ".join(f"{kind} ({number:,})" for kind, number in kinds.items()))
         return printable(f"{self.where}: {'; '.join(parts)}")
 
-    def lines(self, limit=3):
+    def lines(self, limit: Optional[int] = 3) -> List[str]:
         """The findings by kind, at most ``limit`` of each kind spelled out (None: all of them)."""
-        lines, kinds = [], {}
+        lines: List[str] = []
+        kinds: Dict[Tuple[str, str], List[Problem]] = {}
         for problem in self.problems:
             kinds.setdefault((problem.effect, problem.problem), []).append(problem)
-        for (effect, kind), found in kinds.items():
-            lines.append(f"{effect}, {kind}: {len(found):,}")
-            for problem in found[:limit]:
+        for (effect, kind), problems in kinds.items():
+            lines.append(f"{effect}, {kind}: {len(problems):,}")
+            for problem in problems[:limit]:
                 lines.append(f"  {printable(problem)}")
-            if limit is not None and len(found) > limit:
-                lines.append(f"  and {len(found) - limit:,} more")
+            if limit is not None and len(problems) > limit:
+                lines.append(f"  and {len(problems) - limit:,} more")
         return lines or ["nothing to report"]
 
-    def refuse(self):
+    def refuse(self) -> None:
         """Raise DataError if anything is left out or suspect: the first finding, and how many there are."""
-        found = self.of(LEFT_OUT) + self.of(SUSPECT)
-        if found:
+        problems = self.of(LEFT_OUT) + self.of(SUSPECT)
+        if problems:
             raise refusal(
-                f"{self.where}: {found[0].problem}: {found[0]} (the first of {count(len(found), 'finding')}; strict)"
+                f"{self.where}: {problems[0].problem}: {problems[0]} "
+                f"(the first of {count(len(problems), 'finding')}; strict)"
             )
 
-    def as_dict(self):
+    def as_dict(self) -> Dict[str, Any]:
         """The same as plain data, for JSON."""
         return {
             "where": printable(self.where),

@@ -75,7 +75,7 @@ def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> Listin
     if path.is_file() and path.suffix.lower() == ".csv":
         listing = list_csv(path)
     elif path.is_dir():
-        listing = list_folder(path, suffixes)
+        listing = list_folder(path, tuple(suffixes))
     elif path.exists():
         raise refusal(
             f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "

@@ -1,8 +1,8 @@
-"""Pictures from files, and what a trained network wants to see of them.
+"""Images from files, and what a trained network expects of them.
 
     X = prepare(read_image("cat.png"), PREPARATIONS["torchvision"])     # (3, 224, 224) float32
 
-Decoded by Pillow, resized by OpenCV. A network only recognises what is prepared as it was in its training, so every
+Decoded by Pillow, resized by OpenCV. A network only recognises images that are prepared as in its training, so every
 family has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over
 ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers
 from 0 to 1.
@@ -13,7 +13,8 @@ import struct
 import threading
 import warnings
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+from pathlib import Path
+from typing import Any, Optional, Tuple, Union
 
 import cv2
 import numpy
@@ -28,16 +29,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Preparation:
-    """How one family's networks want their pictures."""
+    """How one family's networks want their images."""
 
-    resize: Optional[int]  # the shorter side before the centre crop; None squeezes the whole picture to the crop's size
+    resize: Optional[int]  # the shorter side before the centre crop; None squeezes the whole image to the crop's size
     scale: float  # factor on 0..255
     mean: Tuple[float, ...]  # by channel, after the scale
     std: Tuple[float, ...]
     bgr: bool = False
     crop: int = 224
 
-    def at(self, crop):
+    def at(self, crop: Optional[int]) -> "Preparation":
         """The same for another side of the network's input; None keeps it."""
         if crop is None:
             return self
@@ -52,7 +53,7 @@ PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
 NAMED = {"imagenet": IMAGENET, "caffe": CAFFE, "plain": PLAIN}
 
 
-def _preparation(images):
+def _preparation(images: Any) -> Preparation:
     """The Preparation of a family's ``images``; what is not of 224x224, such as CIFAR's, is not cropped."""
     named = NAMED[images.preparation]
     return named if images.side == named.crop else replace(named, resize=None, crop=images.side)
@@ -65,14 +66,14 @@ PREPARATIONS = {family: _preparation(images_of(family)) for family in ROWS}
 class _WholeFilesOnly:
     """Context in which Pillow refuses files that are cut off, also where another library lets them pass (gluoncv does).
 
-    Pillow's switch and the warning filters belong to the whole process, and pictures are read by several threads: the
-    first one in remembers how both stood, the last one out puts them back.
+    Pillow's switch and the warning filters belong to the whole process, and images are read by several threads: the
+    first one in remembers how both were set, the last one out restores them.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock, self.inside = threading.Lock(), 0
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         with self.lock:
             if not self.inside:
                 self.quiet, self.before = warnings.catch_warnings(), ImageFile.LOAD_TRUNCATED_IMAGES
@@ -81,7 +82,7 @@ class _WholeFilesOnly:
                 ImageFile.LOAD_TRUNCATED_IMAGES = False
             self.inside += 1
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         with self.lock:
             self.inside -= 1
             if not self.inside:
@@ -92,7 +93,7 @@ class _WholeFilesOnly:
 whole_files_only = _WholeFilesOnly()
 
 
-def _to_rgb(image):
+def _to_rgb(image: Any) -> Any:
     """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted."""
     if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
         values = numpy.asarray(image, dtype=numpy.float64)
@@ -103,8 +104,8 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-def read_image(path):
-    """The picture at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
+def read_image(path: Union[str, Path]) -> numpy.ndarray:
+    """The image at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
 
     JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else. May
     be called by several threads at once.
@@ -112,12 +113,12 @@ def read_image(path):
     return _decode(path, path)
 
 
-def decode_image(content, name):
+def decode_image(content: bytes, name: Any) -> numpy.ndarray:
     """:func:`read_image` of the bytes ``content`` of a file; ``name`` is what to call it in a message."""
     return _decode(io.BytesIO(content), name)
 
 
-def _decode(file, name):
+def _decode(file: Any, name: Any) -> numpy.ndarray:
     try:
         with whole_files_only, Image.open(file, formats=FORMATS) as image:
             return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
@@ -129,14 +130,14 @@ def _decode(file, name):
         raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
 
 
-def resize(image, height, width):
+def resize(image: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
     """``image`` (H, W, 3) at ``height`` x ``width``: averaged over areas where it shrinks, bilinear where it grows."""
     shrinks = image.shape[0] > height or image.shape[1] > width
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def view(image, preparation):
-    """The part of the picture that the network sees, uint8 (crop, crop, 3): resized, then cropped at the centre."""
+def view(image: numpy.ndarray, preparation: Preparation) -> numpy.ndarray:
+    """The part of the image that the network sees, uint8 (crop, crop, 3): resized, then cropped at the centre."""
     crop = preparation.crop
     if preparation.resize is None:
         return resize(image, crop, crop)
@@ -147,13 +148,13 @@ def view(image, preparation):
     return image[top : top + crop, left : left + crop]
 
 
-def normalize(seen, preparation, in_channels=3):
+def normalize(seen: numpy.ndarray, preparation: Preparation, in_channels: int = 3) -> numpy.ndarray:
     """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop), grey for one channel."""
     if in_channels == 1:
         seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
     elif preparation.bgr:
         seen = seen[:, :, ::-1]
-    mean, std = (numpy.float32(numbers) for numbers in (preparation.mean, preparation.std))
+    mean, std = (numpy.array(numbers, numpy.float32) for numbers in (preparation.mean, preparation.std))
     if in_channels == 1:
         mean, std = mean.mean(), std.mean()
     values = (seen.astype(numpy.float32) * preparation.scale - mean) / std

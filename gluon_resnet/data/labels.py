@@ -6,17 +6,18 @@ For example:
 """
 
 from pathlib import Path
+from typing import List, Union
 
 from ..errors import DataError
 
 
-def _imagenet():
+def _imagenet() -> List[str]:
     from gluoncv.data.imagenet.classification import ImageNet1kAttr
 
     return list(ImageNet1kAttr().classes)
 
 
-def read_labels(path, num_classes):
+def read_labels(path: Union[str, Path, None], num_classes: int) -> List[str]:
     """``num_classes`` names from the file at ``path``; without a file ImageNet's for 1,000 classes, otherwise numbers.
 
     Raises DataError if the file cannot be read or has another number of lines.

@@ -1,9 +1,9 @@
-"""Which pictures a folder names, and with which labels; no picture is opened here. For CSV files: csv_listing.py.
+"""Which images are in a folder, and with which labels; no image is opened here. For CSV files: csv_listing.py.
 
     listing = list_folder(Path("bird_photos"))
     listing.names[0], listing.labels[0], listing.class_names
 
-A folder for each class, with pictures at any depth below it. The order is that of Keras's image_dataset_from_directory,
+A folder for each class, with images at any depth below it. The order is that of Keras's image_dataset_from_directory,
 for it decides which files a seed holds back: classes by name, in a class its folders by their whole path, in a folder
 the files by name, all compared character by character; capitals come before small letters.
 """
@@ -11,13 +11,14 @@ the files by name, all compared character by character; capitals come before sma
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence, Tuple
 
 import numpy
 
 from ..text import count
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
 
+Suffixes = Tuple[str, ...]  # in lower case, with their dot
 KERAS_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 #: Suffixes of pictures that are not among Keras's: left out, but never without a word.
 OTHER_SUFFIXES = (
@@ -53,24 +54,24 @@ class Listing:
     parts: Optional[List[str]] = None
     problems: List[Problem] = field(default_factory=list)
 
-    def add(self, name, label, part=None):
-        """One more picture."""
+    def add(self, name: str, label: int, part: Optional[str] = None) -> None:
+        """Add an image."""
         self.names.append(name)
         self.labels.append(label)
-        if self.parts is not None:
+        if self.parts is not None and part is not None:
             self.parts.append(part)
 
-    def say(self, file, problem, effect, expected, found, advice):
-        """One more finding."""
+    def say(self, file: str, problem: str, effect: str, expected: str, found: str, advice: str) -> None:
+        """Add a finding."""
         self.problems.append(Problem(file, problem, effect, expected, found, advice))
 
     @property
-    def counts(self):
-        """Pictures in each class, (num_classes,)."""
+    def counts(self) -> numpy.ndarray:
+        """Images in each class, (num_classes,)."""
         return numpy.bincount(numpy.asarray(self.labels, dtype=int), minlength=len(self.class_names))
 
 
-def choose_parts(names):
+def choose_parts(names: Sequence[str]) -> Optional[Tuple[str, str, List[str]]]:
     """(training, validation, those not used) among names of folders or values of a column; None without such a pair."""
     lower = {name.lower(): name for name in names}
     training = next((lower[name] for name in TRAINING_FOLDERS if name in lower), None)
@@ -80,7 +81,7 @@ def choose_parts(names):
     return training, validation, [name for name in names if name not in (training, validation)]
 
 
-def _entries(folder):
+def _entries(folder: Path) -> Tuple[List[str], List[str]]:
     """(names of the folders in ``folder``, names of its files), sorted; DataError if it cannot be read."""
     try:
         names = sorted(os.listdir(folder))
@@ -90,7 +91,7 @@ def _entries(folder):
     return folders, sorted(set(names) - set(folders))
 
 
-def list_folder(root, suffixes=KERAS_SUFFIXES):
+def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES) -> Listing:
     """The :class:`Listing` of a folder of class folders, or with train/ and val/ of such. Raises DataError."""
     folders, _ = _entries(root)
     chosen = choose_parts(folders)
@@ -139,7 +140,7 @@ def list_folder(root, suffixes=KERAS_SUFFIXES):
     return listing
 
 
-def _classes(listing, below, suffixes):
+def _classes(listing: Listing, below: str, suffixes: Suffixes) -> List[str]:
     """Names of the class folders in ``below``, sorted; what else is there is noted. DataError if there is none."""
     prefix = f"{below}/" if below else ""
     folders, files = _entries(listing.root / below)
@@ -174,13 +175,14 @@ def _classes(listing, below, suffixes):
     return classes
 
 
-def _not_a_picture(listing, name):
+def _not_a_picture(listing: Listing, name: str) -> None:
     listing.say(name, "not a picture file", NOTE, "a picture's suffix", "another name", "not read")
 
 
-def _walk(listing, below, label, suffixes, part=None):
+def _walk(listing: Listing, below: str, label: int, suffixes: Suffixes, part: Optional[str] = None) -> None:
     """Add the pictures of the class folder ``below``, at any depth, in Keras's order."""
-    top, errors = str(listing.root / below), []
+    top = str(listing.root / below)
+    errors: List[OSError] = []
     for folder, inner, files in sorted(os.walk(top, onerror=errors.append), key=lambda step: step[0]):
         prefix = below if folder == top else f"{below}/{Path(folder).relative_to(top).as_posix()}"
         pictures = [name for name in sorted(files) if name.lower().endswith(suffixes)]
@@ -213,12 +215,12 @@ def _walk(listing, below, label, suffixes, part=None):
             "folder that cannot be read",
             LEFT_OUT,
             "a readable folder",
-            error.strerror,
+            error.strerror or str(error),
             "check its permissions",
         )
 
 
-def _look_at_others(listing, prefix, names, suffixes):
+def _look_at_others(listing: Listing, prefix: str, names: Sequence[str], suffixes: Suffixes) -> None:
     for name in names:
         if name.lower().endswith(OTHER_SUFFIXES):
             suffix = os.path.splitext(name)[1].lower()

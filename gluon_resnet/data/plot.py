@@ -1,19 +1,31 @@
-"""Pictures in a grid with their classes, as article 000 shows its birds. Figures are made without pyplot (plots.py)."""
+"""Images in a grid with their classes, as article 000 shows its birds."""
+
+from typing import Any, Sequence
+
+from matplotlib.figure import Figure
 
 from ..figures import fonts, new_figure
 
 LONGEST = 22  # characters of a title that fit above a picture
 
 
-def _short(title):
+def _short(title: str) -> str:
     title = title.replace("_", " ")
     return title if len(title) <= LONGEST else title[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def draw_pictures(pictures, titles, heading="Bird Photos", num_columns=4):
-    """``pictures`` ((H, W, 3) each, uint8 or 0.0 to 1.0) in rows of ``num_columns`` under ``titles``, as a Figure.
+def draw_pictures(
+    pictures: Sequence[Any], titles: Sequence[str], heading: str = "Bird Photos", num_columns: int = 4
+) -> Figure:
+    """Images in rows, each below its title.
 
-    Source: article 000, whose figure is 10 x 5 inches with 2 x 4 pictures.
+    Args:
+        pictures: the images, (H, W, 3) each, uint8 or 0.0 to 1.0.
+        titles: what to write above each.
+        heading: above all of them; "" for none.
+        num_columns: images in a row.
+
+    Source: article 000, whose figure is 10 x 5 inches with 2 x 4 images.
     """
     num_columns = min(num_columns, len(pictures))
     num_rows = -(-len(pictures) // num_columns)

@@ -15,7 +15,7 @@ import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from PIL import Image
 from tqdm import tqdm
@@ -44,7 +44,7 @@ class Finding:
     found: str
     severity: str = WRONG
 
-    def line(self):
+    def line(self) -> str:
         """The finding as one line of text."""
         place = "" if self.index is None else f": record {self.index}"
         place += "" if self.offset is None else f" at byte {self.offset}" if place else f": byte {self.offset}"
@@ -56,10 +56,10 @@ class Seen:
     """One record as it was found; ``digest`` and ``phash`` are None where the picture could not be read."""
 
     file: str
-    index: int
-    offset: int
+    index: Optional[int]
+    offset: Optional[int]
     label: Optional[float] = None
-    size: Optional[tuple] = None  # height, width
+    size: Optional[Tuple[int, int]] = None  # height, width
     bytes: int = 0
     digest: Optional[str] = None
     phash: Optional[int] = None
@@ -75,11 +75,11 @@ class Verified:
     whole: int = 0
 
     @property
-    def wrong(self):
+    def wrong(self) -> List[Finding]:
         """The findings that are more than a warning."""
         return [finding for finding in self.findings if finding.severity == WRONG]
 
-    def as_dict(self):
+    def as_dict(self) -> Dict[str, Any]:
         """The same as plain data, for JSON."""
         return {
             "files": self.files,
@@ -93,14 +93,25 @@ class Verified:
 class _Check:
     """The check of one record file: ``seen`` and ``findings`` are filled by :meth:`run`."""
 
-    def __init__(self, path, classes):
+    def __init__(self, path: Any, classes: Optional[int]) -> None:
         self.path, self.file, self.classes = Path(path), str(path), classes
-        self.seen, self.findings, self.described = [], [], None
+        self.seen: List[Seen] = []
+        self.findings: List[Finding] = []
+        self.described: Optional[Dict[str, Any]] = None
 
-    def say(self, index, offset, what, expected, found, severity=WRONG, file=None):
+    def say(
+        self,
+        index: Optional[int],
+        offset: Optional[int],
+        what: str,
+        expected: Any,
+        found: Any,
+        severity: str = WRONG,
+        file: Optional[str] = None,
+    ) -> None:
         self.findings.append(Finding(file or self.file, index, offset, what, str(expected), str(found), severity))
 
-    def run(self):
+    def run(self) -> None:
         try:
             self.described = read_description(self.path)
         except DataError as error:
@@ -118,52 +129,52 @@ class _Check:
             return
         self._index()
         if self.described is not None:
-            self._description()
+            self._description(self.described["records"])
         self._labels()
 
-    def _walk(self, file, bar):
-        offset = 0
+    def _walk(self, file: RecordFile, bar: Any) -> None:
+        offset: Optional[int] = 0
         while offset is not None and offset < file.size:
-            one = Seen(self.file, len(self.seen), offset)
-            self.seen.append(one)
+            record = Seen(self.file, len(self.seen), offset)
+            self.seen.append(record)
             try:
                 content, end = file.record(offset)
             except Damaged as error:
                 what = "record cut off" if isinstance(error, CutOff) else "record damaged"
-                self.say(one.index, error.offset, what, error.expected, error.found)
+                self.say(record.index, error.offset, what, error.expected, error.found)
                 offset = file.next_magic(offset)
                 continue
-            self._record(one, content)
+            self._record(record, content)
             bar.update(end - offset)
             offset = end
 
-    def _record(self, one, content):
+    def _record(self, record: Seen, content: bytes) -> None:
         try:
-            one.label, picture = unpack(content)
+            record.label, picture = unpack(content)
         except ValueError as error:
-            self.say(one.index, one.offset, "label", "one label and a picture", error)
+            self.say(record.index, record.offset, "label", "one label and a picture", error)
             return
         top = float("inf") if self.classes is None else self.classes - 1
-        if not 0 <= one.label <= top or one.label != int(one.label):
+        if not 0 <= record.label <= top or record.label != int(record.label):
             self.say(
-                one.index,
-                one.offset,
+                record.index,
+                record.offset,
                 "label out of range",
                 f"a whole number from 0{'' if self.classes is None else f' to {top}'}",
-                f"{one.label:g}",
+                f"{record.label:g}",
             )
-        one.bytes, one.digest = len(picture), hashlib.sha256(picture).hexdigest()
+        record.bytes, record.digest = len(picture), hashlib.sha256(picture).hexdigest()
         try:
             pixels = decode_image(picture, "")
         except Exception as error:  # Pillow's plugins raise whatever a damaged picture makes them
             found = f"one that makes Pillow fail ({error!r})"
             if isinstance(error, DataError):
                 found = str(error)[2:].split(": expected")[0]
-            self.say(one.index, one.offset, "picture", "a whole picture", found)
+            self.say(record.index, record.offset, "picture", "a whole picture", found)
             return
-        one.size, one.phash = pixels.shape[:2], perceptual_hash(pixels)
+        record.size, record.phash = (pixels.shape[0], pixels.shape[1]), perceptual_hash(pixels)
 
-    def _index(self):
+    def _index(self) -> None:
         path = self.path.with_suffix(".idx")
         try:
             entries = read_index(path)
@@ -171,52 +182,59 @@ class _Check:
             self.say(None, None, "index", "an index next to the record file", error, file=str(path))
             return
         if len(entries) == len(self.seen):
-            pairs = [(line, one, offset) for line, ((_, offset), one) in enumerate(zip(entries, self.seen), 1)]
+            pairs = [(line, record, offset) for line, ((_, offset), record) in enumerate(zip(entries, self.seen), 1)]
         else:  # where records are missing, going on line by line would find everything wrong from there on
             self.say(None, None, "index", f"{len(self.seen)} lines, one a record", len(entries), file=str(path))
-            starts = {one.offset for one in self.seen}
+            starts = {record.offset for record in self.seen}
             nowhere = Seen(str(path), None, None)
             pairs = [(line, nowhere, offset) for line, (_, offset) in enumerate(entries, 1) if offset not in starts]
-        for line, one, offset in pairs:
-            if offset != one.offset:
-                where = "where a record starts" if one.offset is None else one.offset
+        for line, record, offset in pairs:
+            if offset != record.offset:
+                where = "where a record starts" if record.offset is None else record.offset
                 self.say(
-                    one.index, one.offset, f"index, line {line}", f"offset {where}", f"offset {offset}", file=str(path)
+                    record.index,
+                    record.offset,
+                    f"index, line {line}",
+                    f"offset {where}",
+                    f"offset {offset}",
+                    file=str(path),
                 )
         for key, times in Counter(key for key, _ in entries).items():
             if times > 1:
                 self.say(None, None, "index", f"number {key} once", f"{times} times", file=str(path))
 
-    def _description(self):
-        beside, records = str(description_path(self.path)[0]), self.described["records"]
+    def _description(self, records: List[Dict[str, Any]]) -> None:
+        beside = str(description_path(self.path)[0])
         if len(records) != len(self.seen):
             self.say(None, None, "description", f"{len(self.seen)} records, as in the file", len(records), file=beside)
-        for one, told in zip(self.seen, records if len(records) == len(self.seen) else ()):
-            if one.digest is None:  # not even its bytes could be read
+        for record, described in zip(self.seen, records if len(records) == len(self.seen) else ()):
+            if record.digest is None:  # not even its bytes could be read
                 continue
             expected = {
-                "label": told["label"],
-                "size": (told["height"], told["width"]),
-                "bytes": told["bytes"],
-                "sha256": told["sha256"],
+                "label": described["label"],
+                "size": (described["height"], described["width"]),
+                "bytes": described["bytes"],
+                "sha256": described["sha256"],
             }
-            found = {"label": one.label, "size": one.size, "bytes": one.bytes, "sha256": one.digest}
+            found = {"label": record.label, "size": record.size, "bytes": record.bytes, "sha256": record.digest}
             for key, value in expected.items():
                 if found[key] is not None and found[key] != value:
                     self.say(
-                        one.index,
-                        one.offset,
-                        f"{key} of {told['name']}",
+                        record.index,
+                        record.offset,
+                        f"{key} of {described['name']}",
                         f"{value} as in {Path(beside).name}",
                         found[key],
                     )
-        for name, times in Counter(record["name"] for record in records).items():
+        for name, times in Counter(entry["name"] for entry in records).items():
             if times > 1:
                 self.say(None, None, f"name {name}", "one record of it", times, file=beside)
 
-    def _labels(self):
+    def _labels(self) -> None:
         end = self.classes or 2**31  # a label out of range is a finding already
-        counts = Counter(int(one.label) for one in self.seen if one.label is not None and 0 <= one.label < end)
+        counts = Counter(
+            int(record.label) for record in self.seen if record.label is not None and 0 <= record.label < end
+        )
         classes = min(self.classes or max(counts, default=-1) + 1, MOST_CLASSES)
         missing = [str(number) for number in range(classes) if number not in counts]
         if missing:
@@ -233,74 +251,77 @@ class _Check:
             )
 
 
-def _duplicates(seen):
+def _duplicates(seen: Sequence[Seen]) -> List[Finding]:
     """Findings for every record whose picture came before, in its file or in another."""
-    findings, first, alone = [], {}, []
-    for one in seen:
-        if one.digest is None:
+    findings: List[Finding] = []
+    first: Dict[str, Seen] = {}
+    alone: List[Seen] = []
+    for record in seen:
+        if record.digest is None:
             continue
-        earlier = first.setdefault(one.digest, one)
-        if earlier is not one:
-            findings.append(_twice(one, earlier, "the same bytes as"))
-        elif one.phash is not None:
-            alone.append(one)
-    for i, j, differing in close_pairs([one.phash for one in alone]):
+        earlier = first.setdefault(record.digest, record)
+        if earlier is not record:
+            findings.append(_twice(record, earlier, "the same bytes as"))
+        elif record.phash is not None:
+            alone.append(record)
+    for i, j, differing in close_pairs([record.phash for record in alone]):
         findings.append(_twice(alone[j], alone[i], f"a perceptual hash {differing} of 64 bits away from"))
     return findings
 
 
-def _twice(one, earlier, how):
-    labels = "" if one.label == earlier.label else f", labelled {one.label:g} here and {earlier.label:g} there"
-    across = "duplicate" if one.file == earlier.file else "duplicate across files"
+def _twice(record: Seen, earlier: Seen, how: str) -> Finding:
+    labels = "" if record.label == earlier.label else f", labelled {record.label:g} here and {earlier.label:g} there"
+    across = "duplicate" if record.file == earlier.file else "duplicate across files"
     return Finding(
-        one.file,
-        one.index,
-        one.offset,
+        record.file,
+        record.index,
+        record.offset,
         across,
         "a picture that no other record has",
         f"{how} {earlier.file}, record {earlier.index} at byte {earlier.offset}{labels}",
     )
 
 
-def verify(paths, classes=None):
+def verify(paths: Sequence[Any], classes: Optional[int] = None) -> Verified:
     """Check the record files ``paths``, each by itself and all for pictures that are there twice: :class:`Verified`.
 
     ``classes`` is their number, where no .json says it. Nothing is raised for what is wrong: it is a finding.
     """
     checked = Verified([str(path) for path in paths])
-    seen = []
+    seen: List[Seen] = []
     for path in paths:
         check = _Check(path, classes)
         check.run()
         checked.findings += check.findings
         seen += check.seen
     checked.findings += _duplicates(seen)
-    checked.records, checked.whole = len(seen), sum(one.phash is not None for one in seen)
+    checked.records, checked.whole = len(seen), sum(record.phash is not None for record in seen)
     return checked
 
 
-def _range(values):
+def _range(values: Sequence[int]) -> Dict[str, Any]:
     return {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
 
 
-def info(path):
+def info(path: Any) -> Dict[str, Any]:
     """What is in the record file ``path``, as plain data: records, bytes, classes with their counts, formats, sizes.
 
     Only the headers of the pictures are read. DataError if the file is damaged.
     """
-    source, formats, sizes, lengths = RecordSource(path), Counter(), [], []
+    source, sizes, lengths = RecordSource(path), [], []
+    formats: Dict[str, int] = Counter()
     for i, name in enumerate(source.names):
         content = source.stored(i)
         try:
             with whole_files_only, Image.open(io.BytesIO(content)) as image:
-                formats[image.format] += 1
+                formats[str(image.format)] += 1
                 sizes.append(image.size)
         except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
             raise DataError(
                 f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); {ADVICE}"
             ) from None
         lengths.append(len(content))
-    counts, said = Counter(source.labels.tolist()), read_description(path)
+    counts, description = Counter(source.labels.tolist()), read_description(path)
     return {
         "file": str(path),
         "records": len(source),
@@ -308,16 +329,16 @@ def info(path):
         "classes": [
             {"label": label, "name": name, "records": counts[label]} for label, name in enumerate(source.class_names)
         ],
-        "formats": dict(formats.most_common()),
+        "formats": dict(Counter(formats).most_common()),
         "width": _range([width for width, _ in sizes]),
         "height": _range([height for _, height in sizes]),
         "shorter_side": _range([min(size) for size in sizes]),
         "picture_bytes": _range(lengths),
-        "settings": said and said["settings"],
+        "settings": description and description["settings"],
     }
 
 
-def info_lines(content):
+def info_lines(content: Dict[str, Any]) -> List[str]:
     """:func:`info` as lines of text."""
     ranges = [
         f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
@@ -335,6 +356,6 @@ def info_lines(content):
     return [
         f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})",
         *ranges,
-        *(f"class {one['label']}, {one['name']}: {one['records']:,}" for one in content["classes"]),
+        *(f"class {entry['label']}, {entry['name']}: {entry['records']:,}" for entry in content["classes"]),
         packed,
     ]

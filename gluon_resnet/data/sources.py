@@ -11,10 +11,11 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from ..errors import DataError
 
+Contents = Dict[str, Tuple[Path, bytes]]  # name of a file -> where it is, and its bytes without gzip
 ADVICE = "replace it by a whole copy, or remove it and leave --data out to have one fetched"
 
 
@@ -39,7 +40,7 @@ class DataSet:
     debian_folder: str  # where that package puts the files
 
 
-def as_folder(text):
+def as_folder(text: Union[str, Path]) -> Path:
     """A path with its ``~`` written out."""
     try:
         return Path(text).expanduser()
@@ -47,12 +48,12 @@ def as_folder(text):
         raise DataError(f"{text}: {error}; set GLUON_RESNET_HOME, or name a folder with --data") from None
 
 
-def home():
+def home() -> Path:
     """The suite's cache: ``$GLUON_RESNET_HOME``, by default ``~/.cache/gluon-resnet``."""
     return as_folder(os.environ.get("GLUON_RESNET_HOME") or "~/.cache/gluon-resnet")
 
 
-def local_folders(dataset):
+def local_folders(dataset: DataSet) -> List[Tuple[str, Path]]:
     """Folders that may hold ``dataset`` on this machine, in the order they are looked at: (what it is, path)."""
     mxnet_home = as_folder(os.environ.get("MXNET_HOME") or "~/.mxnet")
     return [
@@ -62,7 +63,7 @@ def local_folders(dataset):
     ]
 
 
-def find_file(folder, file):
+def find_file(folder: Path, file: DataFile) -> Optional[Path]:
     """Path of ``file`` in ``folder``, plain or gzipped, or None."""
     for name in (file.name, file.name + ".gz"):
         if os.path.isfile(folder / name):
@@ -70,7 +71,7 @@ def find_file(folder, file):
     return None
 
 
-def read_file(path):
+def read_file(path: Path) -> bytes:
     """The bytes of a file, decompressed if its name ends in ``.gz``; DataError if it cannot be read."""
     try:
         if path.suffix == ".gz":
@@ -83,7 +84,7 @@ def read_file(path):
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def check(path, content, file):
+def check(path: Path, content: bytes, file: DataFile) -> None:
     """Raise DataError unless ``content``, the decompressed bytes of ``path``, are those of ``file``."""
     if len(content) != file.size:
         raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); {ADVICE}")
@@ -94,7 +95,7 @@ def check(path, content, file):
         )
 
 
-def load_folder(dataset, folder, verify=True):
+def load_folder(dataset: DataSet, folder: Union[str, Path], verify: bool = True) -> Contents:
     """All files of ``dataset`` in ``folder``, {name: (path, bytes)}; DataError names the first missing or damaged one.
 
     With ``verify=False`` any content passes: for other data in the same format.
@@ -105,13 +106,14 @@ def load_folder(dataset, folder, verify=True):
             f"{folder}: no such folder, or none that may be read; expected one with {file_names(dataset)} "
             f"(plain or .gz)"
         )
-    contents = {}
-    paths = {file: find_file(folder, file) for file in dataset.files}
-    for file, path in paths.items():
+    contents, paths = {}, {}
+    for file in dataset.files:
+        path = find_file(folder, file)
         if path is None:
             raise DataError(
                 f"{folder}: {file.name} (or {file.name}.gz) is missing; expected are {file_names(dataset)}; {ADVICE}"
             )
+        paths[file] = path
     for file, path in paths.items():
         content = read_file(path)
         if verify:
@@ -120,12 +122,12 @@ def load_folder(dataset, folder, verify=True):
     return contents
 
 
-def file_names(dataset):
+def file_names(dataset: DataSet) -> str:
     """The names of its files, for a message."""
     return ", ".join(file.name for file in dataset.files)
 
 
-def load_local(dataset, say=lambda line: None):
+def load_local(dataset: DataSet, say: Callable[[str], Any] = lambda line: None) -> Optional[Tuple[str, Path, Contents]]:
     """``dataset`` from the first folder of this machine that has all of it whole: (what, path, contents), or None.
 
     A folder with a damaged or missing file is reported to ``say`` in one line and skipped.

@@ -135,7 +135,7 @@ def open_examples(run: RunNetwork, data: Optional[Union[str, Path]] = None, part
 def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
     config: Any = run.config  # a FashionMnistConfig
     training, test, where = load_arrays(data or config.data, config.verify)
-    training = tuple(values[: config.limit] for values in training)
+    training = training[0][: config.limit], training[1][: config.limit]
     chosen = [
         (name, arrays)
         for name, here, arrays in (("train", "training", training), ("test", "validation", test))

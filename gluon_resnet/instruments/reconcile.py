@@ -80,7 +80,7 @@ class Comparison:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return as_text(self)
 
 

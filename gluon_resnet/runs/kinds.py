@@ -137,7 +137,7 @@ def as_tested(family: str, image_size: int, crop: bool) -> Preparation:
     if not crop:
         return replace(preparation, resize=None, crop=image_size)
     seen = (preparation if preparation.resize else IMAGENET).at(image_size)
-    return replace(preparation, crop=image_size, resize=max(image_size, seen.resize))
+    return replace(preparation, crop=image_size, resize=max(image_size, seen.resize or 0))
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def largest_difference(net: Any, path: FilePath, in_channels: int) -> float:
 @contextmanager
 def _writing(path: FilePath) -> Iterator[Path]:
     try:
-        with written_whole(path) as temporary:
+        with written_whole(Path(path)) as temporary:
             yield temporary
     except (OSError, SafetensorError) as error:
         raise ExportError(

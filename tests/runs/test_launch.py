@@ -306,11 +306,13 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cl
         small_folder,
         "--unverified",
         "--limit",
-        128,
+        32,
         "--batch-size",
-        64,
+        32,
         "--epochs",
         1,
+        "--set",
+        "norm_batches=0",
     )
     first = run_cli(*common, "--out", tmp_path / "first")
     assert first.returncode == 0, first.stderr

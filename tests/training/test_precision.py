@@ -79,7 +79,7 @@ def test_blocks_hand_on_bfloat16_and_the_last_one_float32(both_modes):
 
 @native
 def test_a_network_trains_alike_and_comes_back(np_mode):
-    (images, labels), _ = small_arrays(train=320)
+    (images, labels), _ = small_arrays(train=160)
     batches, losses = gr.ArrayBatches(images, labels, 32), {}
     for kind in ("float32", "bfloat16", "float32"):
         gr.seed_everything(0)

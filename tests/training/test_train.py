@@ -104,7 +104,7 @@ def test_two_runs_with_one_seed_are_bit_equal(np_mode):
     for seed in (1, 1, 2):
         gr.seed_everything(seed)
         net = gr.resnet18()
-        gr.fit(net, *batches(count=256), gr.Recipe(epochs=2, lr=0.05), mx.cpu())
+        gr.fit(net, *batches(count=128), gr.Recipe(epochs=2, lr=0.05), mx.cpu())
         results.append(numbers(net))
     first, again, other = results
     assert all((first[name] == again[name]).all() for name in first)
@@ -157,13 +157,13 @@ class Slow:
 
 def test_computing_is_not_counted_as_waiting(np_mode):
     """Batches that arrive late leave the book's clock where it was: near the rate of the same batches without delay."""
-    train_iter, test_iter = (list(part) for part in batches(batch_size=64))
+    train_iter, test_iter = (list(part) for part in batches(batch_size=64, count=320))
     rates = {}
     for delay in (0, 0.3):
         result = gr.fit(gr.resnet18(), Slow(train_iter, delay), test_iter, gr.Recipe(epochs=2, lr=0.05), mx.cpu())
         rates[delay] = result.epochs[-1].examples_per_sec
-    assert result.epochs[-1].wait_seconds >= 10 * 0.3
-    assert result.examples_per_sec_end_to_end <= 640 / (10 * 0.3)
+    assert result.epochs[-1].wait_seconds >= 5 * 0.3
+    assert result.examples_per_sec_end_to_end <= 320 / (5 * 0.3)
     assert rates[0.3] < 3 * rates[0]  # counting the wait's computing as waiting would make it far larger
 
 
@@ -273,6 +273,7 @@ def test_the_first_ctrl_c_asks_and_the_second_interrupts():
 
 
 def test_training_that_diverges_says_so(np_mode):
+    gr.seed_everything(0)  # from some first parameters all units die at once, and the loss stays finite
     with pytest.raises(
         DivergedError, match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"
     ):
