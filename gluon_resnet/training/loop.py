@@ -202,6 +202,18 @@ class Training:
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         self.gathered = self.examples = 0
 
+    def check_parameters(self, epoch: int) -> None:
+        """Raise DivergedError if a trained parameter is not finite.
+
+        The loss alone may stay finite: oneDNN's ReLU makes 0 of NaN, so a network of NaNs can have one.
+        """
+        for name, param in self.net._collect_params_with_prefix().items():
+            if param.grad_req != "null" and not math.isfinite(param.data(self.device).asnumpy().sum(dtype="float64")):
+                raise DivergedError(
+                    f"parameter {name} is no longer finite after epoch {epoch}: training diverged; try a smaller "
+                    f"learning rate"
+                )
+
     def tested(self) -> ContextManager[Any]:
         """Context that gives the network to test: with averaged parameters if the recipe has them."""
         return self.average.in_place() if self.average else nullcontext(self.net)

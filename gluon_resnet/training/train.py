@@ -105,7 +105,7 @@ def fit(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
-        DivergedError: the loss is no longer a finite number; its ``result`` has the epochs before that.
+        DivergedError: the loss or a parameter is no longer finite; its ``result`` has the epochs before that.
         ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     recipe, session = recipe or Recipe(), session or Session()
@@ -139,6 +139,7 @@ def _train_and_test(
         record = train_epoch(training, batches, sums, session)
         if record:
             session.tell(record)
+            training.check_parameters(epoch)
         elif not session.stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if record and not session.stop():
@@ -202,7 +203,7 @@ def train_ch6(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
-        DivergedError: the loss is no longer a finite number.
+        DivergedError: the loss or a parameter is no longer finite.
         ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     device = try_gpu() if device is None else device

@@ -273,11 +273,22 @@ def test_the_first_ctrl_c_asks_and_the_second_interrupts():
 
 
 def test_training_that_diverges_says_so(np_mode):
-    gr.seed_everything(0)  # from some first parameters all units die at once, and the loss stays finite
+    gr.seed_everything(0)
     with pytest.raises(
         DivergedError, match=r"the loss is (nan|inf) at epoch 1, batch \d+ of 10.*smaller learning rate"
     ):
         gr.fit(gr.resnet18(), *batches(), gr.Recipe(epochs=1, lr=1e30), mx.cpu())
+
+
+def test_a_network_of_nans_has_diverged_though_its_loss_is_finite(np_mode):
+    net = small_net()
+
+    def spoil(record):
+        if record.batch == record.num_batches:
+            net[0].weight.set_data(net[0].weight.data() * math.nan)
+
+    with pytest.raises(DivergedError, match="parameter 0.weight is no longer finite after epoch 1.*smaller learning"):
+        gr.fit(net, *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session([spoil]))
 
 
 @pytest.mark.parametrize(
