@@ -73,7 +73,7 @@ check-cu112:  ## the CUDA build without a card: install it, load it, train a ste
 test-pythons:  ## the tests on every Python 3.8 to 3.13 found
 	@sh scripts/test-pythons.sh
 
-constraints:  ## pin everything below requirements*.txt anew (needs uv)
+constraints:  ## pin everything below requirements*.txt again (needs uv)
 	@sh scripts/constraints.sh
 
 clean:  ## remove the environments; data and runs stay
