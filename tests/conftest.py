@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker("quick")
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """The scheduler of ``--dist loadfile``: see tests/slow_first.py."""
+    if config.getoption("dist") == "loadfile":
+        from tests.slow_first import SlowFilesFirst
+
+        return SlowFilesFirst(config, log)
+    return None
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
     """No test reads or writes the user's caches; mirrors of the tests' own are reached directly."""

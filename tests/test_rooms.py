@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.quick import QUICK
+from tests.slow_first import SLOW_FILES
 
 PACKAGE = ROOT / "gluon_resnet"
 
@@ -105,3 +106,7 @@ def test_quick_has_tests_of_every_room_that_are_there():
     for file, names in QUICK.items():
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
         assert [name for name in names if f"\ndef {name}(" not in text] == [], file
+
+
+def test_the_files_that_make_test_starts_first_are_there():
+    assert [file for file in SLOW_FILES if not (ROOT / file).is_file()] == []

@@ -1,0 +1,34 @@
+"""Start the files that take longest first, so that both processes of `make test` end at about the same time.
+
+pytest-xdist starts with the files that have most tests. Those of few but slow tests came last, and one core waited.
+"""
+
+from xdist.scheduler import LoadFileScheduling
+
+#: files whose tests take more than 20 seconds together on one core, slowest first
+SLOW_FILES = (
+    "tests/runs/test_launch.py",
+    "tests/runs/test_pictures.py",
+    "tests/training/test_train.py",
+    "tests/documents/test_documents.py",
+    "tests/lab/test_experiments.py",
+    "tests/runs/test_config.py",
+    "tests/training/test_recipe.py",
+    "tests/evaluation/test_evaluation.py",
+    "tests/report/test_report.py",
+    "tests/instruments/test_microscope.py",
+    "tests/book/test_book.py",
+    "tests/documents/test_contributing.py",
+    "tests/training/test_lr_finder.py",
+    "tests/benchmarks/test_pictures.py",
+)
+
+
+class SlowFilesFirst(LoadFileScheduling):
+    """Whole files, as with ``--dist loadfile``, those of SLOW_FILES before the others."""
+
+    def _assign_work_unit(self, node):
+        file = next((file for file in SLOW_FILES if file in self.workqueue), None)
+        if file is not None:
+            self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
