@@ -11,12 +11,16 @@ import os
 from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
+from mxnet import npx
+
 from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.findings import refusal
 from ..data.image_folder import decode_parts, split_indices
 from ..data.images import PREPARATIONS
 from ..data.pictures import PictureBatches
+from ..data.records import RecordSource
 from ..data.scan import damaged_records
+from ..devices import try_gpu
 from ..errors import ConfigError, DataError
 from ..text import count
 from ..training.progress import Result
@@ -70,8 +74,6 @@ def _cache_bytes(config: PicturesConfig) -> int:
 
 def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
     """[training source, validation source] of a record file."""
-    from ..data.records import RecordSource
-
     source = RecordSource(path)
     if path.stem.endswith("_train"):
         other = RecordSource(path.with_name(path.stem[: -len("train")] + "val.rec"))
@@ -104,10 +106,6 @@ def _whole_records(images: DecodedPictures, strict: bool) -> Tuple[DecodedPictur
 
 def job(config: PicturesConfig) -> Job:
     """The Job (launch.py) of a config, with its images found and split; raises as :func:`train`."""
-    from mxnet import npx
-
-    from ..devices import try_gpu
-
     npx.set_np()
     config.check()
     if not config.data:
