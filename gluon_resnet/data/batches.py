@@ -115,13 +115,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[Tuple[Any, Any]]:
         order, drawn = self.order(), self.draw()  # in the caller's thread, where the seed was set
-
-        def arrays() -> Iterator[Tuple[Any, Any]]:
-            for X, y in self.one_pass(order, drawn):
-                yield mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
-
-        for X, y in prefetch(arrays):
-            yield (X.as_np_ndarray(), y.as_np_ndarray()) if is_np_array() else (X, y)
+        for X, y in prefetch(lambda: self.one_pass(order, drawn)):
+            # mxnet's arrays are made in this thread: winograd.py ends and restarts mxnet's threads between two batches,
+            # and another thread that used mxnet at that moment would wait for ever
+            images, labels = mx.nd.array(X, dtype="float32"), mx.nd.array(y, dtype="int32")
+            yield (images.as_np_ndarray(), labels.as_np_ndarray()) if is_np_array() else (images, labels)
 
 
 class ArrayBatches(Batches):
