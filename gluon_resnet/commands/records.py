@@ -11,6 +11,7 @@ from . import lazy
 findings = lazy("data.findings")
 record_checks = lazy("data.record_checks")
 record_files = lazy("data.record_files")
+record_info = lazy("data.record_info")
 text = lazy("text")
 
 
@@ -88,10 +89,8 @@ def pack(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str, as_json: bool) -> None:
     """Count classes, sizes and bytes of a record file."""
-    content = record_checks.info(file)
-    click.echo(
-        json.dumps(content, indent=2) if as_json else text.printable("\n".join(record_checks.info_lines(content)))
-    )
+    content = record_info.info(file)
+    click.echo(json.dumps(content, indent=2) if as_json else text.printable("\n".join(record_info.info_lines(content))))
 
 
 @records.command("verify")

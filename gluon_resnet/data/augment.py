@@ -1,4 +1,4 @@
-"""Changes to training pictures that leave their class alone: a random crop, a flip, colours.
+"""Changes to training images that leave their class alone: a random crop, a flip, colours.
 
     augment = Augment(crop=(0.25, 1.0), flip=0.5, brightness=0.2, contrast=0.2, saturation=0.2)
     train_iter, val_iter = gr.load_data_bird_photos("bird_photos", augment=augment)
@@ -29,7 +29,7 @@ def _share(low: float, high: float) -> bool:
 class Augment:
     """What may happen to a training image; each field is off at None or 0. ConfigError for one out of range."""
 
-    crop: Optional[Tuple[float, float]] = (0.25, 1.0)  # least and largest share of the picture's area
+    crop: Optional[Tuple[float, float]] = (0.25, 1.0)  # least and largest share of the image's area
     ratio: Tuple[float, float] = (3 / 4, 4 / 3)  # least and largest width / height of a crop
     flip: float = 0.5  # probability of swapping left and right
     brightness: float = 0.0  # a factor from 1 - brightness to 1 + brightness, as for the next two
@@ -56,7 +56,17 @@ class Augment:
         return 0, 0, height, width
 
     def __call__(self, image: numpy.ndarray, height: int, width: int, seed: int) -> numpy.ndarray:
-        """``image`` uint8 (H, W, 3) changed as ``seed`` decides, uint8 (height, width, 3)."""
+        """``image`` changed as ``seed`` decides, uint8 (height, width, 3).
+
+        Args:
+            image: uint8 (H, W, 3).
+            height: of the result, in pixels.
+            width: of the result, in pixels.
+            seed: the same seed gives the same result.
+
+        Returns:
+            The changed image.
+        """
         random = numpy.random.RandomState(seed)
         if self.crop is not None:
             top, left, h, w = self.draw_crop(image.shape[0], image.shape[1], random)

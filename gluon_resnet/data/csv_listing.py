@@ -3,8 +3,8 @@
     path,label[,split]
     birds/0001.jpg,Cockatoo,train
 
-Paths are relative to the file's own folder. The images are put into the order they would have in folders, so that one
-seed holds back the same images from either.
+Paths are relative to the file's own folder. The images are put into the order they would have in folders, so that a
+seed holds back the same images from both.
 """
 
 import os

@@ -19,8 +19,8 @@ MAX_BITS = 4
 def close_pairs(hashes: Sequence[Optional[int]], max_bits: int = MAX_BITS) -> List[Tuple[int, int, int]]:
     """Pairs (i, j, bits), i < j, of 64-bit integers that differ in at most ``max_bits`` bits; None is skipped.
 
-    Of equal numbers only the first is paired with others. Cut into max_bits + 1 bands, two numbers so close agree in
-    one band at least, so only those that share a band are compared.
+    Of equal numbers only the first is paired with others. The numbers are cut into max_bits + 1 bands. Two numbers this
+    close have at least one band in common, so only those that share a band are compared.
     """
     bands = max_bits + 1
     width = -(-64 // bands)
@@ -49,7 +49,7 @@ def _finding(
     classes: Sequence[str],
     parts: Optional[Sequence[Optional[str]]],
     name: str,
-    found: str,
+    likeness: str,
 ) -> Problem:
     if classes[first] != classes[later]:
         return Problem(
@@ -57,7 +57,7 @@ def _finding(
             f"{kind} in two classes",
             SUSPECT,
             "a picture in one class",
-            f"{found}, labelled {classes[first]}",
+            f"{likeness}, labelled {classes[first]}",
             "look at both: one of the labels is wrong",
         )
     if parts is not None and parts[first] != parts[later]:
@@ -66,10 +66,10 @@ def _finding(
             f"{kind} in both parts",
             SUSPECT,
             "a picture in one part",
-            f"{found} in {parts[first]}, this one in {parts[later]}",
+            f"{likeness} in {parts[first]}, this one in {parts[later]}",
             "remove one: the network is tested on what it has seen",
         )
-    return Problem(name, kind, SUSPECT, "a picture once", found, "remove one")
+    return Problem(name, kind, SUSPECT, "a picture once", likeness, "remove one")
 
 
 def find_copies(
@@ -86,7 +86,7 @@ def find_copies(
         if look.hash is not None:
             groups[look.digest].append(i)
     for first, *others in groups.values():
-        # a copy with another label says more than the first copy where that has the same one
+        # a copy with another label says more than the first copy if that has the same label
         another = next((i for i in others if classes[i] != classes[first]), len(looks))
         for later in others:
             partner = another if classes[first] == classes[later] and another < later else first

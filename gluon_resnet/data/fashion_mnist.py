@@ -140,9 +140,21 @@ def make_batches(
 ) -> Tuple["ArrayBatches", "ArrayBatches"]:
     """The two iterators of :func:`load_data_fashion_mnist` over (images, labels) of either part.
 
-    ``changes`` (flip, shift) are what happens to training images: see :class:`~.batches.ArrayBatches`.
+    Args:
+        train: images and labels of the training part.
+        test: images and labels of the test part.
+        batch_size: images in a batch.
+        resize: side of the images, or (height, width), in pixels; None leaves them as they are.
+        limit: keeps the first so many training images only.
+        **changes: flip and shift of the training images: see :class:`~.batches.ArrayBatches`.
+
+    Returns:
+        The iterators over the training part and the test part.
+
+    Raises:
+        ConfigError: ``limit`` is below 1.
     """
-    from .batches import ArrayBatches  # here: it loads mxnet, and LABELS is needed without
+    from .batches import ArrayBatches  # imported here: it loads mxnet, which LABELS does not need
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}: expected a number of pictures of at least 1")

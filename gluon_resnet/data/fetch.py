@@ -1,4 +1,4 @@
-"""Load the files of a data set; what is not here is fetched: from mirrors over HTTPS, or Debian's package without root.
+"""Load the files of a data set; missing ones come from mirrors over HTTPS or from Debian's package, without root.
 
 A file appears in the cache whole and verified or not at all.
 """
@@ -167,16 +167,16 @@ def _apt_download(package: str, folder: Path) -> Path:
 
 
 def _run(command: Sequence[str], folder: Optional[Path] = None) -> None:
-    """Run a program, whose output goes to standard error; DataError with its last complaint on failure."""
+    """Run a program with its output on standard error; DataError with its last error line if it fails."""
     output = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, timeout=600
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DataError(f"{' '.join(command[:2])}: {error}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit {done.returncode}"]
+    if process.returncode:
+        lines = [line for line in process.stderr.splitlines() if line.strip()] or [f"exit {process.returncode}"]
         shown = " ".join(part for part in command if "=" not in part and part != "-o")
         raise DataError(f"{shown}: {lines[-1].strip()}")
 
@@ -184,10 +184,20 @@ def _run(command: Sequence[str], folder: Optional[Path] = None) -> None:
 def load(
     dataset: DataSet, folder: Union[str, Path, None] = None, verify: bool = True, say: Optional[Say] = None
 ) -> Tuple[str, Path, Contents]:
-    """Find or fetch ``dataset`` and return (what it came from, folder, {name: (path, bytes)}).
+    """Find or fetch ``dataset``.
 
-    A named ``folder`` is the only place looked at. Otherwise see the top of sources.py; what is fetched goes into the
-    suite's cache. ``say`` takes one line at a time (default: standard error). DataError says what was tried.
+    Args:
+        dataset: the data set to load.
+        folder: the only place to look in; None looks and fetches as the top of sources.py says. What is fetched goes
+            into the suite's cache.
+        verify: check the files of ``folder`` by size and SHA-256.
+        say: takes one line at a time; None prints to standard error.
+
+    Returns:
+        What it came from, the folder, and {name: (path, bytes)}.
+
+    Raises:
+        DataError: the files cannot be found or fetched; it says what was tried.
     """
     say = say or (lambda line: print(line, file=sys.stderr, flush=True))
     if folder is not None:
@@ -195,7 +205,7 @@ def load(
     local = load_local(dataset, say)
     if local:
         return local
-    cache, tried = home() / dataset.folder, []
+    cache, failures = home() / dataset.folder, []
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -207,10 +217,10 @@ def load(
             bring(dataset, cache, say)
             return f"download ({name})", cache, load_folder(dataset, cache)
         except DataError as error:
-            tried.append(f"{name}: {error}")
+            failures.append(f"{name}: {error}")
     places = ", ".join(str(path) for _, path in local_folders(dataset))
     raise DataError(
-        f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(tried)}); "
+        f"{dataset.title} is not on this machine ({places}) and cannot be fetched ({'; '.join(failures)}); "
         f"as root run 'apt-get install {dataset.debian_package}', or put {file_names(dataset)} into a "
         f"folder and name it with --data"
     )

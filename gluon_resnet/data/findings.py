@@ -17,7 +17,7 @@ from ..text import count, printable
 
 LEFT_OUT = "left out"  # not used: no batch shows it
 SUSPECT = "suspect"  # used, but a person should look
-NOTE = "note"  # harmless, or no picture at all
+NOTE = "note"  # harmless, or not an image at all
 EFFECTS = (LEFT_OUT, SUSPECT, NOTE)
 
 
@@ -42,10 +42,10 @@ def refusal(message: str) -> DataError:
 
 
 class Report:
-    """All findings about the pictures of ``where``.
+    """All findings about the images of ``where``.
 
-    ``pictures`` is a DataFrame with a row for every picture that was listed (name, class, width, height, format, mode,
-    bytes; width to mode are empty where the header could not be read), ``problems`` a list of :class:`Problem`.
+    ``pictures`` is a DataFrame with a row for every listed image: name, class, width, height, format, mode, bytes.
+    Width to mode are empty if the header could not be read. ``problems`` are objects of :class:`Problem`.
     """
 
     def __init__(self, where: str, pictures: pd.DataFrame, problems: Iterable[Problem]) -> None:
@@ -69,7 +69,7 @@ class Report:
 
     @property
     def usable(self) -> List[int]:
-        """Indices of the listed pictures that can be used."""
+        """Indices of the listed images that can be used."""
         out = self.left_out
         return [i for i, name in enumerate(self.pictures["name"]) if name not in out]
 
@@ -79,7 +79,7 @@ class Report:
         return any(problem.effect != NOTE for problem in self.problems)
 
     def summary(self) -> str:
-        """One line: how many pictures, how many are left out, how many are suspect."""
+        """One line: how many images, how many are left out, how many are suspect."""
         parts = [f"{len(self.usable):,} of {count(len(self.pictures))} usable"]
         for effect in (LEFT_OUT, SUSPECT):
             kinds: Dict[str, int] = {}

@@ -59,15 +59,15 @@ def _preparation(images: Any) -> Preparation:
     return named if images.side == named.crop else replace(named, resize=None, crop=images.side)
 
 
-#: family -> how its published weights were trained to see pictures
+#: family -> how its published weights were trained to see images
 PREPARATIONS = {family: _preparation(images_of(family)) for family in ROWS}
 
 
 class _WholeFilesOnly:
-    """Context in which Pillow refuses files that are cut off, also where another library lets them pass (gluoncv does).
+    """Context in which Pillow refuses files that are cut off, even if another library (gluoncv) allows them.
 
-    Pillow's switch and the warning filters belong to the whole process, and images are read by several threads: the
-    first one in remembers how both were set, the last one out restores them.
+    Pillow's switch and the warning filters belong to the whole process, and several threads read images. The first
+    thread to enter remembers how both were set, the last one to leave restores them.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class _WholeFilesOnly:
             if not self.inside:
                 self.quiet, self.before = warnings.catch_warnings(), ImageFile.LOAD_TRUNCATED_IMAGES
                 self.quiet.__enter__()
-                warnings.simplefilter("ignore")  # of Pillow, about metadata and large pictures
+                warnings.simplefilter("ignore")  # of Pillow, about metadata and large images
                 ImageFile.LOAD_TRUNCATED_IMAGES = False
             self.inside += 1
 

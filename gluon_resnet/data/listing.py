@@ -20,7 +20,7 @@ from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
 
 Suffixes = Tuple[str, ...]  # in lower case, with their dot
 KERAS_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-#: Suffixes of pictures that are not among Keras's: left out, but never without a word.
+#: Suffixes of images that are not among Keras's: left out, but always reported.
 OTHER_SUFFIXES = (
     ".webp",
     ".tif",
@@ -39,12 +39,12 @@ OTHER_SUFFIXES = (
 
 TRAINING, VALIDATION = "training", "validation"
 TRAINING_FOLDERS = ("train", "training")
-VALIDATION_FOLDERS = ("val", "valid", "validation", "dev", "test")  # the first that is there is used
+VALIDATION_FOLDERS = ("val", "valid", "validation", "dev", "test")  # the first that exists is used
 
 
 @dataclass
 class Listing:
-    """N pictures by name in Keras's order; ``parts`` holds each one's part where the folder or CSV is split already."""
+    """N images by name in Keras's order; ``parts`` holds the part of each if the folder or CSV is already split."""
 
     where: str
     root: Path
@@ -62,7 +62,16 @@ class Listing:
             self.parts.append(part)
 
     def say(self, file: str, problem: str, effect: str, expected: str, found: str, advice: str) -> None:
-        """Add a finding."""
+        """Add a finding.
+
+        Args:
+            file: the file or folder, relative to ``root``.
+            problem: the kind of finding in a few words.
+            effect: one of findings.EFFECTS.
+            expected: what should be there.
+            found: what is there.
+            advice: what to do about it.
+        """
         self.problems.append(Problem(file, problem, effect, expected, found, advice))
 
     @property
@@ -115,8 +124,8 @@ def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES) -> Listing:
         )
     for label, name in enumerate(listing.class_names):
         _walk(listing, f"{training}/{name}", label, suffixes, TRAINING)
-    seen = _classes(listing, validation, suffixes)
-    for name in seen:
+    validation_classes = _classes(listing, validation, suffixes)
+    for name in validation_classes:
         if name in listing.class_names:
             _walk(listing, f"{validation}/{name}", listing.class_names.index(name), suffixes, VALIDATION)
         else:
@@ -128,7 +137,7 @@ def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES) -> Listing:
                 "none",
                 "add one, or remove this folder",
             )
-    for name in sorted(set(listing.class_names) - set(seen)):
+    for name in sorted(set(listing.class_names) - set(validation_classes)):
         listing.say(
             f"{training}/{name}/",
             "class without validation pictures",
@@ -180,7 +189,7 @@ def _not_a_picture(listing: Listing, name: str) -> None:
 
 
 def _walk(listing: Listing, below: str, label: int, suffixes: Suffixes, part: Optional[str] = None) -> None:
-    """Add the pictures of the class folder ``below``, at any depth, in Keras's order."""
+    """Add the images of the class folder ``below``, at any depth, in Keras's order."""
     top = str(listing.root / below)
     errors: List[OSError] = []
     for folder, inner, files in sorted(os.walk(top, onerror=errors.append), key=lambda step: step[0]):

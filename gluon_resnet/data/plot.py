@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ..figures import fonts, new_figure
 
-LONGEST = 22  # characters of a title that fit above a picture
+LONGEST = 22  # characters of a title that fit above an image
 
 
 def _short(title: str) -> str:
@@ -19,13 +19,16 @@ def draw_pictures(
 ) -> Figure:
     """Images in rows, each below its title.
 
+    Source: article 000, whose figure is 10 x 5 inches with 2 x 4 images.
+
     Args:
         pictures: the images, (H, W, 3) each, uint8 or 0.0 to 1.0.
         titles: what to write above each.
         heading: above all of them; "" for none.
         num_columns: images in a row.
 
-    Source: article 000, whose figure is 10 x 5 inches with 2 x 4 images.
+    Returns:
+        The figure.
     """
     num_columns = min(num_columns, len(pictures))
     num_rows = -(-len(pictures) // num_columns)

@@ -1,35 +1,31 @@
-"""What is in record files, and what is wrong with them.
+"""What is wrong with record files; record_info.py says what is in them.
 
-    gluon-resnet records info birds_train.rec
     gluon-resnet records verify birds_train.rec birds_val.rec      # exit 1 if anything is wrong
     for finding in verify(["birds_train.rec", "birds_val.rec"]).findings: print(finding.line())
 
-Every record is read, every picture decoded; then the index and the names are compared with what was found. Pictures
-that are twice in a file or in two of them are found as in a folder (duplicates.py): by their bytes, and by their
-perceptual hash if they were encoded or scaled again.
+Every record is read and every image decoded. Then the index and the names are compared with the records. Images that
+are twice in a file or in two files are found as in a folder (duplicates.py): by their bytes, and by their perceptual
+hash if they were encoded or scaled again.
 """
 
 import hashlib
-import io
-import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from PIL import Image
 from tqdm import tqdm
 
 from ..errors import DataError
 from .duplicates import close_pairs
-from .images import decode_image, whole_files_only
-from .recordio import ADVICE, CutOff, Damaged, RecordFile, read_index, unpack
-from .records import RecordSource, description_path, read_description
+from .images import decode_image
+from .recordio import CutOff, Damaged, RecordFile, read_index, unpack
+from .records import description_path, read_description
 from .scan import perceptual_hash
 
 WRONG, WARNING = "wrong", "warning"
 MOST_CLASSES = 1 << 20  # looked for; a damaged label may be any number
-UNBALANCED = 3  # times as many pictures of the largest class as of the smallest
+UNBALANCED = 3  # times as many images of the largest class as of the smallest
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Finding:
 
 @dataclass
 class Seen:
-    """One record as it was found; ``digest`` and ``phash`` are None where the picture could not be read."""
+    """One record as read; ``digest`` and ``phash`` are None if the image could not be read."""
 
     file: str
     index: Optional[int]
@@ -67,7 +63,7 @@ class Seen:
 
 @dataclass
 class Verified:
-    """What :func:`verify` found: the findings by file, how many records there are, and how many whole pictures."""
+    """The result of :func:`verify`: the findings by file, how many records there are, and how many whole images."""
 
     files: List[str]
     findings: List[Finding] = field(default_factory=list)
@@ -150,7 +146,7 @@ class _Check:
 
     def _record(self, record: Seen, content: bytes) -> None:
         try:
-            record.label, picture = unpack(content)
+            record.label, image = unpack(content)
         except ValueError as error:
             self.say(record.index, record.offset, "label", "one label and a picture", error)
             return
@@ -163,14 +159,14 @@ class _Check:
                 f"a whole number from 0{'' if self.classes is None else f' to {top}'}",
                 f"{record.label:g}",
             )
-        record.bytes, record.digest = len(picture), hashlib.sha256(picture).hexdigest()
+        record.bytes, record.digest = len(image), hashlib.sha256(image).hexdigest()
         try:
-            pixels = decode_image(picture, "")
-        except Exception as error:  # Pillow's plugins raise whatever a damaged picture makes them
-            found = f"one that makes Pillow fail ({error!r})"
+            pixels = decode_image(image, "")
+        except Exception as error:  # Pillow's plugins raise many kinds of errors for damaged images
+            reason = f"one that makes Pillow fail ({error!r})"
             if isinstance(error, DataError):
-                found = str(error)[2:].split(": expected")[0]
-            self.say(record.index, record.offset, "picture", "a whole picture", found)
+                reason = str(error)[2:].split(": expected")[0]
+            self.say(record.index, record.offset, "picture", "a whole picture", reason)
             return
         record.size, record.phash = (pixels.shape[0], pixels.shape[1]), perceptual_hash(pixels)
 
@@ -183,7 +179,7 @@ class _Check:
             return
         if len(entries) == len(self.seen):
             pairs = [(line, record, offset) for line, ((_, offset), record) in enumerate(zip(entries, self.seen), 1)]
-        else:  # where records are missing, going on line by line would find everything wrong from there on
+        else:  # after a missing record, a comparison line by line would report every later line
             self.say(None, None, "index", f"{len(self.seen)} lines, one a record", len(entries), file=str(path))
             starts = {record.offset for record in self.seen}
             nowhere = Seen(str(path), None, None)
@@ -204,9 +200,11 @@ class _Check:
                 self.say(None, None, "index", f"number {key} once", f"{times} times", file=str(path))
 
     def _description(self, records: List[Dict[str, Any]]) -> None:
-        beside = str(description_path(self.path)[0])
+        description = str(description_path(self.path)[0])
         if len(records) != len(self.seen):
-            self.say(None, None, "description", f"{len(self.seen)} records, as in the file", len(records), file=beside)
+            self.say(
+                None, None, "description", f"{len(self.seen)} records, as in the file", len(records), file=description
+            )
         for record, described in zip(self.seen, records if len(records) == len(self.seen) else ()):
             if record.digest is None:  # not even its bytes could be read
                 continue
@@ -216,19 +214,19 @@ class _Check:
                 "bytes": described["bytes"],
                 "sha256": described["sha256"],
             }
-            found = {"label": record.label, "size": record.size, "bytes": record.bytes, "sha256": record.digest}
+            values = {"label": record.label, "size": record.size, "bytes": record.bytes, "sha256": record.digest}
             for key, value in expected.items():
-                if found[key] is not None and found[key] != value:
+                if values[key] is not None and values[key] != value:
                     self.say(
                         record.index,
                         record.offset,
                         f"{key} of {described['name']}",
-                        f"{value} as in {Path(beside).name}",
-                        found[key],
+                        f"{value} as in {Path(description).name}",
+                        values[key],
                     )
         for name, times in Counter(entry["name"] for entry in records).items():
             if times > 1:
-                self.say(None, None, f"name {name}", "one record of it", times, file=beside)
+                self.say(None, None, f"name {name}", "one record of it", times, file=description)
 
     def _labels(self) -> None:
         end = self.classes or 2**31  # a label out of range is a finding already
@@ -252,7 +250,7 @@ class _Check:
 
 
 def _duplicates(seen: Sequence[Seen]) -> List[Finding]:
-    """Findings for every record whose picture came before, in its file or in another."""
+    """Findings for every record whose image came before, in its file or in another."""
     findings: List[Finding] = []
     first: Dict[str, Seen] = {}
     alone: List[Seen] = []
@@ -283,9 +281,9 @@ def _twice(record: Seen, earlier: Seen, how: str) -> Finding:
 
 
 def verify(paths: Sequence[Any], classes: Optional[int] = None) -> Verified:
-    """Check the record files ``paths``, each by itself and all for pictures that are there twice: :class:`Verified`.
+    """Check the record files ``paths``, each by itself and all for images that are there twice: :class:`Verified`.
 
-    ``classes`` is their number, where no .json says it. Nothing is raised for what is wrong: it is a finding.
+    ``classes`` is their number if no .json gives it. Nothing is raised for a fault: it is a finding.
     """
     checked = Verified([str(path) for path in paths])
     seen: List[Seen] = []
@@ -297,65 +295,3 @@ def verify(paths: Sequence[Any], classes: Optional[int] = None) -> Verified:
     checked.findings += _duplicates(seen)
     checked.records, checked.whole = len(seen), sum(record.phash is not None for record in seen)
     return checked
-
-
-def _range(values: Sequence[int]) -> Dict[str, Any]:
-    return {"lowest": min(values), "median": statistics.median(values), "highest": max(values)}
-
-
-def info(path: Any) -> Dict[str, Any]:
-    """What is in the record file ``path``, as plain data: records, bytes, classes with their counts, formats, sizes.
-
-    Only the headers of the pictures are read. DataError if the file is damaged.
-    """
-    source, sizes, lengths = RecordSource(path), [], []
-    formats: Dict[str, int] = Counter()
-    for i, name in enumerate(source.names):
-        content = source.stored(i)
-        try:
-            with whole_files_only, Image.open(io.BytesIO(content)) as image:
-                formats[str(image.format)] += 1
-                sizes.append(image.size)
-        except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them
-            raise DataError(
-                f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); {ADVICE}"
-            ) from None
-        lengths.append(len(content))
-    counts, description = Counter(source.labels.tolist()), read_description(path)
-    return {
-        "file": str(path),
-        "records": len(source),
-        "bytes": Path(path).stat().st_size,
-        "classes": [
-            {"label": label, "name": name, "records": counts[label]} for label, name in enumerate(source.class_names)
-        ],
-        "formats": dict(Counter(formats).most_common()),
-        "width": _range([width for width, _ in sizes]),
-        "height": _range([height for _, height in sizes]),
-        "shorter_side": _range([min(size) for size in sizes]),
-        "picture_bytes": _range(lengths),
-        "settings": description and description["settings"],
-    }
-
-
-def info_lines(content: Dict[str, Any]) -> List[str]:
-    """:func:`info` as lines of text."""
-    ranges = [
-        f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
-        for title, key_of in (
-            ("width", "width"),
-            ("height", "height"),
-            ("shorter side", "shorter_side"),
-            ("bytes a picture", "picture_bytes"),
-        )
-    ]
-    formats = ", ".join(f"{number:,} {name}" for name, number in content["formats"].items())
-    packed = "no .json next to it"
-    if content["settings"]:
-        packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
-    return [
-        f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})",
-        *ranges,
-        *(f"class {entry['label']}, {entry['name']}: {entry['records']:,}" for entry in content["classes"]),
-        packed,
-    ]

@@ -88,10 +88,10 @@ def check(path: Path, content: bytes, file: DataFile) -> None:
     """Raise DataError unless ``content``, the decompressed bytes of ``path``, are those of ``file``."""
     if len(content) != file.size:
         raise DataError(f"{path}: {len(content):,} bytes where {file.size:,} were expected (decompressed); {ADVICE}")
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
         raise DataError(
-            f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {found}; {ADVICE}"
+            f"{path}: wrong SHA-256 of the decompressed bytes: expected {file.sha256}, found {digest}; {ADVICE}"
         )
 
 

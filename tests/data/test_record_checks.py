@@ -7,8 +7,9 @@ import struct
 from pathlib import Path
 
 from gluon_resnet.commands.records import records as command
-from gluon_resnet.data.record_checks import info, verify
+from gluon_resnet.data.record_checks import verify
 from gluon_resnet.data.record_files import Settings, pack, unpack
+from gluon_resnet.data.record_info import info
 from gluon_resnet.data.records import RecordSource
 from gluon_resnet.errors import DataError
 
