@@ -4,6 +4,6 @@ Fashion-MNIST: ``sources`` finds and verifies files, ``fetch`` fetches what is m
 ``batches`` makes batches of arrays. Images of your own: ``listing`` and ``csv_listing`` list them, ``scan``,
 ``duplicates`` and ``findings`` say what is wrong with them, ``image_folder`` splits them, ``decoded`` keeps what has
 been decoded (``slots`` on the disk), ``augment`` and ``pictures`` make batches. Record files: ``recordio`` reads them,
-``record_files`` packs and unpacks them, ``record_checks`` verifies them, ``records`` makes them a source of images
-like a folder (``picture_source``).
+``record_files`` packs and unpacks them, ``record_checks`` verifies them, ``record_info`` sums them up, ``records``
+makes them a source of images like a folder (``picture_source``).
 """
