@@ -1,7 +1,7 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
 from numbers import Integral  # includes NumPy's whole numbers
-from typing import Iterable, Type
+from typing import Any, Iterable, Type
 
 
 def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.4) -> str:
@@ -41,7 +41,9 @@ class RunError(GluonResNetError, OSError):
 
 
 class DivergedError(GluonResNetError, ArithmeticError):
-    """Training whose loss is no longer a finite number."""
+    """Training whose loss or parameters are no longer finite; ``result`` has the epochs before, if any were trained."""
+
+    result: Any = None  # a training.progress.Result, set by fit
 
 
 class BackendError(GluonResNetError, ImportError):

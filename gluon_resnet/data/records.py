@@ -41,20 +41,20 @@ def read_description(path: Any) -> Optional[Dict[str, Any]]:
     ``records`` has one dict a record: name, label, height, width, bytes, sha256 and kept (whether the file's own bytes
     were stored). A .json that is not a pack's counts as none; DataError if it is damaged.
     """
-    beside, part = description_path(path)
-    if beside is None:
+    json_path, part = description_path(path)
+    if json_path is None:
         return None
     try:
-        content = json.loads(beside.read_text(encoding="utf-8"))
+        content = json.loads(json_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{beside}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
+            f"{json_path}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
             f"pack again, or move it away to go without names"
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
     if content.get("version") != VERSION:
-        raise DataError(f"{beside}: version {content.get('version')!r}: expected {VERSION}; pack again")
+        raise DataError(f"{json_path}: version {content.get('version')!r}: expected {VERSION}; pack again")
     try:
         description = {
             "class_names": content["class_names"],
@@ -70,7 +70,7 @@ def read_description(path: Any) -> Optional[Dict[str, Any]]:
         whole = False
     if not whole:
         raise DataError(
-            f"{beside}: expected class names and the records of part {part!r}, found none or other things; "
+            f"{json_path}: expected class names and the records of part {part!r}, found none or other things; "
             f"pack again, or move it away to go without names"
         )
     return description
@@ -105,9 +105,9 @@ class RecordSource(PictureSource):
         self.digests = [record["sha256"] for record in described]
         labels = numpy.array([record["label"] for record in described], dtype=numpy.int64)
         if not numpy.array_equal(labels, self.labels) or self.labels.max() >= len(self.class_names):
-            beside, _ = description_path(path)
+            json_path, _ = description_path(path)
             raise DataError(
-                f"{path}: expected the {len(labels):,} records and labels of {beside and beside.name}, found "
+                f"{path}: expected the {len(labels):,} records and labels of {json_path and json_path.name}, found "
                 f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
                 f"again"
             )

@@ -155,14 +155,12 @@ def _whole(path: Union[str, Path], fit: Fit) -> _Images:
     source = open_folder(path)
     decoded = DecodedPictures(source, fit)
     report = scan(source, decoded=[(decoded, range(len(source)))])
-    usable = set(report.usable)
-    indices = [i for i in range(len(source)) if i in usable]
-    if not indices:
+    if not report.usable:
         raise DataError(
             f"{path}: none of its {len(source)} images can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
-    return [("all", decoded.subset(indices))], [report.summary()] if report.has_findings else []
+    return [("all", decoded.subset(report.usable))], [report.summary()] if report.has_findings else []
 
 
 def _open_images(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> _Images:

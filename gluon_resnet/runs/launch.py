@@ -214,7 +214,7 @@ def _train(
             session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
-            result, problem = vars(error)["result"], error  # see train.fit
+            result, problem = error.result, error
         finally:
             for listener in listeners:
                 getattr(listener, "close", lambda: None)()

@@ -117,7 +117,7 @@ def fit(
         try:
             _train_and_test(training, train_iter, test_iter, session, result)
         except DivergedError as error:
-            vars(error)["result"] = result  # errors.py declares no such attribute
+            error.result = result
             raise
         finally:
             result.winograd = bool(training.winograd)
