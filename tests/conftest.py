@@ -5,6 +5,7 @@ import ctypes
 import gc
 import gzip
 import hashlib
+import io
 import os
 import struct
 import subprocess
@@ -166,11 +167,33 @@ def small_is_published(monkeypatch):
     return table
 
 
-@pytest.fixture
-def run_cli():
-    """Run the command line in a process of its own: ``run_cli("shapes", "resnet18")`` gives the finished process."""
+class CommandLine:
+    """``run_cli("shapes", "resnet18")`` runs the command line in this process; ``run_cli.process`` in one of its own.
 
-    def run(*args, env=None, **options):
+    Both give a finished process. The first saves the two seconds that importing mxnet takes; the second is for what
+    depends on a fresh process, such as threads, signals and the environment.
+    """
+
+    def __call__(self, *args, cwd=None):
+        from gluon_resnet import cli
+
+        before = os.getcwd()
+        os.chdir(cwd or before)
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+        status = 0
+        fresh_names = mx.name.NameManager()  # layers are numbered from 0, as in a process of its own
+        with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]), fresh_names:
+            try:
+                cli.main([str(arg) for arg in args])
+            except SystemExit as ended:
+                status = ended.code or 0
+            finally:
+                os.chdir(before)
+        mx.npx.reset_np()  # a process of its own would end with it
+        out, err = (stream.buffer.getvalue().decode() for stream in streams)
+        return subprocess.CompletedProcess(args, status, out, err)
+
+    def process(self, *args, env=None, **options):
         environ = {**os.environ, **(env or {})}
         return subprocess.run(
             [sys.executable, "-m", "gluon_resnet", *map(str, args)],
@@ -181,7 +204,11 @@ def run_cli():
             **options,
         )
 
-    return run
+
+@pytest.fixture
+def run_cli():
+    """The command line: see :class:`CommandLine`."""
+    return CommandLine()
 
 
 def one_line_error(process):

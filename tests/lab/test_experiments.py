@@ -286,7 +286,7 @@ def test_a_budget_that_is_too_small_is_one_line_and_trains_nothing(mine, measure
     made = mine()
     with pytest.raises(ConfigError, match="budget 15s: one epoch of one batch of every run takes about 31 s already"):
         conduct.conduct(made, Request(budget="15s"), quiet)
-    process = run_cli("run", made.path, "--budget", "0.1s", cwd=tmp_path)
+    process = run_cli.process("run", made.path, "--budget", "0.1s", cwd=tmp_path)
     assert "budget 0.1s: gone before the first run" in one_line_error(process)
     assert not (tmp_path / "runs").exists()
 

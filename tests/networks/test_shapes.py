@@ -61,7 +61,7 @@ def test_the_articles_walk(both_modes):
 
 
 def test_the_command_prints_the_walk_with_a_fresh_networks_names(run_cli):
-    process = run_cli("shapes", "resnet18", "--input", "1,1,224,224")
+    process = run_cli.process("shapes", "resnet18", "--input", "1,1,224,224")
     expected = [f"{name} output shape:\t {shape}" for name, shape in zip(FRESH_NAMES, ARTICLE_001)]
     assert process.returncode == 0 and process.stdout.splitlines() == expected
 
