@@ -50,13 +50,18 @@ def table(source):
     return "\n".join(lines + [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in fields(source)])
 
 
+def between(text, begin, end, content):
+    """``text`` with ``content`` between the marks ``begin`` and ``end``; ChapterError if it lacks them."""
+    head, found_begin, rest = text.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ChapterError(f"no place for the table: expected a line {begin} and after it a line {end}")
+    return f"{head}{begin}\n\n{content}\n\n{end}{tail}"
+
+
 def updated(text, source):
-    """``text`` with the table between the two marks; ChapterError if it lacks them."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ChapterError(f"no place for the table: expected a line {BEGIN} and after it a line {END}")
-    return f"{head}{BEGIN}\n\n{table(source)}\n\n{END}{tail}"
+    """``text`` with the table of the fields in ``source`` between the two marks; ChapterError if it lacks them."""
+    return between(text, BEGIN, END, table(source))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -114,12 +114,17 @@ _HOMES = {
     "winograd_problem": "training.winograd:problem",
 }
 
-__all__ = sorted(_HOMES) + ["GluonResNetError", "env"]
+#: modules of the books' editions, under the names that the books give them
+_EDITIONS = ("d2l", "d2lzh", "gluonbook")
+
+__all__ = sorted(_HOMES) + [*_EDITIONS, "GluonResNetError", "env"]
 
 env.prepare()
 
 
 def __getattr__(name: str) -> Any:
+    if name in _EDITIONS:
+        return importlib.import_module(f".editions.{name}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module 'gluon_resnet' has no attribute '{name}'")
     home, _, own_name = _HOMES[name].partition(":")

@@ -14,7 +14,7 @@ from typing import NoReturn, Optional, Sequence
 import click
 
 from . import __version__
-from .commands import evaluation, experiments, machine, networks, pictures, records, training, transcript, weights
+from .commands import evaluation, experiments, machine, networks, pictures, play, records, training, transcript, weights
 from .errors import BackendError, GluonResNetError
 from .text import last_line
 
@@ -49,6 +49,7 @@ for _command in (
 ):
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
+cli.add_command(play.play)
 training.data.add_command(pictures.data_show)
 
 

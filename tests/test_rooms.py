@@ -16,10 +16,11 @@ FLOORS = (
     ("networks",),
     ("byhand", "weights"),
     ("data", "training"),
-    ("instruments",),
+    ("instruments", "editions"),
     ("runs", "benchmarks", "drawing"),
     ("evaluation", "lab"),
     ("report",),
+    ("play",),
     ("commands",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

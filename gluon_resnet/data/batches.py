@@ -172,6 +172,11 @@ class ArrayBatches(Batches):
             numpy.random.randint(-self.shift, self.shift + 1, (count, 2)) if self.shift else None,
         )
 
+    @staticmethod
+    def resized(image: numpy.ndarray, size: Tuple[int, int]) -> numpy.ndarray:
+        """One image uint8 (H, W) or (H, W, 3) at ``size`` = (height, width)."""
+        return resize_image(image, size)
+
     def batch(self, indices: Any, *drawn: Drawn) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """X float32 (n, C, h, w) and y int32 (n,) of the images ``indices``, flipped and moved as ``drawn`` says."""
         flips, shifts = drawn or (None, None)
@@ -181,6 +186,6 @@ class ArrayBatches(Batches):
         if shifts is not None:
             X = moved(X, shifts)
         if self.size is not None:
-            X = numpy.stack([resize_image(image, self.size) for image in X])
+            X = numpy.stack([self.resized(image, self.size) for image in X])
         X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
         return numpy.divide(X, 255, dtype=numpy.float32), self.labels[indices]

@@ -1,6 +1,7 @@
 """Listeners that show training while it runs: a progress bar in a terminal, a live plot in a notebook."""
 
 import sys
+import time
 from typing import Any, Optional, TextIO, Union
 
 from IPython import display
@@ -13,19 +14,21 @@ from .progress import Record
 
 
 class ProgressBar:
-    """A listener with a bar for each epoch on standard error, and a line for each epoch on standard output.
+    """A listener with a bar for each epoch on standard error and, with ``lines``, a line for each on standard output.
 
     The bar shows the loss, the accuracy and the throughput so far.
     """
 
-    def __init__(self, num_epochs: int, stream: Optional[TextIO] = None) -> None:
-        self.num_epochs, self.stream = num_epochs, stream
+    def __init__(self, num_epochs: int, stream: Optional[TextIO] = None, lines: bool = True) -> None:
+        self.num_epochs, self.stream, self.lines = num_epochs, stream, lines
         self.bar: Any = None
 
     def __call__(self, record: Record) -> None:
         stream = self.stream or sys.stderr
         if record.test_acc is not None:
             self.close()
+            if not self.lines:
+                return
             print(
                 f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
                 f"test acc {record.test_acc:.3f}, {record.examples_per_sec:.1f} examples/sec, "
@@ -58,21 +61,27 @@ class ProgressBar:
 
 
 class LivePlot:
-    """A listener that redraws the book's curves in the notebook cell, ``points`` times an epoch."""
+    """A listener that redraws the book's curves in the notebook cell, ``points`` times an epoch.
 
-    def __init__(self, num_epochs: int, points: int = 5) -> None:
+    A drawing takes a tenth of a second, so there are ``interval`` seconds between two, and always one at the end.
+    """
+
+    def __init__(self, num_epochs: int, points: int = 5, interval: float = 1.0) -> None:
         self.history = History(points)
-        self.num_epochs = num_epochs
+        self.num_epochs, self.interval = num_epochs, interval
         self.handle: Any = None
+        self.drawn = -1.0  # when it was drawn last, in seconds
 
     def __call__(self, record: Record) -> None:
-        if not self.history.add(record):
+        last = record.epoch == self.num_epochs and record.test_acc is not None
+        if not self.history.add(record) or (time.monotonic() - self.drawn < self.interval and not last):
             return
         image = display.Image(figures.as_png(curves.draw_curves(self.history.table(), self.num_epochs)))
         if self.handle is None:
             self.handle = display.display(image, display_id=True)
         else:
             self.handle.update(image)
+        self.drawn = time.monotonic()
 
 
 def in_notebook() -> bool:

@@ -331,7 +331,7 @@ def test_the_live_plot_redraws_one_figure(monkeypatch):
             drawn.append(image)
 
     monkeypatch.setattr(display, "display", lambda image, display_id: drawn.append(image) or Handle())
-    plot = LivePlot(2)
+    plot = LivePlot(2, interval=0)
     gr.fit(small_net(), *batches(), gr.Recipe(epochs=2, lr=0.1), mx.cpu(), gr.Session(listeners=[plot]))
     assert len(drawn) == 2 * 5 + 2
     mime, _ = drawn[-1]._repr_mimebundle_()  # what a notebook shows of it

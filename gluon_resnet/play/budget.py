@@ -1,0 +1,135 @@
+"""How much of a chapter fits into a budget of time: fewer epochs first, then a part of the images.
+
+The chapter is played once with two epochs of five batches, which gives the time of its cells and of a batch in each
+training. The rest is arithmetic, as for ``gluon-resnet run --budget`` (lab/budget.py).
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from ..errors import ConfigError
+from ..lab import budget
+from . import runner
+from .cells import Cell, Chapter
+
+LEAST = {"epochs": 2, "examples": 1, "test_examples": 1}  # limits.py makes five batches of it
+SHARE = 0.9  # of what is left of the budget is planned for, since no prediction is exact
+
+
+class TooShort(ConfigError):
+    """The chapter's cells take longer than the budget however short its trainings are."""
+
+
+def parse(text: str, option: str = "--budget") -> float:
+    """Seconds in "20m", "90s", "1h" or "1h30m"; raises ConfigError, which names the option, for anything else."""
+    try:
+        return budget.parse(text)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--budget", option)) from None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the first, short pass through a chapter showed of one training."""
+
+    epochs: int  # that the chapter asks for
+    images: int  # training images that it asks for
+    batch_size: int
+    step: float  # seconds for a training batch
+    test: float  # seconds for a test batch
+    tests: int  # test images
+    epoch: float = 0.0  # seconds between two epochs, for plots and the like
+
+
+def predicted(fixed: float, passes: List[Pass], epochs: Optional[int] = None, limit: Optional[int] = None) -> float:
+    """Seconds of a chapter.
+
+    Args:
+        fixed: seconds of everything but training.
+        passes: its trainings.
+        epochs: at most so many in each; as many as it asks for if None.
+        limit: at most so many training images, and as large a share of the test images; all if None.
+    """
+    total = fixed
+    for one in passes:
+        count = min(one.epochs, epochs or one.epochs)
+        share = min(1.0, (limit or one.images) / one.images)
+        images = min(one.images, max(one.images * share, 5 * one.batch_size))
+        tests = min(one.tests, max(one.tests * share, 5 * one.batch_size))
+        total += count * (one.epoch + (images * one.step + tests * one.test) / one.batch_size)
+    return total
+
+
+def choose(fixed: float, passes: List[Pass], seconds: float) -> Tuple[Dict[str, int], float]:
+    """(limits, predicted seconds) for a chapter that may take ``seconds``; no limits if all of it fits.
+
+    Raises TooShort if not even one epoch of five batches fits.
+    """
+    if predicted(fixed, passes) <= seconds:
+        return {}, predicted(fixed, passes)
+    most = max((one.epochs for one in passes), default=1)
+    for epochs in range(most - 1, 0, -1):
+        if predicted(fixed, passes, epochs) <= seconds:
+            return {"epochs": epochs}, predicted(fixed, passes, epochs)
+    batch = max((one.batch_size for one in passes), default=1)
+    low, high = 0, max((one.images for one in passes), default=0) // batch
+    while low < high:  # the largest number of batches that fit is from low to high
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if predicted(fixed, passes, 1, middle * batch) <= seconds else (low, middle - 1)
+    if low < 5:
+        raise TooShort(
+            f"--budget: the chapter takes about {predicted(fixed, passes, 1, 1):.0f} s with one epoch of five batches: "
+            f"expected a longer time"
+        )
+    share = low * batch / max(one.images for one in passes)
+    tests = int(max(one.tests for one in passes) * share)
+    return {"epochs": 1, "examples": low * batch, "test_examples": tests}, predicted(fixed, passes, 1, low * batch)
+
+
+def play(
+    chapter: Chapter,
+    settings: runner.Settings,
+    seconds: float,
+    tell: Callable[[int, Cell], Any] = lambda number, cell: None,
+) -> runner.Played:
+    """Play ``chapter`` in about ``seconds``; what was shortened is said in the result.
+
+    Args:
+        chapter: what to play.
+        settings: how, without limits.
+        seconds: for everything, the first short pass included.
+        tell: called before each cell, with its number from 1.
+
+    Returns:
+        The Played; that of the first pass if a cell failed in it.
+
+    Raises:
+        TooShort: the budget is too small.
+    """
+    began = time.monotonic()
+    first = runner.play(chapter, replace(settings, limits=LEAST, measure=True), tell=tell)
+    if first.failure or first.stopped:
+        first.shortening = "Shortened to two epochs of five batches: the pass that measures the time did not end."
+        return first
+    passes = [Pass(**one) for one in first.passes]
+    fixed = first.seconds - predicted(0, passes, 2, 1)
+    left = seconds - (time.monotonic() - began)
+    limits, expected = choose(fixed, passes, SHARE * left)
+    played = runner.play(chapter, replace(settings, limits=limits), tell=tell)
+    played.shortening = _said(passes, limits, expected, seconds)
+    played.seconds = time.monotonic() - began
+    return played
+
+
+def _said(passes: List[Pass], limits: Dict[str, int], expected: float, seconds: float) -> str:
+    if not limits:
+        return ""
+    most = max(one.epochs for one in passes)
+    parts = [f"{limits['epochs']} of {most} epochs"] if limits["epochs"] < most else []
+    if "examples" in limits:
+        parts.append(f"{limits['examples']:,} of {max(one.images for one in passes):,} training images")
+    return (
+        f"Shortened to a budget of {seconds:.0f} s: {', '.join(parts)} (predicted {expected:.0f} s), so losses and "
+        f"accuracies are not the book's."
+    )

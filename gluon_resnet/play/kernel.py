@@ -1,0 +1,205 @@
+"""What a chapter's kernel is given before its first cell, by runner.py.
+
+``prepare`` makes imports of d2l, d2lzh and gluonbook find the drop-ins, and mends what time broke. Each mend is written
+to a file, one JSON object a line, from which the player takes it after each cell.
+"""
+
+import builtins
+import importlib
+import json
+import re
+import sys
+import types
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any, Callable, List, Optional
+
+import gluon_resnet as gr
+
+import mxnet as mx
+import requests
+from mxnet import gluon
+from mxnet.gluon.model_zoo import model_store, vision
+
+from ..editions import datasets, images, limits, notes
+from . import rewrite
+from .pasted import INSTALL
+
+_LINES = re.compile(r"^\s*%(?:load_ext\s+d2lbook|mxnet|tensorflow_version)")
+
+
+class Editions(MetaPathFinder, Loader):
+    """Finds ``d2l``, ``d2l.mxnet``, ``d2lzh`` and ``gluonbook`` in gluon_resnet.editions."""
+
+    def __init__(self, classic: bool) -> None:
+        own = "d2lzh" if classic else "d2l"
+        self.homes = {"d2l": own, "d2l.mxnet": own, "d2lzh": "d2lzh", "gluonbook": "gluonbook"}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        """The spec of one of these modules; None for any other."""
+        if name in ("d2l.torch", "d2l.tensorflow", "d2l.paddle", "d2l.jax"):
+            raise ImportError(f"{name}: only the MXNet edition is played here")
+        return ModuleSpec(name, self, is_package=name == "d2l") if name in self.homes else None
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        """A module whose attributes are those of the drop-in."""
+        home = importlib.import_module(f"gluon_resnet.editions.{self.homes[spec.name]}")
+        module = types.ModuleType(spec.name)
+        module.__doc__ = home.__doc__
+        for name in home.__dict__:
+            if not name.startswith("__"):
+                setattr(module, name, home.__dict__[name])
+        module.__getattr__ = lambda name: getattr(home, name)  # type: ignore[method-assign]
+        module.__dir__ = lambda: dir(home)  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing is left to do."""
+
+
+class Tab:
+    """What d2lbook gives the sources of d2l 1.0: ``tab.selected('mxnet')``."""
+
+    @staticmethod
+    def selected(*names: str) -> bool:
+        """Whether the MXNet tab is among ``names``."""
+        return "mxnet" in ",".join(names)
+
+    @staticmethod
+    def interact_select(*names: Any) -> None:
+        """Nothing to select: only MXNet's cells are played."""
+
+
+def _without_installs(lines: List[str]) -> List[str]:
+    kept = []
+    for line in lines:
+        if INSTALL.match(line):
+            notes.say("install", f"skipped: {line.strip()}")
+            line = re.match(r"\s*", line).group() + "pass\n"  # type: ignore[union-attr]
+        elif _LINES.match(line) or re.match(r"^%%tab\s", line):
+            line = "\n"
+        kept.append(line)
+    return kept
+
+
+def _gpu(device_id: int = 0) -> Any:
+    """The CPU, numbered as the GPU that is asked for, so that networks on two GPUs run on cpu(0) and cpu(1)."""
+    caller = sys._getframe(1).f_globals.get("__name__", "")
+    if not caller.startswith("mxnet."):  # whose modules have gpu(0) among their defaults
+        notes.say("device", f"gpu({device_id}) asked for, no GPU here: cpu({device_id}) used")
+    return mx.cpu(device_id)
+
+
+def _download(
+    url: str,
+    path: Optional[str] = None,
+    overwrite: bool = False,
+    sha1_hash: Optional[str] = None,
+    retries: int = 5,
+    verify_ssl: bool = True,
+) -> str:
+    """gluon.utils.download: a file that is there, the reader's folder, or the host, asked once."""
+    name = url.split("?")[0].split("/")[-1]
+    target = Path(path).expanduser() if path else Path(name)
+    if target.is_dir() or (path and path.endswith("/")):
+        target = target / name
+    found = Path(datasets.downloaded(url, str(target.parent), sha1_hash))
+    if found.resolve() != target.resolve() and not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(found.read_bytes())
+    return str(target if target.exists() else found)
+
+
+def _get(original: Callable[..., Any]) -> Callable[..., Any]:
+    """requests.get, which answers with a file of the reader's folder if the address names one."""
+
+    def get(url: str, *args: Any, **kwargs: Any) -> Any:
+        name = str(url).split("?")[0].split("/")[-1]
+        data = datasets.of_download(name) if name else None
+        folder = datasets.folder(data) if data else None
+        if data is None or folder is None or not (folder / name).is_file():
+            return original(url, *args, **{"timeout": datasets.TIMEOUT, **kwargs})
+        notes.say("data", f"{name}: from {data.variable}, {folder}")
+        response = requests.Response()
+        response.status_code, response.url, response.raw = 200, str(url), (folder / name).open("rb")
+        return response
+
+    return get
+
+
+def _model_file(original: Callable[..., str]) -> Callable[..., str]:
+    """mxnet's get_model_file; where the zoo's host is gone, a file with random values."""
+
+    def get_model_file(name: str, root: str = "~/.mxnet/models") -> str:
+        data = datasets.DataSet("MODELS", (), (f"{name}-*.params",))
+        folder = datasets.folder(data)
+        if folder is not None:
+            path = sorted(folder.glob(f"{name}-*.params"))[0]
+            notes.say("data", f"{name}'s trained weights: {path}")
+            return str(path)
+        try:
+            return original(name, root)
+        except Exception as error:  # whatever stopped it: the weights cannot be had
+            notes.say(
+                "data",
+                f"{name}'s trained weights cannot be fetched ({type(error).__name__}): random values used, which gives "
+                f"lower accuracies; name a folder with {name}-*.params in {data.variable}",
+            )
+            return _random_model(name)
+
+    return get_model_file
+
+
+def _random_model(name: str) -> str:
+    """Path of a .params file of the zoo's network ``name`` with Xavier's values."""
+    net = vision.get_model(name)
+    net.initialize(mx.init.Xavier())
+    side = 299 if "inception" in name else 224
+    net((mx.np if mx.util.is_np_array() else mx.nd).zeros((1, 3, side, side)))
+    path = datasets.scratch() / f"{name}.params"
+    net.save_parameters(str(path))
+    return str(path)
+
+
+def _mend_mxnet() -> None:
+    """Give mxnet's functions that lead nowhere today another way."""
+    images.install()
+    if not gr.num_gpus():
+        mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu
+    requests.get = _get(requests.get)
+    gluon.utils.download = _download
+    model_store.download = _download
+    model_store.get_model_file = _model_file(model_store.get_model_file)
+
+
+def _writer(path: str) -> Callable[[str, str], None]:
+    def write(kind: str, text: str) -> None:
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"kind": kind, "text": text}) + "\n")
+
+    return write
+
+
+def _passes_writer(path: Path) -> Callable[[List[Any]], None]:
+    def write(passes: List[Any]) -> None:
+        path.write_text(json.dumps(passes), encoding="utf-8")
+
+    return write
+
+
+def prepare(shell: Any, options: str) -> None:
+    """Prepare the kernel of ``shell``; ``options`` is JSON: mends and passes (paths), classic, strict, seed, limits."""
+    chosen = json.loads(options)
+    gr.seed_everything(chosen["seed"])
+    if chosen["strict"]:
+        return
+    limits.current.__dict__.update(chosen["limits"])
+    if chosen["passes"]:
+        limits.measure = _passes_writer(Path(chosen["passes"]))
+    notes.listeners[:] = [_writer(chosen["mends"])]
+    _mend_mxnet()
+    sys.meta_path.insert(0, Editions(chosen["classic"]))
+    builtins.tab = Tab  # type: ignore[attr-defined]
+    shell.input_transformers_cleanup.insert(0, _without_installs)
+    rewrite.install(shell)

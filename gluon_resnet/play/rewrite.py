@@ -1,0 +1,109 @@
+"""What the kernel changes in a cell's syntax tree before it runs; the file and the shown source stay as they are.
+
+Each of these is listed as a mend when it changes anything. With fewer epochs, numbers called num_epochs and loops over
+epochs are cut, and an assertion of a loss or accuracy that fails is only noted. ``i % (num_batches // 5)`` is kept from
+dividing by zero.
+"""
+
+import ast
+import builtins
+import itertools
+from typing import Any, Iterable, Iterator
+
+from ..editions import limits, notes
+
+EPOCHS = ("num_epochs", "n_epochs", "epochs", "max_epochs")
+CUT, LOOP, STEP, HOLDS = (f"_gluon_resnet_{name}" for name in ("epochs", "loop", "step", "holds"))
+
+
+def _call(name: str, node: ast.expr) -> ast.expr:
+    return ast.fix_missing_locations(ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node], []), node))
+
+
+class Rewriter(ast.NodeTransformer):
+    """Wraps the expressions in question in calls of the functions below."""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """num_epochs = 10, and lr, num_epochs = 0.1, 10."""
+        self.generic_visit(node)
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id in EPOCHS:
+                node.value = _call(CUT, node.value)
+            elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                for index, (name, value) in enumerate(zip(target.elts, node.value.elts)):
+                    if isinstance(name, ast.Name) and name.id in EPOCHS:
+                        node.value.elts[index] = _call(CUT, value)
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        """train(..., num_epochs=10)."""
+        self.generic_visit(node)
+        if node.arg in EPOCHS:
+            node.value = _call(CUT, node.value)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        """for epoch in range(10)."""
+        self.generic_visit(node)
+        if isinstance(node.target, ast.Name) and node.target.id in ("epoch", "_epoch"):
+            node.iter = _call(LOOP, node.iter)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """(i + 1) % (num_batches // 5)."""
+        self.generic_visit(node)
+        if (
+            isinstance(node.op, ast.Mod)
+            and isinstance(node.right, ast.BinOp)
+            and isinstance(node.right.op, ast.FloorDiv)
+        ):
+            node.right = _call(STEP, node.right)
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        """assert train_loss < 0.5."""
+        self.generic_visit(node)
+        names = [name.id for name in ast.walk(node.test) if isinstance(name, ast.Name)]
+        if any("loss" in name or "acc" in name for name in names):
+            node.test = ast.copy_location(
+                ast.Call(ast.Name(HOLDS, ast.Load()), [node.test, ast.Constant(_source(node.test))], []), node.test
+            )
+            ast.fix_missing_locations(node)
+        return node
+
+
+def _source(node: ast.expr) -> str:
+    return ast.unparse(node) if hasattr(ast, "unparse") else "of a loss or accuracy"  # Python 3.9 has unparse
+
+
+def _cut(asked: Any) -> Any:
+    return limits.epochs(asked)
+
+
+def _loop(epochs: Iterable[Any]) -> Iterator[Any]:
+    try:
+        asked = len(epochs)  # type: ignore[arg-type]
+    except TypeError:
+        return iter(epochs)
+    return itertools.islice(iter(epochs), limits.epochs(asked))
+
+
+def _step(every: Any) -> Any:
+    if isinstance(every, int) and every == 0:
+        notes.say("data", "with fewer than 5 batches, num_batches // 5 is 0: 1 used")
+        return 1
+    return every
+
+
+def _holds(condition: Any, source: str) -> bool:
+    if not condition and limits.current != limits.Limits():
+        notes.say("shortened", f"assert {source}: does not hold after so little training, and is let pass")
+        return True
+    return bool(condition)
+
+
+def install(shell: Any) -> None:
+    """Have an IPython shell rewrite every cell."""
+    shell.ast_transformers.append(Rewriter())
+    for name, function in ((CUT, _cut), (LOOP, _loop), (STEP, _step), (HOLDS, _holds)):
+        setattr(builtins, name, function)  # a cell's functions may be called from anywhere
