@@ -10,7 +10,6 @@ from gluon_resnet.machine import elf, fatbin
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.machine.gpu_stubs import elf_file, fat_binary
 
 
@@ -117,24 +116,25 @@ def test_the_cpu_build_has_no_gpu_code_and_mxnet_is_not_imported():
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
 
 
+@pytest.fixture
+def wheel_of_the_cuda_build(tmp_path):
+    """The wheel of mxnet-cu112 in the folder GLUON_RESNET_WHEELS; otherwise downloaded (500 MB), and removed again."""
+    folder, name = os.environ.get("GLUON_RESNET_WHEELS"), "mxnet_cu112-1.9.1-py3-none-manylinux2014_x86_64.whl"
+    if folder:
+        yield os.path.join(folder, name)
+        return
+    options = ["-q", "--no-deps", "--only-binary", ":all:", "-d", str(tmp_path)]
+    subprocess.run([sys.executable, "-m", "pip", "download", *options, "mxnet-cu112==1.9.1"], check=True)
+    yield str(tmp_path / name)
+    os.unlink(str(tmp_path / name))
+
+
 @pytest.mark.slow
-def test_the_wheel_of_the_cuda_build_has_what_the_table_says(tmp_path):
-    """Downloads the wheel (500 MB), or takes it from the folder GLUON_RESNET_WHEELS."""
-    folder = os.environ.get("GLUON_RESNET_WHEELS")
-    if folder is None:
-        folder = tmp_path
-        pin = next(
-            line for line in (ROOT / "requirements-cu112.txt").read_text().splitlines() if line.startswith("mxnet")
-        )
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", folder, pin],
-            check=True,
-        )
-    (wheel,) = (name for name in os.listdir(folder) if name.startswith("mxnet_cu112-1.9.1"))
-    with zipfile.ZipFile(os.path.join(folder, wheel)) as archive:
+def test_the_wheel_of_the_cuda_build_has_what_the_table_says(wheel_of_the_cuda_build, tmp_path):
+    with zipfile.ZipFile(wheel_of_the_cuda_build) as archive:
         library = archive.extract("mxnet/libmxnet.so", tmp_path)
     try:
         assert fatbin.read_gpu_code(library) == fatbin.CU112
         assert "libcuda.so.1" in elf.read_dynamic(library)[0]
     finally:
-        os.unlink(library)
+        os.unlink(library)  # 890 MB
