@@ -1,20 +1,48 @@
 """Where to compute (the textbook's ``try_gpu``), and the seeds of the random number generators."""
 
 import random
-from typing import Any, Optional
+import sys
+from functools import lru_cache
+from typing import Any, Dict, Optional
 
 import mxnet as mx
 import numpy
 
+from .machine import driver, fatbin
+
 
 def num_gpus() -> int:
-    """Number of GPUs that mxnet can use; 0 with the CPU build, without a driver or without a card."""
+    """Number of GPUs that mxnet finds; 0 with the CPU build, without a driver or without a card."""
     return mx.context.num_gpus()
 
 
+@lru_cache(maxsize=None)  # asked, and said, once in a process
+def _refused_gpus() -> Dict[int, driver.Card]:
+    """{number: card} of the GPUs that the installed mxnet has no code for; one line on standard error names them.
+
+    On them the first operator would fail with "no kernel image is available for execution on the device".
+    """
+    code = fatbin.installed_gpu_code()
+    cards = enumerate(driver.ask().cards if code else ())
+    refused = {number: card for number, card in cards if not code.for_card(card.capability)}
+    if refused:
+        names = "; ".join(f"GPU {number}, {card}" for number, card in refused.items())
+        print(
+            f"gluon_resnet: this mxnet has {code.contents}: it cannot use {names}; run: gluon-resnet doctor",
+            file=sys.stderr,
+            flush=True,
+        )
+    return refused
+
+
 def try_gpu(i: int = 0) -> mx.Context:
-    """``gpu(i)`` if it exists, otherwise ``cpu()``. Source: d2l."""
-    return mx.gpu(i) if num_gpus() > i else mx.cpu()
+    """The ``i``-th GPU that the installed mxnet has code for, ``gpu(i)`` in most machines; ``cpu()`` without it.
+
+    Source: d2l.
+    """
+    count = num_gpus()
+    usable = [number for number in range(count) if number not in _refused_gpus()] if count else []
+    return mx.gpu(usable[i]) if i < len(usable) else mx.cpu()
 
 
 def use_numpy_arrays() -> None:

@@ -8,14 +8,13 @@ mxnet itself is imported last, in another process, after everything that can be 
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from importlib import util
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
 from .files import CHECKOUT
-from .machine import elf, env, system
+from .machine import driver, elf, env, fatbin, system
 from .training import winograd
 
 PIP = f"{sys.executable} -m pip"
@@ -29,6 +28,10 @@ DEBIAN_PACKAGES = {
     "libgcc_s.so.1": "libgcc-s1",
     "libcuda.so.1": "nvidia-driver",
 }
+
+#: Oldest CUDA that the driver must know for the libraries of CUDA 11.8 to run on it.
+#: Source: https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+OLDEST_CUDA = (11, 0)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ def requirements_file(build: Optional[str]) -> Path:
 def install_command(build: Optional[str]) -> str:
     """The command that installs everything an mxnet build needs, with this Python, from any folder."""
     return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
+
+
+def change_build(build: str) -> str:
+    """The command that replaces the installed mxnet by ``build``."""
+    other = "mxnet" if build == "mxnet-cu112" else "mxnet-cu112"
+    return f"{PIP} uninstall -y {other} && {install_command(build)}"
 
 
 def read_pins(path: Union[str, Path], environment: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
@@ -155,10 +164,9 @@ def library_fix(name: str) -> str:
 
 def check_libraries() -> Iterator[Check]:
     """Check every shared library that libmxnet.so needs, as its ELF file lists them."""
-    spec = util.find_spec("mxnet")
-    if spec is None or not spec.origin:
+    path = elf.mxnet_library()
+    if path is None:
         return
-    path = Path(spec.origin).parent / "libmxnet.so"
     if not path.is_file():
         yield Check(
             "libmxnet.so",
@@ -177,35 +185,55 @@ def check_libraries() -> Iterator[Check]:
         )
 
 
-def driver_version() -> Optional[str]:
-    """Version of NVIDIA's kernel driver, or None without one."""
-    try:
-        line = Path("/proc/driver/nvidia/version").read_text().splitlines()[0]
-    except (OSError, IndexError):
-        return None
-    return next((word for word in line.split() if word[0].isdigit() and "." in word), line)
+def check_driver(found: driver.Driver) -> Check:
+    """Check that NVIDIA's driver is new enough for the CUDA build."""
+    text = f"{driver.kernel_version() or 'of unknown version'}, for CUDA up to {fatbin.dotted(found.cuda)}"
+    if env.mxnet_build()[0] == "mxnet-cu112" and found.cuda < OLDEST_CUDA:
+        expected = f"expected {fatbin.dotted(OLDEST_CUDA)} or newer"
+        return Check("driver", "problem", f"{text}; {expected}", library_fix(driver.LIBRARY))
+    return Check("driver", "ok", text)
 
 
-def check_gpus() -> Check:
-    """Check that the mxnet build fits the GPU and its driver."""
-    cards, build = system.gpus(), env.mxnet_build()[0]
-    if cards and build != "mxnet-cu112":
-        return Check(
-            "GPU",
-            "note",
-            f"{'; '.join(cards)}; the CPU build of mxnet does not use it",
-            f"{PIP} uninstall -y mxnet && {install_command('mxnet-cu112')}",
-        )
-    if cards:
-        return Check("GPU", "ok", f"driver {driver_version()}; {'; '.join(cards)}")
-    driver = elf.locate("libcuda.so.1")
-    return Check(
-        "GPU",
-        "note",
-        f"driver library at {driver}, but no card answers nvidia-smi"
-        if driver
-        else "no driver and no card: computing on the CPU",
-    )
+def _refused(code: fatbin.GpuCode) -> str:
+    return f"has {code.contents}: it cannot run here; use the CPU build, or a card of {code.generations}"
+
+
+def check_used_cards(cards: Sequence[driver.Card]) -> Iterator[Check]:
+    """Check for each card that the installed CUDA build has code for it; a problem if it has for none of them."""
+    code = fatbin.installed_gpu_code()
+    some_run = any(code.for_card(card.capability) for card in cards)
+    for number, card in enumerate(cards):
+        name, own = f"GPU {number}", code.for_card(card.capability)
+        if own:
+            yield Check(name, "ok", f"{card}: runs ({own})")
+        elif not code:
+            yield Check(name, "note", f"{card}; no GPU code can be read in libmxnet.so: it may not run here")
+        elif some_run:  # try_gpu() leaves this card out
+            yield Check(name, "note", f"{card}: this mxnet {_refused(code)}")
+        else:
+            yield Check(name, "problem", f"{card}: this mxnet {_refused(code)}", change_build("mxnet"))
+
+
+def check_unused_cards(cards: Sequence[driver.Card]) -> Iterator[Check]:
+    """Say for each card, which the CPU build does not use, whether the CUDA build would run on it."""
+    for number, card in enumerate(cards):
+        name, own = f"GPU {number}", fatbin.CU112.for_card(card.capability)
+        if own:
+            text = f"{card}; the CPU build of mxnet does not use it, the CUDA build would ({own})"
+            yield Check(name, "note", text, change_build("mxnet-cu112"))
+        else:
+            yield Check(name, "note", f"{card}; the CUDA build of mxnet {_refused(fatbin.CU112)}")
+
+
+def check_gpus() -> Iterator[Check]:
+    """Check NVIDIA's driver and each card against the installed mxnet; nothing is run on the cards."""
+    found = driver.ask_apart()
+    if not found.cards:
+        yield Check("GPU", "note", f"{found.complaint}: computing on the CPU")
+        return
+    yield check_driver(found)
+    check_cards = check_used_cards if env.mxnet_build()[0] == "mxnet-cu112" else check_unused_cards
+    yield from check_cards(found.cards)
 
 
 def check_data() -> Iterator[Check]:
@@ -248,7 +276,7 @@ def check_import() -> Check:
 
 def examine() -> List[Check]:
     """All checks, each after those that it depends on."""
-    checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), check_gpus(), *check_data()]
+    checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), *check_gpus(), *check_data()]
     if not any(check.status == "problem" and check.name.startswith(("mxnet", "lib")) for check in checks):
         checks.append(check_import())
     return checks

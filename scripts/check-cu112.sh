@@ -20,6 +20,7 @@ fi
 "$folder/bin/gluon-resnet" shapes resnet18 --input 1,1,224,224
 "$folder/bin/python" - <<'PYTHON'
 import gluon_resnet as gr
+from gluon_resnet.machine import fatbin
 
 import mxnet as mx
 import numpy
@@ -28,6 +29,7 @@ mx.npx.set_np()
 prepared = gr.env.prepare()
 assert len(prepared.cuda_libraries) == len(gr.env.CUDA_LIBRARIES), prepared.cuda_libraries
 assert mx.runtime.Features().is_enabled("CUDA") and mx.runtime.Features().is_enabled("CUDNN")
+assert fatbin.installed_gpu_code() == fatbin.CU112, fatbin.installed_gpu_code()
 images, labels = numpy.random.randint(0, 256, (32, 28, 28)).astype("uint8"), numpy.arange(32) % 10
 batches = gr.ArrayBatches(images, labels, 32)
 result = gr.fit(gr.resnet18(), batches, batches, gr.Recipe(epochs=1), mx.cpu())

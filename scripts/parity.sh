@@ -20,6 +20,7 @@ else
     trap 'rm -rf "$GLUON_RESNET_PARITY"' EXIT INT TERM
 fi
 export GLUON_RESNET_PARITY
+export GLUON_RESNET_PARITY_PYTHON="$PWD/$folder/bin/python"
 export TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=
 # one library at a time, so that the disk never holds two
 for library in ${*:-keras keras2 pytorch cifar gluoncv}; do

@@ -13,8 +13,7 @@ from gluon_resnet.machine import elf, env
 import pytest
 
 from tests.conftest import ROOT
-
-compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc to make ELF files")
+from tests.machine.gpu_stubs import CARDS, compile_driver, compiler, elf_file, fat_binary
 
 
 def library(folder, name, needs=(), runpath=None):
@@ -65,7 +64,7 @@ def test_ld_library_path_and_nvidia_wheels_are_looked_at(tmp_path, monkeypatch):
 
 
 def test_what_the_file_needs_is_what_readelf_says():
-    path = Path(doctor.util.find_spec("mxnet").origin).parent / "libmxnet.so"
+    path = Path(elf.util.find_spec("mxnet").origin).parent / "libmxnet.so"
     if not shutil.which("readelf"):
         pytest.skip("needs readelf")
     lines = subprocess.run(
@@ -87,7 +86,7 @@ def test_the_cuda_build_without_its_libraries(tmp_path, monkeypatch):
         (tmp_path / "mxnet" / name).unlink()
     (tmp_path / "mxnet" / "__init__.py").touch()
     monkeypatch.setattr(
-        doctor.util, "find_spec", lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")})
+        elf.util, "find_spec", lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")})
     )
     monkeypatch.setattr(doctor.elf, "locate", lambda name, folders=(): None)
     monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet-cu112", "1.9.1"))
@@ -136,11 +135,104 @@ def test_python(monkeypatch, version, status):
     assert doctor.check_python().status == status
 
 
-def test_a_card_that_the_cpu_build_does_not_use(monkeypatch):
-    monkeypatch.setattr(doctor.system, "gpus", lambda: ["GPU 0: Tesla T4"])
+CPU_BUILD = f"{sys.executable} -m pip uninstall -y mxnet-cu112 && {doctor.install_command('mxnet')}"
+CUDA_BUILD = f"{sys.executable} -m pip uninstall -y mxnet && {doctor.install_command('mxnet-cu112')}"
+
+
+@pytest.fixture
+def cuda_build(tmp_path, monkeypatch):
+    """As if mxnet-cu112 were installed: a libmxnet.so with five fat binaries, written byte by byte."""
+    (tmp_path / "mxnet").mkdir()
+    (tmp_path / "mxnet" / "__init__.py").touch()
+    binaries = [fat_binary(*((2, capability) for capability in (50, 60, 70, 80, 86)))] * 5
+    (tmp_path / "mxnet" / "libmxnet.so").write_bytes(elf_file(*binaries))
+    monkeypatch.setattr(
+        elf.util, "find_spec", lambda name: type("Spec", (), {"origin": str(tmp_path / "mxnet" / "__init__.py")})
+    )
+    monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet-cu112", "1.9.1"))
+    return tmp_path / "mxnet" / "libmxnet.so"
+
+
+def gpu_checks(tmp_path, monkeypatch, cards, **options):
+    """The checks of a machine whose driver knows ``cards``."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(compile_driver(tmp_path / "driver", cards, **options)))
+    monkeypatch.setattr(doctor.driver, "kernel_version", lambda: "550.54.15")
+    return list(doctor.check_gpus())
+
+
+@compiler
+def test_each_card_of_the_cuda_build(cuda_build, tmp_path, monkeypatch):
+    checks = gpu_checks(tmp_path, monkeypatch, CARDS)
+    cannot = "this mxnet has machine code for 5.0, 6.0, 7.0, 8.0, 8.6 and no PTX: it cannot run here; use the CPU build"
+    assert [(check.name, check.status, check.found, check.fix) for check in checks] == [
+        ("driver", "ok", "550.54.15, for CUDA up to 12.4", ""),
+        ("GPU 0", "ok", "NVIDIA T4, compute capability 7.5: runs (code for 7.0)", ""),
+        ("GPU 1", "ok", "NVIDIA GeForce RTX 4090, compute capability 8.9: runs (code for 8.6)", ""),
+        (
+            "GPU 2",
+            "note",  # the others run
+            f"NVIDIA H100 PCIe, compute capability 9.0: {cannot}, or a card of compute capability 5.x, 6.x, 7.x or 8.x",
+            "",
+        ),
+        (
+            "GPU 3",
+            "note",
+            f"Tesla K80, compute capability 3.7: {cannot}, or a card of compute capability 5.x, 6.x, 7.x or 8.x",
+            "",
+        ),
+    ]
+
+
+@compiler
+def test_no_card_that_the_cuda_build_can_run_on_is_a_problem(cuda_build, tmp_path, monkeypatch):
+    _, check = gpu_checks(tmp_path, monkeypatch, CARDS[2:3])
+    assert (check.name, check.status, check.fix) == ("GPU 0", "problem", CPU_BUILD)
+    assert "NVIDIA H100 PCIe, compute capability 9.0: this mxnet has machine code for 5.0" in check.found
+
+
+@compiler
+def test_a_libmxnet_without_readable_gpu_code(cuda_build, tmp_path, monkeypatch):
+    cuda_build.write_bytes(cuda_build.read_bytes()[:500])
+    _, check = gpu_checks(tmp_path, monkeypatch, CARDS[:1])
+    assert check.status == "note" and "no GPU code can be read in libmxnet.so" in check.found and not check.fix
+
+
+@compiler
+@pytest.mark.parametrize("cuda, status", [(10020, "problem"), (11000, "ok"), (11020, "ok"), (13000, "ok")])
+def test_a_driver_from_before_cuda_11(cuda_build, tmp_path, monkeypatch, cuda, status):
+    check = gpu_checks(tmp_path, monkeypatch, CARDS[:1], cuda=cuda)[0]
+    assert (check.name, check.status) == ("driver", status)
+    if status == "problem":
+        assert check.found == "550.54.15, for CUDA up to 10.2; expected 11.0 or newer"
+        assert check.fix == "apt-get install nvidia-driver"
+
+
+@compiler
+def test_cards_that_the_cpu_build_does_not_use(tmp_path, monkeypatch):
     monkeypatch.setattr(env, "mxnet_build", lambda: ("mxnet", "1.9.1"))
-    check = doctor.check_gpus()
-    assert check.status == "note" and "requirements-cu112.txt" in check.fix
+    driver, t4, h100 = gpu_checks(tmp_path, monkeypatch, [CARDS[0], CARDS[2]], cuda=10000)
+    assert driver.status == "ok" and (t4.status, t4.fix) == ("note", CUDA_BUILD)
+    assert t4.found == (
+        "NVIDIA T4, compute capability 7.5; the CPU build of mxnet does not use it, the CUDA build would (code for 7.0)"
+    )
+    assert (h100.status, h100.fix) == ("note", "") and "the CUDA build of mxnet has machine code for" in h100.found
+
+
+@compiler
+def test_a_driver_that_finds_no_card(tmp_path, monkeypatch):
+    (check,) = gpu_checks(tmp_path, monkeypatch, CARDS, start="return 100;")
+    assert (check.name, check.status) == ("GPU", "note")
+    assert check.found == "libcuda.so.1: cuInit gives error 100 (it finds no card): computing on the CPU"
+
+
+@compiler
+def test_the_command_with_cards(run_cli, tmp_path):
+    folder = compile_driver(tmp_path, CARDS)
+    report = json.loads(run_cli("doctor", "--json", env={"LD_LIBRARY_PATH": str(folder)}).stdout)
+    assert report["system"]["gpus"][3] == "GPU 3: Tesla K80, compute capability 3.7"
+    assert [check["name"] for check in report["checks"] if check["name"].startswith("GPU")] == [
+        f"GPU {number}" for number in range(4)
+    ]
 
 
 def test_data_missing_damaged_and_whole(small_is_published, monkeypatch, tmp_path):

@@ -82,8 +82,9 @@ def test_the_root_has_at_most_eleven_files():
 
 
 @pytest.mark.parametrize("name", ["errors", "files", "figures", "text", "devices", "version"])
-def test_the_small_files_of_the_root_use_no_room(name):
-    assert [target for module, target in arrows() if module == name and room(target)] == []
+def test_the_small_files_of_the_root_use_no_room_but_the_lowest(name):
+    allowed = {"devices": {"machine"}}.get(name, set())  # which cards mxnet can use
+    assert {room(target) for module, target in arrows() if module == name} - {""} <= allowed
 
 
 def test_there_is_no_circle():

@@ -6,12 +6,19 @@ needed_libraries("libmxnet.so")     # [("libgomp.so.1", "/lib/x86_64-linux-gnu/l
 import os
 import subprocess
 from functools import lru_cache
+from importlib import util
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from . import env
 
 # elftools is imported where it is used: doctor, which imports this module, reports if elftools is missing.
+
+
+def mxnet_library() -> Optional[Path]:
+    """Where libmxnet.so of the installed mxnet is, or should be; None without mxnet. mxnet is not imported."""
+    spec = util.find_spec("mxnet")
+    return Path(spec.origin).parent / "libmxnet.so" if spec is not None and spec.origin else None
 
 
 def read_dynamic(path: Union[str, Path]) -> Tuple[List[str], List[str]]:

@@ -6,7 +6,6 @@ mxnet is never imported here, only looked up among the installed packages.
 """
 
 import platform
-import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ..files import CHECKOUT
-from . import env
+from . import driver, env
 
 PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 
@@ -43,16 +42,8 @@ def cpu() -> Dict[str, Any]:
 
 
 def gpus() -> List[str]:
-    """Lines of ``nvidia-smi -L``; empty without a card, a driver or the program."""
-    if not shutil.which("nvidia-smi"):
-        return []
-    try:
-        done = subprocess.run(
-            ["nvidia-smi", "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    """A line for each card that NVIDIA's driver finds: "GPU 0: NVIDIA T4, compute capability 7.5"."""
+    return [f"GPU {number}: {card}" for number, card in enumerate(driver.ask_apart().cards)]
 
 
 def version_of(package: str) -> Optional[str]:

@@ -1,9 +1,10 @@
-"""A trained network for other programs: an ONNX model, or torchvision-style weights in a safetensors file.
+"""A trained network for other programs: an ONNX model, weights in a safetensors file, or PyTorch's state dict.
 
     net = gr.get_model("resnet50@torchvision")
     net.load_parameters("net.params")
     export(net, "resnet50.onnx")              # for any ONNX runtime; its logits are checked first
-    export(net, "resnet50.safetensors")       # torchvision's key names
+    export(net, "resnet50.safetensors")       # its own parameters under torchvision's key names
+    export(net, "resnet50.pth")               # for torchvision.models.resnet50; its logits are checked first
 
 A file appears whole and checked, or not at all. Formats: https://onnx.ai, https://github.com/huggingface/safetensors
 """
@@ -24,8 +25,12 @@ from ..devices import array
 from ..errors import ExportError
 from ..files import written_whole
 from ..networks.layout import input_channels, layout
-from . import onnx_graph
+from ..networks.models import build
+from ..networks.specs import ResNetSpec
+from . import onnx_graph, read_parameters, set_parameters
 from .names import names
+from .torch_files import write_torch
+from .torchvision import as_torchvision
 
 TOLERANCE = 1e-4  # largest difference between two float32 computations, relative to the largest logit
 CHECKED = ((1, 64, 64), (3, 96, 80))  # batch, height and width of the random images: all three are free in the file
@@ -35,12 +40,16 @@ FilePath = Union[str, Path]
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file: its path, opset (None but for ONNX), size in bytes and the largest relative difference."""
+    """A written file: its path, opset (None but for ONNX), size in bytes and the largest relative difference.
+
+    ``checked`` says what is in it and how it was checked, in words.
+    """
 
     path: Path
     opset: Optional[int]
     size: int
     difference: float
+    checked: str
 
 
 def parameters(net: Any) -> Dict[str, numpy.ndarray]:
@@ -80,15 +89,12 @@ def _check_precision(net: Any) -> None:
         )
 
 
-def largest_difference(net: Any, path: FilePath, in_channels: int) -> float:
-    """Largest difference between the logits of onnxruntime and of ``net``, relative to the network's largest logit.
+def largest_difference(net: Any, compute: Callable[[numpy.ndarray], numpy.ndarray], in_channels: int) -> float:
+    """Largest difference between what ``compute`` gives and the logits of ``net``, relative to its largest logit.
 
     Both see the same random images, in two batches of different size, height and width. Raises ExportError if the
     network's own logits are not finite.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # this thread: more would be bound to processors that mxnet's threads hold
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     random, worst = numpy.random.RandomState(0), 0.0
     for batch, height, width in CHECKED:
         X = random.randn(batch, in_channels, height, width).astype("float32")
@@ -98,10 +104,33 @@ def largest_difference(net: Any, path: FilePath, in_channels: int) -> float:
                 f"{net.spec.name}: its logits for random images are not all finite numbers; export a "
                 f"network whose training did not diverge"
             )
-        logits = session.run([onnx_graph.OUTPUT], {onnx_graph.INPUT: X})[0]
-        difference = abs(logits - expected).max() / (abs(expected).max() or 1)
+        difference = abs(compute(X) - expected).max() / (abs(expected).max() or 1)
         worst = float(numpy.maximum(worst, difference))  # keeps a NaN, which max() may drop
     return worst
+
+
+def _check_difference(net: Any, path: Path, program: str, difference: float) -> None:
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"{path}: not written: {program}'s logits differ from the network's by "
+            f"{difference:.1e} of the largest, expected at most {TOLERANCE:.0e}; "
+            f"please report {net.spec.name}"
+        )
+
+
+def _onnx_logits(path: Path) -> Callable[[numpy.ndarray], numpy.ndarray]:
+    """What the model in the file ``path`` computes in onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # this thread: more would be bound to processors that mxnet's threads hold
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda X: session.run([onnx_graph.OUTPUT], {onnx_graph.INPUT: X})[0]
+
+
+def _own_logits(path: Path, spec: ResNetSpec, in_channels: int) -> Callable[[numpy.ndarray], numpy.ndarray]:
+    """What the Gluon network of ``spec`` computes with the weights in the file ``path``."""
+    net = build(spec)
+    set_parameters(net, read_parameters(path, spec, in_channels))
+    return lambda X: _logits(net, X)
 
 
 @contextmanager
@@ -130,14 +159,13 @@ def export_onnx(net: Any, path: FilePath) -> Exported:
         model = onnx_graph.to_onnx(net.spec, params, in_channels)
         onnx.save(model, str(temporary))
         onnx.checker.check_model(str(temporary), full_check=True)
-        difference = largest_difference(net, temporary, in_channels)
-        if not difference <= TOLERANCE:
-            raise ExportError(
-                f"{path}: not written: onnxruntime's logits differ from the network's by "
-                f"{difference:.1e} of the largest, expected at most {TOLERANCE:.0e}; "
-                f"please report {net.spec.name}"
-            )
-    return Exported(path, onnx_graph.OPSET, path.stat().st_size, difference)
+        difference = largest_difference(net, _onnx_logits(temporary), in_channels)
+        _check_difference(net, path, "onnxruntime", difference)
+    checked = (
+        f"opset {onnx_graph.OPSET}, its logits in ONNX Runtime differ from the network's by {difference:.1e} of the "
+        f"largest"
+    )
+    return Exported(path, onnx_graph.OPSET, path.stat().st_size, difference, checked)
 
 
 def export_safetensors(net: Any, path: FilePath) -> Exported:
@@ -157,20 +185,55 @@ def export_safetensors(net: Any, path: FilePath) -> Exported:
         again = load_file(str(temporary))
         if again.keys() != tensors.keys() or any(again[key].tobytes() != tensors[key].tobytes() for key in tensors):
             raise ExportError(f"{path}: not written: what was read back is not what was written; check the disk")
-    return Exported(path, None, path.stat().st_size, 0.0)
+    return Exported(path, None, path.stat().st_size, 0.0, "torchvision's names, read back bit by bit")
+
+
+def export_pth(net: Any, path: FilePath) -> Exported:
+    """Write ``net`` to ``path`` as a state dict for torchvision's class of its depth, as ``torch.save`` writes it.
+
+    A network that differs from torchvision's in biases alone, such as ``resnet18@d2l``, is written so that the class
+    predicts the same: see :func:`gluon_resnet.weights.torchvision.as_torchvision`. The file is read back into the
+    Gluon network of torchvision's kind and appears only if its logits are those of ``net``, up to TOLERANCE. Raises
+    ExportError as :func:`export_onnx` does, and for a network that the class cannot compute.
+    """
+    path, params = Path(path), parameters(net)
+    _check_precision(net)
+    in_channels = input_channels(net.spec, params)
+    for name, value in params.items():
+        if not numpy.isfinite(value).all():
+            raise ExportError(
+                f"{net.spec.name}: the numbers of parameter {name} are not all finite; export a network whose "
+                f"training did not diverge"
+            )
+    spec, values = as_torchvision(net.spec, params)
+    table = names("torchvision", layout(spec, in_channels))
+    with _writing(path) as temporary:
+        write_torch(temporary, {key: values[name] for name, (key, _) in table.items()})
+        difference = largest_difference(net, _own_logits(temporary, spec, in_channels), in_channels)
+        _check_difference(net, path, spec.name, difference)
+    checked = (
+        f"a state dict of torchvision's resnet{spec.depth}, its logits differ from the network's by "
+        f"{difference:.1e} of the largest"
+    )
+    return Exported(path, None, path.stat().st_size, difference, checked)
 
 
 #: suffix -> what writes it
-FORMATS: Dict[str, Callable[[Any, FilePath], Exported]] = {".onnx": export_onnx, ".safetensors": export_safetensors}
+FORMATS: Dict[str, Callable[[Any, FilePath], Exported]] = {
+    ".onnx": export_onnx,
+    ".safetensors": export_safetensors,
+    ".pth": export_pth,
+}
 
 
 def export(net: Any, path: FilePath) -> Exported:
-    """Write ``net`` in the format that the suffix of ``path`` names, .onnx or .safetensors.
+    """Write ``net`` in the format that the suffix of ``path`` names: .onnx, .safetensors or .pth.
 
-    :func:`export_onnx` and :func:`export_safetensors` say what is written and which errors there are; another suffix is
-    an ExportError, too.
+    :func:`export_onnx`, :func:`export_safetensors` and :func:`export_pth` say what is written and which errors there
+    are; another suffix is an ExportError, too.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise ExportError(f"{path}: unknown suffix '{suffix}': expected {' or '.join(FORMATS)}")
+        *others, last = FORMATS
+        raise ExportError(f"{path}: unknown suffix '{suffix}': expected {', '.join(others)} or {last}")
     return FORMATS[suffix](net, path)

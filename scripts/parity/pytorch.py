@@ -2,21 +2,13 @@
 
 import sys
 
-import torch
-from safetensors.torch import save_file
+from torchvision_cpu import torchvision  # isort: skip  before timm, which imports torchvision, too
 
-try:
-    import torchvision
-except RuntimeError:
-    # PyPI's torchvision is built for torch with CUDA; beside torch's CPU build its compiled operators do not load. No
-    # ResNet needs them, but the import describes these two and stops where nobody has declared them.
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
 import timm
+import torch
 from cases import CASES
 from common import Random, case_folder, pictures, save
+from safetensors.torch import save_file
 
 
 def fill(net, seed):

@@ -65,12 +65,20 @@ def small_fashion_mnist(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """What takes a while to make: random weights of a ResNet-50, and a finished run."""
+    """What takes a while to make: random weights of three networks, and a finished run."""
     folder = tmp_path_factory.mktemp("made")
     net = gr.get_model("resnet50@torchvision")
     net.initialize(mx.init.Xavier())
     net(mx.nd.zeros((1, 3, 32, 32)))
     export.export(net, folder / "resnet50.safetensors")
+    for name, channels, file in (("resnet18", 1, "net.params"), ("resnet50@mxnet", 3, "zoo.params")):
+        net = gr.get_model(name)
+        net.initialize(mx.init.Xavier())
+        net(mx.nd.zeros((1, channels, 32, 32)))
+        net.save_parameters(str(folder / file))
+        if file == "net.params":
+            export.export(net, folder / "net.safetensors")
+            export.export(net, folder / "net.pth")
     data = write_idx_folder(folder / "data", small_arrays(40, 20))
     cli.cli.main(
         [
@@ -110,7 +118,8 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
             draw(folder / "bird_photos" / name / f"{i}.jpg", 10 * number + i)
     for seed, name in enumerate(("photo.jpg", "cat.png", "tiger_cat_256.png", "samoyed_1546.jpg")):
         draw(folder / name, 100 + seed)
-    (folder / "resnet50.safetensors").symlink_to(made / "resnet50.safetensors")
+    for name in ("resnet50.safetensors", "net.params", "net.safetensors", "net.pth", "zoo.params"):
+        (folder / name).symlink_to(made / name)
     (folder / "malicious.pth").write_bytes(as_zip(pickle.dumps(Runs(os.system, "false"), protocol=2)))
     shutil.copytree(str(made / "run"), str(folder / "runs" / "20261122-030010-resnet8@narrow-fashion-mnist"))
     (folder / "chapter.txt").write_text(
@@ -201,8 +210,21 @@ def test_dots_at_the_end_stand_for_any_lines():
         assert_shown(shown, "start\nloss 0.3\n")
 
 
+def needs_torch(block):
+    """Whether a block is for PyTorch, which is not here; make parity runs it: tests/parity/test_exports.py."""
+    return "import torch" in block.text
+
+
+def test_the_code_for_pytorch_is_python_and_known_to_make_parity():
+    blocks_for_torch = [block for block in IN_PLACE if block.language == "python" and needs_torch(block)]
+    assert [block.document for block in blocks_for_torch] == ["leaving-mxnet.md"]
+    ast.parse(blocks_for_torch[0].text)
+
+
 @of("python")
 def test_python_runs_and_gives_what_the_comments_say(block, reader):
+    if needs_torch(block):
+        return
     names, lines, compared = {}, block.text.splitlines(), 0
     for statement in ast.parse(block.text).body:
         comment = lines[statement.end_lineno - 1][statement.end_col_offset :].partition("#")[2].strip()

@@ -211,9 +211,9 @@ def test_safetensors_header_and_biases_of_other_families(tmp_path):
     assert not [key for key in header if "downsample.1" in key]  # this family's projection has no batch norm
 
 
-@pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors", ".pth"])
 def test_where_nothing_can_be_written(tmp_path, suffix):
-    net = trained("resnet18", 1, 16)
+    net = trained("resnet18", 1)
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / f"folder{suffix}").mkdir()
     net_file = f"net{suffix}"
@@ -226,7 +226,7 @@ def test_where_nothing_can_be_written(tmp_path, suffix):
 
 @pytest.mark.parametrize("name", ["net.pt", "net", "net.onnx.gz"])
 def test_an_unknown_suffix_names_the_known_ones(tmp_path, name):
-    with pytest.raises(ExportError, match=r"expected \.onnx or \.safetensors"):
+    with pytest.raises(ExportError, match=r"expected \.onnx, \.safetensors or \.pth"):
         export(gr.resnet18(), tmp_path / name)
 
 
