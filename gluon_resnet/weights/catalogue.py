@@ -87,7 +87,8 @@ def table(pattern: Optional[str] = None) -> pd.DataFrame:
     """The networks and their published weights, a row for each file; the first of a network is its default.
 
     Args:
-        pattern: part of ``MODEL@FAMILY:TAG``, such as "resnet50" or "keras"; or all of it with ``*`` for any letters.
+        pattern: part of ``MODEL@FAMILY:TAG``, such as "resnet50" or "keras"; or all of it or of ``MODEL@FAMILY``, with
+            ``*`` for any letters and ``?`` for one.
 
     Returns:
         A table with the columns COLUMNS: multiply_adds of one image of ``image`` x ``image`` pixels, top1 in percent,
@@ -99,7 +100,9 @@ def table(pattern: Optional[str] = None) -> pd.DataFrame:
     rows = dict(_all_rows())
     wanted = (pattern or "").lower()
     shape = wanted if "*" in wanted or "?" in wanted else f"*{wanted}*"
-    found = [row for name, row in rows.items() if fnmatchcase(name, shape)]
+    found = [
+        row for name, row in rows.items() if fnmatchcase(name, shape) or fnmatchcase(name.partition(":")[0], shape)
+    ]
     if not found:
         known = [*rows, *(name.partition("@")[0] for name in rows)]
         raise ModelError(
