@@ -265,7 +265,7 @@ def find(weights: Union[str, Path], model: str) -> Optional[Published]:
 def suggestion(word: str, model: str) -> str:
     """``did you mean a1? known are tv2, tv, a1, ...``, for a message about a ``word`` that is no tag of ``model``."""
     tags = list(dict.fromkeys(row.tag for row in rows_of(model)))
-    return f"{did_you_mean(word, [IMAGENET, *tags])}known are {', '.join(tags) or 'none'} (gluon-resnet models)"
+    return f"{did_you_mean(word, [IMAGENET, *tags], 0.6)}known are {', '.join(tags) or 'none'} (gluon-resnet models)"
 
 
 def _tag(weights: str) -> str:

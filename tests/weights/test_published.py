@@ -128,9 +128,10 @@ def test_a_file_goes_before_a_tag_but_not_before_imagenet(tmp_path, monkeypatch)
         (
             "imagenet:a9",
             "resnet18",
-            "imagenet:a9: no tag of resnet18: did you mean a3? known are tv, a1, a2, a3, gluon, ",
+            "imagenet:a9: no tag of resnet18: known are tv, a1, a2, a3, gluon, ",
         ),
-        ("c1", "resnet18", "c1: no tag of resnet18: did you mean "),
+        ("c1", "resnet18", "c1: no tag of resnet18: known are tv, "),
+        ("imagenet:gluoncv1", "resnet18", "no tag of resnet18: did you mean gluoncv? known are tv, "),
         (
             "imagenet:keras",
             "resnet50@mxnet",
