@@ -81,7 +81,6 @@ def _alone(folder: Path) -> Iterator[None]:
 def _fetch(row: Published, target: Path, say: downloads.Say) -> None:
     part = target.with_name(target.name + (".zip.part" if row.zipped else ".part"))
     host = urlsplit(row.url).netloc
-    say(f"fetching {row.model} ({row.tag}) from {host} into {target.parent}")
     try:
         expected = row.hash or _hash_of_hub(row)
         downloads.bring(row.url, part, row.file, _limit(row), say)
@@ -103,6 +102,7 @@ def _fetch(row: Published, target: Path, say: downloads.Say) -> None:
     if not row.hash:
         _note(row).write_text(found)
     downloads.finish(part, target)
+    say(f"fetched {row.file} from {host} into {target.parent}")
 
 
 def _limit(row: Published) -> int:
@@ -184,6 +184,7 @@ def _shown(text: str) -> str:
 
 
 def _by_hand(row: Published, target: Path) -> str:
+    if not row.hash:  # nobody here could verify it
+        return "download it on another machine and give its path instead of a name"
     unpack = f", unpack {row.file} from it" if row.zipped else ""
-    known = f"; it has {_shown(row.hash)}" if row.hash else "; the page of the file says which SHA-256 it has"
-    return f"download it on another machine{unpack} and put it at {target}{known}"
+    return f"download it on another machine{unpack} and put it at {target}; it has {_shown(row.hash)}"

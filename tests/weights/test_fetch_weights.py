@@ -77,7 +77,7 @@ def test_fetched_once_then_verified_in_the_cache(row, server):
     path = fetch(row, said.append)
     assert path == downloads.home() / "weights" / "resnet18.a1_in1k.safetensors" and path.read_bytes() == SMALL
     host = server.url.partition("//")[2]
-    assert said == [f"fetching resnet18@torchvision (a1) from {host} into {path.parent}"]
+    assert said == [f"fetched resnet18.a1_in1k.safetensors from {host} into {path.parent}"]
     assert fetch(row, said.append) == path and len(said) == len(server.requests) == 1
     assert in_cache() == [path.name]
 
@@ -143,6 +143,15 @@ def test_offline(row):
     assert refused(row) == (
         f"http://127.0.0.1:9/model.safetensors: 127.0.0.1:9 cannot be reached (ConnectionError): download it on "
         f"another machine and put it at {place(row)}; it has SHA-256 11ad3fa6..."
+    )
+    assert refused(replace(row, hash="")).endswith("download it on another machine and give its path instead of a name")
+
+
+def test_offline_on_the_command_line(row, refusal, monkeypatch):
+    publish(monkeypatch, published.find("a1", "resnet18"), "http://127.0.0.1:9", row.hash)
+    line = refusal("predict", "cat.png", "--model", "resnet18", "--weights", "a1")
+    assert line.startswith(
+        "gluon-resnet: http://127.0.0.1:9/model.safetensors: 127.0.0.1:9 cannot be reached (Connection"
     )
 
 
@@ -287,10 +296,9 @@ def trained():
     return tensors, save(tensors)
 
 
-def publish(monkeypatch, row, server, hash=None):
+def publish(monkeypatch, row, host, hash):
     """Put a row into the table whose file the test's own server has, in place of the one with its tag."""
-    name = Path(row.url).name
-    own = replace(row, url=f"{server.url}/{name}", hash=hash or f"sha256:{sha256(server.content)}")
+    own = replace(row, url=f"{host}/{Path(row.url).name}", hash=hash)
     monkeypatch.setattr(published, "ROWS", tuple(own if each == row else each for each in published.ROWS))
 
 
@@ -298,7 +306,7 @@ def publish(monkeypatch, row, server, hash=None):
 def a1(trained, server, monkeypatch):
     """timm's a1 of ResNet-18 is on the test's own server, which breaks off twice."""
     server.content, server.cuts = trained[1], [20_000_000, 10_000_000]
-    publish(monkeypatch, published.find("a1", "resnet18"), server)
+    publish(monkeypatch, published.find("a1", "resnet18"), server.url, f"sha256:{sha256(server.content)}")
     return server
 
 
@@ -327,7 +335,7 @@ def test_pretrained_through_the_command_line(a1, trained, capsys, tmp_path, monk
     cli.main(["predict", "noise.png", "--model", "resnet18", "--weights", "imagenet:a1", "--top", "2"])
     out, err = capsys.readouterr()
     assert [request.range for request in a1.requests] == [None, "bytes=20000000-", "bytes=30000000-"]
-    assert err.count("; going on") == 2 and "fetching resnet18@torchvision (a1) from 127.0.0.1:" in err
+    assert err.count("; going on") == 2 and "fetched resnet18.a1_in1k.safetensors from 127.0.0.1:" in err
     assert out.rstrip().endswith("resnet18@torchvision from imagenet:a1, engine gluon")
     small = image.resize((288, 384), Image.BICUBIC).crop((0, 48, 288, 336))
     X = (numpy.asarray(small, numpy.float32) / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
@@ -404,7 +412,7 @@ def test_the_model_zoos_own_file(server, monkeypatch, tmp_path, both_modes):
     theirs.save_parameters(str(tmp_path / "zoo.params"))
     row, content = published.find("imagenet", "resnet18@mxnet"), (tmp_path / "zoo.params").read_bytes()
     server.content = zipped(**{row.file: content})
-    publish(monkeypatch, row, server, f"sha1:{hashlib.sha1(content).hexdigest()}")
+    publish(monkeypatch, row, server.url, f"sha1:{hashlib.sha1(content).hexdigest()}")
     net = gr.resnet18("mxnet", pretrained=True)
     assert relative_error(net(X).asnumpy(), expected) < 1e-5
 
@@ -419,7 +427,7 @@ def test_real_weights_by_name_say_what_is_in_a_photograph(server, monkeypatch, t
     expand = [sys.executable, str(folder / "expand_weights.py"), str(folder / "pqf_resnet50_large.npz"), str(path)]
     subprocess.run(expand, check=True, stdout=subprocess.DEVNULL)
     server.content, server.cuts = path.read_bytes(), [30_000_000, 30_000_000]
-    publish(monkeypatch, published.find("tv", "resnet50"), server)
+    publish(monkeypatch, published.find("tv", "resnet50"), server.url, f"sha256:{sha256(server.content)[:8]}")
     cli.main(["predict", str(Path(real, "images", "tiger_cat_256.png")), "--weights", "imagenet:tv", "--top", "1"])
     out, err = capsys.readouterr()
     line = next(line for line in out.splitlines() if "tiger cat" in line)
