@@ -20,7 +20,7 @@ Sources, looked up in November 2026:
     keras2016: keras_applications/resnet50.py of the same repository (address, MD5); licence from the README of
         github.com/fchollet/deep-learning-models, where the file is. Its accuracy is not stated.
     mxnet: mxnet.gluon.model_zoo.model_store of 1.9.1 (addresses, SHA-1); accuracies from docs/api/python/gluon/
-        model_zoo.md of 1.4, which says how images are prepared, too.
+        model_zoo.md of 1.4, which says that gluoncv's script trained them: images are prepared as gluoncv does.
     gluoncv: gluoncv.model_zoo.model_store of 0.10.5 (addresses, SHA-1); accuracies from docs/model_zoo/csv_tables/
         Classifications/ResNet.csv; images as in gluoncv/data/transforms/presets/imagenet.py.
 The licence is that of the weights if their publisher states one, otherwise that of the library they are part of.
