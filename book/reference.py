@@ -82,7 +82,10 @@ PAGES = {
             "lab.transcript",
         ),
     ),
-    "weights": ("Weights, in and out", ("weights", "weights.export")),
+    "weights": (
+        "Weights, in and out",
+        ("weights", "weights.pretrained", "weights.published", "weights.catalogue", "weights.export"),
+    ),
     "byhand": (
         "By hand",
         ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads", "byhand.params"),

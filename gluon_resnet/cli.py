@@ -38,6 +38,7 @@ for _command in (
     weights.predict,
     weights.microscope,
     weights.export,
+    weights.list_models,
     records.records,
     evaluation.evaluate,
     evaluation.runs,

@@ -65,7 +65,9 @@ def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict
 @click.argument("file", metavar="FILE|NAME")
 @_options
 @click.option(
-    "--weights", metavar="FILE|DIR", help="Trained weights, or their folder, if the experiment starts from some."
+    "--weights",
+    metavar="FILE|DIR|NAME",
+    help="Trained weights, their folder, or a name such as imagenet, if the experiment starts from some.",
 )
 def run(file: str, **chosen: Any) -> None:
     """Run the experiment in FILE, or the one called NAME in experiments/, and judge its claim.

@@ -32,7 +32,11 @@ input_shape = click.option(
     metavar="N,C,H,W",
     help=f"Shape of the input.  [default: {by_family(_one_image)}]",
 )
-input_size = click.option("--size", type=click.IntRange(min=32), help="Side of the network's input.  [default: 224]")
+input_size = click.option(
+    "--size",
+    type=click.IntRange(min=32),
+    help="Side of the network's input.  [default: 224, or that of published weights]",
+)
 classes = click.option(
     "--classes",
     type=click.IntRange(min=1),
@@ -41,8 +45,9 @@ classes = click.option(
 )
 weights = click.option(
     "--weights",
-    metavar="FILE",
-    help="Trained weights: .safetensors, .pth, .bin, .h5 or .params. A model without @family takes the file's.",
+    metavar="FILE|NAME",
+    help="Trained weights: .safetensors, .pth, .bin, .h5 or .params; or published ones by name: imagenet, imagenet:TAG "
+    "(gluon-resnet models). A model without @family takes the file's.",
 )
 precision = click.option(
     "--precision",
@@ -62,9 +67,12 @@ data_folder = click.option(
 
 
 def needed(weights: Optional[str]) -> str:
-    """The file of weights; raises a usage error if none was given."""
+    """The file or name of weights; raises a usage error if none was given."""
     if not weights:
-        raise click.UsageError("--weights FILE is needed, or --run RUN to predict: an untrained network cannot predict")
+        raise click.UsageError(
+            "--weights FILE is needed, or --weights imagenet for published ones, or --run RUN to predict: an untrained "
+            "network cannot predict"
+        )
     return weights
 
 

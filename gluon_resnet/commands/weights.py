@@ -1,5 +1,6 @@
-"""predict, microscope, export: networks with trained weights."""
+"""predict, microscope, export, models: networks with trained weights."""
 
+import json
 import sys
 from typing import Any, Callable, Optional, Tuple
 
@@ -10,13 +11,22 @@ import click
 from ..instruments.engines import ENGINES
 from . import lazy, options
 
+catalogue = lazy("weights.catalogue")
 text = lazy("text")
 figures = lazy("figures")
+preparations = lazy("data.images")
 layout = lazy("networks.layout")
 models = lazy("networks.models")
 plots = lazy("evaluation.plots")
 predicting = lazy("evaluation.predict")
 scope = lazy("instruments.microscope")
+
+
+def _network(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, Any]:
+    """(spec, parameters, preparation of images); ``size`` is the side of the network's input if not the usual one."""
+    spec, params = gr.read_network(weights, model)
+    preparation = preparations.as_published(weights, model) or gr.PREPARATIONS[spec.family]
+    return spec, params, preparation.at(size)
 
 
 @click.command()
@@ -54,8 +64,8 @@ def predict(
         network = gr.network_of_run(run)
         spec, params, names, preparation = network.spec, network.params, network.class_names, network.preparation
     else:
-        spec, params = gr.read_network(options.needed(weights), model)
-        names, preparation = gr.read_labels(labels, spec.num_classes), gr.PREPARATIONS[spec.family].at(size)
+        spec, params, preparation = _network(options.needed(weights), model, size)
+        names = gr.read_labels(labels, spec.num_classes)
     top = min(top, len(names))
     views, X = predicting.look(images, preparation, layout.input_channels(spec, params))
     table = predicting.predict(gr.make_engine(engine, spec, params), X, names, images, top)
@@ -123,8 +133,8 @@ def microscope(
         raise click.UsageError("--layer goes with --save P.png")
     if save:
         figures.check_picture_path(save)
-    spec, params = gr.read_network(options.needed(weights), model)
-    _, X = predicting.look([image], gr.PREPARATIONS[spec.family].at(size), layout.input_channels(spec, params))
+    spec, params, preparation = _network(options.needed(weights), model, size)
+    _, X = predicting.look([image], preparation, layout.input_channels(spec, params))
     of_b = scope.plant(spec, params, plant) if plant else params
     comparison = scope.look(gr.make_engine(a, spec, params), gr.make_engine(b, spec, of_b), X, tolerance, gradients)
     click.echo(scope.as_text(comparison, every))
@@ -156,3 +166,22 @@ def export(model: str, weights: Optional[str], out: str) -> None:
     gr.set_parameters(net, params)
     exported = gr.export(net, out)
     click.echo(f"{spec.name} from {weights} in {exported.path}: {exported.size:,} bytes, {exported.checked}")
+
+
+@click.command("models")
+@click.argument("pattern", required=False)
+@click.option("--format", "style", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+def list_models(pattern: Optional[str], style: str) -> None:
+    """List the networks and the weights published for them, the default first: what --weights imagenet:TAG can name.
+
+    PATTERN is a part of MODEL@FAMILY:TAG, such as resnet50, keras or :a1. The accuracy, top-1 in percent, is what the
+    publisher measured on ImageNet; multiply-adds are those of one image of that side. csv and json also have the
+    address, the hash and the source of the facts.
+    """
+    table = catalogue.table(pattern)
+    if style == "csv":
+        click.echo(table.to_csv(index=False), nl=False)
+    elif style == "json":
+        click.echo(json.dumps(json.loads(table.to_json(orient="records")), indent=2))
+    else:
+        click.echo(catalogue.as_text(table))

@@ -16,12 +16,12 @@ from typing import Any, Optional, Tuple
 import numpy
 
 from ..errors import ConfigError, DataError, whole
+from ..machine.downloads import home
 from .augment import ENLARGED, Augment
 from .findings import refusal
 from .images import IMAGENET, Preparation, resize, view
 from .picture_source import Indices
 from .slots import Slots
-from .sources import home
 
 CACHE_BYTES = 2 * 2**30  # of memory, unless another number is given
 

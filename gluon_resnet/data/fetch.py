@@ -11,36 +11,26 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from tqdm import tqdm
 
 from ..errors import DataError
+from ..machine.downloads import CHUNK, TIMEOUT, Say, as_folder, bar, home, to_standard_error
 from .sources import (
     Contents,
     DataFile,
     DataSet,
-    as_folder,
     check,
     file_names,
     find_file,
-    home,
     load_folder,
     load_local,
     local_folders,
     read_file,
 )
-
-Say = Callable[[str], Any]  # takes one line for the reader
-CHUNK = 1 << 16
-TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
-
-
-def _bar(title: str, total: Optional[int]) -> Any:
-    return tqdm(total=total, desc=title, unit="B", unit_scale=True, leave=False, mininterval=0.2)
 
 
 def _store(chunks: Iterable[bytes], target: Path, file: DataFile) -> None:
@@ -114,9 +104,9 @@ def _download(url: str, title: str) -> Iterator[bytes]:
         with requests.get(url, stream=True, timeout=TIMEOUT) as response:
             if response.status_code != 200:
                 raise DataError(f"{url}: HTTP {response.status_code}")
-            with _bar(title, int(response.headers.get("content-length", 0)) or None) as bar:
+            with bar(title, int(response.headers.get("content-length", 0)) or None) as progress:
                 for chunk in response.raw.stream(CHUNK, decode_content=False):
-                    bar.update(len(chunk))
+                    progress.update(len(chunk))
                     yield unzip.decompress(chunk)
         yield unzip.flush()
     except zlib.error as error:
@@ -199,7 +189,7 @@ def load(
     Raises:
         DataError: the files cannot be found or fetched; it says what was tried.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    say = say or to_standard_error
     if folder is not None:
         return "the folder given", as_folder(folder), load_folder(dataset, folder, verify)
     local = load_local(dataset, say)

@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from ..errors import DataError
 from ..networks.families import ROWS, images_of
+from ..weights.published import find
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
@@ -29,7 +30,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Preparation:
-    """How one family's networks want their images."""
+    """How one family's networks, or the weights of one file, want their images."""
 
     resize: Optional[int]  # the shorter side before the centre crop; None squeezes the whole image to the crop's size
     scale: float  # factor on 0..255
@@ -37,6 +38,7 @@ class Preparation:
     std: Tuple[float, ...]
     bgr: bool = False
     crop: int = 224
+    interpolation: Optional[str] = None  # Pillow's name of it, as torchvision and timm resize; None as resize() does
 
     def at(self, crop: Optional[int]) -> "Preparation":
         """The same for another side of the network's input; None keeps it."""
@@ -48,9 +50,10 @@ class Preparation:
 IMAGENET = Preparation(256, 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CAFFE = Preparation(None, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=True)
 PLAIN = Preparation(None, 1 / 255, (0.0,), (1.0,))
+HALF = Preparation(256, 1 / 255, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # of some of timm's weights
 
 #: preparation -> its numbers; which family has which is in the table of families, networks/families.py
-NAMED = {"imagenet": IMAGENET, "caffe": CAFFE, "plain": PLAIN}
+NAMED = {"imagenet": IMAGENET, "caffe": CAFFE, "plain": PLAIN, "half": HALF}
 
 
 def _preparation(images: Any) -> Preparation:
@@ -61,6 +64,25 @@ def _preparation(images: Any) -> Preparation:
 
 #: family -> how its published weights were trained to see images
 PREPARATIONS = {family: _preparation(images_of(family)) for family in ROWS}
+
+
+def as_published(weights: Union[str, Path], model: str) -> Optional[Preparation]:
+    """How images were prepared when the weights that ``weights`` names were tested; None if it is a file.
+
+    Raises WeightsError if ``model`` has no such published weights.
+    """
+    row = find(weights, model)
+    if row is None:
+        return None
+    return replace(NAMED[row.pixels], resize=row.resize, crop=row.crop, interpolation=row.interpolation)
+
+
+def to_train(family: str, weights: Union[str, Path, None], model: str) -> Preparation:
+    """The preparation of ``family``, with the pixels as numbers that the published ``weights`` to start from want."""
+    own, published = PREPARATIONS[family], as_published(weights, model) if weights else None
+    if published is None:
+        return own
+    return replace(own, scale=published.scale, mean=published.mean, std=published.std, bgr=published.bgr)
 
 
 class _WholeFilesOnly:
@@ -141,11 +163,24 @@ def view(image: numpy.ndarray, preparation: Preparation) -> numpy.ndarray:
     crop = preparation.crop
     if preparation.resize is None:
         return resize(image, crop, crop)
+    if preparation.interpolation is not None:
+        return _pillow_view(image, preparation.resize, crop, preparation.interpolation)
     height, width = image.shape[:2]
     factor = preparation.resize / min(height, width)
     image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)))
     top, left = (image.shape[0] - crop) // 2, (image.shape[1] - crop) // 2
     return image[top : top + crop, left : left + crop]
+
+
+def _pillow_view(image: numpy.ndarray, shorter: int, crop: int, interpolation: str) -> numpy.ndarray:
+    """:func:`view` to the pixel as Resize and CenterCrop of torchvision.transforms do it, on which timm builds, too."""
+    height, width = image.shape[:2]
+    short, long = min(height, width), max(height, width)
+    longer = int(shorter * long / short)
+    size = (shorter, longer) if width <= height else (longer, shorter)  # (width, height)
+    resized = Image.fromarray(image).resize(size, Image.Resampling[interpolation.upper()])
+    left, top = (int(round((side - crop) / 2)) for side in size)
+    return numpy.asarray(resized.crop((left, top, left + crop, top + crop)))
 
 
 def normalize(seen: numpy.ndarray, preparation: Preparation, in_channels: int = 3) -> numpy.ndarray:

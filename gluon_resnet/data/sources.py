@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from ..errors import DataError
+from ..machine.downloads import as_folder, home
 
 Contents = Dict[str, Tuple[Path, bytes]]  # name of a file -> where it is, and its bytes without gzip
 ADVICE = "replace it by a whole copy, or remove it and leave --data out to have one fetched"
@@ -38,19 +39,6 @@ class DataSet:
     mirrors: Tuple[str, ...]
     debian_package: str
     debian_folder: str  # where that package puts the files
-
-
-def as_folder(text: Union[str, Path]) -> Path:
-    """A path with its ``~`` written out."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:  # no HOME and no such user
-        raise DataError(f"{text}: {error}; set GLUON_RESNET_HOME, or name a folder with --data") from None
-
-
-def home() -> Path:
-    """The suite's cache: ``$GLUON_RESNET_HOME``, by default ``~/.cache/gluon-resnet``."""
-    return as_folder(os.environ.get("GLUON_RESNET_HOME") or "~/.cache/gluon-resnet")
 
 
 def local_folders(dataset: DataSet) -> List[Tuple[str, Path]]:

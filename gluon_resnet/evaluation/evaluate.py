@@ -21,7 +21,6 @@ from ..data.batches import ArrayBatches
 from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.fashion_mnist import load_arrays
 from ..data.image_folder import open_folder
-from ..data.images import PREPARATIONS
 from ..data.pictures import PictureBatches
 from ..data.records import RecordSource
 from ..data.scan import scan
@@ -200,7 +199,7 @@ def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:
 def _open_pictures(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
     chosen, notes = _open_images(run, data, part)
     y = numpy.concatenate([_labels(run, images.source) for _, images in chosen])
-    batches = [PictureBatches(images, BATCH, preparation=PREPARATIONS[run.spec.family]) for _, images in chosen]
+    batches = [PictureBatches(images, BATCH, preparation=run.preparation) for _, images in chosen]
     places = [(part_batches, i) for part_batches in batches for i in range(len(part_batches.source))]
 
     def X(indices: Sequence[int]) -> numpy.ndarray:

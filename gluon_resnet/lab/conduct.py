@@ -11,6 +11,7 @@ from .. import files
 from ..benchmarks.processes import OtherPrograms
 from ..errors import ConfigError, DataError, RunError
 from ..text import duration
+from ..weights.published import is_name
 from . import budget as budgets
 from . import depth_probes, picture, results, sweep
 from .experiment import Experiment
@@ -63,6 +64,14 @@ def _source(given: Optional[Union[str, Path]], named: str, what: str, option: st
     )
 
 
+def _weights(given: Optional[str], named: str) -> str:
+    """Path of a file of weights, or a name of published ones: ``given``, in the folder ``given``, or ``named``."""
+    if is_name(given or named):
+        return given or named
+    path = str(Path(given, named)) if given and Path(given).is_dir() else given
+    return _source(path, named, "file of weights", "--weights")
+
+
 def with_sources(experiment: Experiment, data: Optional[str] = None, weights: Optional[str] = None) -> Dict[str, Any]:
     """{arm: config} of an experiment, with the paths of its data and weights.
 
@@ -76,8 +85,7 @@ def with_sources(experiment: Experiment, data: Optional[str] = None, weights: Op
         elif data:
             config = replace(config, data=str(data))
         if config.weights:
-            path = str(Path(weights, config.weights)) if weights and Path(weights).is_dir() else weights
-            config = replace(config, weights=_source(path, config.weights, "file of weights", "--weights"))
+            config = replace(config, weights=_weights(weights, config.weights))
         configs[arm] = config
     if weights and not any(config.weights for config in configs.values()):
         raise ConfigError(f"--weights {weights}: {experiment.name} starts from no weights; leave it out")

@@ -1,1 +1,1 @@
-"""What this machine is, and what must be set before mxnet is loaded; nothing here imports mxnet."""
+"""What this machine is, what must be set before mxnet is loaded, and downloads; nothing here imports mxnet."""

@@ -1,12 +1,12 @@
 """From a spec to a Gluon network whose children are the lines of the chapter: stem, stages, pooling, classifier.
 
-    gr.resnet18()                                     # article 001's: 10 classes
-    gr.resnet50(family="keras", num_classes=4)
-    gr.get_model("resnet101@torchvision")
-    gr.cifar_resnet(20, num_classes=10, shortcut="A")
-    gr.get_model("plain34@torchvision")               # no shortcuts
+    build(get_spec(18, "d2l"))                        # article 001's: 10 classes
+    get_model("resnet101@torchvision")
+    get_model("plain34@torchvision")                  # no shortcuts
+    cifar_resnet(20, num_classes=10, shortcut="A")
 
-A family is a row of families.py; what is built for each field of the row is here.
+A family is a row of families.py; what is built for each field of the row is here. gr.resnet18 to gr.resnet152 and
+gr.get_model, which also take published weights, are in weights/pretrained.py.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ from .layers import BatchNorm
 from .layout import block_plan, children
 from .preactivation import BottleneckV2, InputNorm, ResidualV2
 from .shortcuts import ShortcutBlock
-from .specs import CIFAR, DEFAULT_FAMILY, ResNetSpec, get_spec, parse_model
+from .specs import CIFAR, ResNetSpec, get_spec, parse_model
 
 #: (block, preactivation) -> the class that makes it
 BLOCKS: Dict[Tuple[str, bool], Type[ShortcutBlock]] = {
@@ -95,31 +95,6 @@ def get_model(name: str, num_classes: Optional[int] = None) -> nn.HybridSequenti
     :func:`parse_model` says which names there are. Raises ModelError if the table has no such network.
     """
     return build(parse_model(name, num_classes))
-
-
-def resnet18(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
-    """ResNet-18 of a family (d2l, torchvision, mxnet, keras, keras2016, v2); see :func:`build` for shapes."""
-    return build(get_spec(18, family, num_classes))
-
-
-def resnet34(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
-    """ResNet-34; as :func:`resnet18`."""
-    return build(get_spec(34, family, num_classes))
-
-
-def resnet50(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
-    """ResNet-50, of bottlenecks; as :func:`resnet18`."""
-    return build(get_spec(50, family, num_classes))
-
-
-def resnet101(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
-    """ResNet-101, of bottlenecks; as :func:`resnet18`."""
-    return build(get_spec(101, family, num_classes))
-
-
-def resnet152(family: str = DEFAULT_FAMILY, num_classes: Optional[int] = None) -> nn.HybridSequential:
-    """ResNet-152, of bottlenecks; as :func:`resnet18`."""
-    return build(get_spec(152, family, num_classes))
 
 
 def cifar_resnet(depth: int, num_classes: int = 10, shortcut: str = "A") -> nn.HybridSequential:

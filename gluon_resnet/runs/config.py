@@ -172,7 +172,7 @@ class RunConfig(Recipe):
     """The settings that every run has in addition to its recipe."""
 
     precision: str = "float32"
-    weights: Optional[str] = None  # a file of trained weights to start from
+    weights: Optional[str] = None  # trained weights to start from: a file, or a name such as imagenet:a1
     new_head: bool = False  # take all of the file's weights but the classifier's
     keep_best: bool = False  # write the parameters of the best epoch to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch

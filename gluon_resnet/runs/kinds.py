@@ -16,9 +16,10 @@ from typing import Any, Dict, Optional, Tuple, Type
 
 from ..data.augment import Augment
 from ..data.fashion_mnist import LABELS
-from ..data.images import IMAGENET, PLAIN, PREPARATIONS, Preparation
+from ..data.images import IMAGENET, PLAIN, Preparation, to_train
 from ..errors import RunError
 from ..networks.specs import ResNetSpec
+from ..weights.published import is_name
 from .config import RunConfig, differences
 
 #: fields with an option of their own on the command line
@@ -36,6 +37,11 @@ OPTIONS = (
     "weights",
     "new_head",
 )
+
+
+def _anywhere(weights: str) -> str:
+    """A file of weights, or a name of published ones, so that it means the same in any folder."""
+    return weights if is_name(weights) else os.path.abspath(weights)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class FashionMnistConfig(RunConfig):
         words += ["--precision", self.precision] if self.precision != "float32" else []
         words += ["--limit", str(self.limit)] if self.limit else []
         words += ["--data", os.path.abspath(self.data)] if self.data else []
-        words += ["--weights", os.path.abspath(self.weights)] if self.weights else []
+        words += ["--weights", _anywhere(self.weights)] if self.weights else []
         words += ["--new-head"] if self.new_head else []
         words += [] if self.verify else ["--unverified"]
         for setting in differences(self):
@@ -116,7 +122,7 @@ class PicturesConfig(RunConfig):
         for setting in differences(self):
             name, _, value = setting.partition("=")
             if name != "data":
-                words += ["--set", f"{name}={os.path.abspath(value) if name == 'weights' else value}"]
+                words += ["--set", f"{name}={_anywhere(value) if name == 'weights' else value}"]
         return " ".join(shlex.quote(word) for word in words)
 
     def augment(self) -> Optional[Augment]:
@@ -128,12 +134,17 @@ class PicturesConfig(RunConfig):
         return Augment(crop=self.random_crop, **wanted)
 
 
-def as_tested(family: str, image_size: int, crop: bool) -> Preparation:
+def as_tested(family: str, image_size: int, crop: bool, weights: Optional[str] = None, model: str = "") -> Preparation:
     """The Preparation that treats an image as PictureBatches does: squeezed, or cut out of the middle.
 
-    ``image_size`` is the side of the network's input in pixels.
+    Args:
+        family: of the network.
+        image_size: side of its input in pixels.
+        crop: cut out of the middle instead of squeezed.
+        weights: those that training starts from, if any.
+        model: the name that they are for.
     """
-    preparation = PREPARATIONS[family]
+    preparation = to_train(family, weights, model)
     if not crop:
         return replace(preparation, resize=None, crop=image_size)
     seen = (preparation if preparation.resize else IMAGENET).at(image_size)
@@ -203,7 +214,7 @@ class Pictures(Kind):
         return tuple(str(name) for name in written["class_names"])
 
     def preparation(self, spec: ResNetSpec, config: PicturesConfig) -> Preparation:
-        return as_tested(spec.family, self.side(config), config.crop)
+        return as_tested(spec.family, self.side(config), config.crop, config.weights, config.model)
 
 
 FASHION_MNIST = FashionMnist("fashion-mnist", FashionMnistConfig, 1, f"{__package__}.fashion_mnist")

@@ -16,7 +16,7 @@ from mxnet import npx
 from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.findings import refusal
 from ..data.image_folder import decode_parts, split_indices
-from ..data.images import PREPARATIONS
+from ..data.images import to_train
 from ..data.pictures import PictureBatches
 from ..data.records import RecordSource
 from ..data.scan import damaged_records
@@ -115,7 +115,7 @@ def job(config: PicturesConfig) -> Job:
     if len(class_names) < 2:
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
     spec, params = network(config, len(class_names), in_channels=3)
-    size, preparation = config.image_size, PREPARATIONS[spec.family]
+    size, preparation = config.image_size, to_train(spec.family, config.weights, config.model)
     title = (
         f"{spec.name} on {config.data}: {len(training):,} training and {len(validation):,} validation pictures "
         f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "

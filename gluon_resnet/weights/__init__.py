@@ -1,7 +1,7 @@
 """Trained weights of other libraries for our networks: every key used, every shape checked, all of it or nothing.
 
     net = gr.get_model("resnet50@torchvision")
-    gr.load_weights(net, "resnet50.safetensors")
+    gr.load_weights(net, "resnet50.safetensors")          # or by name: "imagenet", "imagenet:a1"
     gluon-resnet reconcile --weights resnet50.h5          # which network is in there?
 
 The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py.
@@ -17,6 +17,7 @@ import numpy
 from ..errors import ModelError, WeightsError
 from ..networks.layout import children, input_channels, layout
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
+from .fetch_weights import local_file
 from .files import WeightFile, read
 from .names import NAMINGS, Axes, may_hold, names, specs_of
 
@@ -209,7 +210,7 @@ def read_network(
     """The spec and parameters of a weight file, for a model's name such as "resnet50"; needs mxnet for .params only.
 
     Args:
-        path: a weight file as :func:`load_weights` reads it.
+        path: a weight file as :func:`load_weights` reads it, or a name of published weights (published.py).
         model: a name; without @family it takes the file's family, without :SHORTCUT its shortcut. Plain networks and
             those of option A have the same keys: the name says which it is.
         num_classes: by default the file's, or with ``new_head`` the family's own.
@@ -220,9 +221,10 @@ def read_network(
         (spec, {our parameter name: float32 array}).
 
     Raises:
-        WeightsError: the file is damaged, or of another network, input or head.
+        WeightsError: the file is damaged, or of another network, input or head; or a name's file cannot be fetched.
     """
     asked, open_to = parse_model(model, num_classes), _asked(model)
+    path = local_file(path, model)
     weights = read(path)
     identified = _identify(weights, open_to)
     if identified is None:
@@ -282,9 +284,9 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
     """Fill a network of this suite from a weight file; returns the names of the parameters that were set.
 
     It reads .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
-    Keras' .h5 and .weights.h5, and .params of gluoncv, the model zoo and this suite. ``net`` is initialized if it was
-    not; ``new_head`` leaves its classifier as it is. If the file is damaged or not of this network, WeightsError is
-    raised and ``net`` stays as it was.
+    Keras' .h5 and .weights.h5, and .params of gluoncv, the model zoo and this suite. ``path`` can also name published
+    weights: "imagenet", "imagenet:a1" or "a1". ``net`` is initialized if it was not; ``new_head`` leaves its classifier
+    as it is. If the file is damaged or not of this network, WeightsError is raised and ``net`` stays as it was.
     """
     spec = getattr(net, "spec", None)
     if spec is None:
@@ -293,7 +295,8 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
         )
     params = net._collect_params_with_prefix()
     known = params[_stem(spec)].shape
-    arrays = read_parameters(path, spec, known[1] if known is not None and known[1] > 0 else None, new_head)
+    in_channels = known[1] if known is not None and known[1] > 0 else None
+    arrays = read_parameters(local_file(path, spec.name), spec, in_channels, new_head)
     set_parameters(net, arrays)
     return sorted(arrays)
 

@@ -1,9 +1,10 @@
 """Pictures of every kind read back against pixels known by hand; preparation against plain arithmetic."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from gluon_resnet.data.images import PREPARATIONS, normalize, read_image, resize, view
+from gluon_resnet.data.images import IMAGENET, PREPARATIONS, normalize, read_image, resize, view
 from gluon_resnet.data.labels import read_labels
 from gluon_resnet.errors import DataError
 
@@ -118,6 +119,22 @@ def test_the_view_is_the_middle_of_the_picture_with_its_shorter_side_at_256():
     assert view(ramp, PREPARATIONS["keras"]).shape == (224, 224, 3)
     assert view(numpy.zeros((3, 900, 3), numpy.uint8), PREPARATIONS["torchvision"]).shape == (224, 224, 3)
     assert view(ramp, PREPARATIONS["torchvision"].at(96)).shape == (96, 96, 3)
+
+
+def test_the_view_of_published_weights_is_torchvisions_to_the_pixel():
+    """Sizes and corners worked out from torchvision.transforms: int() of the longer side, round() of the corner."""
+    image = numpy.random.RandomState(0).randint(0, 256, (375, 500, 3), dtype=numpy.uint8)
+    preparation = replace(IMAGENET, resize=232, interpolation="bilinear")
+    # 500 * 232 / 375 = 309.3; (309 - 224) / 2 = 42.5, which round() makes 42; (232 - 224) / 2 = 4
+    expected = Image.fromarray(image).resize((309, 232), Image.BILINEAR).crop((42, 4, 266, 228))
+    assert (view(image, preparation) == numpy.asarray(expected)).all()
+    upright = view(image.transpose(1, 0, 2).copy(), preparation)
+    turned = numpy.asarray(expected, dtype=int).transpose(1, 0, 2)
+    assert abs(upright - turned).max() <= 1  # Pillow resizes the width first and rounds, then the height
+    bicubic = view(image, replace(IMAGENET, resize=288, crop=288, interpolation="bicubic"))
+    expected = Image.fromarray(image).resize((384, 288), Image.BICUBIC).crop((48, 0, 336, 288))
+    assert (bicubic == numpy.asarray(expected)).all()
+    assert view(image, preparation.at(100)).shape == (100, 100, 3)
 
 
 def test_shrinking_averages_over_areas():

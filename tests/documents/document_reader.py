@@ -27,7 +27,7 @@ SMALLER = {
 #: commands that are only parsed: they take minutes or hours even when made smaller
 PARSED = ("bench", "run", "reproduce")
 #: commands whose output is compared to the last digit; the output of others has measured numbers
-EXACT = ("shapes", "summary", "reconcile", "table1")
+EXACT = ("shapes", "summary", "reconcile", "table1", "models")
 #: words of the documents that stand for a file or folder of the reader
 PLACEHOLDERS = {"FILE": "resnet50.safetensors", "DIR": "bird_photos", "RUN": "runs/..."}
 
