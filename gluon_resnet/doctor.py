@@ -14,11 +14,11 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
-from .files import CHECKOUT
+from .files import PACKAGE
 from .machine import elf, env, system
+from .machine.system import PIP, install_command, requirements_file
 from .training import winograd
 
-PIP = f"{sys.executable} -m pip"
 PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
 
 #: Library -> Debian package, for what a minimal system may lack.
@@ -39,16 +39,6 @@ class Check:
     status: str
     found: str
     fix: str = ""
-
-
-def requirements_file(build: Optional[str]) -> Path:
-    """Path of the requirements file for an mxnet build, in the checkout that this package runs from."""
-    return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
-
-
-def install_command(build: Optional[str]) -> str:
-    """The command that installs everything an mxnet build needs, with this Python, from any folder."""
-    return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
 
 
 def read_pins(path: Union[str, Path], environment: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
@@ -233,7 +223,7 @@ def check_import() -> Check:
             capture_output=True,
             text=True,
             timeout=120,
-            cwd=str(CHECKOUT),
+            cwd=str(PACKAGE.parent),
         )
     except subprocess.TimeoutExpired:
         return Check(
