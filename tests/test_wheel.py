@@ -18,12 +18,12 @@ from packaging.requirements import Requirement
 
 from tests.conftest import ROOT, one_line_error
 
-#: extra -> the file that has its pins
+#: extra -> the files that have its pins
 EXTRAS = {
-    "cpu": "requirements.txt",
-    "cu112": "requirements-cu112.txt",
-    "book": "requirements-book.txt",
-    "bench": "requirements-bench.txt",
+    "cpu": ("requirements.txt", "requirements-below.txt"),
+    "cu112": ("requirements-cu112.txt", "requirements-below.txt"),
+    "book": ("requirements-book.txt",),
+    "bench": ("requirements-bench.txt",),
 }
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 #: what is copied into the package, apart from COMMIT
@@ -118,10 +118,11 @@ def metadata(wheel):
 
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_asks_for_the_pins_of_its_file_on_every_python(extra, wheel):
-    lines = (ROOT / EXTRAS[extra]).read_text().splitlines()
+    lines = [line for name in EXTRAS[extra] for line in (ROOT / name).read_text().splitlines()]
     for python in PYTHONS:
-        asked = requirements(metadata(wheel).get_all("Requires-Dist"), extra=extra, python_version=python)
-        assert asked == requirements(lines, python_version=python), python
+        environment = {"python_version": python, "python_full_version": f"{python}.1"}
+        asked = requirements(metadata(wheel).get_all("Requires-Dist"), extra=extra, **environment)
+        assert asked == requirements(lines, **environment), python
     assert asked
 
 
