@@ -5,6 +5,7 @@
 mxnet itself is imported last, in another process, after everything that can be checked without it.
 """
 
+import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -27,8 +28,17 @@ DEBIAN_PACKAGES = {
     "libquadmath.so.0": "libquadmath0",
     "libstdc++.so.6": "libstdc++6",
     "libgcc_s.so.1": "libgcc-s1",
+    "libGL.so.1": "libgl1",  # this and the next are for OpenCV
+    "libgthread-2.0.so.0": "libglib2.0-0",
     "libcuda.so.1": "nvidia-driver",
 }
+
+#: Code for check_import.
+MXNET_WORKS = (
+    "a = mxnet.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
+    "print(mxnet.__version__, 'on', mxnet.context.num_gpus(), 'GPUs')"
+)
+OPENCV_WORKS = "import numpy; assert cv2.countNonZero(numpy.eye(4)) == 4; print(cv2.__version__)"
 
 
 @dataclass(frozen=True)
@@ -211,15 +221,11 @@ def check_data() -> Iterator[Check]:
         yield Check("Fashion-MNIST", "note", "not on this machine yet; the first run fetches it", fetch)
 
 
-def check_import() -> Check:
-    """Check in another process that mxnet loads and computes."""
-    code = (
-        "import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
-        "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
-    )
+def check_import(name: str, code: str) -> Check:
+    """Check in another process that the package ``name`` loads, and that ``code`` runs, which prints one line."""
     try:
         process = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", f"import gluon_resnet, {name}; {code}"],
             capture_output=True,
             text=True,
             timeout=120,
@@ -227,20 +233,25 @@ def check_import() -> Check:
         )
     except subprocess.TimeoutExpired:
         return Check(
-            "import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'"
+            f"import {name}",
+            "problem",
+            "no answer within 120 s",
+            f"{sys.executable} -X faulthandler -c 'import {name}'",
         )
     if process.returncode == 0:
-        return Check("import mxnet", "ok", f"loads and computes: {process.stdout.strip()}")
-    build = env.mxnet_build()[0]
+        return Check(f"import {name}", "ok", f"loads and computes: {process.stdout.strip()}")
     last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-    return Check("import mxnet", "problem", last, f"{install_command(build)} --force-reinstall")
+    library = re.match(r"(?:ImportError|OSError): (\S+\.so\S*): cannot open", last)
+    fix = library_fix(library[1]) if library else f"{install_command(env.mxnet_build()[0])} --force-reinstall"
+    return Check(f"import {name}", "problem", last, fix)
 
 
 def examine() -> List[Check]:
     """All checks, each after those that it depends on."""
     checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), check_gpus(), *check_data()]
+    checks.append(check_import("cv2", OPENCV_WORKS))
     if not any(check.status == "problem" and check.name.startswith(("mxnet", "lib")) for check in checks):
-        checks.append(check_import())
+        checks.append(check_import("mxnet", MXNET_WORKS))
     return checks
 
 
