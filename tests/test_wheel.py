@@ -16,7 +16,7 @@ from gluon_resnet.version import VERSION
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT, one_line_error
+from tests.conftest import ROOT, one_line_error, small_arrays, write_idx_folder
 
 #: extra -> the files that have its pins
 EXTRAS = {
@@ -214,3 +214,52 @@ def test_a_wheel_without_its_packages_says_in_one_line_what_to_install(unpacked,
     pins = unpacked / "gluon_resnet" / "from_checkout"
     assert "No module named" in error
     assert f"pip install -r {pins / 'requirements.txt'} -c {pins / 'constraints.txt'}" in error
+
+
+@pytest.fixture
+def far_away(wheel, tmp_path):
+    """``far_away("doctor")``: what the command prints of a wheel that pip has installed into an empty environment."""
+    environment, folder = tmp_path / "environment", tmp_path / "elsewhere"
+    folder.mkdir()
+    environ = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GLUON_RESNET_REAL_DATA")
+    }
+
+    def call(program, *words):
+        done = subprocess.run(
+            [str(environment / "bin" / program), *map(str, words)],
+            cwd=str(folder),
+            text=True,
+            capture_output=True,
+            env=environ,
+            timeout=1800,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    call("pip", "install", f"{wheel}[cpu]")
+    if sys.version_info >= (3, 12):
+        call("pip", "install", "--no-deps", "d2l==1.0.3")
+    (package,) = (environment / "lib").glob("python*/site-packages/gluon_resnet")
+    before = listing(package)
+    yield lambda *words: call("gluon-resnet", *words)
+    after = {path: size for path, size in listing(package).items() if "__pycache__" not in path}
+    assert after == {path: size for path, size in before.items() if "__pycache__" not in path}
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_works_without_a_checkout(far_away, tmp_path):
+    assert far_away("doctor").splitlines()[-1] == "no problems found"
+    assert far_away("shapes", "resnet18", "--input", "1,1,224,224").endswith("dense0 output shape:\t (1, 10)\n")
+
+    data = write_idx_folder(tmp_path / "small", small_arrays(64, 32))
+    small = ["--data", data, "--unverified", "--model", "resnet8@narrow", "--no-resize", "--limit", 32, "--epochs", 1]
+    assert "run folder: runs/" in far_away("train", "fashion-mnist", *small)
+    assert "resnet8@narrow" in far_away("runs", "list")
+
+    assert "verdict: " in far_away("run", "depth_cost", "--seeds", 1)  # measures networks, so it needs no data
+    results = tmp_path / "elsewhere" / "runs" / "experiments" / "depth_cost" / "depth_cost.json"
+    assert json.loads(results.read_text())["command"] == "gluon-resnet run depth_cost --seeds 1"
+
+    # PLACE FOR PLAY: `gluon-resnet play`, once it is there
