@@ -2,16 +2,15 @@
 
 import sys
 
+from .machine import env, system
+
 
 def main() -> None:
     """Run the command line; exit with 2 if a package is missing."""
     try:
         from .cli import main as run
     except ImportError as error:
-        print(
-            f"gluon-resnet: {error}; run: {sys.executable} -m pip install -r requirements.txt -c constraints.txt",
-            file=sys.stderr,
-        )
+        print(f"gluon-resnet: {error}; run: {system.install_command(env.mxnet_build()[0])}", file=sys.stderr)
         sys.exit(2)
     run()
 

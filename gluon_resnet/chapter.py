@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from .byhand.params import random_params
 from .errors import ConfigError, DataError
-from .files import CHECKOUT, written_whole
+from .files import CHECKOUT, in_package, written_whole
 from .networks.layout import layout
 from .networks.specs import ResNetSpec, parse_model
 from .weights.names import names
@@ -47,7 +47,9 @@ def _find(name: str, variable: Optional[str], inside: str = "") -> Tuple[Optiona
     places = [Path(named, name)] if named else []
     if real:
         places.append(Path(real, inside, name))
-    places += [Path(name), CHECKOUT / name]
+    places.append(Path(name))
+    if not in_package(CHECKOUT):  # nobody is to put photographs into an installed wheel
+        places.append(CHECKOUT / name)
     return next((place.resolve() for place in places if place.exists()), None), ", ".join(map(str, places))
 
 

@@ -5,6 +5,7 @@
 mxnet itself is imported last, in another process, after everything that can be checked without it.
 """
 
+import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -13,11 +14,11 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from .data import sources
 from .data.fashion_mnist import FASHION_MNIST
-from .files import CHECKOUT
+from .files import PACKAGE
 from .machine import driver, elf, env, fatbin, system
+from .machine.system import PIP, install_command, requirements_file
 from .training import winograd
 
-PIP = f"{sys.executable} -m pip"
 PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
 
 #: Library -> Debian package, for what a minimal system may lack.
@@ -26,12 +27,21 @@ DEBIAN_PACKAGES = {
     "libquadmath.so.0": "libquadmath0",
     "libstdc++.so.6": "libstdc++6",
     "libgcc_s.so.1": "libgcc-s1",
+    "libGL.so.1": "libgl1",  # this and the next are for OpenCV
+    "libgthread-2.0.so.0": "libglib2.0-0",
     "libcuda.so.1": "nvidia-driver",
 }
 
 #: Oldest CUDA that the driver must know for the libraries of CUDA 11.8 to run on it.
 #: Source: https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
 OLDEST_CUDA = (11, 0)
+
+#: Code for check_import.
+MXNET_WORKS = (
+    "a = mxnet.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
+    "print(mxnet.__version__, 'on', mxnet.context.num_gpus(), 'GPUs')"
+)
+OPENCV_WORKS = "import numpy; assert cv2.countNonZero(numpy.eye(4)) == 4; print(cv2.__version__)"
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,6 @@ class Check:
     status: str
     found: str
     fix: str = ""
-
-
-def requirements_file(build: Optional[str]) -> Path:
-    """Path of the requirements file for an mxnet build, in the checkout that this package runs from."""
-    return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
-
-
-def install_command(build: Optional[str]) -> str:
-    """The command that installs everything an mxnet build needs, with this Python, from any folder."""
-    return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
 
 
 def change_build(build: str) -> str:
@@ -249,36 +249,37 @@ def check_data() -> Iterator[Check]:
         yield Check("Fashion-MNIST", "note", "not on this machine yet; the first run fetches it", fetch)
 
 
-def check_import() -> Check:
-    """Check in another process that mxnet loads and computes."""
-    code = (
-        "import gluon_resnet, mxnet as mx; a = mx.nd.ones((2, 3)); assert (a + a).asnumpy().sum() == 12; "
-        "print(mx.__version__, 'on', mx.context.num_gpus(), 'GPUs')"
-    )
+def check_import(name: str, code: str) -> Check:
+    """Check in another process that the package ``name`` loads, and that ``code`` runs, which prints one line."""
     try:
         process = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", f"import gluon_resnet, {name}; {code}"],
             capture_output=True,
             text=True,
             timeout=120,
-            cwd=str(CHECKOUT),
+            cwd=str(PACKAGE.parent),
         )
     except subprocess.TimeoutExpired:
         return Check(
-            "import mxnet", "problem", "no answer within 120 s", f"{sys.executable} -X faulthandler -c 'import mxnet'"
+            f"import {name}",
+            "problem",
+            "no answer within 120 s",
+            f"{sys.executable} -X faulthandler -c 'import {name}'",
         )
     if process.returncode == 0:
-        return Check("import mxnet", "ok", f"loads and computes: {process.stdout.strip()}")
-    build = env.mxnet_build()[0]
+        return Check(f"import {name}", "ok", f"loads and computes: {process.stdout.strip()}")
     last = (process.stderr.strip().splitlines() or ["no message"])[-1]
-    return Check("import mxnet", "problem", last, f"{install_command(build)} --force-reinstall")
+    library = re.match(r"(?:ImportError|OSError): (\S+\.so\S*): cannot open", last)
+    fix = library_fix(library[1]) if library else f"{install_command(env.mxnet_build()[0])} --force-reinstall"
+    return Check(f"import {name}", "problem", last, fix)
 
 
 def examine() -> List[Check]:
     """All checks, each after those that it depends on."""
     checks = [check_python(), *check_packages(), *check_processor(), *check_libraries(), *check_gpus(), *check_data()]
+    checks.append(check_import("cv2", OPENCV_WORKS))
     if not any(check.status == "problem" and check.name.startswith(("mxnet", "lib")) for check in checks):
-        checks.append(check_import())
+        checks.append(check_import("mxnet", MXNET_WORKS))
     return checks
 
 

@@ -10,8 +10,20 @@ from typing import Any, Iterator, Optional, Union
 
 from .errors import RunError
 
-#: The folder that holds the package. In a checkout it also holds chapters/, experiments/ and .git.
-CHECKOUT = Path(__file__).resolve().parent.parent
+#: The folder of this package.
+PACKAGE = Path(__file__).resolve().parent
+
+#: What setup.py copies from the checkout into a wheel; a checkout has no such folder.
+_COPIED = PACKAGE / "from_checkout"
+
+#: The folder with experiments/, requirements*.txt and constraints.txt: the checkout, which also has chapters/ and .git,
+#: or in an installed wheel a folder of the package.
+CHECKOUT = _COPIED if _COPIED.is_dir() else PACKAGE.parent
+
+
+def in_package(path: Union[str, Path]) -> bool:
+    """Whether ``path`` is inside the package: there an installed wheel has its experiments, and nothing is written."""
+    return PACKAGE in Path(path).resolve().parents
 
 
 @contextmanager

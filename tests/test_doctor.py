@@ -256,8 +256,20 @@ def test_data_missing_damaged_and_whole(small_is_published, monkeypatch, tmp_pat
 def test_mxnet_that_does_not_load(monkeypatch, tmp_path):
     (tmp_path / "mxnet.py").write_text("raise OSError('libfoo.so.1: cannot open shared object file')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    check = doctor.check_import()
-    assert check.status == "problem" and "libfoo.so.1" in check.found
+    check = doctor.check_import("mxnet", doctor.MXNET_WORKS)
+    assert check.status == "problem" and "libfoo.so.1" in check.found and check.fix == "apt-file search libfoo.so.1"
+
+
+@compiler
+def test_opencv_without_a_library_of_the_system(monkeypatch, tmp_path):
+    library(tmp_path, "libscreen.so.3")
+    library(tmp_path, "cv2.abi3.so", ["libscreen.so.3"])
+    (tmp_path / "libscreen.so.3").unlink()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(doctor.DEBIAN_PACKAGES, "libscreen.so.3", "libscreen3")
+    check = doctor.check_import("cv2", doctor.OPENCV_WORKS)
+    assert check.status == "problem" and check.found.startswith("ImportError: libscreen.so.3: cannot open")
+    assert check.fix == "apt-get install libscreen3"
 
 
 def test_the_command_on_this_machine(run_cli):
@@ -266,7 +278,7 @@ def test_the_command_on_this_machine(run_cli):
     checks = {check["name"]: check for check in report["checks"]}
     problems = [check for check in report["checks"] if check["status"] == "problem"]
     assert report["problems"] == len(problems) and process.returncode == bool(problems)
-    assert checks["import mxnet"]["status"] == "ok" and checks["libgomp.so.1"]["status"] == "ok"
+    assert all(checks[name]["status"] == "ok" for name in ("import mxnet", "import cv2", "libgomp.so.1"))
     assert all(check["fix"] for check in problems)
     text = run_cli("doctor")
     assert text.returncode == process.returncode
@@ -277,7 +289,7 @@ def test_the_command_on_this_machine(run_cli):
 
 def test_mxnet_is_not_imported_by_the_doctor_itself():
     code = (
-        "import sys\nfrom gluon_resnet import doctor\ndoctor.check_import = lambda: doctor.Check('x', 'ok', 'y')\n"
+        "import sys\nfrom gluon_resnet import doctor\ndoctor.check_import = lambda *_: doctor.Check('x', 'ok', 'y')\n"
         "doctor.examine()\nassert 'mxnet' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

@@ -5,10 +5,14 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
+from importlib import metadata
 
 from gluon_resnet.doctor import read_pins
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
@@ -16,7 +20,19 @@ PYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]
 
 
 def pins(name, python):
-    return read_pins(ROOT / name, {"python_version": python, "extra": ""})
+    """{package: version} of a requirements file on Linux with a version of Python."""
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.1",
+        "extra": "",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+    }
+    return read_pins(ROOT / name, environment)
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -37,25 +53,40 @@ def test_the_pins_asked_for(python):
 
 
 def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
-    for name in ("requirements.txt", "requirements-cu112.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in (
+        "requirements.txt",
+        "requirements-cu112.txt",
+        "requirements-dev.txt",
+        "requirements-below.txt",
+        "constraints.txt",
+    ):
         for line in (ROOT / name).read_text().splitlines():
             assert not line or line.startswith("#") or "==" in line.split(";")[0], (name, line)
     for python in PYTHONS:
-        environment = {
-            "python_version": python,
-            "python_full_version": f"{python}.1",
-            "extra": "",
-            "sys_platform": "linux",
-            "platform_system": "Linux",
-            "platform_machine": "x86_64",
-            "implementation_name": "cpython",
-            "platform_python_implementation": "CPython",
-            "os_name": "posix",
-        }
-        found = read_pins(ROOT / "constraints.txt", environment)
+        found = pins("constraints.txt", python)
         constraints = {name.lower(): version for name, version in found.items()}
-        for name, version in {**pins("requirements.txt", python), **pins("requirements-dev.txt", python)}.items():
-            assert constraints[name.lower()] == version, (python, name)
+        for file in ("requirements.txt", "requirements-dev.txt", "requirements-below.txt"):
+            for name, version in pins(file, python).items():
+                assert constraints[name.lower()] == version, (python, name)
+
+
+def needs(package, extra):
+    """{(package, extra or "")} that an installed package needs on this machine, by its own metadata."""
+    found = [Requirement(line) for line in metadata.requires(package) or ()]
+    found = [each for each in found if not each.marker or each.marker.evaluate({"extra": extra})]
+    return {(canonicalize_name(each.name), name) for each in found for name in ("", *each.extras)}
+
+
+def test_exactly_the_packages_that_come_along_are_pinned_for_the_wheel():
+    python = "{}.{}".format(*sys.version_info)
+    direct = {canonicalize_name(name) for name in pins("requirements.txt", python)}
+    below = {canonicalize_name(name) for name in pins("requirements-below.txt", python)}
+    found, new = set(), {(name, "") for name in direct}
+    while new:
+        found |= new
+        new = {needed for package in new for needed in needs(*package)} - found
+    assert below.isdisjoint(direct)
+    assert {name for name, _ in found} - direct - {"setuptools"} == below  # before Python 3.12 every setuptools fits
 
 
 def find_python(*args, programs, tmp_path, **environ):

@@ -156,9 +156,7 @@ class OnnxEngine:
         try:
             import onnxruntime
         except ImportError as error:
-            raise BackendError(
-                f"the engine onnx needs onnxruntime ({error}): pip install -r requirements.txt -c constraints.txt"
-            ) from None
+            raise BackendError(f"the engine onnx needs onnxruntime ({error}); run: gluon-resnet doctor") from None
         from ..weights.onnx_graph import to_onnx
 
         self.runtime, self.plan = onnxruntime, layout(spec, input_channels(spec, params))

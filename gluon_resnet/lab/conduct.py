@@ -243,6 +243,8 @@ def conduct(
     Raises:
         GluonResNetError: the experiment cannot be run.
     """
+    if request.save_results:
+        results.folder_next_to(experiment)  # may refuse, before anything is trained
     if experiment.settings.kind == "cost":
         return _conduct_cost(experiment, request, say)
     plan = make_plan(experiment, with_sources(experiment, request.data, request.weights), request, say)
@@ -316,5 +318,5 @@ def _write(
     say: Say,
 ) -> None:
     """Write results to ``folder``, and with ``save_results`` to results/ next to the experiment's file."""
-    for place in [folder] + ([experiment.path.parent / "results"] if save_results else []):
+    for place in [folder] + ([results.folder_next_to(experiment)] if save_results else []):
         say(f"written to {place}: {', '.join(results.save(place, label, content, figures))}")

@@ -84,9 +84,8 @@ class Experiment:
 
 
 def experiments_folder() -> Path:
-    """The folder ``experiments`` of the checkout, or of the working directory if there is no checkout."""
-    checkout = CHECKOUT / "experiments"
-    return checkout if checkout.is_dir() else Path("experiments")
+    """The folder of the suite's experiments: ``experiments`` of the checkout, or their copy in an installed wheel."""
+    return CHECKOUT / "experiments"
 
 
 def names() -> List[str]:

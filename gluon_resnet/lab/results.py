@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .. import files
-from ..errors import RunError
+from ..errors import ConfigError, RunError
 from ..figures import save_figure
 from ..machine import system
 from ..runs.table import Run, read_run
@@ -160,6 +160,19 @@ def here() -> Tuple[Dict[str, Any], List[str]]:
     """(machine, commits) of this process, in the form that :func:`summarize` takes."""
     report = system.report()
     return _machine(report), [str(report["git_commit"])]
+
+
+def folder_next_to(experiment: Experiment) -> Path:
+    """The folder ``results`` next to the experiment's file.
+
+    Raises ConfigError if the file is one of an installed wheel, where nothing is written.
+    """
+    if files.in_package(experiment.path):
+        raise ConfigError(
+            f"--save-results: {experiment.path} is in the installed package: expected an experiment file in a folder "
+            f"of yours; leave the option out (the results are in the run folder, too), or run a copy of the file"
+        )
+    return experiment.path.parent / "results"
 
 
 def save(

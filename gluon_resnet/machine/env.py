@@ -285,11 +285,13 @@ def prepare() -> Prepared:
             os.environ[SET_BY_US] = ";".join(f"{name}={value}" for name, value in variables.items())
         if plan.bind and hasattr(os, "sched_setaffinity"):
             sys.meta_path.insert(0, _ReleaseAfterMxnet(cpus))
-        try:
-            restore_removed_names()
-        except ImportError as error:  # PackageNotFoundError too: doctor must be able to say what is missing
-            warnings.warn(f"gluon_resnet: {error}; run: gluon-resnet doctor", stacklevel=3)
-        if mxnet_build()[0] == "mxnet-cu112":
+        build = mxnet_build()[0]
+        if build:  # without mxnet nothing uses the names, and a wheel without its packages has one error alone to print
+            try:
+                restore_removed_names()
+            except ImportError as error:  # PackageNotFoundError too: doctor must be able to say what is missing
+                warnings.warn(f"gluon_resnet: {error}; run: gluon-resnet doctor", stacklevel=3)
+        if build == "mxnet-cu112":
             opened = open_cuda_libraries()
     _prepared = Prepared(plan, variables, opened, too_late, cpus)
     return _prepared

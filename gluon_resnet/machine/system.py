@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional
 from ..files import CHECKOUT
 from . import driver, env
 
+PIP = f"{sys.executable} -m pip"
 PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 
 #: Instruction sets that decide how fast oneDNN's convolutions are, slowest first, as /proc/cpuinfo calls them.
@@ -64,8 +65,24 @@ def versions() -> Dict[str, Optional[str]]:
     }
 
 
+def requirements_file(build: Optional[str]) -> Path:
+    """Path of the requirements file for an mxnet build ("mxnet" or "mxnet-cu112"), of the checkout or the wheel."""
+    return CHECKOUT / ("requirements-cu112.txt" if build == "mxnet-cu112" else "requirements.txt")
+
+
+def install_command(build: Optional[str]) -> str:
+    """The command that installs everything an mxnet build needs, with this Python, from any folder."""
+    return f"{PIP} install -r {requirements_file(build)} -c {CHECKOUT / 'constraints.txt'}"
+
+
 def git_commit() -> Optional[str]:
-    """Commit of the checkout this package runs from, ``-dirty`` if files differ from it; None outside a checkout."""
+    """Commit of the checkout that this package runs from, or that its wheel was built from; None if unknown.
+
+    It ends in ``-dirty`` if files differed from the commit.
+    """
+    built_from = CHECKOUT / "COMMIT"  # written by setup.py
+    if built_from.is_file():
+        return built_from.read_text().strip()
     if not (CHECKOUT / ".git").exists():
         return None
     try:

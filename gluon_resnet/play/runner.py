@@ -26,7 +26,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from ..editions.limits import Limits
 from ..errors import BackendError
-from ..files import CHECKOUT
+from ..files import PACKAGE
 from .cells import Cell, Chapter
 from .formats import output_text
 from .verdicts import Verdict, compare
@@ -232,7 +232,7 @@ def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path)
         "limits": {**Limits().__dict__, **settings.limits},
     }
     try:
-        kernel.run(STARTUP.format(root=str(CHECKOUT), options=json.dumps(options)))
+        kernel.run(STARTUP.format(root=str(PACKAGE.parent), options=json.dumps(options)))
     except (CellExecutionError, DeadKernelError) as error:
         raise BackendError(f"the kernel cannot be prepared: {_problem(error, kernel)}") from None
 

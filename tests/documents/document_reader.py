@@ -10,13 +10,13 @@ import shlex
 import subprocess
 
 from gluon_resnet import cli
-from gluon_resnet.data import fashion_mnist
 from gluon_resnet.lab import experiment, published
 
 import click
 import mxnet as mx
 
 from tests.conftest import ROOT
+from tests.documents.installing import Installing
 
 #: options added to a command so that it takes seconds; the last value of an option counts
 SMALLER = {
@@ -50,7 +50,7 @@ def is_name(words):
     return isinstance(command, click.Group) or takes_more
 
 
-class Reader:
+class Reader(Installing):
     """Types commands, one after another, and reads what they print."""
 
     def __init__(self, folder, small_fashion_mnist, capsys):
@@ -106,20 +106,6 @@ class Reader:
         for script in re.findall(r"\bsh (scripts/\S+)", done.stdout):
             assert subprocess.run(["sh", "-n", str(ROOT / script)]).returncode == 0
         return "".join(self.run_gluon_resnet(shlex.split(line)) for line in lines) if output else done.stdout
-
-    def run_pip(self, words, output=()):
-        """``pip install ...``: files that exist, and options and packages as in scripts/setup.sh."""
-        script = (ROOT / "scripts" / "setup.sh").read_text()
-        for before, word in zip(words, words[1:]):
-            if before in ("-r", "-c"):
-                assert (ROOT / word).is_file(), word
-            else:
-                assert word == "." or re.search(rf"{re.escape(word)}(\s|$)", script), word
-        assert words[0] == "install"
-
-    def run_apt_get(self, words, output=()):
-        """``apt-get download``: the package that the suite looks for."""
-        assert words == ["download", fashion_mnist.FASHION_MNIST.debian_package]
 
     def run_(self, words, output=()):
         """``. FOLDER/bin/activate``: of the environment that the Makefile creates."""

@@ -197,6 +197,9 @@ def test_the_tables_of_the_experiments_are_those_of_their_results(reader):
         "gluon-resnet bench speed",
         "make nothing",
         "pip install -r nothing.txt",
+        "pip install gluon_resnet-0.0.1-py3-none-any.whl[cpu]",
+        "uv pip install dist/gluon_resnet-0.1.0-py3-none-any.whl[tpu]",
+        "docker run --rm -it another gluon-resnet doctor",
         "rsync here there",
     ],
 )
