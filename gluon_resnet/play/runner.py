@@ -219,6 +219,9 @@ def play(
         finally:
             kernel.close()
     played.seconds = time.monotonic() - began
+    cuts = dict.fromkeys(mend["text"] for mend in played.mends if mend["kind"] == "shortened")
+    if cuts:
+        played.shortening = f"Shortened: {'; '.join(cuts)}. Losses and accuracies are not the book's."
     return played
 
 
