@@ -70,9 +70,9 @@ def test_every_requirement_is_pinned_and_agrees_with_the_constraints():
                 assert constraints[name.lower()] == version, (python, name)
 
 
-def needs(package, extra):
+def needs(distribution, extra):
     """{(package, extra or "")} that an installed package needs on this machine, by its own metadata."""
-    found = [Requirement(line) for line in metadata.requires(package) or ()]
+    found = [Requirement(line) for line in distribution.requires or ()]
     found = [each for each in found if not each.marker or each.marker.evaluate({"extra": extra})]
     return {(canonicalize_name(each.name), name) for each in found for name in ("", *each.extras)}
 
@@ -81,10 +81,11 @@ def test_exactly_the_packages_that_come_along_are_pinned_for_the_wheel():
     python = "{}.{}".format(*sys.version_info)
     direct = {canonicalize_name(name) for name in pins("requirements.txt", python)}
     below = {canonicalize_name(name) for name in pins("requirements-below.txt", python)}
+    installed = {canonicalize_name(each.metadata["Name"]): each for each in metadata.distributions()}
     found, new = set(), {(name, "") for name in direct}
     while new:
         found |= new
-        new = {needed for package in new for needed in needs(*package)} - found
+        new = {needed for name, extra in new for needed in needs(installed[name], extra)} - found
     assert below.isdisjoint(direct)
     assert {name for name, _ in found} - direct - {"setuptools"} == below  # before Python 3.12 every setuptools fits
 
