@@ -9,7 +9,6 @@ Names come from :data:`REPLACED`, then from d2l 1.0.3, then from :data:`RESTORED
 
 from typing import Any, Dict, List
 
-from ..devices import try_gpu
 from . import loaders, loops, notes, plots, releases
 from .base import *  # noqa: F403
 from .base import d2l as base
@@ -57,7 +56,7 @@ REPLACED: Dict[str, Any] = {
     "train_ch6": loops.train_ch6,
     "train_ch13": loops.train_ch13,
     "try_all_gpus": loaders.try_all_gpus,
-    "try_gpu": try_gpu,
+    "try_gpu": loaders.try_gpu,
 }
 
 #: Names that d2l 1.0.3 lacks.

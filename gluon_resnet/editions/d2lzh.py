@@ -15,7 +15,6 @@ from matplotlib import pyplot as plt
 from mxnet import gluon, image
 from mxnet.gluon import nn
 
-from ..devices import try_gpu
 from ..networks.blocks import Residual, resnet_block
 from . import loaders, loops, plots, regression, releases
 from .base import d2l as base
@@ -147,7 +146,7 @@ NAMES: Dict[str, Any] = {
     "train_gluon_ch7": regression.train_gluon_ch7,
     "train_gluon_ch9": regression.train_gluon_ch7,
     "try_all_gpus": loaders.try_all_gpus,
-    "try_gpu": try_gpu,
+    "try_gpu": loaders.try_gpu,
     "use_svg_display": base.use_svg_display,
     "voc_classes": base.VOC_CLASSES,
     "voc_colormap": base.VOC_COLORMAP,

@@ -15,7 +15,7 @@ _known: Set[Tuple[str, str]] = set()
 def say(kind: str, text: str) -> None:
     """Report a note once to each listener.
 
-    ``kind`` is one word for what was mended: "data", "restored", "device", "network", "compiled" or "shortened".
+    ``kind`` is a word for what was mended: "data", "restored", "device", "dtype", "compiled", "install", "shortened".
     """
     if (kind, text) not in _known:
         _known.add((kind, text))

@@ -31,6 +31,12 @@ class Chapter:
     left_out: Dict[str, int] = field(default_factory=dict)
 
     @property
+    def devices(self) -> int:
+        """How many GPUs the cells work on at once: 2 if they name two, otherwise 1."""
+        code = "\n".join(cell.source for cell in self.cells)
+        return 2 if re.search(r"num_gpus\s*=\s*2|\bgpu\(1\)|try_gpu\(i\) for i in range\(2\)", code) else 1
+
+    @property
     def classic(self) -> bool:
         """Whether ``import d2l`` means an edition on mxnet.nd arrays, d2l 0.8 or 0.9.
 

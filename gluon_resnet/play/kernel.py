@@ -18,11 +18,12 @@ from typing import Any, Callable, List, Optional
 import gluon_resnet as gr
 
 import mxnet as mx
+import numpy
 import requests
 from mxnet import gluon
 from mxnet.gluon.model_zoo import model_store, vision
 
-from ..editions import datasets, images, limits, notes
+from ..editions import datasets, images, limits, loaders, notes
 from . import rewrite
 from .pasted import INSTALL
 
@@ -162,11 +163,26 @@ def _random_model(name: str) -> str:
     return str(path)
 
 
+def _comparison(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison of mxnet.np arrays that also takes two dtypes, as the first releases of mxnet.np did."""
+
+    def compare(self: Any, other: Any) -> Any:
+        if isinstance(other, mx.np.ndarray) and self.dtype != other.dtype:
+            names = [numpy.dtype(array.dtype).name for array in (self, other)]
+            notes.say("dtype", f"arrays of {names[0]} and {names[1]} compared: the second is made {names[0]}")
+            other = other.astype(self.dtype)
+        return original(self, other)
+
+    return compare
+
+
 def _mend_mxnet() -> None:
     """Give mxnet's functions that lead nowhere today another way."""
     images.install()
     if not gr.num_gpus():
         mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu
+    for name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+        setattr(mx.np.ndarray, name, _comparison(getattr(mx.np.ndarray, name)))
     requests.get = _get(requests.get)
     gluon.utils.download = _download
     model_store.download = _download
@@ -189,7 +205,7 @@ def _passes_writer(path: Path) -> Callable[[List[Any]], None]:
 
 
 def prepare(shell: Any, options: str) -> None:
-    """Prepare the kernel of ``shell``; ``options`` is JSON: mends and passes (paths), classic, strict, seed, limits."""
+    """Prepare the kernel of ``shell``; ``options`` is JSON, made by runner.py."""
     chosen = json.loads(options)
     gr.seed_everything(chosen["seed"])
     if chosen["strict"]:
@@ -199,6 +215,9 @@ def prepare(shell: Any, options: str) -> None:
         limits.measure = _passes_writer(Path(chosen["passes"]))
     notes.listeners[:] = [_writer(chosen["mends"])]
     _mend_mxnet()
+    if chosen["devices"] > 1 and not gr.num_gpus():
+        loaders.stand_ins = chosen["devices"]
+        notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")
     sys.meta_path.insert(0, Editions(chosen["classic"]))
     builtins.tab = Tab  # type: ignore[attr-defined]
     shell.input_transformers_cleanup.insert(0, _without_installs)

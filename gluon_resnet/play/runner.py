@@ -209,7 +209,7 @@ def play(
             _start(kernel, chapter, settings, scratch)
             for number, outcome in enumerate(played.outcomes, 1):
                 tell(number, outcome.cell)
-                _run(kernel, outcome, mends, chapter, bool(settings.limits))
+                _run(kernel, outcome, mends, len(played.mends), chapter, bool(settings.limits))
                 if outcome.error:
                     break
             passes = scratch / PASSES
@@ -230,6 +230,7 @@ def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path)
         "mends": str(scratch / MENDS),
         "passes": str(scratch / PASSES) if settings.measure else None,
         "classic": chapter.classic,
+        "devices": chapter.devices,
         "strict": settings.strict,
         "seed": settings.seed,
         "limits": {**Limits().__dict__, **settings.limits},
@@ -240,9 +241,9 @@ def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path)
         raise BackendError(f"the kernel cannot be prepared: {_problem(error, kernel)}") from None
 
 
-def _run(kernel: _Kernel, outcome: Outcome, mends: Path, chapter: Chapter, shortened: bool) -> None:
-    """Run a cell, and fill its outcome."""
-    began, known = time.monotonic(), _lines(mends)
+def _run(kernel: _Kernel, outcome: Outcome, mends: Path, taken: int, chapter: Chapter, shortened: bool) -> None:
+    """Run a cell, and fill its outcome; ``taken`` mends belong to the cells before it."""
+    began = time.monotonic()
     try:
         kernel.run(outcome.cell.source)
         outcome.ran = True
@@ -258,7 +259,7 @@ def _run(kernel: _Kernel, outcome: Outcome, mends: Path, chapter: Chapter, short
     finally:  # after Ctrl-C, too
         outcome.outputs = kernel.notebook.cells[-1].get("outputs", [])
         outcome.seconds = time.monotonic() - began
-        outcome.mends = [json.loads(line) for line in _lines(mends)[len(known) :]]
+        outcome.mends = [json.loads(line) for line in _lines(mends)[taken:]]
     ours = "\n".join(filter(None, map(output_text, outcome.outputs)))
     if not outcome.error:
         in_text = chapter.form == "text"
