@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import mxnet as mx
 import numpy
 from mxnet import autograd, gluon
+from mxnet.symbol.numpy import _Symbol as NumpySymbol
 from mxnet.util import is_np_array
 
 #: (functions of arrays, the same functions of symbols)
@@ -43,17 +44,38 @@ def _either(of_arrays: Callable[..., Any], of_symbols: Callable[..., Any]) -> Ca
     return function
 
 
+def _relu(X: Any) -> Any:
+    activation = mx.sym.npx.activation if isinstance(X, NumpySymbol) else mx.sym.Activation
+    return activation(X, act_type="relu")
+
+
+def _sum(left: Any, right: Any) -> Any:
+    if not isinstance(right, NumpySymbol):
+        return _plus(left, right)
+    return mx.sym.elemwise_add(left.as_nd_ndarray(), right.as_nd_ndarray()).as_np_ndarray()
+
+
+_plus = NumpySymbol.__add__
+
+
 @contextmanager
-def _symbols_allowed() -> Iterator[None]:
-    """Context in which the functions of mx.np, mx.npx and mx.nd take symbols, too."""
+def _symbols_allowed(blocked: bool) -> Iterator[None]:
+    """Context in which the functions of mx.np, mx.npx and mx.nd take symbols, too.
+
+    With ``blocked``, relu and the sum of two symbols become the operators that oneDNN has. npx.relu and NumPy's sum
+    are not among them: each takes its tensors out of oneDNN's blocked layout and back. A sum that broadcasts then fails.
+    """
     with ExitStack() as stack:
         for arrays, symbols in MODULES:
             for name in dir(arrays):
                 function, twin = getattr(arrays, name), getattr(symbols, name, None)
                 if name.startswith("_") or isinstance(function, type) or not (callable(function) and callable(twin)):
                     continue
-                setattr(arrays, name, _either(function, twin))
+                setattr(arrays, name, _either(function, _relu if blocked and name == "relu" else twin))
                 stack.callback(setattr, arrays, name, function)
+        if blocked:
+            NumpySymbol.__add__ = _sum
+            stack.callback(setattr, NumpySymbol, "__add__", _plus)
         yield
 
 
@@ -75,15 +97,17 @@ def unsuitable(net: Any) -> str:
     return ""
 
 
-def graph(net: gluon.Block) -> gluon.SymbolBlock:
+def graph(net: gluon.Block, blocked: bool = False) -> gluon.SymbolBlock:
     """The graph of ``net``, a network of one input, as a block that shares its initialized parameters.
+
+    ``blocked`` is that of :func:`_symbols_allowed`.
 
     Raises whatever the network's own forward methods raise when they are given symbols.
     """
     data = mx.sym.var("data", dtype="float32")  # float32, or mxnet warns that it cannot tell
     if is_np_array():
         data = data.as_np_ndarray()
-    with _symbols_allowed(), autograd.pause():
+    with _symbols_allowed(blocked), autograd.pause():
         outputs = net(data)
     return gluon.SymbolBlock(outputs, data, params=net.collect_params())
 
@@ -140,16 +164,36 @@ def fast(net: Any, X: Any, y: Any, loss: Any) -> Tuple[Any, str]:
         net(X)  # gives the parameters their values
         seed = int(mx.nd.random.randint(0, 2**31 - 1, shape=(1,)).asnumpy()[0])
         theirs = _measured(net, params, X, y, loss)
-        block = graph(net)
-        block.hybridize(static_alloc=True, static_shape=True)
-        ours = _measured(block, params, X, y, loss)
-    except Exception as error:  # the forward methods are the reader's: they may do anything with a symbol
-        return net, f"its forward needs arrays ({type(error).__name__}: {_first_line(error)})"
+        for blocked in (True, False):
+            block, reason = _agreeing(net, params, X, y, loss, theirs, blocked)
+            if block is not None:
+                return block, ""
+    except Exception as error:  # the forward methods are the reader's: whatever is wrong with them shows in training
+        reason = f"it cannot be run on the first batch ({type(error).__name__}: {_first_line(error)})"
     finally:
         if seed is not None:
             mx.random.seed(seed)
+    return net, reason
+
+
+def _agreeing(
+    net: gluon.Block,
+    params: Dict[str, gluon.Parameter],
+    X: Any,
+    y: Any,
+    loss: Any,
+    theirs: List[numpy.ndarray],
+    blocked: bool,
+) -> Tuple[Any, str]:
+    """(the graph of ``net``, "") if its numbers on the batch are ``theirs``; otherwise (None, the reason)."""
+    try:
+        block = graph(net, blocked)
+        block.hybridize(static_alloc=True, static_shape=True)
+        ours = _measured(block, params, X, y, loss)
+    except Exception as error:  # a forward method may do anything with a symbol
+        return None, f"its forward needs arrays ({type(error).__name__}: {_first_line(error)})"
     if len(ours) != len(theirs) or not _agree(ours, theirs):
-        return net, "outputs or gradients differ from the network's own"
+        return None, "outputs or gradients differ from the network's own"
     return block, ""
 
 
