@@ -156,9 +156,9 @@ def test_the_commit_is_recorded_in_the_wheel(source, tmp_path):
     assert printed.strip() == head[:12]
 
 
-def run(unpacked, folder, *words):
+def run(unpacked, folder, *words, **variables):
     """Run this Python in ``folder`` with the unpacked wheel, which finds no checkout; the finished process."""
-    environ = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return subprocess.run(
         [sys.executable, *map(str, words)], cwd=str(folder), text=True, capture_output=True, env=environ, timeout=300
     )
@@ -204,6 +204,21 @@ def test_an_experiment_of_the_wheel_is_run_by_name_and_its_results_stay_out_of_t
     assert "did you mean depth_cost?" in unknown and "speedrun_ideas" in unknown
 
 
+def test_a_chapter_finds_the_results_and_asks_for_no_photographs_in_the_package(unpacked, tmp_path):
+    code = """
+from gluon_resnet import chapter
+print(chapter.results("degradation")["name"])
+try:
+    chapter.photographs()
+except chapter.DataError as error:
+    print(error)
+"""
+    environ = {"GLUON_RESNET_REAL_DATA": "", "GLUON_RESNET_CHAPTERS": "full"}
+    printed = run(unpacked, tmp_path, "-c", code, **environ).stdout.splitlines()
+    assert printed[0] == "degradation"
+    assert printed[1].startswith("bird_photos: no such file or folder") and str(unpacked) not in printed[1]
+
+
 def test_a_wheel_without_its_packages_says_in_one_line_what_to_install(unpacked, tmp_path):
     words = [
         "-S",
@@ -245,6 +260,7 @@ def far_away(wheel, tmp_path):
     before = listing(package)
     yield lambda *words: call("gluon-resnet", *words)
     after = {path: size for path, size in listing(package).items() if "__pycache__" not in path}
+    shutil.rmtree(str(environment))  # 1.3 GB, which pytest would keep
     assert after == {path: size for path, size in before.items() if "__pycache__" not in path}
 
 
