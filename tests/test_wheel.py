@@ -278,4 +278,11 @@ def test_an_installed_wheel_works_without_a_checkout(far_away, tmp_path):
     results = tmp_path / "elsewhere" / "runs" / "experiments" / "depth_cost" / "depth_cost.json"
     assert json.loads(results.read_text())["command"] == "gluon-resnet run depth_cost --seeds 1"
 
-    # PLACE FOR PLAY: `gluon-resnet play`, once it is there
+    chapter = tmp_path / "chapter.md"
+    chapter.write_text(
+        "```python\nfrom d2l import mxnet as d2l\nfrom mxnet import np, npx\nnpx.set_np()\n```\n\n"
+        "```python\nblk = d2l.Residual(3)\nblk.initialize()\nblk(np.ones((4, 3, 6, 6))).shape\n```\n\n"
+        "```\n(4, 3, 6, 6)\n```\n"
+    )
+    assert "1 printed value: 1 same, 0 differ, 0 not judged" in far_away("play", chapter)
+    assert (tmp_path / "elsewhere" / "played" / "chapter.html").is_file()

@@ -62,8 +62,8 @@ _plus = NumpySymbol.__add__
 def _symbols_allowed(blocked: bool) -> Iterator[None]:
     """Context in which the functions of mx.np, mx.npx and mx.nd take symbols, too.
 
-    With ``blocked``, relu and the sum of two symbols become the operators that oneDNN has. npx.relu and NumPy's sum
-    are not among them: each takes its tensors out of oneDNN's blocked layout and back. A sum that broadcasts then fails.
+    With ``blocked``, relu and the sum of two symbols become the operators that oneDNN has; a sum that broadcasts then
+    fails. npx.relu and NumPy's sum are not oneDNN's: each takes its tensors out of the blocked layout and back.
     """
     with ExitStack() as stack:
         for arrays, symbols in MODULES:

@@ -11,6 +11,7 @@ from typing import List, Optional, Sequence
 
 from ..lab import transcript
 from ..lab.transcript_compare import BANDS, Shape, Value, kind_of
+from ..text import count
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf", re.IGNORECASE)
 LONGEST = 300  # characters of a value that is shown
@@ -131,4 +132,5 @@ def _with_numbers(text: str) -> str:
 def counts(verdicts: Sequence[Verdict]) -> str:
     """A line that says how many printed values are the same, differ, or are not judged."""
     same, judged = sum(row.same is True for row in verdicts), sum(row.same is not None for row in verdicts)
-    return f"{len(verdicts)} printed values: {same} same, {judged - same} differ, {len(verdicts) - judged} not judged"
+    values = count(len(verdicts), "printed value")
+    return f"{values}: {same} same, {judged - same} differ, {len(verdicts) - judged} not judged"

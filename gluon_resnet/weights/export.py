@@ -57,6 +57,8 @@ def parameters(net: Any) -> Dict[str, numpy.ndarray]:
 
     Raises ExportError for another network, one without values, or one that computes in bfloat16.
     """
+    # A prediction under way may be putting weights into oneDNN's layout, in place: what is read meanwhile is neither.
+    mx.nd.waitall()
     if getattr(net, "spec", None) is None:
         raise ExportError(f"{net.name} has no spec: expected a network of gluon_resnet, such as get_model('resnet18')")
     arrays = {}

@@ -74,6 +74,17 @@ def test_onnxruntime_computes_the_networks_logits(tmp_path, name, channels):
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
 
 
+def test_parameters_are_whole_while_a_prediction_is_under_way():
+    for _ in range(6):  # without waiting, about half of the first reads were wrong
+        net = gr.get_model("resnet18@torchvision")
+        net.initialize()
+        net(mx.nd.zeros((1, 3, 64, 64)))
+        at_once = parameters(net)
+        mx.nd.waitall()
+        for name, param in net._collect_params_with_prefix().items():
+            assert (at_once[name] == param.data().asnumpy()).all(), name
+
+
 def test_the_file_in_both_array_modes(both_modes, tmp_path):
     net = trained("resnet18", 1, 16)
     net.hybridize(static_alloc=True, static_shape=True)
