@@ -177,7 +177,7 @@ class CommandLine:
     def __call__(self, *args, cwd=None):
         from gluon_resnet import cli
 
-        before = os.getcwd()
+        before, numpy_arrays = os.getcwd(), mx.util.is_np_array()
         os.chdir(cwd or before)
         streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
         status = 0
@@ -189,7 +189,7 @@ class CommandLine:
                 status = ended.code or 0
             finally:
                 os.chdir(before)
-        mx.npx.reset_np()  # a process of its own would end with it
+        (mx.npx.set_np if numpy_arrays else mx.npx.reset_np)()  # as it was: a command may switch it
         out, err = (stream.buffer.getvalue().decode() for stream in streams)
         return subprocess.CompletedProcess(args, status, out, err)
 

@@ -228,7 +228,7 @@ def test_a_driver_that_finds_no_card(tmp_path, monkeypatch):
 @compiler
 def test_the_command_with_cards(run_cli, tmp_path):
     folder = compile_driver(tmp_path, CARDS)
-    report = json.loads(run_cli("doctor", "--json", env={"LD_LIBRARY_PATH": str(folder)}).stdout)
+    report = json.loads(run_cli.process("doctor", "--json", env={"LD_LIBRARY_PATH": str(folder)}).stdout)
     assert report["system"]["gpus"][3] == "GPU 3: Tesla K80, compute capability 3.7"
     assert [check["name"] for check in report["checks"] if check["name"].startswith("GPU")] == [
         f"GPU {number}" for number in range(4)

@@ -51,8 +51,7 @@ class Editions(MetaPathFinder, Loader):
         for name in home.__dict__:
             if not name.startswith("__"):
                 setattr(module, name, home.__dict__[name])
-        module.__getattr__ = lambda name: getattr(home, name)  # type: ignore[method-assign]
-        module.__dir__ = lambda: dir(home)  # type: ignore[method-assign]
+        module.__dict__.update(__getattr__=lambda name: getattr(home, name), __dir__=lambda: dir(home))
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
@@ -77,7 +76,7 @@ def _without_installs(lines: List[str]) -> List[str]:
     for line in lines:
         if INSTALL.match(line):
             notes.say("install", f"skipped: {line.strip()}")
-            line = re.match(r"\s*", line).group() + "pass\n"  # type: ignore[union-attr]
+            line = line[: len(line) - len(line.lstrip())] + "pass\n"
         elif _LINES.match(line) or re.match(r"^%%tab\s", line):
             line = "\n"
         kept.append(line)
@@ -168,9 +167,10 @@ def _comparison(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
 
     def compare(self: Any, other: Any) -> Any:
         if isinstance(other, mx.np.ndarray) and self.dtype != other.dtype:
+            both = numpy.result_type(self.dtype, other.dtype)
             names = [numpy.dtype(array.dtype).name for array in (self, other)]
-            notes.say("dtype", f"arrays of {names[0]} and {names[1]} compared: the second is made {names[0]}")
-            other = other.astype(self.dtype)
+            notes.say("dtype", f"arrays of {names[0]} and {names[1]} compared, as {both.name}")
+            self, other = self.astype(both), other.astype(both)
         return original(self, other)
 
     return compare
@@ -219,6 +219,6 @@ def prepare(shell: Any, options: str) -> None:
         loaders.stand_ins = chosen["devices"]
         notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")
     sys.meta_path.insert(0, Editions(chosen["classic"]))
-    builtins.tab = Tab  # type: ignore[attr-defined]
+    vars(builtins)["tab"] = Tab
     shell.input_transformers_cleanup.insert(0, _without_installs)
     rewrite.install(shell)

@@ -8,7 +8,7 @@ dividing by zero.
 import ast
 import builtins
 import itertools
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Sized
 
 from ..editions import limits, notes
 
@@ -81,11 +81,9 @@ def _cut(asked: Any) -> Any:
 
 
 def _loop(epochs: Iterable[Any]) -> Iterator[Any]:
-    try:
-        asked = len(epochs)  # type: ignore[arg-type]
-    except TypeError:
+    if not isinstance(epochs, Sized):
         return iter(epochs)
-    return itertools.islice(iter(epochs), limits.epochs(asked))
+    return itertools.islice(iter(epochs), limits.epochs(len(epochs)))
 
 
 def _step(every: Any) -> Any:

@@ -142,13 +142,13 @@ def _environment(scratch: Path) -> Dict[str, str]:
 class _Kernel:
     """A running kernel: ``run`` a source in it, as a notebook cell."""
 
-    def __init__(self, folder: Path, scratch: Path, timeout: Optional[float]) -> None:
+    def __init__(self, folder: Path, scratch: Path) -> None:
         self.notebook = nbformat.v4.new_notebook()
         self.manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
         self.client = NotebookClient(
             self.notebook,
             km=self.manager,
-            timeout=None if timeout is None else math.ceil(timeout),
+            timeout=None,
             store_widget_state=False,
             record_timing=False,
             coalesce_streams=True,
@@ -204,9 +204,11 @@ def play(
     with tempfile.TemporaryDirectory(prefix="gluon-resnet-play-") as name:
         scratch = Path(name)
         mends = scratch / MENDS
-        kernel = _Kernel(folder or Path(chapter.path).absolute().parent, scratch, settings.cell_timeout)
+        kernel = _Kernel(folder or Path(chapter.path).absolute().parent, scratch)
         try:
             _start(kernel, chapter, settings, scratch)
+            if settings.cell_timeout is not None:
+                kernel.client.timeout = math.ceil(settings.cell_timeout)
             for number, outcome in enumerate(played.outcomes, 1):
                 tell(number, outcome.cell)
                 _run(kernel, outcome, mends, len(played.mends), chapter, bool(settings.limits))

@@ -7,13 +7,14 @@ where only their numbers differ, as after random draws, that is said and not jud
 
 import re
 from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Type, TypeVar
 
 from ..lab import transcript
 from ..lab.transcript_compare import BANDS, Shape, Value, kind_of
 from ..text import count
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf", re.IGNORECASE)
+T = TypeVar("T")
 LONGEST = 300  # characters of a value that is shown
 
 
@@ -50,7 +51,7 @@ def compare(printed: str, ours: str, source: str, shortened: bool = False, in_te
     return [_text(value, ours.strip(), shortened)] if value else []
 
 
-def _of(items: Sequence[object], kind: type) -> List[object]:
+def _of(items: Sequence[object], kind: Type[T]) -> List[T]:
     return [item for item in items if isinstance(item, kind)]
 
 
@@ -60,7 +61,7 @@ def _value(text: str) -> str:
     return block if re.match(r"^[\[({\d'\"<-]|^array\(|^Parameter", block) else ""
 
 
-def _shapes(published: Sequence[object], ours: Sequence[object]) -> List[Verdict]:
+def _shapes(published: Sequence[Shape], ours: Sequence[Shape]) -> List[Verdict]:
     rows = []
     for index, line in enumerate(published):
         twin = ours[index] if index < len(ours) else None
@@ -68,20 +69,19 @@ def _shapes(published: Sequence[object], ours: Sequence[object]) -> List[Verdict
         if twin is None:
             rows.append(Verdict("shape", text, "", False, "not printed here"))
             continue
-        notes = [] if line.shape == twin.shape else ["the shape differs"]  # type: ignore[attr-defined]
-        kinds = [kind_of(one.name) for one in (line, twin)]  # type: ignore[attr-defined]
+        notes = [] if line.shape == twin.shape else ["the shape differs"]
+        kinds = [kind_of(one.name) for one in (line, twin)]
         if kinds[0] != kinds[1]:
             notes.append(f"the layer differs: {kinds[0]} there, {kinds[1]} here")
         rows.append(Verdict("shape", text, _walk_line(twin), not notes, "; ".join(notes)))
     return rows
 
 
-def _walk_line(line: object) -> str:
-    shape = line.shape  # type: ignore[attr-defined]
-    return f"{line.name} ({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"  # type: ignore[attr-defined]
+def _walk_line(line: Shape) -> str:
+    return f"{line.name} ({', '.join(map(str, line.shape))}{',' if len(line.shape) == 1 else ''})"
 
 
-def _values(published: List, ours: List, has_band: bool, shortened: bool) -> List[Verdict]:
+def _values(published: List[Value], ours: List[Value], has_band: bool, shortened: bool) -> List[Verdict]:
     rows = []
     for kind in ("loss", "train acc", "test acc", "examples/sec"):
         theirs, own = ([value for value in values if value.kind == kind] for values in (published, ours))

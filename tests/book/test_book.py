@@ -603,4 +603,4 @@ def test_docs_have_the_recipe_as_it_is_now():
 
 def test_a_document_without_marks_is_refused():
     with pytest.raises(ChapterError, match="no place for the table: expected a line <!-- recipe: begin"):
-        recipe_table.updated("text", "")
+        recipe_table.updated("text", recipe_table.SOURCE.read_text(encoding="utf-8"))

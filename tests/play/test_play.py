@@ -1,7 +1,5 @@
 """Chapters played from the command line, in a kernel of their own."""
 
-import json
-import os
 import re
 import signal
 import subprocess
@@ -12,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from gluon_resnet.errors import DataError
-from gluon_resnet.play import budget, sources
+from gluon_resnet.play import budget, formats, runner, sources
 
 import nbformat
 import pytest
@@ -34,6 +32,7 @@ def played(run_cli, path, *options):
     """(the finished command, the executed notebook, the page) of ``play PATH``."""
     process = run_cli("play", path, "--out", path.parent / "out", *options)
     stem = path.parent / "out" / path.stem
+    assert stem.with_suffix(".ipynb").is_file(), process.stderr
     return process, nbformat.read(stem.with_suffix(".ipynb"), as_version=4), stem.with_suffix(".html").read_text()
 
 
@@ -223,22 +222,49 @@ def test_the_arithmetic_of_a_budget_by_hand():
         budget.choose(20, [TRAINING], 22)
 
 
-def test_a_budget_shortens_and_says_so(tmp_path, small_data, run_cli):
+def test_the_first_pass_measures_every_training(tmp_path, small_data):
     source = (
         "from mxnet import np, npx, gluon\nnpx.set_np()\nfrom d2l import mxnet as d2l\n"
-        "train_iter, test_iter = d2l.load_data_fashion_mnist(32, resize=64)\nnet = gluon.nn.Sequential()\n"
-        "net.add(gluon.nn.Conv2D(16, 3), gluon.nn.Conv2D(16, 3), gluon.nn.GlobalAvgPool2D(), gluon.nn.Dense(10))\n"
-        "d2l.train_ch6(net, train_iter, test_iter, num_epochs=40000, lr=0.1)"
+        "train_iter, test_iter = d2l.load_data_fashion_mnist(32)\nnet = gluon.nn.Sequential()\n"
+        "net.add(gluon.nn.Dense(10))\nd2l.train_ch6(net, train_iter, test_iter, num_epochs=40, lr=0.1)\n"
+        "loss = gluon.loss.SoftmaxCrossEntropyLoss()\n"
+        "trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.1})\n"
+        "d2l.train_ch3(net, train_iter, test_iter, loss, 7, trainer)"
     )
-    path = notebook(tmp_path / "a.ipynb", code(source))
-    began = time.monotonic()
-    process, content, page = played(run_cli, path, "--budget", "30s")
-    assert process.returncode == 0, process.stderr
-    said = re.search(r"Shortened to a budget of 30 s: (\d+) of 40000 epochs \(predicted \d+ s\)", process.stdout)
-    assert said and said[0] in page and said[0] in content.cells[0].source
-    assert 1 <= int(said[1]) < 40000 and time.monotonic() - began < 90
-    assert json.loads(json.dumps(code_cells(content)[0].metadata))["gluon_resnet"]["mends"]
-    assert os.path.getsize(tmp_path / "out" / "a.html") > 1000
+    chapter = formats.read(notebook(tmp_path / "a.ipynb", code(source)))
+    first = runner.play(chapter, runner.Settings(limits=budget.LEAST, measure=True))
+    assert first.failure is None
+    passes = [budget.Pass(**one) for one in first.passes]
+    assert [(one.epochs, one.images, one.tests, one.batch_size) for one in passes] == [
+        (40, 640, 160, 32),
+        (7, 640, 160, 32),
+    ]
+    assert all(one.step > 0 and one.test > 0 and one.epoch > 0 for one in passes)
+    assert sum(one.step * 5 * 2 for one in passes) < first.seconds
+
+
+def test_a_budget_shortens_and_says_so(tmp_path, monkeypatch):
+    chapter = formats.read(notebook(tmp_path / "a.ipynb", code("from mxnet import np")))
+    given = []
+
+    def play(chapter, settings, tell):
+        given.append(settings.limits)
+        # 4 s besides two epochs of five batches of 2 s and five tests of 0.5 s
+        return runner.Played(chapter, settings, [], 29.0, passes=[vars(MEASURED)] if settings.measure else [])
+
+    monkeypatch.setattr(runner, "play", play)
+    # an epoch of all 100 batches, with 20 tests, takes 210 s: it does not fit into 0.9 of 200 s
+    result = budget.play(chapter, runner.Settings(), 200.0)
+    assert given == [budget.LEAST, {"epochs": 1, "examples": 8_300, "test_examples": 1_660}]
+    assert result.shortening == (
+        "Shortened to a budget of 200 s: 1 of 10 epochs, 8,300 of 10,000 training images (predicted 178 s), so losses "
+        "and accuracies are not the book's."
+    )
+    assert budget.play(chapter, runner.Settings(), 2400.0).shortening == ""
+    assert "3 of 10 epochs (predicted 634 s)" in budget.play(chapter, runner.Settings(), 720.0).shortening
+
+
+MEASURED = budget.Pass(epochs=10, images=10_000, batch_size=100, step=2.0, test=0.5, tests=2_000)
 
 
 def test_a_chapter_on_two_gpus_has_two_devices(tmp_path, run_cli):
