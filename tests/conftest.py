@@ -42,6 +42,13 @@ def pytest_xdist_make_scheduler(config, log):
     return None
 
 
+@pytest.fixture(autouse=True, scope="session")
+def imported_objects_are_not_looked_at():
+    """Half a million objects of the libraries stay until the end: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
     """No test reads or writes the user's caches; mirrors of the tests' own are reached directly."""
