@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from tests.conftest import one_line_error
 from tests.weights.test_keras_h5 import numbered
+from tests.weights.test_weights import torchvision_resnet18
 from tests.weights.test_weights_cifar import checkpoint
 from tests.weights.torch_files import write_torch
 
@@ -205,3 +206,21 @@ def test_predict_says_how_many_channels_it_takes(tmp_path, run_cli):
             run_cli(command, tmp_path / "p.png", "--model", MODEL, "--weights", tmp_path / "net.safetensors")
         )
         assert line.endswith("net.safetensors: its first convolution takes 4 channels: expected 1 or 3, as images have")
+
+
+def test_a_sequential_of_torchvisions_children(tmp_path, capsys):
+    """``self.resnet = Sequential(*list(resnet18.children())[:-1])``: conv1 is 0, bn1 is 1, layer1 is 4 and so on."""
+    tensors = torchvision_resnet18()
+    places = {"conv1": "0", "bn1": "1", **{f"layer{stage}": str(stage + 3) for stage in (1, 2, 3, 4)}}
+    renamed = {
+        f"resnet.{places[first]}.{rest}": tensors[f"{first}.{rest}"]
+        for first, _, rest in (key.partition(".") for key in tensors)
+        if first != "fc"
+    }
+    save_file(renamed, tmp_path / "net.safetensors")
+    spec, params = read_network(tmp_path / "net.safetensors", "resnet18", num_classes=4, new_head=True)
+    assert spec == gr.get_spec(18, "torchvision", 4) and len(params) == 100
+    assert (params["7.0.conv3.weight"] == tensors["layer4.0.downsample.0.weight"]).all()
+    assert (params["1.beta"] == tensors["bn1.bias"]).all()
+    assert (params["5.1.bn2.running_mean"] == tensors["layer2.1.bn2.running_mean"]).all()
+    assert "read without resnet." in capsys.readouterr().err
