@@ -8,6 +8,7 @@ import gluon_resnet as gr
 
 import click
 
+from ..errors import WeightsError
 from ..instruments.engines import ENGINES
 from . import lazy, options
 
@@ -25,6 +26,11 @@ scope = lazy("instruments.microscope")
 def _network(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, Any]:
     """(spec, parameters, preparation of images); ``size`` is the side of the network's input if not the usual one."""
     spec, params = gr.read_network(weights, model)
+    channels = layout.input_channels(spec, params)
+    if channels not in (1, 3):
+        raise WeightsError(
+            f"{weights}: its first convolution takes {channels} channels: expected 1 or 3, as images have"
+        )
     preparation = preparations.as_published(weights, model) or gr.PREPARATIONS[spec.family]
     return spec, params, preparation.at(size)
 
@@ -67,8 +73,9 @@ def predict(
         spec, params, preparation = _network(options.needed(weights), model, size)
         names = gr.read_labels(labels, spec.num_classes)
     top = min(top, len(names))
-    views, X = predicting.look(images, preparation, layout.input_channels(spec, params))
-    table = predicting.predict(gr.make_engine(engine, spec, params), X, names, images, top)
+    made = gr.make_engine(engine, spec, params)
+    channels = layout.input_channels(spec, params)
+    table, views = predicting.predict_files(made, images, preparation, names, channels, top, keep_views=bool(save))
     rows = [
         ["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
         for name, rank, label, _, probability in table.itertuples(index=False, name=None)

@@ -5,15 +5,16 @@ For example:
     gluon-resnet predict cat.jpg dog.jpg --model resnet50 --weights resnet50.safetensors
 """
 
+import os
 from pathlib import Path
-from typing import Any, Iterable, Sequence, Tuple, Union
+from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import pandas as pd
 import scipy.special
 
 from ..data.images import Preparation, normalize, read_image, view
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 
 BATCH = 8  # images that go through the network at once
 
@@ -29,8 +30,10 @@ def look(
     """The images at ``paths`` as (what the network sees, its input).
 
     What the network sees is uint8 (N, crop, crop, 3) for a person to look at; the input is float32
-    (N, in_channels, crop, crop). Raises DataError if an image cannot be read.
+    (N, in_channels, crop, crop). Raises DataError if an image cannot be read, or ``in_channels`` is not 1 or 3.
     """
+    if in_channels not in (1, 3):
+        raise DataError(f"the network takes images of {in_channels} channels: expected 1 (grey) or 3 (colour)")
     views = [view(read_image(path), preparation) for path in paths]
     X = numpy.stack([normalize(image, preparation, in_channels) for image in views])
     return numpy.stack(views), X  # (N, crop, crop, 3), (N, C, crop, crop)
@@ -63,3 +66,43 @@ def predict(
             order = numpy.argsort(-row, kind="stable")[:top]
             rows += [(str(name), rank, labels[c], int(c), float(row[c])) for rank, c in enumerate(order, 1)]
     return pd.DataFrame(rows, columns=["image", "rank", "label", "class", "probability"])
+
+
+def predict_files(
+    engine: Any,
+    paths: Sequence[Union[str, Path]],
+    preparation: Preparation,
+    labels: Sequence[str],
+    in_channels: int = 3,
+    top: int = 5,
+    keep_views: bool = False,
+) -> Tuple[pd.DataFrame, Optional[numpy.ndarray]]:
+    """:func:`look` and :func:`predict` for any number of images, of which a few at a time are held.
+
+    Args:
+        engine: what runs the network, from make_engine.
+        paths: the image files, at least one.
+        preparation: how the network wants its images.
+        labels: names of all classes.
+        in_channels: channels of the network's input, 1 or 3.
+        top: how many classes.
+        keep_views: also return what the network saw, which is 0.14 MiB an image of 224x224.
+
+    Returns:
+        (the table of :func:`predict`, uint8 (N, crop, crop, 3) or None).
+
+    Raises:
+        DataError: an image is missing, which is found out before the first prediction, or cannot be read.
+        ConfigError: ``top`` is not from 1 to the number of labels.
+    """
+    for path in paths:
+        if not os.path.exists(path) or os.path.isdir(path):
+            read_image(path)  # says what is wrong
+    tables: List[pd.DataFrame] = []
+    kept: List[numpy.ndarray] = []
+    for start in range(0, len(paths), BATCH):
+        names = paths[start : start + BATCH]
+        views, X = look(names, preparation, in_channels)
+        tables.append(predict(engine, X, labels, names, top))
+        kept += [views] if keep_views else []
+    return pd.concat(tables, ignore_index=True), numpy.concatenate(kept) if keep_views else None

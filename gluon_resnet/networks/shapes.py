@@ -7,6 +7,7 @@ A multiply-add is one multiplication and the addition that takes its product in,
 layers, padding included, biases and batch norm left out: the way Table 1 of He et al. counts its "FLOPs".
 """
 
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -102,15 +103,36 @@ def walk_lines(table: pd.DataFrame) -> List[str]:
     return [f"{row.name} output shape:\t {row.output_shape}" for row in table.itertuples(index=False)]
 
 
-class watched:
-    """Context that notes every call of one of ``layers`` inside ``net`` as (layer, input, output).
+class _Imperative:
+    """Context in which ``net`` runs block by block.
 
-    A hybridized block runs as one compiled graph in which its children are never called. So blocks above the watched
-    layers are run imperatively in the meantime; what was compiled stays.
+    A hybridized block runs as one compiled graph in which its children are never called. So the blocks are run
+    imperatively in the meantime; what was compiled stays.
     """
 
+    def __init__(self, net: nn.Block):
+        self.net = net
+        self.active: List[nn.Block] = []
+
+    def __enter__(self) -> None:
+        def pause(block: nn.Block) -> None:
+            if getattr(block, "_active", False):
+                self.active.append(block)
+                block._active = False
+
+        self.net.apply(pause)
+
+    def __exit__(self, *_: Any) -> None:
+        for block in self.active:
+            block._active = True
+
+
+class watched:
+    """Context that notes every call of one of ``layers`` inside ``net`` as (layer, input, output), in running order."""
+
     def __init__(self, net: nn.Block, layers: Sequence[nn.Block]):
-        self.net, self.layers = net, layers
+        self.layers = list({id(layer): layer for layer in layers}.values())  # a shared one is noted once a call
+        self.imperative = _Imperative(net)
 
     def __enter__(self) -> List[Tuple[nn.Block, Any, Any]]:
         seen: List[Tuple[nn.Block, Any, Any]] = []
@@ -118,32 +140,88 @@ class watched:
             layer.register_forward_hook(lambda block, inputs, output: seen.append((block, inputs[0], output)))
             for layer in self.layers
         ]
-        self.active: List[nn.Block] = []
-
-        def pause(block: nn.Block) -> None:
-            if getattr(block, "_active", False):
-                self.active.append(block)
-                block._active = False
-
-        self.net.apply(pause)
+        self.imperative.__enter__()
         return seen
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *error: Any) -> None:
         for handle in self.handles:
             handle.detach()
-        for block in self.active:
-            block._active = True
+        self.imperative.__exit__(*error)
 
 
-def multiply_adds(layer: nn.Block, Y: Any) -> int:
-    """Multiply-adds that ``layer`` spends on the output Y, (N, C, H, W) or (N, C); 0 but for convolution and dense."""
+@dataclass
+class _Call:
+    """One call of a block inside the call ``above``, and the shape and type of its output."""
+
+    block: nn.Block
+    above: Optional["_Call"]
+    path: Path
+    output_shape: Shape = ()
+    output_bytes: int = 0
+    children: Dict[int, int] = field(default_factory=dict)  # id of a block -> how often this call has called it
+
+    def chain(self) -> List["_Call"]:
+        """The calls from the network's own down to this one."""
+        return ([] if self.above is None else self.above.chain()) + [self]
+
+
+def _calls(net: nn.Block, X: Any) -> List[_Call]:
+    """The calls of all blocks during net(X), in the order they end."""
+    running: List[_Call] = []
+    ended: List[_Call] = []
+
+    def begin(block: nn.Block, _: Any) -> None:
+        above = running[-1] if running else None
+        running.append(_Call(block, above, () if above is None else _path_of_call(above, block)))
+
+    def end(block: nn.Block, _: Any, output: Any) -> None:
+        call = running.pop()
+        first = output[0] if isinstance(output, (list, tuple)) else output
+        call.output_shape = tuple(first.shape)
+        call.output_bytes = _size(first.shape) * numpy.dtype(first.dtype).itemsize
+        ended.append(call)
+
+    blocks = {id(net): net}
+    net.apply(lambda block: blocks.setdefault(id(block), block))
+    handles = [block.register_forward_pre_hook(begin) for block in blocks.values()]
+    handles += [block.register_forward_hook(end) for block in blocks.values()]
+    try:
+        with _Imperative(net):
+            _forward(net, X, net.name)
+    finally:
+        for handle in handles:
+            handle.detach()
+    return ended
+
+
+def _path_of_call(above: _Call, block: nn.Block) -> Path:
+    """Where ``block`` is when ``above`` calls it; of several names in one parent the next one at each call."""
+    names = [name for name, child in above.block._children.items() if child is block]
+    if not names:  # a grandchild, or a block from elsewhere
+        deeper = (path for path, child in _below(above.block) if child is block)
+        return above.path + next(deeper, (block.name,))
+    number = above.children[id(block)] = above.children.get(id(block), -1) + 1
+    return above.path + (names[number % len(names)],)
+
+
+def _below(block: nn.Block) -> Iterator[Tuple[Path, nn.Block]]:
+    """(path, block) of all blocks below ``block``, in order."""
+    for name, child in block._children.items():
+        yield (name,), child
+        yield from (((name, *path), grandchild) for path, grandchild in _below(child))
+
+
+def multiply_adds(layer: nn.Block, output_shape: Shape) -> int:
+    """Multiply-adds of ``layer`` for an output of (N, C, H, W) or (N, C); 0 but for convolution and dense."""
     if isinstance(layer, (_Conv, nn.Dense)):
-        return _size(Y.shape) * _size(layer.weight.shape[1:])
+        return _size(output_shape) * _size(layer.weight.shape[1:])
     return 0
 
 
 def summary(net: nn.Block, X: Any, depth: Optional[int] = None) -> pd.DataFrame:
     """A table of the layers of ``net`` in running order, whose rows sum to the totals of the network.
+
+    A layer that is called several times has a row for each call, and its parameters in the first.
 
     Args:
         net: any Gluon network; one that is not initialized becomes so.
@@ -159,35 +237,21 @@ def summary(net: nn.Block, X: Any, depth: Optional[int] = None) -> pd.DataFrame:
         ShapeError: a layer cannot take what reaches it.
     """
     X = _as_input(net, X)
-    leaves = list(_leaves(net))
-    blocks = _blocks_above(net, leaves)
-    with watched(net, list(blocks.values())) as seen:
-        _forward(net, X, net.name)
-    outputs = {id(block): Y for block, _, Y in seen}
-    order = {id(block): position for position, (block, _, _) in enumerate(seen)}
-    rows: Dict[Path, Dict[str, Any]] = {}
+    rows: Dict[int, Dict[str, Any]] = {}  # by the call that is shown
     counted = set()
-    for path, layer in sorted((leaf for leaf in leaves if id(leaf[1]) in order), key=lambda leaf: order[id(leaf[1])]):
-        key = path if depth is None else path[: max(1, depth)]
-        block = blocks[key]
-        row = rows.setdefault(
-            key,
-            {
-                **_names(net, key),
-                "type": type(block).__name__,
-                "output_shape": tuple(outputs[id(block)].shape),
-                "parameters": 0,
-                "multiply_adds": 0,
-                "output_bytes": 0,
-            },
-        )
-        Y = outputs[id(layer)]
+    for call in _calls(net, X):
+        layer = call.block
+        if layer._children:
+            continue
+        chain = call.chain()
+        shown = chain[-1] if depth is None else chain[min(max(1, depth), len(chain) - 1)]
+        row = rows.setdefault(id(shown), _row(net, shown))
         for param in _trainable(layer):
-            if id(param) not in counted:  # shared by several layers: counted once
+            if id(param) not in counted:  # shared by several layers, or of a layer that is called again: counted once
                 counted.add(id(param))
                 row["parameters"] += _size(param.shape)
-        row["multiply_adds"] += multiply_adds(layer, Y)
-        row["output_bytes"] += _size(Y.shape) * numpy.dtype(Y.dtype).itemsize
+        row["multiply_adds"] += multiply_adds(layer, call.output_shape)
+        row["output_bytes"] += call.output_bytes
     columns = [column for column in SUMMARY_COLUMNS if column != "place" or _has_places(net)]
     return pd.DataFrame(list(rows.values()), columns=columns)
 
@@ -201,22 +265,16 @@ def _size(shape: Shape) -> int:
     return reduce(mul, shape, 1)
 
 
-def _leaves(block: nn.Block, path: Path = ()) -> Iterator[Tuple[Path, nn.Block]]:
-    """(path, layer) of every layer without children below ``block``, in order."""
-    if not block._children:
-        yield path, block
-    for name, child in block._children.items():
-        yield from _leaves(child, path + (name,))
-
-
-def _blocks_above(net: nn.Block, leaves: List[Tuple[Path, nn.Block]]) -> Dict[Path, nn.Block]:
-    """Every block of ``net`` by its path: the leaves, and all that contain one."""
-    blocks: Dict[Path, nn.Block] = {(): net}
-    for path, _ in leaves:
-        block = net
-        for end, name in enumerate(path, 1):
-            blocks[path[:end]] = block = block._children[name]
-    return blocks
+def _row(net: nn.Block, call: _Call) -> Dict[str, Any]:
+    """The row of a call, with nothing counted yet."""
+    return {
+        **_names(net, call.path),
+        "type": type(call.block).__name__,
+        "output_shape": call.output_shape,
+        "parameters": 0,
+        "multiply_adds": 0,
+        "output_bytes": 0,
+    }
 
 
 def _trainable(layer: nn.Block) -> Iterator[Any]:
@@ -237,5 +295,6 @@ def _names(net: nn.Block, path: Path) -> Dict[str, str]:
     """What a row is called: the layer's name, and its place if the network has a layout."""
     if not path:
         return {"layer": net.name}
-    names = {"layer": ".".join((net._children[path[0]].name, *path[1:]))}
+    child = net._children.get(path[0])
+    names = {"layer": ".".join((path[0] if child is None else child.name, *path[1:]))}
     return {**names, "place": place_name(net.spec, ".".join(path))} if _has_places(net) else names

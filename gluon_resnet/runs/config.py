@@ -6,6 +6,8 @@ dacite checks the values against the fields of the dataclass: an unknown name is
 value of the wrong type with the expected type. A file is flat: one line for each field.
 """
 
+import re
+import reprlib
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import (
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
     from .folder import RunFolder
 
 
+MAX_DEPTH = 20  # of lists in lists; a setting needs one
+MAX_DIGITS = 4300  # Python 3.11 reads no whole number of more digits
+TOO_DEEP = f"lists nested more than {MAX_DEPTH} deep"
+YAML_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "timestamp": "a date"}
+DIGITS = re.compile(r"[0-9_]{1000,}")
+
+
 class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[Dict[str, Any]]
 
@@ -43,22 +52,95 @@ class _Dataclass(Protocol):
 Config = TypeVar("Config", bound=_Dataclass)
 
 
+class _Loader(yaml.SafeLoader):
+    """yaml's safe loader whose every refusal has a place; lists in lists end where no setting can have them."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node; nested deeper than MAX_DEPTH it is refused before Python's stack is full."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=TOO_DEEP, problem_mark=self.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """The value of a node; what its conversion cannot take, such as the 45th of a month, is refused with its place.
+
+        PyYAML lets the errors of int(), float() and datetime through.
+        """
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+            # what the others say is about code: int()'s literals, or PyYAML's own
+            telling = isinstance(error, ValueError) and re.match("(Exceeds .*?|[a-z]+ must be in .*?)(:|$)", str(error))
+            reason = f" ({telling[1]})" if telling else ""
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{short(node.value)} is not {YAML_KINDS.get(kind, kind)}{reason}"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+
+
+def short(value: Any) -> str:
+    """repr() of a value, cut off in the middle if it is long."""
+    shortened = reprlib.Repr()
+    shortened.maxstring = shortened.maxlong = shortened.maxother = 60
+    shortened.maxlist = shortened.maxtuple = shortened.maxdict = 12
+    try:
+        return shortened.repr(value)
+    except ValueError:  # a number of more digits than Python prints
+        return f"a number of {value.bit_length() * 3 // 10:,} digits or so"
+
+
+def _where_toml_fails(text: str) -> str:
+    """``line 3: ...`` for a TOML text that makes tomli fail with an error of Python's."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        digits = max((len(found.replace("_", "")) for found in DIGITS.findall(line)), default=0)
+        if digits > MAX_DIGITS:
+            return f"line {number}: a number of {digits:,} digits"
+        for character in line:
+            depth += (character in "[{") - (character in "]}")
+            if depth > MAX_DEPTH:
+                return f"line {number}: {TOO_DEEP}"
+    return f"line 1 or later: {TOO_DEEP}"
+
+
+def _parse(text: str, suffix: str) -> Any:
+    """The content of a TOML or YAML text; ValueError with one line that says where it fails."""
+    if suffix != ".toml":
+        try:
+            return yaml.load(text, _Loader)
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise ValueError(f"line {line}: a character {chr(error.character)!r}, which YAML does not allow") from None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            said = " ".join(filter(None, (error.context, error.problem)))
+            raise ValueError(f"line {mark.line + 1}: {said}" if mark else said) from None
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from None
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError):
+        raise ValueError(_where_toml_fails(text)) from None
+
+
 def read_file(path: Union[str, Path]) -> Dict[str, Any]:
     """{field: value} of a .toml, .yaml or .yml file; ConfigError if it cannot be read."""
     path = Path(path)
+    if path.suffix not in (".toml", ".yaml", ".yml"):
+        raise ConfigError(f"{path}: expected a config as .toml, .yaml or .yml")
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".toml":
-            content = tomli.loads(text)
-        elif path.suffix in (".yaml", ".yml"):
-            content = yaml.safe_load(text)
-        else:
-            raise ConfigError(f"{path}: expected a config as .toml, .yaml or .yml")
+        content = _parse(path.read_text(encoding="utf-8-sig"), path.suffix)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text in UTF-8 (byte {error.start})") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomli.TOMLDecodeError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise ConfigError(
             f"{path}: {' '.join(str(error).split())}: expected lines such as momentum = 0.9 (TOML) or "
             f"momentum: 0.9 (YAML)"
@@ -72,11 +154,20 @@ def parse_setting(text: str) -> Tuple[str, Any]:
     """(field, value) of "field=value": a TOML value, ``none``, or a word. ConfigError if there is no field or "="."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise ConfigError(f"--set {text}: expected field=value, such as momentum=0.9")
+        raise ConfigError(f"--set {_cut(text)}: expected field=value, such as momentum=0.9")
+    name, value = name.strip(), value.strip()
     try:
-        return name.strip(), tomli.loads(f"value = {value}")["value"]
+        values = tomli.loads(f"value = {value}")
     except tomli.TOMLDecodeError:
-        return name.strip(), None if value.strip().lower() == "none" else value.strip()
+        return name, None if value.lower() == "none" else value
+    except (ValueError, RecursionError):
+        trouble = _where_toml_fails(value).partition(": ")[2]
+        raise ConfigError(f"--set {_cut(name)}={_cut(value)}: {trouble}: expected a value such as 0.9") from None
+    return name, values["value"] if len(values) == 1 else value  # more than one line is no value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:28]}...{text[-28:]}"
 
 
 def _number(value: Any) -> float:
@@ -84,6 +175,13 @@ def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError
     return float(value)
+
+
+def _whole(value: Any) -> Any:
+    """``value`` itself, unless it is a whole number that no machine counts to."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError
+    return value
 
 
 def make(kind: Type[Config], values: Mapping[str, Any], where: str = "config") -> Config:
@@ -95,11 +193,12 @@ def make(kind: Type[Config], values: Mapping[str, Any], where: str = "config") -
     for name in values:
         if name not in known:
             raise ConfigError(
-                f"{where}: unknown setting '{name}': {did_you_mean(name, known, cutoff=0.6)}"
+                f"{where}: unknown setting '{_cut(str(name))}': {did_you_mean(name, known, cutoff=0.6)}"
                 f"known are {', '.join(known)}"
             )
     hooks: Dict[Any, Callable[[Any], Any]] = {
         float: _number,
+        int: _whole,
         Tuple[float, ...]: lambda numbers: tuple(map(_number, numbers)),
     }
     config = dacite.Config(strict=True, cast=[tuple], type_hooks=hooks)
@@ -107,17 +206,19 @@ def make(kind: Type[Config], values: Mapping[str, Any], where: str = "config") -
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:
         raise ConfigError(
-            f"{where}: {error.field_path} is {error.value!r}: expected {_type_name(error.field_type)}"
+            f"{where}: {error.field_path} is {short(error.value)}: expected {_type_name(error.field_type)}"
         ) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         wrong = next(name for name, value in values.items() if not _takes(known[name], value, config, kind))
-        raise ConfigError(f"{where}: {wrong} is {values[wrong]!r}: expected {_type_name(known[wrong].type)}") from None
+        raise ConfigError(
+            f"{where}: {wrong} is {short(values[wrong])}: expected {_type_name(known[wrong].type)}"
+        ) from None
 
 
 def _takes(field: Any, value: Any, config: dacite.Config, kind: Type[Any]) -> bool:
     try:
         dacite.from_dict(kind, {field.name: value}, config)
-    except (ValueError, TypeError, dacite.DaciteError):
+    except (ValueError, TypeError, OverflowError, dacite.DaciteError):
         return False
     return True
 

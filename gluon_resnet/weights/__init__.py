@@ -4,157 +4,27 @@
     gr.load_weights(net, "resnet50.safetensors")          # or by name: "imagenet", "imagenet:a1"
     gluon-resnet reconcile --weights resnet50.h5          # which network is in there?
 
-The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py.
+The names that each library uses are in names.py, the file formats in files.py, PyTorch's pickles in pickles.py; which
+network the names and shapes of a file are is found out in identification.py.
 """
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 
 from ..errors import ModelError, WeightsError
-from ..networks.layout import children, input_channels, layout
+from ..networks.layout import input_channels, layout, places
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
 from .fetch_weights import local_file
 from .files import WeightFile, read
-from .names import NAMINGS, Axes, may_hold, names, specs_of
+from .identification import Identified, closest, identify, ours, parts
+from .views import Arrays
 
 # mxnet is imported where a Gluon network is filled: reading weights does without it.
 FilePath = Union[str, Path]
-Arrays = Dict[str, numpy.ndarray]  # by parameter name
-
-
-@dataclass(frozen=True)
-class Identified:
-    """What a weight file holds: how it is written and the specs it fits, the likeliest first."""
-
-    path: str
-    format: str
-    naming: str
-    specs: Tuple[ResNetSpec, ...]
-    in_channels: int
-
-    @property
-    def spec(self) -> ResNetSpec:
-        """The likeliest spec."""
-        return self.specs[0]
-
-    @property
-    def description(self) -> str:
-        """One line: ``resnet50@torchvision, 3 channel(s) in, 1,000 classes (torchvision names, safetensors)``."""
-        assumed = replace(self.spec, shortcut="none") in self.specs[1:]
-        return (
-            f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
-            f"({self.naming} names, {self.format})"
-            + ("; a plain network has the same keys, the one with shortcuts is assumed" if assumed else "")
-        )
-
-
-def _ours(values: numpy.ndarray, axes: Axes) -> numpy.ndarray:
-    """The file's array with its axes in our order; left alone if it has another number of them."""
-    return values if axes is None or values.ndim != len(axes) else values.transpose(axes)
-
-
-def _candidates(wanted: Sequence[ResNetSpec]) -> Iterator[Tuple[str, ResNetSpec]]:
-    """(naming, spec) of all networks in all the ways they are written, the likeliest first, then those ``wanted``."""
-    for naming in NAMINGS:
-        known = list(specs_of(naming))
-        yield from ((naming, spec) for spec in known)
-        yield from ((naming, spec) for spec in wanted if may_hold(naming, spec) and spec not in known)
-
-
-def _stem(spec: ResNetSpec) -> str:
-    return f"{children(spec).index('stem')}.weight"
-
-
-def _sizes(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[Tuple[int, int]]:
-    """(input channels, classes) if the file's stem and head say so under this naming, otherwise None."""
-    plan = layout(spec)
-    table = names(naming, plan)
-    (stem, stem_axes), (head, head_axes) = table[_stem(spec)], table[f"{plan.classifier.name}.weight"]
-    if stem not in tensors or head not in tensors or tensors[stem].ndim != 4 or tensors[head].ndim not in (2, 4):
-        return None
-    return _ours(tensors[stem], stem_axes).shape[1], _ours(tensors[head], head_axes).shape[0]
-
-
-@lru_cache(maxsize=None)
-def _count(spec: ResNetSpec) -> int:
-    return len(layout(spec).params())
-
-
-def _fits(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[Tuple[ResNetSpec, int]]:
-    """(the spec with the file's classes, input channels) if keys and shapes are exactly this network's, or None."""
-    if _count(spec) != len(tensors):  # quick; what follows takes a while for hundreds of specs
-        return None
-    sizes = _sizes(naming, spec, tensors)
-    if sizes is None:
-        return None
-    spec = replace(spec, num_classes=int(sizes[1]))
-    plan = layout(spec, sizes[0])
-    table, shapes = names(naming, plan), plan.params()
-    if {key for key, _ in table.values()} != set(tensors):
-        return None
-    if any(_ours(tensors[key], axes).shape != shapes[ours] for ours, (key, axes) in table.items()):
-        return None
-    return spec, sizes[0]
-
-
-def _identify(weights: WeightFile, wanted: Sequence[ResNetSpec] = ()) -> Optional[Identified]:
-    """The network in the file, of the table's and those ``wanted``; None if it is none of them."""
-    matches: List[Tuple[str, ResNetSpec, int]] = []  # (naming, spec, input channels)
-    for naming, spec in _candidates(wanted):
-        if matches and naming != matches[0][0]:
-            break
-        fit = _fits(naming, spec, weights.tensors)
-        if fit:
-            matches.append((naming, *fit))
-    if not matches:
-        return None
-    specs = [spec for _, spec, _ in matches]
-    written = weights.notes.get("gluon_resnet")
-    specs.sort(key=lambda spec: spec.name != written)
-    naming, _, in_channels = matches[0]
-    return Identified(weights.path, weights.format, naming, tuple(specs), in_channels)
-
-
-def _closest(weights: WeightFile, specs: Iterable[ResNetSpec]) -> str:
-    """One line on why no spec fits: the nearest one's first missing, unexpected or misshapen key."""
-    best, score = None, -1.0
-    for naming in NAMINGS:
-        for spec in specs:
-            if may_hold(naming, spec):
-                table = names(naming, layout(spec))
-                matched = sum(key in weights.tensors for key, _ in table.values()) - len(table) / 1000
-                if matched > score:
-                    best, score = (naming, spec, table), matched
-    if best is None or score <= 0:
-        return (
-            f"no ResNet of this suite: none of its {len(weights.tensors)} names, such as "
-            f"{min(weights.tensors, default='none')}, is known"
-        )
-    naming, spec, table = best
-    missing = [key for key, _ in table.values() if key not in weights.tensors]
-    if missing:
-        return f"nearest is {spec.name} ({naming} names), but {_few(missing)} missing"
-    keys = {key for key, _ in table.values()}
-    unexpected = [key for key in weights.tensors if key not in keys]
-    if unexpected:
-        return f"nearest is {spec.name} ({naming} names), but {_few(unexpected)} not part of it"
-    channels, classes = _sizes(naming, spec, weights.tensors) or (3, spec.num_classes)
-    shapes = layout(replace(spec, num_classes=int(classes)), channels).params()
-    for ours, (key, axes) in table.items():
-        if _ours(weights.tensors[key], axes).shape != shapes[ours]:
-            return (
-                f"nearest is {spec.name} ({naming} names), but {key} has shape {weights.tensors[key].shape}: "
-                f"expected {shapes[ours]}{' before the transpose to our order' if axes else ''}"
-            )
-    return f"nearest is {spec.name}"
-
-
-def _few(keys: List[str]) -> str:
-    return f"{keys[0]} is" if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more are"
 
 
 def _all_specs() -> List[ResNetSpec]:
@@ -193,11 +63,28 @@ def identify_weights(path: FilePath) -> Identified:
     Raises WeightsError if the file cannot be read or fits no network of the table; the message names the nearest one
     and the first key that is missing, unexpected or of another shape.
     """
-    weights = read(path)
-    identified = _identify(weights)
-    if identified is None:
-        raise WeightsError(f"{path}: {_closest(weights, _all_specs())}")
-    return identified
+    return _identified(read(path), [], _all_specs(), new_head=False)
+
+
+def _identified(
+    weights: WeightFile, wanted: Sequence[ResNetSpec], nearest: Sequence[ResNetSpec], new_head: bool
+) -> Identified:
+    """The network in the file, of the table's or those ``wanted``; with ``new_head`` its classifier may be another one.
+
+    Raises WeightsError, which names the nearest of the specs ``nearest``.
+    """
+    identified = identify(weights, wanted)
+    if identified is not None:
+        return identified
+    body = identify(weights, wanted, body=True)
+    if body is None:
+        raise WeightsError(f"{weights.path}: {closest(weights, nearest, new_head)}")
+    if not new_head:
+        raise WeightsError(
+            f"{weights.path}: {closest(weights, [body.spec])}; all but the head fits: to train a new one, leave the "
+            f"file's out with --new-head (in Python new_head=True)"
+        )
+    return body
 
 
 def read_network(
@@ -215,7 +102,7 @@ def read_network(
             those of option A have the same keys: the name says which it is.
         num_classes: by default the file's, or with ``new_head`` the family's own.
         in_channels: channels that the network must take; any if None.
-        new_head: leave the classifier's parameters out.
+        new_head: leave the classifier's parameters out; the file may have none, or those of another head.
 
     Returns:
         (spec, {our parameter name: float32 array}).
@@ -226,9 +113,7 @@ def read_network(
     asked, open_to = parse_model(model, num_classes), _asked(model)
     path = local_file(path, model)
     weights = read(path)
-    identified = _identify(weights, open_to)
-    if identified is None:
-        raise WeightsError(f"{path}: {_closest(weights, open_to)}")
+    identified = _identified(weights, open_to, open_to, new_head)
     fits = [fit for fit in identified.specs if any(_same(fit, spec) for spec in open_to)]
     spec = fits[0] if fits and ModelName.parse(model).family is None else asked
     if num_classes is not None:
@@ -237,7 +122,7 @@ def read_network(
         spec = replace(spec, num_classes=identified.spec.num_classes)
     elif spec is not asked:
         spec = replace(spec, num_classes=get_spec(spec.depth, spec.family).num_classes)
-    return spec, _parameters(weights, identified, spec, in_channels, new_head)
+    return spec, _parameters(identified, spec, in_channels, new_head)
 
 
 def _same(spec: ResNetSpec, other: ResNetSpec) -> bool:
@@ -249,17 +134,11 @@ def read_parameters(
     path: FilePath, spec: ResNetSpec, in_channels: Optional[int] = None, new_head: bool = False
 ) -> Arrays:
     """{our parameter name: float32 array} of the file at ``path`` for ``spec``; as :func:`read_network`."""
-    weights = read(path)
-    identified = _identify(weights, [spec])
-    if identified is None:
-        raise WeightsError(f"{path}: {_closest(weights, [spec])}")
-    return _parameters(weights, identified, spec, in_channels, new_head)
+    return _parameters(_identified(read(path), [spec], [spec], new_head), spec, in_channels, new_head)
 
 
-def _parameters(
-    weights: WeightFile, identified: Identified, spec: ResNetSpec, in_channels: Optional[int], new_head: bool
-) -> Arrays:
-    path, file_channels = weights.path, identified.in_channels
+def _parameters(identified: Identified, spec: ResNetSpec, in_channels: Optional[int], new_head: bool) -> Arrays:
+    path, file_channels = identified.path, identified.in_channels
     same = [fit for fit in identified.specs if _same(fit, spec)]
     if not same:
         name = identified.spec.name
@@ -273,11 +152,11 @@ def _parameters(
             f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
             f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes"
         )
-    plan = layout(same[0], file_channels)
-    table = names(identified.naming, plan)
-    if new_head:
-        table = {ours: row for ours, row in table.items() if ours not in plan.classifier.params}
-    return {ours: numpy.ascontiguousarray(_ours(weights.tensors[key], axes)) for ours, (key, axes) in table.items()}
+    if identified.note:
+        print(identified.note, file=sys.stderr, flush=True)
+    table = parts(identified.naming, layout(same[0], file_channels), body=new_head)
+    tensors = identified.tensors
+    return {name: numpy.ascontiguousarray(ours(tensors[key], axes)) for name, (key, axes) in table.items()}
 
 
 def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
@@ -286,7 +165,9 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
     It reads .safetensors, .pth, .pt, .th and .bin (torchvision's and timm's names, those of the usual CIFAR networks),
     Keras' .h5 and .weights.h5, and .params of gluoncv, the model zoo and this suite. ``path`` can also name published
     weights: "imagenet", "imagenet:a1" or "a1". ``net`` is initialized if it was not; ``new_head`` leaves its classifier
-    as it is. If the file is damaged or not of this network, WeightsError is raised and ``net`` stays as it was.
+    as it is, whatever the file has in its place. A prefix such as "backbone." before the names is taken off; standard
+    error says so, and what was left out. If the file is damaged or not of this network, WeightsError is raised and
+    ``net`` stays as it was.
     """
     spec = getattr(net, "spec", None)
     if spec is None:
@@ -294,7 +175,7 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
             f"{net.name} is not a network of this suite: take one of get_model(...), or its own load_parameters"
         )
     params = net._collect_params_with_prefix()
-    known = params[_stem(spec)].shape
+    known = params[f"{places(spec)['stem']}.weight"].shape
     in_channels = known[1] if known is not None and known[1] > 0 else None
     arrays = read_parameters(local_file(path, spec.name), spec, in_channels, new_head)
     set_parameters(net, arrays)

@@ -6,7 +6,8 @@
 The format is recognised by the file's first bytes.
 """
 
-import re
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, Union
@@ -21,6 +22,7 @@ from .pickles import LEGACY_START, from_bfloat16, read_torch
 
 #: what tools write before every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
 PREFIXES = ("module.", "_orig_mod.", "arg:", "aux:")
+MAX_BYTES = 2**30  # of one array in an npz file
 PARAMS_START = (0x112).to_bytes(8, "little")
 SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts that was saved under npx.set_np()
 
@@ -29,7 +31,7 @@ SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts 
 class WeightFile:
     """The arrays of one file by the names it gives them.
 
-    ``format`` is "safetensors", "torch", "keras" or "mxnet", ``notes`` the metadata of a safetensors file.
+    ``format`` is "safetensors", "torch", "keras", "mxnet" or "npz", ``notes`` the metadata of a safetensors file.
     """
 
     path: str
@@ -93,10 +95,39 @@ def _mxnet(path: str) -> WeightFile:
         ) from None
 
 
+def _is_npz(path: str) -> bool:
+    """Is the zip archive at ``path`` one of arrays, as NumPy's ``savez`` and MXNet 2's ``save_parameters`` write?"""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False  # cut off: read_torch says so
+    return bool(members) and all(name.endswith(".npy") for name in members)
+
+
+def _npz(path: str) -> WeightFile:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.file_size > MAX_BYTES:
+                    raise WeightsError(f"{path}: {member.filename} has {member.file_size:,} bytes: no network has that")
+        with numpy.load(path, allow_pickle=False) as arrays:
+            tensors = {name: arrays[name] for name in arrays.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: damaged, or no arrays of numbers: {reason}; copy the file again") from None
+    for name, values in tensors.items():
+        if values.dtype.kind not in "fiub":
+            raise WeightsError(f"{path}: {name} is of type {values.dtype}: expected numbers")
+    return WeightFile(path, "npz", tensors)
+
+
 def _reader(path: str, start: bytes) -> Callable[[str], WeightFile]:
     if start.startswith(b"\x89HDF\r\n\x1a\n") or path.endswith(".keras"):
         return _keras
-    if start.startswith(b"PK\x03\x04") or start.startswith(LEGACY_START):
+    if start.startswith(b"PK\x03\x04"):
+        return _npz if _is_npz(path) else _torch
+    if start.startswith(LEGACY_START):
         return _torch
     if start.startswith(PARAMS_START):
         return _mxnet
@@ -105,22 +136,12 @@ def _reader(path: str, start: bytes) -> Callable[[str], WeightFile]:
     if start.startswith(b"\x80") and path.endswith((".pth", ".pt", ".th", ".bin")):
         return _torch
     suffix = Path(path).suffix
-    known = (".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".params")
+    known = (".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".params", ".npz")
     damaged = f", or a damaged {suffix}" if suffix in known else ""
     raise WeightsError(
         f"{path}: not a weight file{damaged} (it starts with {start[:8]!r}): expected .safetensors, "
         f".pth, .bin, .h5, .weights.h5 or .params"
     )
-
-
-def _without_export_prefix(tensors: Dict[str, numpy.ndarray]) -> Dict[str, numpy.ndarray]:
-    """The names without the network's own prefix, which ``net.export`` writes before each: resnetv10_conv0_weight."""
-    stems = [name for name in tensors if re.fullmatch(r"[a-z]+\w*_conv0_weight", name)]
-    stem = min(stems, key=len, default=None)  # the stages have a conv0, too
-    prefix = stem[: -len("conv0_weight")] if stem else ""
-    if not prefix or not all(name.startswith(prefix) for name in tensors):
-        return tensors
-    return {name[len(prefix) :]: values for name, values in tensors.items()}
 
 
 def _clean(name: str) -> str:
@@ -156,4 +177,4 @@ def read(path: Union[str, Path]) -> WeightFile:
                 f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged"
             )
         tensors[name] = values
-    return WeightFile(path, weights.format, _without_export_prefix(tensors), weights.notes)
+    return WeightFile(path, weights.format, tensors, weights.notes)

@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -18,7 +19,7 @@ import h5py
 import numpy
 
 from ..errors import WeightsError
-from ..networks.layout import Conv, layout
+from ..networks.layout import Conv, Dense, layout
 from ..networks.specs import DEPTHS, get_spec
 from .names import KERAS_PARTS, NAMINGS, keras_order
 
@@ -27,6 +28,9 @@ TODAY = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std
 
 #: class of a layer -> its variables by position, all of them or (without a bias) the first
 KINDS = {"conv2d": KERAS_PARTS[:2], "dense": KERAS_PARTS[:2], "batch_normalization": KERAS_PARTS[2:]}
+
+#: the classes of layers that a network has without its head
+BODY = ("conv2d", "batch_normalization")
 
 #: where .weights.h5 keeps the layers; the second name is Keras 2.12's, which on Windows joined it with a backslash
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
@@ -240,22 +244,40 @@ def _by_order(path: str, layers: List[Numbered]) -> List[Tuple[str, Arrays]]:
     """[(layer's name, its variables)], named as in the ResNet whose convolutions have these shapes in this order.
 
     keras.applications and the networks of 2016 have different orders: in a block that projects, the last convolution
-    and the shortcut's have the same depth, and the one that is added first comes first.
+    and the shortcut's have the same depth, and the one that is added first comes first. Layers after the body are its
+    head: one matrix that fits is the classifier, others keep the names that their numbers give.
     """
-    in_order = sorted(layers, key=lambda layer: layer[2])
-    by_kind = {kind: [variables for _, own, _, variables in in_order if own == kind] for kind in KINDS}
-    counts = {kind: len(variables) for kind, variables in by_kind.items()}
+    model = _model_of_most_convolutions(layers)
+    body = sorted((layer for layer in layers if layer[2][0] == model), key=lambda layer: layer[2])
+    by_kind = {kind: [layer for layer in body if layer[1] == kind] for kind in KINDS}
     for naming in ("keras", "keras-2016"):
         for depth in DEPTHS:
             named = keras_order(naming, layout(get_spec(depth, NAMINGS[naming].families[0])))
-            if {kind: len(names) for kind, names in named.items()} != counts:
+            pairs = [pair for kind in BODY for pair in zip(named[kind], by_kind[kind])]
+            if len(pairs) < sum(len(named[kind]) for kind in BODY):
                 continue
-            convs = zip(named["conv2d"][1:], by_kind["conv2d"][1:])  # the stem's input channels are the user's choice
-            if all(_shape(layer) == variables["kernel"].shape for (layer, _), variables in convs):
-                return [(name, variables) for kind in KINDS for (_, name), variables in zip(named[kind], by_kind[kind])]
+            convs = pairs[1 : len(named["conv2d"])]  # the stem's input channels are the user's choice
+            if all(_shape(conv) == layer[3]["kernel"].shape for (conv, _), layer in convs):
+                used = {id(layer) for _, layer in pairs}
+                head = [layer for layer in layers if id(layer) not in used]
+                return [(name, layer[3]) for (_, name), layer in pairs] + _head(head, *named["dense"][0])
+    counts = {kind: sum(layer[1] == kind for layer in layers) for kind in KINDS}
     raise WeightsError(
         f"{path}: its layers have numbers for names (Keras before 3.6), and no ResNet has "
         f"{counts['conv2d']} convolutions, {counts['batch_normalization']} batch norms and "
         f"{counts['dense']} matrices of these shapes in order: save it as .h5 with Keras' save(...), "
         f"which keeps the names"
     )
+
+
+def _model_of_most_convolutions(layers: List[Numbered]) -> Tuple[str, ...]:
+    """The path of the groups of the model, perhaps in another model, that has most of the convolutions."""
+    counts = Counter(trail for _, kind, (trail, _), _ in layers if kind == "conv2d")
+    return max(counts, key=lambda trail: counts[trail], default=())
+
+
+def _head(layers: List[Numbered], classifier: Dense, name: str) -> List[Tuple[str, Arrays]]:
+    """The layers after the body by their names; ``name`` is that of the network's own ``classifier``."""
+    if len(layers) == 1 and layers[0][1] == "dense" and layers[0][3]["kernel"].shape[:1] == (classifier.in_units,):
+        return [(name, layers[0][3])]
+    return [(f"head_{kind}_{i}", variables) for i, (_, kind, _, variables) in enumerate(layers)]

@@ -76,6 +76,13 @@ def _zoo(stage: Any, block: Any, i: Any, kind: str) -> str:
     return f"features.{stage + 4}.{block}.body.{3 * i + (kind == 'norm')}"
 
 
+def _children(stage: Any, block: Any, i: Any, kind: str) -> str:
+    """torchvision's layers by the number of the child, in ``Sequential(*resnet.children())``."""
+    if stage is None:
+        return "0" if kind == "conv" else "1"
+    return f"{stage + 4}.{_pytorch('downsample')(stage, block, i, kind).partition('.')[2]}"
+
+
 def _exported(stage_name: str, shortcut_name: str) -> LayerName:
     """Names in what ``net.export`` writes, after the network's own prefix (which files.py takes off)."""
 
@@ -138,6 +145,8 @@ NAMINGS: Dict[str, Naming] = {
     "gluoncv-v1b-exported": Naming(
         ("torchvision",), _exported("layers{}", "down{}"), "dense", GLUON_PARTS, counted=True
     ),
+    # whoever saves a Sequential of a network's children, often without the last
+    "torchvision-children": Naming(("torchvision",), _children, "9", TORCH_PARTS),
     "keras": Naming(("keras",), _keras, "predictions", KERAS_PARTS, keras=True),
     # the files that keras.applications itself downloads: their classifier has an older name
     "keras-published": Naming(("keras",), _keras, "probs", KERAS_PARTS, keras=True),

@@ -242,3 +242,79 @@ def test_arrays_of_another_rank_and_shapes_beyond_memory():
 )
 def test_what_a_user_can_mistype_is_one_line(run_cli, args, words):
     assert words in one_line_error(run_cli(*args))
+
+
+class Twice(nn.HybridBlock):
+    """Calls a convolution of 4 channels, stride 2, and then the same again."""
+
+    def __init__(self, child):
+        super().__init__()
+        self.again = child
+
+    def hybrid_forward(self, F, X):
+        return self.again(self.again(X))
+
+
+def halving():
+    return nn.Conv2D(4, kernel_size=3, strides=2, padding=1, in_channels=4)
+
+
+#: of one convolution 4 -> 4 of 3x3 with a bias, on 9x9 and then 5x5 pixels: shapes, parameters, multiply-adds
+BY_HAND = [((2, 4, 5, 5), 4 * 36 + 4, 2 * 4 * 25 * 36), ((2, 4, 3, 3), 0, 2 * 4 * 9 * 36)]
+
+
+def numbers(table):
+    return [tuple(row) for row in table[["output_shape", "parameters", "multiply_adds"]].itertuples(index=False)]
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_a_layer_that_is_called_twice_has_a_row_a_call(both_modes, hybridize):
+    net = Twice(halving())
+    net.initialize()
+    if hybridize:
+        net.hybridize()
+    table = gr.summary(net, (2, 4, 9, 9))
+    assert numbers(table) == BY_HAND and table["layer"].nunique() == 1
+    assert table["output_bytes"].tolist() == [2 * 4 * 25 * 4, 2 * 4 * 9 * 4]
+    assert gr.layer_shapes(net, (2, 4, 9, 9))["output_shape"].tolist() == [(2, 4, 5, 5), (2, 4, 3, 3)]
+
+
+def test_a_block_of_layers_that_is_called_twice():
+    body = nn.HybridSequential()
+    body.add(halving(), nn.Activation("relu"))
+    net = nn.HybridSequential()
+    net.add(Twice(body), nn.Dense(3))
+    open_, closed = gr.summary(net, (2, 4, 9, 9)), gr.summary(net, (2, 4, 9, 9), depth=2)
+    dense = ((2, 3), 4 * 9 * 3 + 3, 2 * 3 * 36)
+    relus = [(shape, 0, 0) for shape, _, _ in BY_HAND]
+    assert numbers(open_) == [BY_HAND[0], relus[0], BY_HAND[1], relus[1], dense]
+    assert numbers(closed) == [*BY_HAND, dense]
+    # of both calls together: the shape that comes out at the end
+    both = ((2, 4, 3, 3), BY_HAND[0][1], BY_HAND[0][2] + BY_HAND[1][2])
+    assert numbers(gr.summary(net, (2, 4, 9, 9), depth=1)) == [both, dense]
+
+
+def test_a_layer_with_two_names_and_one_in_two_blocks():
+    layer, net = halving(), nn.HybridSequential()
+    net.add(layer, layer)
+    table = gr.summary(net, (2, 4, 9, 9))
+    assert numbers(table) == BY_HAND
+    assert gr.layer_shapes(net, (2, 4, 9, 9))["output_shape"].tolist() == [(2, 4, 5, 5), (2, 4, 3, 3)]
+    outer, blocks = nn.HybridSequential(), [nn.HybridSequential(), nn.HybridSequential()]
+    for block in blocks:
+        block.add(layer)
+    outer.add(*blocks)
+    assert numbers(gr.summary(outer, (2, 4, 9, 9))) == numbers(gr.summary(outer, (2, 4, 9, 9), depth=1)) == BY_HAND
+    assert gr.summary(outer, (2, 4, 9, 9))["layer"].tolist() == [f"{block.name}.0" for block in blocks]
+
+
+def test_two_names_in_a_block_that_is_no_sequential():
+    class Both(nn.HybridBlock):
+        def __init__(self, layer):
+            super().__init__()
+            self.first = self.second = layer
+
+        def hybrid_forward(self, F, X):
+            return self.second(self.first(X))
+
+    assert gr.layer_shapes(Both(halving()), (2, 4, 9, 9))["output_shape"].tolist() == [(2, 4, 5, 5), (2, 4, 3, 3)]

@@ -64,6 +64,57 @@ def test_settings_that_do_not_fit(text, expected):
         config.load(Kind, {}, None, [text])
 
 
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        ("a.yaml", "epochs: 3\nlr: 2020-13-45\n", "line 2: '2020-13-45' is not a date (month must be in 1..12)"),
+        ("a.yaml", "epochs: 2020-02-30T25:00:00\n", "line 1: '2020-02-30T25:00:00' is not a date"),
+        ("a.yaml", "lr: !!int foo", "line 1: 'foo' is not a whole number"),
+        ("a.yaml", "\n\nlr: !!float foo", "line 3: 'foo' is not a number"),
+        ("a.yaml", "decay_all: !!bool foo", "line 1: 'foo' is not true or false"),
+        ("a.yaml", "lr: !!timestamp foo", "line 1: 'foo' is not a date"),
+        ("a.yaml", "epochs: 1\nstep_epochs: " + "[" * 5000, "line 2: lists nested more than 20 deep"),
+        ("a.yaml", "step_epochs:\n" + "".join(" " * i + "-\n" for i in range(400)), "lists nested more than 20 deep"),
+        ("a.yml", "epochs: " + "7" * 5000, "line 1: "),
+        ("a.yaml", "epochs: 0x" + "f" * 6000, "epochs is a number of 7,2"),
+        ("a.yaml", "epochs: 1\nlr: \0", "line 2: a character '\\x00'"),
+        ("a.toml", "epochs = 3\nstep_epochs = " + "[" * 5000, "line 2: lists nested more than 20 deep"),
+        ("a.toml", "step_epochs = " + "[\n" * 5000, "line 21: lists nested more than 20 deep"),
+        ("a.toml", "epochs = 3\n\nlr = " + "7" * 5000, "line 3: a number of 5,000 digits"),
+        ("a.toml", "lr = 1" + "0" * 400, "lr is 1000"),
+        ("a.toml", "epochs = 1" + "0" * 400, "epochs is 1000"),
+    ],
+)
+def test_values_that_the_parsers_trip_over(tmp_path, name, text, expected):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        config.load(Kind, {}, tmp_path / name)
+    message = str(refusal.value)
+    assert message.startswith(f"{tmp_path / name}: {expected}") or f": {expected}" in message, message
+    assert "\n" not in message and len(message) < len(str(tmp_path)) + 300
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("lr=" + "7" * 5000, ": a number of 5,000 digits"),
+        ("step_epochs=" + "[" * 5000, ": lists nested more than 20 deep"),
+        ("lr=2020-13-45", "--set: lr is '2020-13-45': expected a number"),
+        ("lr=1" + "0" * 400, "--set: lr is 1000"),
+        ("lr=0.1\nmomentum=0.9", r"--set: lr is '0.1\nmomentum=0.9': expected a number"),
+    ],
+)
+def test_settings_that_the_parser_trips_over(run_cli, text, expected):
+    line = one_line_error(run_cli("train", "fashion-mnist", "--set", text))
+    assert expected in line and len(line) < 300
+
+
+def test_a_file_that_begins_as_those_of_windows_do(tmp_path):
+    for name, text in (("a.toml", "lr = 0.25"), ("a.yaml", "lr: 0.25")):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert config.load(Kind, {}, tmp_path / name).lr == 0.25
+
+
 def test_the_written_command_gives_the_same_config():
     made = config.load(
         Kind, {"lr": 0.3, "resize": 64}, None, ["schedule=step", "step_epochs=[2, 4]", "ema=0.9", "freeze_norm=true"]
