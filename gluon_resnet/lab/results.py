@@ -60,7 +60,7 @@ def _of_seed(run: Run) -> Dict[str, Any]:
     result = run.result or {}
     numbers = {name: _rounded(result.get(name)) for name in KEPT}
     if run.status == "diverged":  # the numbers of the epochs before are not a result
-        numbers.update(loss=None, train_acc=None, test_acc=None, best_test_acc=None)
+        numbers.update(loss=None, train_acc=None, test_acc=None, test_loss=None, best_test_acc=None)
     return {**numbers, "history": history}
 
 

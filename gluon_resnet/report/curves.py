@@ -74,7 +74,7 @@ def _span(name: str, history: pd.DataFrame, column: str) -> str:
 
 
 def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tuple[str, str]]:
-    """[(caption, <svg> element)] of the loss and of the accuracies over epochs; empty without a history.
+    """[(caption, <svg> element)] of the losses and of the accuracies over epochs; empty without a history.
 
     ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for.
     """
@@ -83,9 +83,12 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tupl
     accuracies = [_span("train accuracy", history, "train_acc")]
     if history["test_acc"].notna().any():
         accuracies.append(_span("test accuracy", history, "test_acc"))
+    losses = [_span("Training loss", history, "loss")]
+    if history["test_loss"].notna().any():
+        losses.append(_span("test loss", history, "test_loss"))
     figures = []
     for name, plot, caption in (
-        ("loss", plot_loss, _span("Training loss", history, "loss")),
+        ("loss", plot_loss, ", ".join(losses)),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
     ):
         figure = new_figure(*SIZE)

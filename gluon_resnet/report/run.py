@@ -14,6 +14,7 @@ from ..runs.config import differences
 from ..runs.table import Run
 from ..text import duration, last_line
 from ..training.metrics import shown_in
+from ..training.recipe import PATIENCE_METRICS
 
 NOTHING = "\N{EN DASH}"  # in place of a missing value
 ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
@@ -58,7 +59,8 @@ def state(run: Run) -> Dict[str, Any]:
     ended = run.result or {}
     resume = f"gluon-resnet train {run.kind.name} --resume {shlex.quote(str(run.path))}"
     if run.status == "finished":
-        early = "It ended early: the test accuracy did not get better for as many epochs as its patience allows."
+        better = PATIENCE_METRICS.get(run.config.patience_metric, "better test result")
+        early = f"It ended early: there was no {better} for as many epochs as its patience allows."
         return {"status": "finished", "note": early if ended.get("ended_early") else None, "command": None}
     if run.status == "diverged":
         return {"status": "diverged", "note": ended.get("problem"), "command": None}
@@ -87,11 +89,11 @@ def figures(run: Run) -> List[Tuple[str, str, str]]:
     large = shown_in("report")
     for name in (*(metric.name for metric in large), "epochs", "train_seconds", "wait_seconds", "test_seconds"):
         _number(run, name)
-    so_far = run_table.list_table([run]).iloc[0]
-    rows = [("epochs", f"{so_far['epochs']:g} of {so_far['asked']}", "done, and asked for")]
+    listed, so_far = run_table.list_table([run]).iloc[0], run_table.so_far(run.history)
+    rows = [("epochs", f"{listed['epochs']:g} of {listed['asked']}", "done, and asked for")]
     for metric in large:
-        if run.result or metric.name in so_far:  # some numbers are known at the end only
-            value = _number(run, metric.name) if run.result else so_far[metric.name]
+        if run.result or metric.name in (*listed.index, *so_far):  # some numbers are known at the end only
+            value = _number(run, metric.name) if run.result else so_far.get(metric.name)
             rows.append((metric.title, _shown(value, metric.form), metric.note))
     training = _number(run, "train_seconds")
     if training:
@@ -174,9 +176,9 @@ def _times(shape: Any) -> str:
 def epochs(history: pd.DataFrame) -> List[Tuple[str, ...]]:
     """The rows of the table of epochs.
 
-    A row is (epoch, training loss, training accuracy, test accuracy, seconds of training, seconds of that waiting for
-    data, seconds of testing, examples/s). ``history`` is that of :func:`numeric_history`. A last epoch that is not
-    finished has a row, too.
+    A row is (epoch, training loss, training accuracy, test accuracy, test loss, seconds of training, seconds of that
+    waiting for data, seconds of testing, examples/s). ``history`` is that of :func:`numeric_history`. A last epoch that
+    is not finished has a row, too.
     """
     rows = []
     for epoch, part in history.groupby("epoch", sort=True):
@@ -192,6 +194,7 @@ def epochs(history: pd.DataFrame) -> List[Tuple[str, ...]]:
                         ("loss", "{:.4f}"),
                         ("train_acc", "{:.4f}"),
                         ("test_acc", "{:.4f}"),
+                        ("test_loss", "{:.4f}"),
                         ("seconds", "{:,.1f}"),
                         ("wait_seconds", "{:,.1f}"),
                         ("test_seconds", "{:,.1f}"),

@@ -14,6 +14,7 @@ from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
 from ..training.checkpoint import Arrays, Keeper, Note, read
 from ..training.progress import Result
+from ..training.recipe import PATIENCE_METRICS
 from ..training.tensorboard import Events
 from ..weights import read_network, set_parameters
 from .config import written_config
@@ -232,17 +233,18 @@ def _train(
         )
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
-    _report(result, folder, say)
+    _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(files)})")
     return result, folder
 
 
-def _report(result: Result, folder: RunFolder, say: Say) -> None:
+def _report(config: Any, result: Result, folder: RunFolder, say: Say) -> None:
     last = result.last
     if result.stopped:
         place = f"epoch {last.epoch}, batch {last.batch} of {last.num_batches}" if last else "no batch"
         say(f"stopped by Ctrl-C after {place}; what there is was kept, go on with --resume {folder.path}")
     if last and result.ended_early:
-        say(f"ended after epoch {last.epoch}: no better test accuracy for as many epochs as patience allows")
+        better = PATIENCE_METRICS[config.patience_metric]
+        say(f"ended after epoch {last.epoch}: no {better} for as many epochs as patience allows")
     for line in result.lines() if last else ():
         say(line)

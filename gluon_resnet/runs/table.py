@@ -131,17 +131,19 @@ def read_runs(folders: Iterable[Union[str, Path]]) -> Tuple[List[Run], List[str]
     return runs, problems
 
 
-def _so_far(history: pd.DataFrame) -> Dict[str, Any]:
+def so_far(history: pd.DataFrame) -> Dict[str, Any]:
     """The numbers so far of a run without a result, from its history, by the names of result.json."""
     if not len(history):
         return {}
     tested = history["test_acc"].dropna().astype(float)
+    losses = history["test_loss"].dropna().astype(float)
     last = history.iloc[-1]
     return {
         "loss": last["loss"],
         "train_acc": last["train_acc"],
         "examples_per_sec": last["examples_per_sec"],
         **({"test_acc": tested.iloc[-1], "best_test_acc": tested.max()} if len(tested) else {}),
+        **({"test_loss": losses.iloc[-1]} if len(losses) else {}),
     }
 
 
@@ -149,7 +151,7 @@ def list_table(runs: Iterable[Run]) -> pd.DataFrame:
     """A table with a row for each run and the columns :data:`COLUMNS`; from the history if a run has no result yet."""
     rows = []
     for run in runs:
-        result = run.result or _so_far(run.history)
+        result = run.result or so_far(run.history)
         done = result.get("epochs", int(run.history["position"].max()) if len(run.history) else 0)
         seconds = sum(result.get(name) or 0 for name in ("train_seconds", "test_seconds")) if run.result else None
         rows.append(

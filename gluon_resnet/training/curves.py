@@ -12,7 +12,8 @@ from ..figures import new_figure
 def draw_curves(history: pd.DataFrame, num_epochs: Optional[float] = None, title: Optional[str] = None) -> Figure:
     """Loss and accuracies over epochs, side by side, as a matplotlib Figure.
 
-    ``history`` has the columns position (epochs done), loss, train_acc and test_acc (empty between epochs).
+    ``history`` has the columns position (epochs done), loss, train_acc, test_acc and test_loss (the last two are
+    empty between epochs; test_loss may be missing, as in the runs of older versions).
     ``num_epochs`` is the end of the horizontal axis; the last position if None.
     """
     figure = new_figure(9, 3.4)
@@ -25,24 +26,30 @@ def draw_curves(history: pd.DataFrame, num_epochs: Optional[float] = None, title
 
 
 def plot_loss(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
-    """The training loss of :func:`draw_curves` on one matplotlib Axes."""
+    """Both losses of :func:`draw_curves` on one matplotlib Axes."""
     axes.plot(history["position"], history["loss"], label="train loss", color="tab:blue")
+    if "test_loss" in history and history["test_loss"].notna().any():
+        _plot_tests(axes, history, "test_loss", "test loss")
     _over_epochs(axes, "loss", history, num_epochs)
 
 
 def plot_accuracies(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
     """Both accuracies of :func:`draw_curves` on one matplotlib Axes."""
-    tested = history[history["test_acc"].notna()]
     axes.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
+    _plot_tests(axes, history, "test_acc", "test acc")
+    _over_epochs(axes, "accuracy", history, num_epochs)
+
+
+def _plot_tests(axes: Any, history: pd.DataFrame, column: str, label: str) -> None:
+    tested = history[history[column].notna()]
     axes.plot(
         tested["position"].astype(float),
-        tested["test_acc"].astype(float),
+        tested[column].astype(float),
         "o--",
-        label="test acc",
+        label=label,
         color="tab:orange",
         clip_on=False,
     )
-    _over_epochs(axes, "accuracy", history, num_epochs)
 
 
 def _over_epochs(axes: Any, ylabel: str, history: pd.DataFrame, num_epochs: Optional[float]) -> None:

@@ -29,9 +29,10 @@ class ProgressBar:
             self.close()
             if not self.lines:
                 return
+            test_loss = "" if record.test_loss is None else f"test loss {record.test_loss:.3f}, "
             print(
                 f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
-                f"test acc {record.test_acc:.3f}, {record.examples_per_sec:.1f} examples/sec, "
+                f"test acc {record.test_acc:.3f}, {test_loss}{record.examples_per_sec:.1f} examples/sec, "
                 f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing",
                 flush=True,
             )

@@ -1,4 +1,4 @@
-"""The records of a run as a table: some points of each epoch, and its end with the test accuracy."""
+"""The records of a run as a table: some points of each epoch, and its end with the test accuracy and loss."""
 
 from pathlib import Path
 from typing import Any, Dict, List, Union
@@ -15,11 +15,13 @@ COLUMNS = [
     "loss",
     "train_acc",
     "test_acc",
+    "test_loss",
     "seconds",
     "wait_seconds",
     "test_seconds",
     "examples_per_sec",
 ]
+LATER = ("test_loss",)  # columns that the files of older versions lack
 
 
 class History:
@@ -43,8 +45,9 @@ class History:
         return True
 
     def load(self, path: Union[str, Path]) -> None:
-        """Replace the rows by those of a history.csv."""
-        self.rows = pd.read_csv(path).replace({float("nan"): None}).to_dict("records")
+        """Replace the rows by those of a history.csv, which may lack the columns :data:`LATER`."""
+        rows = pd.read_csv(path).replace({float("nan"): None}).to_dict("records")
+        self.rows = [{**dict.fromkeys(LATER), **row} for row in rows]
 
     def table(self) -> pd.DataFrame:
         """The rows as a pandas DataFrame with :data:`COLUMNS`."""

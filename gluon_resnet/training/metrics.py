@@ -31,6 +31,13 @@ _ALL = (
         "train_acc", "train acc", "training accuracy", "over the last epoch", printed="train acc", shown=_EVERYWHERE
     ),
     Metric("test_acc", "test acc", "test accuracy", "after the last epoch", printed="test acc", shown=_EVERYWHERE),
+    Metric(
+        "test_loss",
+        "test loss",
+        "test loss",
+        "after the last epoch, without label smoothing",
+        shown=("compare", "report", "claim"),
+    ),
     Metric("best_test_acc", "best", "best test accuracy", "of all epochs", shown=_EVERYWHERE),
     Metric(
         "examples_per_sec",

@@ -6,6 +6,7 @@
 The book's clock stops while the loop waits for a batch; the other one does not.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
@@ -24,6 +25,7 @@ class Record:
     wait_seconds: float  # of these, spent waiting for data
     test_acc: Optional[float] = None  # at the end of an epoch
     test_seconds: Optional[float] = None
+    test_loss: Optional[float] = None  # at the end of an epoch; None in the runs of older versions
 
     @property
     def position(self) -> float:
@@ -57,10 +59,15 @@ class Result:
     @property
     def epochs_since_best(self) -> int:
         """Tested epochs after the one with the best test accuracy so far; 0 if that is the last."""
-        best, since = -1.0, 0
+        return self.epochs_since("test_acc")
+
+    def epochs_since(self, metric: str) -> int:
+        """Tested epochs after the one with the best ``metric`` so far: the highest test_acc or the lowest test_loss."""
+        sign, best, since = -1 if metric == "test_loss" else 1, -math.inf, 0
         for record in self.epochs:
-            if record.test_acc is not None:
-                best, since = (record.test_acc, 0) if record.test_acc > best else (best, since + 1)
+            value = getattr(record, metric)
+            if value is not None:
+                best, since = (sign * value, 0) if sign * value > best else (best, since + 1)
         return since
 
     def _sum(self, name: str) -> Any:
@@ -105,6 +112,7 @@ class Result:
             "loss": last.loss if last else None,
             "train_acc": last.train_acc if last else None,
             "test_acc": last.test_acc if last else None,
+            "test_loss": last.test_loss if last else None,
             "best_test_acc": best,
             "examples": self._sum("examples"),
             "train_seconds": self._sum("seconds"),

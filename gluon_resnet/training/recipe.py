@@ -17,6 +17,8 @@ from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
 
 OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+#: what patience goes by, and its name in a sentence
+PATIENCE_METRICS = {"test_acc": "higher test accuracy", "test_loss": "lower test loss"}
 
 #: how a batch is mixed: (partners, share, box), see :func:`draw_mix`
 Mix = Tuple[numpy.ndarray, float, Optional[Tuple[int, int, int, int]]]
@@ -43,7 +45,8 @@ class Recipe:
     ema: float = 0.0  # decay, for each batch, of the moving average of the parameters that is tested and kept
     accumulate: int = 1  # batches whose gradients are summed for one update
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
-    patience: int = 0  # epochs without a better test accuracy after which training stops; 0 is never
+    patience: int = 0  # epochs without a better test result after which training stops; 0 is never
+    patience_metric: str = "test_acc"  # the result that patience goes by: test_acc, or test_loss, where less is better
     freeze_stages: int = 0  # 1: the stem is not trained; 2: nor is the first stage; and so on
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
@@ -84,6 +87,10 @@ class Recipe:
             raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
         if self.momentum and self.optimizer not in ("sgd", "nag"):
             raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it at 0")
+        if self.patience_metric not in PATIENCE_METRICS:
+            raise ConfigError(
+                f"patience_metric is {self.patience_metric!r}: expected one of {', '.join(PATIENCE_METRICS)}"
+            )
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule is {self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
 

@@ -6,6 +6,7 @@
 Progress bars, CSV files and live plots are listeners, which are called with a :class:`Record` after every batch.
 """
 
+import math
 import signal
 import sys
 import threading
@@ -19,7 +20,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, Tuple
 from ..devices import to_device, try_gpu
 from ..errors import ConfigError, DivergedError
 from . import norm_statistics
-from .accuracy import evaluate_accuracy
+from .accuracy import evaluate
 from .checkpoint import Keeper
 from .display import default_listener
 from .loop import Epoch, Training, start, train_epoch
@@ -65,7 +66,8 @@ class Session:
     """The surroundings of a training: who gets its records, when it stops, its checkpoints, and how it starts.
 
     Args:
-        listeners: called with a :class:`Record` after every batch and once more, with test_acc, at the end of an epoch.
+        listeners: called with a :class:`Record` after every batch and once more at the end of an epoch, with
+            test_acc and test_loss.
         stop: once it returns true, the current batch is finished and the rest left out.
         keeper: keeps checkpoints and resumes from them.
         initialize: begin with Xavier's initial values; otherwise training goes on from the network's parameters.
@@ -105,7 +107,7 @@ def fit(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
-        DivergedError: the loss or a parameter is no longer finite; its ``result`` has the epochs before that.
+        DivergedError: a loss or a parameter is no longer finite; its ``result`` has the epochs before that.
         ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
     """
     recipe, session = recipe or Recipe(), session or Session()
@@ -152,7 +154,7 @@ def _train_and_test(
             session.keeper.save(sums)
             return
         session.keeper.end_epoch(record)
-        if recipe.patience and result.epochs_since_best >= recipe.patience:
+        if recipe.patience and result.epochs_since(recipe.patience_metric) >= recipe.patience:
             result.ended_early = True
             return
 
@@ -164,15 +166,21 @@ def _tested(
     record: Record,
     stop: Callable[[], bool],
 ) -> Record:
-    """The record with its test accuracy, unless training was asked to stop in the meantime."""
+    """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
     started, count = perf_counter(), training.recipe.renewing
     if training.winograd is None:  # a run resumed after the last batch of an epoch: test it like any other
         with borrowed(test_iter) as batches:
             for X, _ in islice(batches, 1):
                 training.choose_convolutions(to_device(X, training.device))
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
-        test_acc = evaluate_accuracy(net, _until(stop, test_iter), training.device)
-    return record if stop() else replace(record, test_acc=test_acc, test_seconds=perf_counter() - started)
+        test_acc, test_loss = evaluate(net, _until(stop, test_iter), training.device)
+    if stop():
+        return record
+    if not math.isfinite(test_loss):
+        raise DivergedError(
+            f"the test loss is {test_loss} after epoch {record.epoch}: training diverged; try a smaller learning rate"
+        )
+    return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=perf_counter() - started)
 
 
 def train_ch6(

@@ -28,7 +28,7 @@ import tomli
 from PIL import Image
 
 from tests.conftest import ROOT, one_line_error, small_arrays, write_idx_folder
-from tests.runs.test_table import RESULT, make_run, row
+from tests.runs.test_table import RESULT, make_run, row, without_test_loss
 
 EVIL = "<script>alert(1)</script>"
 SMALL = {"model": "resnet8@narrow", "resize": None}
@@ -156,7 +156,7 @@ def picture_run(path, class_names, **settings):
 def test_results_are_those_of_the_run_folder(evaluated):
     found = page(evaluated)
     result = json.loads((evaluated / "result.json").read_text())
-    for name in ("loss", "train_acc", "test_acc", "best_test_acc"):
+    for name in ("loss", "train_acc", "test_acc", "test_loss", "best_test_acc"):
         assert f"{result[name]:.3f}" in found.text, name
     assert f"{result['examples_per_sec']:,.1f}" in found.text
     assert f"{result['examples_per_sec_end_to_end']:,.1f}" in found.text
@@ -171,8 +171,8 @@ def test_epochs_are_those_of_the_history(evaluated):
     ends = [line for line in read_csv(evaluated / "history.csv") if line["test_acc"]]
     assert [one[0] for one in rows] == [line["epoch"] for line in ends] == ["1", "2"]
     for one, line in zip(rows, ends):
-        names = ("loss", "train_acc", "test_acc", "seconds", "wait_seconds", "test_seconds", "examples_per_sec")
-        for text, name in zip(one[1:], names):
+        names = ("loss", "train_acc", "test_acc", "test_loss", "seconds", "wait_seconds", "test_seconds")
+        for text, name in zip(one[1:], (*names, "examples_per_sec")):
             assert float(text.replace(",", "")) == pytest.approx(
                 float(line[name]), abs=0.051 if "sec" in name else 5.1e-5
             ), name
@@ -244,7 +244,14 @@ def test_the_layers_are_article_001_s_walk(tmp_path):
 def test_the_curves_are_the_history_drawn_to_scale(tmp_path):
     path = make_run(tmp_path / "run", **SMALL)
     text = report.write(path).read_text()
-    assert len(re.findall('<svg role="img" aria-label="Training loss from 0.900 to 0.500', text)) == 1
+    assert (
+        len(
+            re.findall(
+                '<svg role="img" aria-label="Training loss from 0.900 to 0.500, test loss from 0.400 to 0.250', text
+            )
+        )
+        == 1
+    )
     accuracies = text[
         text.index('aria-label="Accuracies: train accuracy from 0.800 to 0.800, test accuracy from 0.600 to 0.750') :
     ]
@@ -255,6 +262,17 @@ def test_the_curves_are_the_history_drawn_to_scale(tmp_path):
     slope = (ticks[a] - ticks[b]) / (float(b) - float(a))  # pixels for an accuracy of 1
     assert (low - high) / slope == pytest.approx(0.15, abs=0.002)  # test accuracy from 0.6 to 0.75
     assert left < right
+
+
+def test_a_run_without_test_losses_has_its_page(tmp_path):
+    path = make_run(tmp_path / "run", **SMALL)
+    without_test_loss(path)
+    found = page(path)
+    assert 'aria-label="Training loss from 0.900 to 0.500, over' in (path / "report.html").read_text()
+    assert [one[3:5] for one in found.tables["Epoch by epoch"][1:]] == [
+        ["0.6000", "\N{EN DASH}"],
+        ["0.7500", "\N{EN DASH}"],
+    ]
 
 
 def test_a_page_needs_no_other_file_and_no_script(evaluated):
@@ -396,7 +414,7 @@ def test_a_run_that_diverged_at_once(tmp_path, loss):
     rows = [[loss if i == column else value for i, value in enumerate(line.split(","))] for line in lines[1:]]
     (path / "history.csv").write_text("\n".join([lines[0], *map(",".join, rows)]))
     found = page(path)
-    assert ("Training loss: no number." in found.text) == (loss == "") and "diverged" in found.text
+    assert ("Training loss: no number, test loss from" in found.text) == (loss == "") and "diverged" in found.text
     assert found.tables["Epoch by epoch"][1][1] == (loss or "\N{EN DASH}")
 
 

@@ -54,7 +54,9 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
     assert result["peak_memory_bytes"] > 100e6
     history = pd.read_csv(out / "history.csv")
     assert list(history[history["test_acc"].notna()]["epoch"]) == [1, 2]
-    assert history["test_acc"].iloc[-1] == pytest.approx(result["test_acc"], abs=1e-5)
+    for name in ("test_acc", "test_loss"):
+        assert history[name].iloc[-1] == pytest.approx(result[name], abs=1e-5)
+    assert f"test acc {result['test_acc']:.3f}, test loss {result['test_loss']:.3f}, " in lines[15]
     env = json.loads((out / "env.json").read_text())
     assert mx.__version__ in env["versions"].values() and env["threads"]["threads"] >= 1 and env["cpu"]["model"]
     assert Image.open(out / "curves.png").size[0] > 600

@@ -25,6 +25,7 @@ RESULT = {
     "loss": 0.5,
     "train_acc": 0.8,
     "test_acc": 0.75,
+    "test_loss": 0.7,
     "best_test_acc": 0.77,
     "examples_per_sec": 100.0,
     "train_seconds": 3600.0,
@@ -43,6 +44,7 @@ def row(epoch, loss, test_acc):
         "loss": loss,
         "train_acc": 0.8,
         "test_acc": test_acc,
+        "test_loss": None if test_acc is None else 1 - test_acc,
         "seconds": 1.0,
         "wait_seconds": 0.0,
         "test_seconds": 0.1,
@@ -68,6 +70,15 @@ def make_run(path, kind=FashionMnistConfig, result=RESULT, **settings):
     if result:
         files.write_json(path / "result.json", result)
     return path
+
+
+def without_test_loss(path):
+    """Make of the run folder ``path`` one of the versions that computed no test loss."""
+    history = pd.read_csv(path / "history.csv")
+    history.drop(columns="test_loss").to_csv(path / "history.csv", index=False)
+    result = json.loads((path / "result.json").read_text())
+    del result["test_loss"]
+    files.write_json(path / "result.json", result)
 
 
 @pytest.fixture
@@ -129,6 +140,7 @@ def test_compare_shows_the_settings_that_differ_and_all_results(some):
     results = table[table["section"] == "result"].set_index("name")
     assert set(results.index) == set(run_table.RESULTS)
     assert results.loc["test_acc", ["one", "two"]].tolist() == ["0.75", ""]
+    assert results.loc["test_loss", ["one", "two"]].tolist() == ["0.7", ""]
     assert results.loc["status", "two"] == "unfinished"
     assert not (table["section"] == "machine").any()  # both ran here
 
@@ -157,6 +169,18 @@ def test_the_curves_are_the_histories(some):
     found[1].history.drop(found[1].history.index, inplace=True)
     with pytest.raises(RunError, match="no history yet"):
         run_table.histories(found)
+
+
+def test_a_run_without_test_losses_is_read(some, run_cli):
+    """As older versions of the suite wrote it: no such column in history.csv, and no such number in result.json."""
+    without_test_loss(some / "one")
+    run = run_table.read_run(some / "one")
+    assert run.history["test_acc"].tolist() == [0.6, 0.75] and run.history["test_loss"].isna().all()
+    assert run_table.list_table([run])["test_acc"].tolist() == [0.75]
+    done = run_cli("runs", "compare", some / "one", some / "three", "--format", "csv")
+    rows = {row[1]: row[2:] for row in csv.reader(io.StringIO(done.stdout))}
+    assert rows["test_loss"] == ["", "0.7"] and rows["test_acc"] == ["0.75", "0.75"]
+    assert run_table.so_far(run_table.read_run(some / "two").history)["test_loss"] == 0.25
 
 
 def test_refusals(some, tmp_path, refusal):

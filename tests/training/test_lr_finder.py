@@ -45,7 +45,7 @@ def test_events_are_read_back_by_hand(tmp_path):
 
     events = Events(tmp_path)
     events(Record(2, 3, 10, 96, 0.5, 0.75, 2.0, 0.5))
-    events(Record(2, 10, 10, 320, 0.25, 0.875, 4.0, 0.5, test_acc=0.625, test_seconds=1.0))
+    events(Record(2, 10, 10, 320, 0.25, 0.875, 4.0, 0.5, test_acc=0.625, test_seconds=1.0, test_loss=0.375))
     events.close()
     content, found = next(tmp_path.iterdir()).read_bytes(), {}
     while content:
@@ -58,6 +58,7 @@ def test_events_are_read_back_by_hand(tmp_path):
         "train_acc": (13, 0.75),
         "examples_per_sec": (13, 64.0),
         "test_acc": (20, 0.625),
+        "test_loss": (20, 0.375),
     }
 
 

@@ -1,11 +1,12 @@
 """Every part of a recipe against a computation by hand; runs put down and taken up again, bit by bit."""
 
+import json
 import math
 from dataclasses import replace
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training import checkpoint, recipe, schedules
+from gluon_resnet.training import checkpoint, recipe, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
 from gluon_resnet.training.recipe import Recipe
@@ -329,6 +330,33 @@ def test_refusals():
 def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
     result = gr.fit(small_resnet(), picture_batches(), picture_batches(16), Recipe(epochs=9, lr=1e-12, patience=2), CPU)
     assert result.ended_early and len(result.epochs) == 3  # the first is the best, then two without a better one
+
+
+@pytest.mark.parametrize("metric, epochs", [("test_acc", 5), ("test_loss", 3)])
+def test_patience_goes_by_the_metric_that_is_asked_for(np_mode, monkeypatch, metric, epochs):
+    """Accuracies that rise from epoch to epoch, while the loss is lowest after the first."""
+    series = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2), (0.4, 2.0), (0.5, 3.0)])
+    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    made = Recipe(epochs=5, lr=0.01, patience=2, patience_metric=metric)
+    result = gr.fit(small_resnet(), picture_batches(16), picture_batches(16), made, CPU)
+    assert len(result.epochs) == epochs and result.ended_early == (epochs < 5)
+
+
+def test_patience_by_an_unknown_metric_is_refused():
+    with pytest.raises(ConfigError, match="^patience_metric is 'val_loss': expected one of test_acc, test_loss$"):
+        Recipe(patience_metric="val_loss").check()
+
+
+def test_a_checkpoint_of_a_version_without_test_losses_is_resumed(np_mode, tmp_path):
+    whole, expected = run(None, Recipe())
+    run(tmp_path, Recipe(), stop_after=9)  # in the second epoch
+    arrays, note = checkpoint.read(tmp_path)
+    assert [one.pop("test_loss") for one in note["done"]] == [expected.epochs[0].test_loss]
+    arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
+    numpy.savez(str(tmp_path / checkpoint.NAME), **arrays)
+    again, result = run(tmp_path, Recipe(), resume=True)
+    assert all((values(whole)[name] == value).all() for name, value in values(again).items())
+    assert [one.test_loss for one in result.epochs] == [None, expected.last.test_loss]
 
 
 def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):

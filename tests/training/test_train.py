@@ -140,6 +140,53 @@ def test_evaluate_accuracy_counts_by_hand(both_modes):
     assert gr.evaluate_accuracy(net, gr.ArrayBatches(images, numpy.arange(10), 3), mx.cpu()) == pytest.approx(0.7)
 
 
+def log_softmax_loss(outputs, labels):
+    """Mean softmax cross-entropy in float64, by its definition."""
+    outputs = outputs.astype("float64")
+    shares = numpy.exp(outputs - outputs.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return -numpy.log(shares[numpy.arange(len(labels)), labels]).mean()
+
+
+class Counting:
+    """Batches that count how many of them are taken."""
+
+    def __init__(self, batches):
+        self.batches, self.taken = list(batches), 0
+
+    def __iter__(self):
+        for batch in self.batches:
+            self.taken += 1
+            yield batch
+
+
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.3, "ema": 0.5}], ids=["plain", "smoothed labels"])
+def test_the_test_loss_is_cross_entropy_from_the_one_pass_over_the_test_data(both_modes, settings):
+    """Of all examples alike, the smaller last batch's too; without label smoothing; with the averaged parameters."""
+    gr.seed_everything(3)
+    net, test_iter = small_net(), Counting(batches()[1])  # 64, 64 and 32 pictures
+    result = gr.fit(net, batches()[0], test_iter, gr.Recipe(epochs=2, lr=0.1, **settings), mx.cpu())
+    assert test_iter.taken == 2 * 3
+    outputs = numpy.concatenate([net(X).asnumpy() for X, _ in test_iter.batches])
+    assert result.last.test_loss == pytest.approx(log_softmax_loss(outputs, TEST_LABELS), rel=1e-5)
+    assert result.last.test_acc == (outputs.argmax(axis=1) == TEST_LABELS).mean()
+    assert result.summary()["test_loss"] == result.last.test_loss != result.epochs[0].test_loss
+
+
+def test_a_test_loss_that_is_not_finite_is_told(np_mode):
+    """Running statistics that are no numbers: training, which does not use them, goes on with a finite loss."""
+    net = nn.HybridSequential()
+    net.add(nn.Flatten(), nn.BatchNorm(), nn.Dense(10))
+
+    def spoil(record):
+        if record.epoch == 2 and record.batch == record.num_batches:
+            net[1].running_mean.set_data(net[1].running_mean.data() * math.inf)
+
+    with pytest.raises(DivergedError, match=r"nan|inf|running_mean") as told:
+        gr.fit(net, *batches(), gr.Recipe(epochs=3, lr=0.1), mx.cpu(), gr.Session([spoil]))
+    assert len(told.value.result.epochs) == 1 and "smaller learning rate" in str(told.value)
+
+
 class Slow:
     """Batches that take their time: what the loop then waits is known."""
 
@@ -172,8 +219,12 @@ def test_result_by_hand():
     result = gr.Result(
         "cpu(0)",
         [
-            gr.Record(1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2, **record),
-            gr.Record(2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2, **record),
+            gr.Record(
+                1, examples=100, seconds=5, wait_seconds=1, test_acc=0.75, test_seconds=2, test_loss=0.6, **record
+            ),
+            gr.Record(
+                2, examples=100, seconds=15, wait_seconds=3, test_acc=0.7, test_seconds=2, test_loss=0.5, **record
+            ),
         ],
     )
     assert result.lines() == [
@@ -183,6 +234,8 @@ def test_result_by_hand():
     ]
     summary = result.summary()
     assert (summary["best_test_acc"], summary["epochs"], summary["test_seconds"]) == (0.75, 2, 4)
+    assert summary["test_loss"] == 0.5
+    assert (result.epochs_since("test_acc"), result.epochs_since("test_loss"), result.epochs_since_best) == (1, 0, 1)
 
 
 def test_an_iterator_without_batches_is_said(np_mode):
@@ -316,7 +369,10 @@ def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
         gr.fit(small_net(), *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session(listeners=[bar]))
     shown = stream.getvalue()
     assert "epoch 1/1" in shown and re.search(r"10/10 .*loss \d\.\d{3}, acc \d\.\d{3}; testing", shown)
-    assert out.getvalue().startswith("epoch 1/1: loss ")
+    assert re.match(
+        r"epoch 1/1: loss \d\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}, test loss \d\.\d{3}, \d",
+        out.getvalue(),
+    )
 
 
 def test_the_live_plot_redraws_one_figure(monkeypatch):
@@ -336,8 +392,10 @@ def test_the_live_plot_redraws_one_figure(monkeypatch):
     assert len(drawn) == 2 * 5 + 2
     mime, _ = drawn[-1]._repr_mimebundle_()  # what a notebook shows of it
     assert set(mime) >= {"image/png"}
+    older = plot.history.table().drop(columns="test_loss")
+    assert [len(axes.lines) for axes in curves.draw_curves(older).axes] == [1, 2]
     left, right = curves.draw_curves(plot.history.table()).axes
-    assert [len(line.get_xdata()) for line in (*left.lines, *right.lines)] == [10, 10, 2]
+    assert [len(line.get_xdata()) for line in (*left.lines, *right.lines)] == [10, 2, 10, 2]
 
 
 def test_a_notebook_is_told_from_a_terminal(monkeypatch):
@@ -364,8 +422,9 @@ def test_history_keeps_some_points_and_every_end():
     for epoch in (1, 2):
         for batch in range(1, 24):
             history.add(gr.Record(epoch, batch, 23, batch * 10, 1.0, 0.5, 1.0, 0.0))
-        history.add(gr.Record(epoch, 23, 23, 230, 1.0, 0.5, 1.0, 0.0, 0.75, 0.1))
+        history.add(gr.Record(epoch, 23, 23, 230, 1.0, 0.5, 1.0, 0.0, 0.75, 0.1, 0.9))
     table = history.table()
+    assert list(table["test_loss"].dropna()) == [0.9, 0.9]
     assert list(table["batch"]) == [4, 8, 12, 16, 20, 23] * 2
     assert list(table[table["test_acc"].notna()]["position"]) == [1.0, 2.0]
 
