@@ -71,10 +71,15 @@ def test_a_long_title_with_dollar_signs_is_broken_into_lines_that_fit(tmp_path):
     assert figure._suptitle.get_window_extent(renderer).width < figure.bbox.width
 
 
-def test_bytes_that_are_not_utf_8_are_question_marks(tmp_path):
-    # c2 e9 is none, c8 b8 happens to be the letter U+0238
+def test_bytes_that_are_not_utf_8_are_question_marks(tmp_path, recwarn):
+    # of these four, c2 e9 is no character in UTF-8, c8 b8 happens to be the letter U+0238
     name = "麻雀".encode("gbk").decode("utf-8", "surrogateescape")  # as Python gives such a file's name
-    assert "??\u0238" in texts(draw_curves(history(), title=name), tmp_path / "figure.svg")
+    for figure in (
+        draw_curves(history(), title=name),
+        plots.draw_confusion(metrics.confusion([0, 1], [1, 1], [name, "other"])),
+    ):
+        assert "??\u0238" in texts(figure, tmp_path / "figure.svg")
+    assert [str(warning.message) for warning in recwarn if "Glyph" in str(warning.message)] == []
 
 
 def test_powers_of_ten_on_an_axis_stay_formulas(tmp_path):
