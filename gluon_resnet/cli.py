@@ -6,6 +6,7 @@ For example:
     gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
 """
 
+import io
 import os
 import re
 import sys
@@ -59,6 +60,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
 
     The exit status is 0, 1 (a check found a problem), 2 (an error, one line on standard error) or 130 (Ctrl-C).
     """
+    _open_streams()
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:
@@ -81,6 +83,24 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         if type(error).__name__ != "MXNetError":  # mxnet itself failed: mostly out of memory
             raise
         _fail(BackendError(f"mxnet: {last_line(error)}; try a smaller --batch-size or --resize"))
+
+
+def _open_streams() -> None:
+    """Have both streams take every name, also of bytes that are not UTF-8, and be there if the caller closed them.
+
+    Otherwise the next file that is opened would get the number of a closed stream, and what mxnet prints.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:  # a file opened now gets the lowest number that is free
+                while os.open(os.devnull, os.O_RDWR) < number:
+                    pass
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  open to the end
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(problem: object) -> NoReturn:

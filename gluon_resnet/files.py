@@ -2,11 +2,11 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterator, Optional, Union
+from typing import Any, Iterable, Iterator, Optional, Union
 
 from .errors import RunError
 
@@ -28,16 +28,27 @@ def in_package(path: Union[str, Path]) -> bool:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Context with a temporary file next to ``path``, which replaces ``path`` at the end if nothing went wrong."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
+    """Context with a temporary file next to ``path``, which replaces ``path`` at the end if nothing went wrong.
+
+    The file may be read by whom the umask says. A process that is killed leaves the temporary file, ``.NAME.*``.
+    """
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+    temporary.touch(exist_ok=False)
     try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        yield temporary
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(name)
+        with suppress(OSError):
+            temporary.unlink()
         raise
+
+
+def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
+    """Remove what :func:`written_whole` left in ``folder`` of the files ``names`` when its process was killed."""
+    for name in names:
+        for leftover in folder.glob(f".{name}.{'[0-9a-f]' * 8}{Path(name).suffix}"):
+            with suppress(OSError):
+                leftover.unlink()
 
 
 @contextmanager
@@ -70,9 +81,9 @@ def folder_written_whole(path: Union[str, Path]) -> Iterator[Path]:
     path = Path(path).absolute()
     temporary = None
     try:
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        temporary.mkdir()
         yield temporary
-        os.chmod(temporary, 0o755)
         os.replace(temporary, path)
     except OSError as error:
         if isinstance(error, RunError):

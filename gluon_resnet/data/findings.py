@@ -51,6 +51,7 @@ class Report:
     def __init__(self, where: str, pictures: pd.DataFrame, problems: Iterable[Problem]) -> None:
         self.where, self.pictures = where, pictures
         self.problems = sorted(problems, key=lambda problem: EFFECTS.index(problem.effect))
+        self.digests: Dict[str, str] = {}  # SHA-256 of the files that could be read, by name
 
     @property
     def table(self) -> pd.DataFrame:

@@ -238,7 +238,9 @@ def scan(
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
     problems = [problem for look in looks for problem in look.problems]
-    return Report(source.where, pictures, [*source.problems, *problems, *find_copies(looks, classes, parts)])
+    report = Report(source.where, pictures, [*source.problems, *problems, *find_copies(looks, classes, parts)])
+    report.digests = {look.name: look.digest.hex() for look in looks if look.digest is not None}
+    return report
 
 
 def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:

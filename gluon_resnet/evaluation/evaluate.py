@@ -26,9 +26,11 @@ from ..data.records import RecordSource
 from ..data.scan import scan
 from ..errors import ConfigError, DataError
 from ..instruments.engines import make_engine
+from ..runs.data_list import read as read_data_list
+from ..runs.fashion_mnist import check_same, image_facts
 from ..runs.kinds import PICTURES
 from ..runs.network import RunNetwork
-from ..runs.pictures import open_pictures
+from ..runs.opening import Opened, has_any, open_again, open_now
 from . import metrics
 from .predict import softmax
 
@@ -134,6 +136,8 @@ def open_examples(run: RunNetwork, data: Optional[Union[str, Path]] = None, part
 def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
     config: Any = run.config  # a FashionMnistConfig
     training, test, where = load_arrays(data or config.data, config.verify)
+    if data is None:
+        check_same(run.path, where, image_facts(config, training, test))
     training = training[0][: config.limit], training[1][: config.limit]
     chosen = [
         (name, arrays)
@@ -179,9 +183,29 @@ def _open_images(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -
         return _whole(data, fit)
     names = ("training", "validation")
     wanted = [part in (name, "all") for name in names]
-    config: Any = run.config  # a PicturesConfig
-    *both, notes = open_pictures(replace(config, data=str(path)), [fit, fit], wanted)
-    return [(name, images) for name, images, asked in zip(names, both, wanted) if asked], notes
+    opened = _as_split(run, str(path), [fit, fit], wanted, other=bool(data))
+    return [(name, images) for name, images, asked in zip(names, opened.parts, wanted) if asked], opened.notes
+
+
+def _as_split(run: RunNetwork, path: str, fits: Sequence[Fit], wanted: Sequence[bool], other: bool) -> Opened:
+    """The images at ``path`` in the parts that they had in the run; those of older runs are split again.
+
+    So are ``other`` images, if the run knows none of them.
+    """
+    pictures: Any = run.config  # a PicturesConfig
+    config, files = replace(pictures, data=path), read_data_list(run.path)
+    if files is None:
+        return open_now(config, fits, wanted)
+    if other and not has_any(path, files):
+        opened = open_now(config, fits, wanted)
+        return replace(
+            opened, notes=[*opened.notes, f"{path}: none of the run's own pictures: split as the run's were"]
+        )
+    opened = open_again(config, fits, wanted, run.class_names, files)
+    if not opened.changes:
+        return opened
+    left = "of the run's pictures, only those that are there unaltered are evaluated"
+    return replace(opened, notes=[f"{opened.changes.line()}; {left}", *opened.notes])
 
 
 def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:

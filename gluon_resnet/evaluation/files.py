@@ -149,9 +149,13 @@ def save(
         (temporary / "metrics.json").write_text(
             as_json(as_dict(run, evaluation, examples.where, part)), encoding="utf-8"
         )
-        evaluation.classes.to_csv(temporary / "classes.csv", index=False, float_format="%.6g")
-        evaluation.confusion.to_csv(temporary / "confusion.csv")
-        evaluation.predictions.to_csv(temporary / "predictions.csv", index=False, float_format="%.6g")
+        for name, table in (
+            ("classes", evaluation.classes.set_index("class")),
+            ("confusion", evaluation.confusion),
+            ("predictions", evaluation.predictions.set_index("name")),
+        ):
+            # names need not be UTF-8: as printable() does
+            table.to_csv(temporary / f"{name}.csv", float_format="%.6g", errors="replace")
         for name, figure in figures.items():
             figure.savefig(temporary / name, dpi=110)
         names = sorted(file.name for file in temporary.iterdir())

@@ -13,16 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import fonts, new_figure
+from ..text import printable
 
 RIGHT, WRONG = "green", "red"  # colours of titles, as in article 000
 MOST_NUMBERS = 20  # classes up to which the matrix shows its counts
 
 
 def _text(name: object, longest: int = 26) -> str:
-    """A class or file name for matplotlib, shortened; a $ does not start a formula."""
-    text = str(name).replace("_", " ")
-    text = text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return text.replace("$", r"\$")
+    """A class or file name for matplotlib, shortened."""
+    text = printable(name).replace("_", " ")
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def draw_confusion(table: pd.DataFrame) -> Figure:
@@ -208,10 +208,12 @@ def draw_predictions(views: numpy.ndarray, table: pd.DataFrame, num_columns: int
     for i, ((left, right), view) in enumerate(zip(cells, views)):
         rows = table[i * top : (i + 1) * top].iloc[::-1]
         left.imshow(view)
-        left.set_title(Path(rows["image"].iloc[0]).name, fontsize=9)
+        left.set_title(printable(Path(rows["image"].iloc[0]).name), fontsize=9)
         bars = right.barh(range(len(rows)), rows["probability"], color="tab:blue")
         right.bar_label(bars, [f"{value:.3f}" for value in rows["probability"]], padding=3, fontsize=8)
-        right.set(xlim=(0, 1.2), yticks=range(len(rows)), yticklabels=rows["label"], xticks=(0, 0.5, 1))
+        right.set(
+            xlim=(0, 1.2), yticks=range(len(rows)), yticklabels=list(map(printable, rows["label"])), xticks=(0, 0.5, 1)
+        )
         right.tick_params(labelsize=8)
         right.spines[["top", "right"]].set_visible(False)
     for left, _ in cells:

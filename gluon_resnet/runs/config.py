@@ -6,9 +6,10 @@ dacite checks the values against the fields of the dataclass: an unknown name is
 value of the wrong type with the expected type. A file is flat: one line for each field.
 """
 
+import os
 import re
 import reprlib
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -278,6 +279,23 @@ class RunConfig(Recipe):
     keep_best: bool = False  # write the parameters of the best epoch to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
     tensorboard: bool = False  # write TensorBoard events into the run folder
+
+
+def resolved(config: Config, written: Mapping[str, Any]) -> Config:
+    """The config of a run with its paths as they were meant: relative to the folder where the run was started.
+
+    Args:
+        config: the run's config.
+        written: the content of its config.json; older runs do not say where they were started.
+    """
+    start = written.get("started_in")
+    paths: Dict[str, str] = {}
+    for name in ("data", "weights"):
+        path = getattr(config, name, None)
+        if start and path and not os.path.isabs(path):
+            meant = os.path.join(start, path)
+            paths[name] = meant if os.path.exists(meant) else path  # the whole tree may have been moved
+    return replace(config, **paths)
 
 
 def written_config(kind: Type[Config], folder: "RunFolder") -> Config:

@@ -7,23 +7,52 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
-from ..data.fashion_mnist import LABELS, load_arrays, make_batches
+from ..data.fashion_mnist import LABELS, Arrays, load_arrays, make_batches
+from ..data.listing import TRAINING, VALIDATION
 from ..networks.specs import ResNetSpec
 from ..training.progress import Result
+from . import data_list
+from .data_list import Facts, Key, array_facts
 from .folder import RunFolder
 from .kinds import FashionMnistConfig
 from .launch import Job, execute, network
 
+TRAIN, TEST = "train", "t10k"  # the names of the parts, as in those of their files
 
-def _batches(config: FashionMnistConfig) -> Tuple[Any, Any, int, str]:
-    """(training batches, test batches, number of training images in the data set, where it was found)."""
+
+def image_facts(config: FashionMnistConfig, train: Arrays, test: Arrays) -> Dict[Key, Facts]:
+    """Size and hash of the images and labels of both parts, unless they are verified to be the published ones."""
+    if config.verify:
+        return {}
+    return {(name, ""): array_facts(*arrays) for name, arrays in ((TRAIN, train), (TEST, test))}
+
+
+def check_same(path: Path, where: str, facts: Mapping[Key, Facts]) -> None:
+    """Raise DataError if the images are no longer those that the run in the folder ``path`` was trained on.
+
+    Args:
+        path: the run folder; those of verified images and older ones have no list of files, and nothing is compared.
+        where: what to call the data.
+        facts: size and hash of the images now, as :func:`image_facts` gives them.
+    """
+    files = data_list.read(path)
+    if files:
+        data_list.compare(files, where, facts, facts).check_same(path)
+
+
+def _batches(config: FashionMnistConfig, resumed: Optional[RunFolder]) -> Tuple[Any, Any, int, str, Any]:
+    """(training batches, test batches, number of training images, where they were found, table of the data list)."""
     train, test, where = load_arrays(config.data, config.verify)
+    facts = image_facts(config, train, test)
+    if resumed:
+        check_same(resumed.path, where, facts)
     train_iter, test_iter = make_batches(
         train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
     )
-    return train_iter, test_iter, len(train[0]), where
+    parts = {TRAINING: [(TRAIN, "")], VALIDATION: [(TEST, "")]}
+    return train_iter, test_iter, len(train[0]), where, data_list.make(parts, facts) if facts and not resumed else None
 
 
 def _title(
@@ -39,8 +68,11 @@ def _title(
     )
 
 
-def job(config: FashionMnistConfig) -> Job:
-    """The :class:`Job` of a config, with its data found and its batches made; raises as :func:`train`."""
+def job(config: FashionMnistConfig, resumed: Optional[RunFolder] = None) -> Job:
+    """The :class:`Job` of a config, with its data found and its batches made; raises as :func:`train`.
+
+    If a run is ``resumed``, its images must be those that it began with.
+    """
     from mxnet import npx
 
     from ..devices import try_gpu
@@ -48,7 +80,7 @@ def job(config: FashionMnistConfig) -> Job:
     npx.set_np()
     config.check()
     spec, params = network(config, len(LABELS), in_channels=1)
-    train_iter, test_iter, total, where = _batches(config)
+    train_iter, test_iter, total, where, files = _batches(config, resumed)
     size = tuple(train_iter.size or train_iter.images.shape[1:3])
     title = _title(config, spec, train_iter, total, size, try_gpu())
     return Job(
@@ -61,6 +93,7 @@ def job(config: FashionMnistConfig) -> Job:
         f"{spec.name}-fashion-mnist",
         (f"data: {where}",),
         {"data": where},
+        files,
     )
 
 
@@ -85,7 +118,7 @@ def train(
         DataError, ModelError, ShapeError, ConfigError, RunError: before anything is written.
         DivergedError: the loss is no longer a finite number; as after Ctrl-C, the folder has the run so far.
     """
-    return execute(config, job(config), out, say, **options)
+    return execute(config, job(config, options.get("resumed")), out, say, **options)
 
 
 train_fashion_mnist = train  # its name outside of this module

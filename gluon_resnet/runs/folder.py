@@ -5,25 +5,46 @@ the trained parameters.
 """
 
 import json
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from .. import figures
 from ..errors import RunError
-from ..files import as_json, write_json, written_whole
+from ..files import as_json, remove_leftovers, write_json, writing
 from ..machine import system
+from ..text import last_line, printable
 from ..training import curves
+from ..training.checkpoint import NAME as CHECKPOINT
+from ..training.checkpoint import save_parameters
 from ..training.history import History
 from ..training.progress import Record
 
 VERSION = 1  # of the layout of a run folder
+#: files that a training replaces while it runs
+REPLACED = ("history.csv", "result.json", "curves.png", "net.params", "best.params", CHECKPOINT)
 
 
 def default_folder(name: str, now: Optional[datetime] = None) -> Path:
-    """``runs/<date>-<time>-<name>`` below the working directory."""
-    return Path("runs") / f"{now or datetime.now():%Y%m%d-%H%M%S}-{name}"
+    """A new folder ``runs/<date>-<time>-<name>`` below the working directory, with -2, -3, ... if there is one already.
+
+    Bytes of ``name`` that are not UTF-8 become "_". Raises RunError if the folder cannot be made.
+    """
+    name = "".join("_" if "\ud800" <= character <= "\udfff" else character for character in name)
+    first = Path("runs") / f"{now or datetime.now():%Y%m%d-%H%M%S}-{name}"
+    for number in count(1):
+        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            if not path.parent.is_dir():
+                raise RunError(f"{path.parent}: a file: expected a folder, or none; name the run with --out") from None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror}); name another folder with --out") from None
+    return path
 
 
 class RunFolder:
@@ -34,6 +55,11 @@ class RunFolder:
 
     def __init__(self, path: Union[str, Path], config: Dict[str, Any]) -> None:
         self.path, self.history, self.config = Path(path), History(), config
+        if printable(path) != str(path):  # found now, not after the last epoch
+            raise RunError(
+                f"{printable(path)}: a name that is not UTF-8: mxnet cannot write the parameters there; name another "
+                f"folder with --out"
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(self.path.iterdir()):
@@ -67,44 +93,57 @@ class RunFolder:
             raise RunError(f"{path}: not a run folder that can be read ({error})") from None
         return folder
 
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of a run that was killed while it wrote; nothing else may be writing here."""
+        remove_leftovers(self.path, REPLACED)
+
     def rewind(self, epoch: int, batch: int) -> None:
         """Remove the history's rows after ``batch`` of ``epoch``."""
         self.history.rows = [row for row in self.history.rows if (row["epoch"], row["batch"]) <= (epoch, batch)]
 
     def __call__(self, record: Record) -> None:
         if self.history.add(record) and (record.test_acc is not None or record.batch == record.num_batches):
-            self.save_history()
+            with suppress(RunError):  # a full disk, which the next checkpoint tells of: training is worth more
+                self.save_history()
 
     def save_history(self) -> None:
         """Write history.csv."""
-        with self._writing("history.csv") as temporary:
+        with writing(self.path / "history.csv") as temporary:
             self.history.table().to_csv(temporary, index=False, float_format="%.6g")
-
-    @contextmanager
-    def _writing(self, name: str) -> Iterator[Path]:
-        try:
-            with written_whole(self.path / name) as temporary:
-                yield temporary
-        except OSError as error:
-            raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
 
     def write(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
-        with self._writing(name) as temporary:
+        with writing(self.path / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
-    def finish(self, summary: Dict[str, Any], net: Any = None) -> List[str]:
-        """Write result.json from ``summary``, the history, the curves, and the parameters of ``net``, if given.
+    def files(self) -> List[str]:
+        """The names of all files in the folder, sorted; hidden ones belong to writers under way and do not count."""
+        return sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
 
-        Returns the names of all files in the folder.
+    def finish(self, summary: Dict[str, Any], net: Any = None) -> List[str]:
+        """Write the parameters of ``net``, if given, result.json from ``summary``, the history, and the curves.
+
+        They come in the order of their worth, and a run that is killed in between can be resumed: the caller removes
+        the checkpoint afterwards.
+
+        Returns:
+            A line for each file that could not be made, though the run can do without it.
+
+        Raises:
+            RunError: the parameters or result.json cannot be written.
         """
-        self.save_history()
-        with self._writing("result.json") as temporary:
-            temporary.write_text(as_json(summary))
-        with self._writing("curves.png") as temporary:
-            figure = curves.draw_curves(self.history.table(), title=self.config.get("title"))
-            temporary.write_bytes(figures.as_png(figure))
         if net is not None:
-            with self._writing("net.params") as temporary:
-                net.save_parameters(str(temporary))
-        return sorted(path.name for path in self.path.iterdir())
+            save_parameters(net, self.path / "net.params")
+        self.write("result.json", as_json(summary))
+        notes = []
+        for name, make in (("history.csv", self.save_history), ("curves.png", self._draw_curves)):
+            try:
+                make()
+            except Exception as error:  # whatever it is, the run must not end for it
+                notes.append(f"{name} was not written ({last_line(error) or type(error).__name__})")
+        return notes
+
+    def _draw_curves(self) -> None:
+        figure = curves.draw_curves(self.history.table(), title=self.config.get("title"))
+        with writing(self.path / "curves.png") as temporary:
+            temporary.write_bytes(figures.as_png(figure))

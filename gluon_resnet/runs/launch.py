@@ -1,8 +1,10 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 
+import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from tqdm import tqdm
@@ -12,12 +14,15 @@ from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
+from ..text import last_line, printable
+from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.checkpoint import Arrays, Keeper, Note, read
 from ..training.progress import Result
 from ..training.recipe import PATIENCE_METRICS
 from ..training.tensorboard import Events
 from ..weights import read_network, set_parameters
-from .config import written_config
+from . import data_list
+from .config import resolved, written_config
 from .folder import RunFolder, default_folder
 from .kinds import Kind, kind_of, kind_of_run
 
@@ -46,6 +51,7 @@ class Job:
     name: str  # of the run folder, after date and time
     notes: Tuple[str, ...] = ()  # lines for the reader
     record: Dict[str, Any] = field(default_factory=dict)  # further entries of config.json
+    files: Any = None  # table of the files of a new run (data_list.py), if their bytes may change
 
 
 def resume(kind: Kind, path: Union[str, Path], say: Say = print, **options: Any) -> Outcome:
@@ -67,7 +73,7 @@ def resume(kind: Kind, path: Union[str, Path], say: Say = print, **options: Any)
     own = kind_of_run(run.config, path)
     if own is not kind:
         raise RunError(f"{path}: a run of another kind: resume it with: gluon-resnet train {own.name} --resume {path}")
-    return kind.train(written_config(kind.config, run), say=say, resumed=run, **options)
+    return kind.train(resolved(written_config(kind.config, run), run.config), say=say, resumed=run, **options)
 
 
 def execute(
@@ -113,19 +119,8 @@ def execute(
         return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
-    folder = resumed or RunFolder(
-        out or default_folder(job.name),
-        {
-            "kind": kind_of(config).name,
-            "command": config.command(),
-            "title": job.title,
-            "config": asdict(config),
-            "network": asdict(job.spec),
-            **job.record,
-        },
-    )
-    if "class_names" in job.record:
-        folder.write("labels.txt", "\n".join(job.record["class_names"]) + "\n")
+    folder = resumed or _new_folder(config, job, out)
+    tell = _printing(say)
     for line in (
         job.title,
         *job.notes,
@@ -133,8 +128,34 @@ def execute(
         f"shapes of one image, {'x'.join(map(str, job.shape))}:",
         *walk,
     ):
-        say(line)
-    return _train(config, folder, net, job, device, say, make_listener, checkpoint)
+        tell(line)
+    return _train(config, folder, net, job, device, tell, make_listener, checkpoint)
+
+
+def _printing(say: Say) -> Say:
+    """``say`` for lines with names in them, which need not be UTF-8."""
+    return lambda line: say(printable(line))
+
+
+def _new_folder(config: Any, job: Job, out: Union[str, Path, None]) -> RunFolder:
+    """The folder of a new run, with all that is known before training."""
+    folder = RunFolder(
+        out or default_folder(job.name),
+        {
+            "kind": kind_of(config).name,
+            "command": config.command(),
+            "title": printable(job.title),
+            "started_in": os.getcwd(),
+            "config": asdict(config),
+            "network": asdict(job.spec),
+            **job.record,
+        },
+    )
+    if "class_names" in job.record:
+        folder.write("labels.txt", "\n".join(map(printable, job.record["class_names"])) + "\n")
+    if job.files is not None:
+        data_list.write(job.files, folder.path)
+    return folder
 
 
 def _how_tested(config: Any) -> List[str]:
@@ -206,36 +227,67 @@ def _train(
     _start(config, net, job, device)
     keeper = Keeper(folder.path, config.checkpoint_seconds, config.keep_best, checkpoint, folder.save_history)
     if checkpoint:
-        at = checkpoint[1]["at"]
-        folder.rewind(at["epoch"], at["batch"])
-        say(f"resuming {folder.path} at epoch {at['epoch']}, after batch {at['batch']}")
+        _rewind(folder, checkpoint[1]["at"], config.epochs, say)
     problem: Optional[DivergedError] = None
-    with train.interruptible() as stop:
+    with train.interruptible() as stop, _resumable(folder):
         try:
             session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
             result, problem = error.result, error
         finally:
-            for listener in listeners:
-                getattr(listener, "close", lambda: None)()
+            notes = _close(listeners)
         status = "diverged" if problem else "stopped" if result.stopped else "finished"
-        if status == "finished":
+        summary = {
+            "status": status,
+            **result.summary(),
+            "peak_memory_bytes": memory.peak_memory(),
+            "problem": problem and str(problem),
+        }
+        notes += folder.finish(summary, None if problem else net)
+        if status == "finished":  # all is written: only now may the checkpoint go
             keeper.remove()
-        files = folder.finish(
-            {
-                "status": status,
-                **result.summary(),
-                "peak_memory_bytes": memory.peak_memory(),
-                "problem": problem and str(problem),
-            },
-            None if problem else net,
-        )
+    for note in notes:
+        say(f"note: {note}; the run is complete without it")
     if problem:
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     _report(config, result, folder, say)
-    say(f"run folder: {folder.path} ({', '.join(files)})")
+    say(f"run folder: {folder.path} ({', '.join(folder.files())})")
     return result, folder
+
+
+def _rewind(folder: RunFolder, at: Note, epochs: int, say: Say) -> None:
+    """Bring the folder of a resumed run to where its checkpoint is."""
+    folder.remove_leftovers()
+    folder.rewind(at["epoch"], at["batch"])
+    if at["epoch"] > epochs:
+        say(f"resuming {folder.path} after its last epoch: its results are written")
+    else:
+        say(f"resuming {folder.path} at epoch {at['epoch']}, after batch {at['batch']}")
+
+
+@contextmanager
+def _resumable(folder: RunFolder) -> Iterator[None]:
+    """Context in which a RunError, of a full disk say, ends in how to resume the run if it has a checkpoint."""
+    try:
+        yield
+    except RunError as error:
+        if not (folder.path / CHECKPOINT).exists():
+            raise
+        raise RunError(
+            f"{error}; the last checkpoint is whole: make room, then go on with --resume {folder.path}"
+        ) from None
+
+
+def _close(listeners: Sequence[Any]) -> List[str]:
+    """Close the listeners; a line for each that fails, for what they show is no part of the training."""
+    notes = []
+    for listener in listeners:
+        try:
+            getattr(listener, "close", lambda: None)()
+        except Exception as error:  # a full disk or a terminal that is gone: the parameters are not saved yet
+            notes.append(f"{type(listener).__name__} did not end well ({last_line(error) or type(error).__name__})")
+    return notes
 
 
 def _report(config: Any, result: Result, folder: RunFolder, say: Say) -> None:

@@ -18,7 +18,7 @@ from ..errors import ConfigError, RunError, WeightsError
 from ..networks.layout import input_channels
 from ..networks.specs import ResNetSpec
 from ..weights import read_parameters
-from .config import RunConfig, written_config
+from .config import RunConfig, resolved, written_config
 from .folder import RunFolder
 from .kinds import Kind, kind_of_run
 
@@ -108,7 +108,7 @@ def network_of_run(path: Union[str, Path], best: bool = False) -> RunNetwork:
     return RunNetwork(
         Path(path),
         kind,
-        config,
+        resolved(config, written),
         str(written.get("data", "")),
         spec,
         params,

@@ -8,109 +8,59 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Optional, Tuple, Union
 
 from mxnet import npx
 
-from ..data.decoded import DecodedPictures, Fit, make_fit
-from ..data.findings import refusal
-from ..data.image_folder import decode_parts, split_indices
 from ..data.images import to_train
 from ..data.pictures import PictureBatches
-from ..data.records import RecordSource
-from ..data.scan import damaged_records
 from ..devices import try_gpu
 from ..errors import ConfigError, DataError
-from ..text import count
 from ..training.progress import Result
+from . import data_list
 from .folder import RunFolder
 from .kinds import PicturesConfig
 from .launch import Job, execute, network
+from .opening import Opened, fits, open_again, open_now
 
 
-def fits(config: PicturesConfig) -> List[Fit]:
-    """How decoded training and validation images are kept for the batches of a run."""
-    return [make_fit(config.image_size, augment, crop=config.crop) for augment in (config.augment(), None)]
+def _open_for(config: PicturesConfig, resumed: Optional[RunFolder]) -> Opened:
+    """The images to train on: split now, or for a run that is resumed as they were split when it began.
 
-
-def open_pictures(
-    config: PicturesConfig, fits: Sequence[Fit], kept: Sequence[bool] = (True, True)
-) -> Tuple[DecodedPictures, DecodedPictures, List[str]]:
-    """The images of a folder, a CSV, FILE.rec, or the pair of NAME_train.rec.
-
-    Args:
-        config: the run's config.
-        fits: how training and validation images are kept, such as :func:`fits` says.
-        kept: whether those of each part are kept as they are decoded. Record files of which none are kept are not
-            looked over.
-
-    Returns:
-        (training images, validation images, lines for the reader).
-
-    Raises:
-        DataError: there are no such images, or damaged ones with ``strict``.
-        ConfigError: a setting outside its range.
+    Raises DataError if they are no longer those that the run began with.
     """
-    path, memory = Path(config.data), _cache_bytes(config)
-    if path.suffix != ".rec":
-        split = config.validation_split, config.split_seed
-        training, validation, report = decode_parts(config.data, fits, memory, kept, *split, strict=config.strict)
-        return training, validation, [report.summary()] if report.has_findings else []
-    if not path.exists():
-        raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
-    parts = _record_parts(config, path)
-    shares = [memory * len(source) // sum(map(len, parts)) if keeps else None for source, keeps in zip(parts, kept)]
-    decoded = [DecodedPictures(source, fit, share) for source, fit, share in zip(parts, fits, shares)]
-    (training, lines), (validation, more) = (_whole_records(images, config.strict) for images in decoded)
-    return training, validation, lines + more
+    kept = (config.cache, config.cache)
+    files = data_list.read(resumed.path) if resumed else None
+    before = list(resumed.config["class_names"]) if resumed else []
+    if resumed and files:
+        opened = open_again(config, fits(config), kept, before, files)
+        assert opened.changes is not None  # since it is opened again
+        opened.changes.check_same(resumed.path)
+        new = [f"{opened.changes.line()}: the run goes on without"] if opened.changes else []
+        return replace(opened, notes=new + opened.notes)
+    opened = open_now(config, fits(config), kept)
+    names = opened.training.source.class_names
+    if resumed and names != before:
+        raise DataError(
+            f"{config.data}: classes {', '.join(names)}: expected those that the run {resumed.path} began with, "
+            f"{', '.join(before)}; put them back, or train a new run"
+        )
+    return opened
 
 
-def _cache_bytes(config: PicturesConfig) -> int:
-    if config.cache_mb < 0:
-        raise ConfigError(f"cache_mb is {config.cache_mb}: expected a number of MiB of at least 0")
-    return config.cache_mb * 2**20
+def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
+    """The Job (launch.py) of a config, with its images found and split; raises as :func:`train`.
 
-
-def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
-    """[training source, validation source] of a record file."""
-    source = RecordSource(path)
-    if path.stem.endswith("_train"):
-        other = RecordSource(path.with_name(path.stem[: -len("train")] + "val.rec"))
-        if other.class_names != source.class_names:
-            raise DataError(
-                f"{other.where}: classes {other.class_names}: expected those of {path.name}, {source.class_names}"
-            )
-        return [source, other]
-    return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
-
-
-def _whole_records(images: DecodedPictures, strict: bool) -> Tuple[DecodedPictures, List[str]]:
-    """Decode the images of a record file, unless they are not to be kept.
-
-    Returns:
-        (``images`` without damaged ones, lines for the reader).
-
-    Raises:
-        DataError: all images are damaged, or any with ``strict``.
+    If a run is ``resumed``, its images must be those that it began with.
     """
-    damaged = damaged_records(images) if images.keeps else {}
-    if not damaged:
-        return images, []
-    first = f"{images.source.where}: {count(len(damaged), 'damaged picture')} of {len(images):,}, the first: "
-    problem = next(iter(damaged.values()))
-    if strict or len(damaged) == len(images):
-        raise refusal(f"{first}{problem}")
-    return images.subset([i for i in range(len(images)) if i not in damaged]), [f"{first}left out: {problem}"]
-
-
-def job(config: PicturesConfig) -> Job:
-    """The Job (launch.py) of a config, with its images found and split; raises as :func:`train`."""
     npx.set_np()
     config.check()
     if not config.data:
         raise ConfigError("no images named: a folder, a CSV or a .rec file is needed, or --resume RUN")
-    training, validation, notes = open_pictures(config, fits(config), (config.cache, config.cache))
+    opened = _open_for(config, resumed)
+    training, validation = opened.parts
     class_names = training.source.class_names
     if len(class_names) < 2:
         raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
@@ -129,8 +79,9 @@ def job(config: PicturesConfig) -> Job:
         (1, 3, size, size),
         title,
         f"{spec.name}-{Path(config.data).stem or 'pictures'}",
-        tuple(notes),
+        tuple(opened.notes),
         {"class_names": class_names, "data": os.path.abspath(config.data)},
+        None if resumed else opened.table(),
     )
 
 
@@ -145,7 +96,7 @@ def train(
     Arguments, result and errors are those of :func:`gluon_resnet.runs.fashion_mnist.train`. The run folder also has
     labels.txt, the class names.
     """
-    return execute(config, job(config), out, say, **options)
+    return execute(config, job(config, options.get("resumed")), out, say, **options)
 
 
 train_pictures = train  # its name outside of this module

@@ -9,6 +9,7 @@ MXNet's own generator cannot be read, but nothing draws from it during training.
 """
 
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, 
 import numpy
 
 from ..errors import ConfigError, RunError
-from ..files import written_whole
+from ..files import writing
+from ..text import last_line
 from .progress import Record, Result
 from .randomness import random_states, set_random_states
 
@@ -77,8 +79,34 @@ def restore_optimizer(trainer: Any, names: Mapping[str, str], arrays: Arrays, co
     optimizer.num_update = counts["updates"]
 
 
+def save_parameters(net: Any, path: FilePath) -> None:
+    """Write the parameters of ``net`` to the file ``path``, whole or not at all; RunError if they cannot be written."""
+    import mxnet as mx
+
+    with writing(path) as temporary:
+        try:
+            net.save_parameters(str(temporary))
+            mx.nd.load(str(temporary))  # mxnet itself does not look whether its last bytes reach the disk
+        except mx.MXNetError as error:
+            raise RunError(f"{path}: cannot be written ({last_line(error)}): is the disk full?") from None
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write ``arrays`` as numpy.savez does, which does not close its archive if the disk is full.
+
+    The archive would then complain on standard error when Python clears it away.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                numpy.lib.format.write_array(member, values, allow_pickle=False)
+
+
 def save(folder: FilePath, training: "Training", position: Note) -> None:
-    """Write the checkpoint of ``training`` at ``position``, a dict of JSON values, whole or not at all."""
+    """Write the checkpoint of ``training`` at ``position``, a dict of JSON values, whole or not at all.
+
+    Raises RunError if it cannot be written.
+    """
     names = training.names
     arrays = {
         f"parameter/{name}": param.data().asnumpy()
@@ -93,11 +121,12 @@ def save(folder: FilePath, training: "Training", position: Note) -> None:
         "counts": counts,
         "now": random_states(),
         "scale": training.scale and training.scale.state(),
+        "winograd": training.winograd,
         **position,
     }
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
-    with written_whole(Path(folder) / NAME) as temporary, open(temporary, "wb") as file:
-        numpy.savez(file, **arrays)
+    with writing(Path(folder) / NAME) as temporary:
+        _write_arrays(temporary, arrays)
 
 
 def read(folder: FilePath) -> Tuple[Arrays, Note]:
@@ -162,7 +191,11 @@ class Keeper:
         self.saved = perf_counter()
 
     def begin(self, training: "Training", result: Result) -> int:
-        """Resume from the checkpoint, if any; returns the epoch to go on with, from 1."""
+        """Resume from the checkpoint, if any; returns the epoch to go on with, from 1.
+
+        That is one more than the recipe has if the run was ended after its last epoch, before all of its results were
+        written.
+        """
         self.training, self.result = training, result
         if self.resume is None:
             return 1
@@ -170,9 +203,14 @@ class Keeper:
         restore(training, arrays, note)
         for values in note["done"]:
             result.epochs.append(Record(**values))
-        if note["at"]["epoch"] > training.recipe.epochs:
-            raise ConfigError(f"all {training.recipe.epochs} epochs of this run are done: nothing to resume")
-        return note["at"]["epoch"]
+        recipe, epoch = training.recipe, note["at"]["epoch"]
+        if epoch > recipe.epochs + 1:
+            raise ConfigError(f"all {recipe.epochs} epochs of this run are done: nothing to resume")
+        if note["at"]["batch"] == 0 and recipe.patience and result.epochs_since_best >= recipe.patience:
+            result.ended_early, epoch = True, recipe.epochs + 1
+        if epoch > recipe.epochs:
+            training.winograd = note.get("winograd")  # no batch will decide it
+        return epoch
 
     def open_epoch(self, batches: Batches) -> Tuple[Batches, Optional[Note]]:
         """(the batches left of this epoch, its sums so far or None), with the random generators where they were."""
@@ -192,7 +230,12 @@ class Keeper:
         return self.folder is not None and perf_counter() - self.saved >= self.seconds
 
     def save(self, sums: "Epoch") -> None:
-        """Write a checkpoint within the epoch of ``sums``; nothing may be pending."""
+        """Write a checkpoint within the epoch of ``sums``; nothing may be pending.
+
+        Raises DivergedError if the parameters are no longer finite: the last checkpoint stays.
+        """
+        if self.folder is not None:
+            self.training.check_parameters(sums.epoch)
         self._save(sums.state())
 
     def _save(self, at: Note) -> None:
@@ -208,9 +251,17 @@ class Keeper:
             (Path(self.folder) / NAME).unlink()
 
     def end_epoch(self, record: Record) -> None:
-        """After an epoch and its test: keep the parameters if they are the best, and write a checkpoint."""
-        if self.keep_best and self.folder is not None and self.result.epochs_since_best == 0:
-            with self.training.tested() as net, written_whole(Path(self.folder) / "best.params") as temporary:
-                net.save_parameters(str(temporary))
+        """After an epoch and its test: keep the parameters if they are the best, and write a checkpoint.
+
+        Raises RunError if the disk has no room for them, unless this was the last epoch: the parameters need less room
+        than the checkpoint, and they are written next.
+        """
         self.start = random_states()
-        self._save({"epoch": record.epoch + 1, "batch": 0})
+        try:
+            if self.keep_best and self.folder is not None and self.result.epochs_since_best == 0:
+                with self.training.tested() as net:
+                    save_parameters(net, Path(self.folder) / "best.params")
+            self._save({"epoch": record.epoch + 1, "batch": 0})
+        except RunError:
+            if record.epoch < self.training.recipe.epochs:
+                raise

@@ -203,15 +203,21 @@ class Training:
         self.gathered = self.examples = 0
 
     def check_parameters(self, epoch: int) -> None:
-        """Raise DivergedError if a trained parameter is not finite.
+        """Raise DivergedError if a parameter, a running statistic or an average is not finite.
 
         The loss alone may stay finite: oneDNN's ReLU makes 0 of NaN, so a network of NaNs can have one.
         """
-        for name, param in self.net._collect_params_with_prefix().items():
-            if param.grad_req != "null" and not math.isfinite(param.data(self.device).asnumpy().sum(dtype="float64")):
+        values = {
+            f"parameter {name}" if param.grad_req != "null" else name: param.data(self.device)
+            for name, param in self.net._collect_params_with_prefix().items()
+            if not isinstance(param, gluon.Constant)
+        }
+        averages = self.average.values if self.average else {}
+        values.update({f"the average of {name}": average for name, average in averages.items()})
+        for name, value in values.items():
+            if not math.isfinite(value.asnumpy().sum(dtype="float64")):
                 raise DivergedError(
-                    f"parameter {name} is no longer finite after epoch {epoch}: training diverged; try a smaller "
-                    f"learning rate"
+                    f"{name} is no longer finite after epoch {epoch}: training diverged; try a smaller learning rate"
                 )
 
     def tested(self) -> ContextManager[Any]:

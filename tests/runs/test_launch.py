@@ -21,7 +21,7 @@ from PIL import Image
 
 from tests.conftest import one_line_error
 
-FILES = ["config.json", "curves.png", "env.json", "history.csv", "net.params", "result.json"]
+FILES = ["config.json", "curves.png", "env.json", "files.csv.gz", "history.csv", "net.params", "result.json"]
 SMALL = ("--no-resize", "--batch-size", "64", "--limit", "256", "--unverified")
 
 
@@ -284,7 +284,7 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, "replace", full)
-    with pytest.raises(RunError, match="history.csv: cannot be written .No space left on device"):
+    with pytest.raises(RunError, match="result.json: cannot be written .No space left on device"):
         folder.finish({})
     assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "env.json"]
 

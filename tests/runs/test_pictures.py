@@ -177,7 +177,7 @@ def test_damaged_records_are_told_and_left_out_before_training_or_stop_it(birds,
     from gluon_resnet.data.record_files import Settings, pack
     from gluon_resnet.data.recordio import read_index
     from gluon_resnet.errors import DataError
-    from gluon_resnet.runs.pictures import fits, open_pictures
+    from gluon_resnet.runs.opening import fits, open_pictures
 
     pack(birds, tmp_path / "one")
     pack(birds, tmp_path / "two", Settings(split=0.25))

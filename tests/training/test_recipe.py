@@ -1,7 +1,9 @@
 """Every part of a recipe against a computation by hand; runs put down and taken up again, bit by bit."""
 
+import gc
 import json
 import math
+import sys
 from dataclasses import replace
 
 import gluon_resnet as gr
@@ -17,6 +19,7 @@ import pytest
 from mxnet.gluon import nn
 
 from tests.conftest import array, small_arrays
+from tests.full_disk import full_disk
 
 CPU = mx.cpu()
 
@@ -469,10 +472,48 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
     assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
 
 
+@pytest.mark.parametrize("settings", [{"ema": 0.9}, {"patience": 1}], ids=["averages", "patience"])
+def test_the_checkpoint_of_the_last_epoch_gives_the_whole_result(np_mode, tmp_path, settings):
+    made, epochs = Recipe(**settings), 9 if "patience" in settings else 2
+    whole, expected = run(tmp_path, made, epochs=epochs)
+    again, result = run(tmp_path, made, resume=True, epochs=epochs)
+    one, two = (net._collect_params_with_prefix() for net in (whole, again))
+    assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
+    assert result.summary() == expected.summary() and result.ended_early == bool(made.patience)
+
+
+def test_a_full_disk_is_one_error_and_the_checkpoint_before_stays(np_mode, tmp_path, monkeypatch):
+    net, _ = run(None, Recipe(), epochs=1)
+    training, ignored = Training(net, Recipe(), CPU), []
+    checkpoint.save(tmp_path, training, {})
+    before = (tmp_path / checkpoint.NAME).read_bytes()
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    for size in (0, 1000, len(before) // 2, len(before) - 1000, len(before) - 1):
+        with full_disk(size), pytest.raises(RunError, match=r"checkpoint.npz: cannot be written \(File too large\)"):
+            checkpoint.save(tmp_path, training, {})
+        gc.collect()
+        assert (tmp_path / checkpoint.NAME).read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+    assert ignored == []
+
+
+def test_parameters_that_do_not_fit_on_the_disk_are_never_half_there(both_modes, tmp_path):
+    net = small_resnet()
+    gr.layer_shapes(net, (1, 1, 28, 28))
+    checkpoint.save_parameters(net, tmp_path / "whole.params")
+    size = (tmp_path / "whole.params").stat().st_size
+    for less in (size, size - 100, size // 2, 4096, 100, 1):
+        with full_disk(size - less), pytest.raises(RunError, match="net.params: cannot be written"):
+            checkpoint.save_parameters(net, tmp_path / "net.params")
+        assert [path.name for path in tmp_path.iterdir()] == ["whole.params"]
+    with full_disk(size):
+        checkpoint.save_parameters(net, tmp_path / "net.params")
+    assert (tmp_path / "net.params").read_bytes() == (tmp_path / "whole.params").read_bytes()
+
+
 def test_checkpoints_that_cannot_be_taken_up(np_mode, tmp_path):
     with pytest.raises(RunError, match="no such file"):
         checkpoint.read(tmp_path)
-    run(tmp_path, Recipe(), epochs=1)
+    run(tmp_path, Recipe(), epochs=2)
     with pytest.raises(ConfigError, match="all 1 epochs of this run are done"):
         run(tmp_path, Recipe(), resume=True, epochs=1)
     content = (tmp_path / checkpoint.NAME).read_bytes()
