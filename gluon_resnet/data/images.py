@@ -148,7 +148,7 @@ def _decode(file: Any, name: Any) -> numpy.ndarray:
         raise DataError(f"{name}: no such file") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         strange = "cannot identify" in str(error)
-        reason = "not a picture in one of these formats" if strange else f"cannot be decoded ({error})"
+        reason = "is not a picture in one of these formats" if strange else f"cannot be decoded ({error})"
         raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
 
 

@@ -36,8 +36,10 @@ def info(path: Any) -> Dict[str, Any]:
                 formats[str(image.format)] += 1
                 sizes.append(image.size)
         except Exception as error:  # Pillow's plugins raise many kinds of errors for damaged headers
+            reason = "" if "cannot identify" in str(error) else f" ({error})"
             raise DataError(
-                f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); {ADVICE}"
+                f"{path}: {name}: expected the file of a picture, such as a JPEG, found {len(content):,} bytes that "
+                f"begin with {content[:8]!r} and whose header cannot be read{reason}; raw pixels are not read; {ADVICE}"
             ) from None
         lengths.append(len(content))
     counts, description = Counter(source.labels.tolist()), read_description(path)

@@ -95,7 +95,7 @@ def _look_at_file(look: Look, path: Any) -> bool:
                 digest.update(chunk)
         look.digest = digest.digest()
     except FileNotFoundError:
-        return look.say("missing file", LEFT_OUT, "a file", "none of this name", "correct the path or remove the line")
+        return look.say("missing file", LEFT_OUT, "a file", f"none at {path}", "correct the path or remove the line")
     except OSError as error:
         return look.say(
             "file that cannot be read",
@@ -238,7 +238,8 @@ def scan(
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
     problems = [problem for look in looks for problem in look.problems]
-    return Report(source.where, pictures, [*source.problems, *problems, *find_copies(looks, classes, parts)])
+    problems += find_copies(looks, classes, parts)
+    return Report(source.where, pictures, [*source.problems, *problems], source.layout)
 
 
 def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:

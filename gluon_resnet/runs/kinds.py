@@ -106,6 +106,7 @@ class PicturesConfig(RunConfig):
     batch_size: int = 8
     validation_split: float = 0.2
     split_seed: int = 123
+    parts: Optional[str] = None  # "TRAINING,VALIDATION", "TRAINING" or "classes": what the folders are
     crop: bool = False  # cut the middle out instead of squeezing the whole image
     random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
     flip: float = 0.0

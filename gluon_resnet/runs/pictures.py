@@ -18,7 +18,7 @@ from ..data.findings import refusal
 from ..data.image_folder import decode_parts, split_indices
 from ..data.images import to_train
 from ..data.pictures import PictureBatches
-from ..data.records import RecordSource
+from ..data.record_parts import open_record_parts
 from ..data.scan import damaged_records
 from ..devices import try_gpu
 from ..errors import ConfigError, DataError
@@ -55,15 +55,17 @@ def open_pictures(
     path, memory = Path(config.data), _cache_bytes(config)
     if path.suffix != ".rec":
         split = config.validation_split, config.split_seed
-        training, validation, report = decode_parts(config.data, fits, memory, kept, *split, strict=config.strict)
-        return training, validation, [report.summary()] if report.has_findings else []
+        training, validation, report = decode_parts(
+            config.data, fits, memory, kept, *split, strict=config.strict, parts=config.parts
+        )
+        return training, validation, report.first_lines()
     if not path.exists():
         raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
-    parts = _record_parts(config, path)
+    parts, notes = _record_parts(config, path)
     shares = [memory * len(source) // sum(map(len, parts)) if keeps else None for source, keeps in zip(parts, kept)]
     decoded = [DecodedPictures(source, fit, share) for source, fit, share in zip(parts, fits, shares)]
     (training, lines), (validation, more) = (_whole_records(images, config.strict) for images in decoded)
-    return training, validation, lines + more
+    return training, validation, notes + lines + more
 
 
 def _cache_bytes(config: PicturesConfig) -> int:
@@ -72,17 +74,16 @@ def _cache_bytes(config: PicturesConfig) -> int:
     return config.cache_mb * 2**20
 
 
-def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
-    """[training source, validation source] of a record file."""
-    source = RecordSource(path)
-    if path.stem.endswith("_train"):
-        other = RecordSource(path.with_name(path.stem[: -len("train")] + "val.rec"))
-        if other.class_names != source.class_names:
-            raise DataError(
-                f"{other.where}: classes {other.class_names}: expected those of {path.name}, {source.class_names}"
-            )
-        return [source, other]
-    return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
+def _record_parts(config: PicturesConfig, path: Path) -> Tuple[List[Any], List[str]]:
+    """([training source, validation source], lines for the reader) of a record file."""
+    training, validation, lines = open_record_parts(path, config.parts)
+    suspect = [line for line in lines if ": suspect: " in line]
+    if config.strict and suspect:
+        raise refusal(f"{suspect[0]} (strict)")
+    if validation is not None:
+        return [training, validation], lines
+    indices = split_indices(len(training), config.validation_split, config.split_seed)
+    return [training.subset(part) for part in indices], lines
 
 
 def _whole_records(images: DecodedPictures, strict: bool) -> Tuple[DecodedPictures, List[str]]:
@@ -112,8 +113,12 @@ def job(config: PicturesConfig) -> Job:
         raise ConfigError("no images named: a folder, a CSV or a .rec file is needed, or --resume RUN")
     training, validation, notes = open_pictures(config, fits(config), (config.cache, config.cache))
     class_names = training.source.class_names
-    if len(class_names) < 2:
-        raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
+    seen = sorted({class_names[label] for label in training.source.labels})
+    if len(seen) < 2:
+        raise ConfigError(
+            f"{config.data}: one class ({seen[0]}) has training pictures, of {len(class_names)} that are named: "
+            f"expected two or more to tell apart"
+        )
     spec, params = network(config, len(class_names), in_channels=3)
     size, preparation = config.image_size, to_train(spec.family, config.weights, config.model)
     title = (
