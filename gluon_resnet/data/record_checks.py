@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from .duplicates import close_pairs
-from .images import decode_image
+from .images import decode_image, one_colour
 from .recordio import CutOff, Damaged, RecordFile, read_index, unpack
 from .records import description_path, read_description, wild_labels
 from .scan import perceptual_hash
@@ -170,6 +170,11 @@ class _Check:
                 reason = str(error)[2:].split(": expected")[0]
             self.say(record.index, record.offset, "picture", "a whole picture", reason)
             return
+        if one_colour(pixels):
+            colour = ", ".join(map(str, pixels[0, 0]))
+            self.say(
+                record.index, record.offset, "one colour", "something to see", f"every pixel about {colour}", WARNING
+            )
         record.size, record.phash = (pixels.shape[0], pixels.shape[1]), perceptual_hash(pixels)
 
     def _index(self) -> None:

@@ -32,14 +32,13 @@ from ..files import as_json
 from ..text import last_line
 from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
-from .images import decode_image, resize, whole_files_only
+from .images import ORIENTATION, decode_image, resize, whole_files_only
 from .listing import KERAS_SUFFIXES
 from .recordio import LABEL_SIZE, LONGEST
 from .records import FORMAT, PARTS, VERSION
 from .scan import scan
 
 UPRIGHT = (None, 1)  # EXIF's orientation of a picture that is stored as it is seen
-ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,15 @@ def _is_plain_jpeg(content: bytes) -> bool:
 
     mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
     """
-    with whole_files_only, Image.open(io.BytesIO(content)) as image:
-        return (
-            image.format in ("JPEG", "MPO")
-            and image.mode in ("RGB", "L")
-            and image.getexif().get(ORIENTATION) in UPRIGHT
-        )
+    try:
+        with whole_files_only, Image.open(io.BytesIO(content)) as image:
+            return (
+                image.format in ("JPEG", "MPO")
+                and image.mode in ("RGB", "L")
+                and image.getexif().get(ORIENTATION) in UPRIGHT
+            )
+    except Exception:  # odd metadata, at which other readers may stumble, too
+        return False
 
 
 def encode(path: Any, settings: Settings) -> Tuple[bytes, int, int, bool]:

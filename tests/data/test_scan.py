@@ -115,7 +115,7 @@ def test_a_plain_palette_and_grey_need_no_word(folder):
 
 
 def test_a_bomb_is_refused_before_memory_is_taken(tmp_path, monkeypatch):
-    def never(path):
+    def never(path, notes):
         raise AssertionError(f"{path} was decoded")
 
     monkeypatch.setattr(scanning, "read_image", never)
@@ -183,7 +183,7 @@ def test_a_copy_is_told_with_the_first_that_has_another_label():
 
 
 def test_a_decoder_that_stumbles_costs_one_picture(folder, monkeypatch):
-    def stumble(path):
+    def stumble(path, notes):
         if path.name == "01.png":
             raise KeyError("no such marker")
         return numpy.asarray(Image.open(path))
