@@ -250,8 +250,27 @@ def scan(
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
     problems = [problem for look in looks for problem in look.problems]
-    problems += find_copies(looks, classes, parts)
+    problems += [*find_copies(looks, classes, parts), *_without_usable(looks, classes)]
     return Report(source.where, pictures, [*source.problems, *problems], source.layout)
+
+
+def _without_usable(looks: Sequence[Look], classes: Sequence[str]) -> List[Problem]:
+    """A finding for each class of whose images none can be used."""
+    left_out: Dict[str, List[bool]] = {}
+    for look, name in zip(looks, classes):
+        left_out.setdefault(name, []).append(any(problem.effect == LEFT_OUT for problem in look.problems))
+    return [
+        Problem(
+            f"{name}/",
+            "empty class",
+            SUSPECT,
+            "pictures that can be used",
+            f"{len(found):,} that cannot",
+            "put some in, or remove the folder: it counts as a class",
+        )
+        for name, found in left_out.items()
+        if all(found)
+    ]
 
 
 def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:

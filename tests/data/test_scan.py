@@ -256,6 +256,17 @@ def test_many_threads_find_what_one_finds(folder):
     assert one.pictures.equals(many.pictures)
 
 
+def test_a_class_without_a_usable_picture_is_empty(folder):
+    (folder / "owl").mkdir()
+    for i in range(3):
+        (folder / "owl" / f"{i}.png").write_bytes(b"")
+    report = scan(open_folder(folder))
+    assert [(found.file, found.effect, found.found) for found in report.problems if found.problem == "empty class"] == [
+        ("owl/", "suspect", "3 that cannot")
+    ]
+    assert report.summary().endswith("left out: empty file (3); suspect: empty class (1)")
+
+
 def test_a_bar_is_shown_only_when_asked_for(folder, capfd):
     scan(open_folder(folder))
     assert capfd.readouterr() == ("", "")
