@@ -95,7 +95,8 @@ def read_table(path: Path) -> Table:
 
 
 def is_there(folder: Path, name: str) -> bool:
-    """Whether ``name``, with or without a suffix, is a file in ``folder``."""
+    """Whether ``name``, with or without a suffix and whatever its slashes are, is a file in ``folder``."""
+    name = name.replace("\\", "/")
     return bool(name) and any(os.path.isfile(folder / f"{name}{suffix}") for suffix in ("", *KERAS_SUFFIXES))
 
 
@@ -131,7 +132,7 @@ def find_roles(table: Table) -> Roles:
     free = [c for c in columns if c not in (path, part)]
     label = _by_name(table, LABEL_COLUMNS, free)
     if label is None:
-        free = [c for c in free if not _counts(values[c])] if len(free) > 1 else free
+        free = [c for c in free if c or not _counts(values[c])] if len(free) > 1 else free
         label = free[0] if len(free) == 1 else None
     if path is None or label is None:
         found = ", ".join(table.names or table.lines[0][1])[:200]
