@@ -1,19 +1,67 @@
 """Figures without a screen, and their files."""
 
 import io
+import textwrap
 from pathlib import Path
-from typing import List, Union
+from typing import Any, List, Set, Union
 
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from .errors import RunError
 from .files import writing
+from .text import printable
+
+CHARACTER = 0.65  # width of most texts' letters on average, as a share of the font's size
+
+
+class PlainFigure(Figure):
+    """A Figure that draws its texts as they are: names of files and classes may have ``$`` and any bytes in them.
+
+    matplotlib's own powers of ten on logarithmic axes stay formulas.
+    """
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure; matplotlib calls this whenever the figure is shown or saved."""
+        powers = self._powers_of_ten()
+        for text in self.findobj(Text):
+            if text not in powers:
+                text.set_parse_math(False)
+                self._make_plain(text)
+        super().draw(renderer)
+
+    def _powers_of_ten(self) -> Set[Text]:
+        ticks = [
+            tick
+            for axes in self.axes
+            for axis in (axes.xaxis, axes.yaxis)
+            if isinstance(axis.get_major_formatter(), LogFormatter)
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        ]
+        return {label for tick in ticks for label in (tick.label1, tick.label2)}
+
+    def _make_plain(self, text: Text) -> None:
+        """Make the characters of ``text`` printable, and break its lines here if it has a dollar sign.
+
+        matplotlib 3.8 and later measure the lines of a text with ``wrap`` as formulas, whatever ``parse_math`` says.
+        """
+        words = text.get_text()
+        if printable(words) != words:
+            text.set_text(printable(words))
+        if text.get_wrap() and "$" in words:
+            points = 72 * self.get_figwidth()
+            longest = max(1, int(points / (CHARACTER * text.get_fontsize())))
+            text.set(text=textwrap.fill(text.get_text(), longest), wrap=False)
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty matplotlib Figure of ``width`` x ``height`` inches, made without pyplot, so it needs no screen."""
-    return Figure(figsize=(width, height), layout="constrained")
+    """An empty matplotlib Figure of ``width`` x ``height`` inches, made without pyplot, so it needs no screen.
+
+    Every text in it is drawn as it is, never read as a formula.
+    """
+    return PlainFigure(figsize=(width, height), layout="constrained")
 
 
 def check_picture_path(path: Union[str, Path]) -> None:

@@ -40,7 +40,7 @@ def draw_pictures(
     for axes, picture, title in zip(cells, pictures, titles):
         axes.imshow(picture)
         # a title is text, and a class may be called $100
-        axes.set_title(_short(title).replace("$", r"\$"), fontsize=10, fontfamily=fonts())
+        axes.set_title(_short(title), fontsize=10, fontfamily=fonts())
     if heading:
-        figure.suptitle(heading.replace("$", r"\$"), fontsize=13, fontfamily=fonts())
+        figure.suptitle(heading, fontsize=13, fontfamily=fonts())
     return figure

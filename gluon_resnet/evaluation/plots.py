@@ -19,10 +19,9 @@ MOST_NUMBERS = 20  # classes up to which the matrix shows its counts
 
 
 def _text(name: object, longest: int = 26) -> str:
-    """A class or file name for matplotlib, shortened; a $ does not start a formula."""
+    """A class or file name for matplotlib, shortened."""
     text = str(name).replace("_", " ")
-    text = text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return text.replace("$", r"\$")
+    return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def draw_confusion(table: pd.DataFrame) -> Figure:
