@@ -2,7 +2,6 @@
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
@@ -152,15 +151,8 @@ def data_show(
     )
     if save:
         titles = [text.printable(training.class_names[label]) for label in y]
-        with warnings.catch_warnings(record=True) as caught:  # matplotlib warns of characters that no font here has
-            warnings.simplefilter("always")
-            figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
+        figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
         click.echo(f"picture in {save}", err=style == "json")
-        if any("Glyph" in str(warning.message) for warning in caught):
-            click.echo(
-                "no font here has all characters of the class names: as root run 'apt-get install fonts-noto-cjk'",
-                err=True,
-            )
 
 
 def _heading(path: str) -> str:
