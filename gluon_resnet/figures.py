@@ -1,9 +1,12 @@
 """Figures without a screen, and their files."""
 
 import io
+import sys
 import textwrap
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, List, Set, Union
+from typing import Any, Iterator, List, Set, Union
 
 from matplotlib import font_manager
 from matplotlib.figure import Figure
@@ -14,6 +17,7 @@ from .errors import RunError
 from .files import writing
 from .text import printable
 
+ADVICE = "no font here has all characters of the names in figures: as root run 'apt-get install fonts-noto-cjk'"
 CHARACTER = 0.65  # width of most texts' letters on average, as a share of the font's size
 
 
@@ -30,7 +34,10 @@ class PlainFigure(Figure):
             if text not in powers:
                 text.set_parse_math(False)
                 self._make_plain(text)
-        super().draw(renderer)
+                if not text.get_text().isascii():
+                    text.set_fontfamily(fonts())
+        with _glyphs_told():
+            super().draw(renderer)
 
     def _powers_of_ten(self) -> Set[Text]:
         ticks = [
@@ -54,6 +61,23 @@ class PlainFigure(Figure):
             points = 72 * self.get_figwidth()
             longest = max(1, int(points / (CHARACTER * text.get_fontsize())))
             text.set(text=textwrap.fill(text.get_text(), longest), wrap=False)
+
+
+_advised: Set[str] = set()  # what has been said in this process
+
+
+@contextmanager
+def _glyphs_told() -> Iterator[None]:
+    """Context in which characters that no font has are told in one line of advice, once, not by a warning each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    others = [warning for warning in caught if "Glyph" not in str(warning.message)]
+    for warning in others:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if len(others) < len(caught) and ADVICE not in _advised:
+        _advised.add(ADVICE)
+        print(ADVICE, file=sys.stderr, flush=True)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,6 +1,7 @@
 """Texts in figures are drawn as they are: nothing in a name is read as a formula."""
 
 import re
+import warnings
 from xml.etree import ElementTree
 
 from gluon_resnet import figures
@@ -11,6 +12,7 @@ from gluon_resnet.training.history import COLUMNS
 
 import numpy
 import pandas as pd
+import pytest
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -90,3 +92,40 @@ def test_powers_of_ten_on_an_axis_stay_formulas(tmp_path):
     found = texts(figure, tmp_path / "figure.svg")
     assert "$lr$" in found and not any("mathdefault" in text for text in found)
     assert [text for text in found if re.fullmatch(r"10\s*−3", text.strip())], found
+
+
+CHINESE = ("鳥", "白鹭", "猫头鹰")
+
+
+def test_characters_that_no_font_has_are_told_once_and_without_warnings(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(figures, "CJK_FONTS", ())
+    monkeypatch.setattr(figures, "_advised", set())
+    pictures = [numpy.zeros((8, 8, 3), numpy.uint8) for _ in CHINESE]
+    confusion = metrics.confusion(range(3), range(3), CHINESE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for figure in (
+            draw_pictures(pictures, CHINESE, "鳥"),
+            plots.draw_confusion(confusion),
+            draw_curves(history(), title="resnet18 on /data/鳥"),
+        ):
+            figures.save_figure(figure, tmp_path / "figure.png")
+    assert capfd.readouterr().err == figures.ADVICE + "\n"
+
+
+def test_a_font_that_has_the_characters_is_taken_for_every_text(tmp_path, monkeypatch, capfd):
+    """Which font that is depends on the machine: here one of matplotlib's own stands for it, with Arabic letters."""
+    monkeypatch.setattr(figures, "_advised", set())
+    monkeypatch.setattr(figures, "fonts", lambda: ["STIXGeneral", "DejaVu Sans"])
+    with rc_context({"font.family": "STIXGeneral"}):
+        figure = draw_curves(history(), title="\u0639")
+        figures.save_figure(figure, tmp_path / "figure.png")
+    assert capfd.readouterr().err == ""
+
+
+def test_other_warnings_are_passed_on(tmp_path):
+    figure = figures.new_figure(2, 2)
+    monkey = figure.subplots()
+    monkey.draw = lambda renderer: warnings.warn("something else", UserWarning, stacklevel=1)
+    with pytest.warns(UserWarning, match="something else"):
+        figures.save_figure(figure, tmp_path / "figure.png")

@@ -58,6 +58,12 @@ precision = click.option(
 )
 seed = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 new_head = click.option("--new-head", is_flag=True, help="Leave the file's classifier out.")
+parts = click.option(
+    "--parts",
+    metavar="A,B",
+    help="The folders (or values of a CSV's split, or record files) that train and validate; A alone is split; "
+    "'classes': all folders are classes.  [default: by their names]",
+)
 data_folder = click.option(
     "--data",
     "data_dir",

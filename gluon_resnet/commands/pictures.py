@@ -2,7 +2,6 @@
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
@@ -10,7 +9,7 @@ import gluon_resnet as gr
 
 import click
 
-from . import lazy
+from . import lazy, options
 
 figures = lazy("figures")
 image_folder = lazy("data.image_folder")
@@ -81,6 +80,7 @@ def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> s
     return "\n".join(
         [
             f"{where}: {overview['pictures']:,} pictures",
+            *([report.layout] if report.layout else []),
             "",
             text.table(
                 rows,
@@ -118,6 +118,7 @@ def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> s
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the network's input.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--strict", is_flag=True, help="Stop at anything that would be left out or looks wrong.")
+@options.parts
 @click.option("--full", is_flag=True, help="List every finding, not three of each kind.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--save", metavar="P.png", help="Draw the first batch with its classes.")
@@ -128,6 +129,7 @@ def data_show(
     size: int,
     batch_size: int,
     strict: bool,
+    parts: Optional[str],
     full: bool,
     style: str,
     save: Optional[str],
@@ -139,7 +141,7 @@ def data_show(
     if save:
         figures.check_picture_path(save)
     training, validation, report = image_folder.open_parts(
-        path, split, seed, strict=strict, progress=sys.stderr.isatty()
+        path, split, seed, strict=strict, progress=sys.stderr.isatty(), parts=parts
     )
     first = image_folder.shuffled(len(training), seed)[:batch_size]  # unshuffled, it would have one class only
     X, y = gr.PictureBatches(training, batch_size, size, cache=False).batch(first)
@@ -149,15 +151,8 @@ def data_show(
     )
     if save:
         titles = [text.printable(training.class_names[label]) for label in y]
-        with warnings.catch_warnings(record=True) as caught:  # matplotlib warns of characters that no font here has
-            warnings.simplefilter("always")
-            figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
+        figures.save_figure(gr.draw_pictures(X.transpose(0, 2, 3, 1), titles, _heading(path)), save)
         click.echo(f"picture in {save}", err=style == "json")
-        if any("Glyph" in str(warning.message) for warning in caught):
-            click.echo(
-                "no font here has all characters of the class names: as root run 'apt-get install fonts-noto-cjk'",
-                err=True,
-            )
 
 
 def _heading(path: str) -> str:

@@ -6,12 +6,14 @@ from typing import Optional, Tuple
 
 import click
 
-from . import lazy
+from . import lazy, options
 
 findings = lazy("data.findings")
 record_checks = lazy("data.record_checks")
 record_files = lazy("data.record_files")
 record_info = lazy("data.record_info")
+record_unpack = lazy("data.record_unpack")
+sources = lazy("data.records")
 text = lazy("text")
 
 
@@ -48,6 +50,7 @@ def records() -> None:
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one per processor]")
 @click.option("--strict", is_flag=True, help="Stop at the first file that is left out or suspect.")
 @click.option("--webp", is_flag=True, help="Also pack .webp files, which Keras ignores.")
+@options.parts
 @click.option("--overwrite", is_flag=True, help="Replace files of this name.")
 def pack(
     folder: str,
@@ -60,6 +63,7 @@ def pack(
     jobs: Optional[int],
     strict: bool,
     webp: bool,
+    parts: Optional[str],
     overwrite: bool,
 ) -> None:
     """Pack class folders into OUT.rec, OUT.idx, OUT.json.
@@ -67,7 +71,7 @@ def pack(
     With --split into OUT_train and OUT_val, as Keras splits them; OUT.json has the names and sizes for both.
     """
     settings = record_files.Settings(split, seed, size, quality, lossless)
-    packed = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp)
+    packed = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp, parts)
     for problem in packed.report.of(findings.LEFT_OUT):
         click.echo(
             text.printable(
@@ -76,8 +80,8 @@ def pack(
             ),
             err=True,
         )
-    if packed.report.has_findings:
-        click.echo(packed.report.summary(), err=True)
+    for line in packed.report.first_lines():
+        click.echo(line, err=True)
     for path, count, size in packed.files:
         click.echo(f"{path}: {count:,} records, {size:,} bytes")
     total = sum(count for _, count, _ in packed.files)
@@ -117,12 +121,24 @@ def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> Non
     sys.exit(1 if report.wrong else 0)
 
 
+@records.command("index")
+@click.argument("file")
+@click.option("--overwrite", is_flag=True, help="Replace the index that is there.")
+def index(file: str, overwrite: bool) -> None:
+    """Write the index (.idx) of a record file that has none.
+
+    The commands here do without it; mx.io.ImageRecordIter needs it to shuffle, and ImageRecordDataset to read.
+    """
+    path, number = sources.write_index(file, overwrite)
+    click.echo(f"{path}: {text.count(number, 'record')}")
+
+
 @records.command("unpack")
 @click.argument("file")
 @click.argument("folder", metavar="DIR")
 def unpack(file: str, folder: str) -> None:
     """Write the images back to class folders in DIR, byte for byte.
 
-    Each file is written whole or not at all.
+    Each file is written whole or not at all, in the folder of its label's class, under its own name or numbered.
     """
-    click.echo(f"{text.count(record_files.unpack(file, folder))} in {folder}")
+    click.echo(f"{text.count(record_unpack.unpack(file, folder))} in {folder}")

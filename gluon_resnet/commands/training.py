@@ -110,6 +110,7 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
 @click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
+@options.parts
 @options.run
 @click.pass_context
 def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:

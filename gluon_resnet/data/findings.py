@@ -45,11 +45,14 @@ class Report:
     """All findings about the images of ``where``.
 
     ``pictures`` is a DataFrame with a row for every listed image: name, class, width, height, format, mode, bytes.
-    Width to mode are empty if the header could not be read. ``problems`` are objects of :class:`Problem`.
+    Width to mode are empty if the header could not be read. ``problems`` are objects of :class:`Problem`. ``layout`` is
+    a line on which folders were taken for what, if that needs a word.
     """
 
-    def __init__(self, where: str, pictures: pd.DataFrame, problems: Iterable[Problem]) -> None:
-        self.where, self.pictures = where, pictures
+    def __init__(
+        self, where: str, pictures: pd.DataFrame, problems: Iterable[Problem], layout: Optional[str] = None
+    ) -> None:
+        self.where, self.pictures, self.layout = where, pictures, layout
         self.problems = sorted(problems, key=lambda problem: EFFECTS.index(problem.effect))
         self.digests: Dict[str, str] = {}  # SHA-256 of the files that could be read, by name
 
@@ -89,6 +92,19 @@ class Report:
             if kinds:
                 parts.append(f"{effect}: " + ", ".join(f"{kind} ({number:,})" for kind, number in kinds.items()))
         return printable(f"{self.where}: {'; '.join(parts)}")
+
+    def first(self, names: Optional[Iterable[str]] = None) -> str:
+        """The first finding of something left out, in words, among ``names`` if they are given; "" if there is none."""
+        chosen = None if names is None else set(names)
+        for problem in self.of(LEFT_OUT):
+            if chosen is None or problem.file in chosen:
+                return printable(f"the first: {problem.problem}: {problem}")
+        return ""
+
+    def first_lines(self) -> List[str]:
+        """What a reader is told before training: the layout, if it needs a word, and the summary, if there is any."""
+        layout = [] if self.layout is None else [printable(f"{self.where}: {self.layout}")]
+        return layout + ([self.summary()] if self.has_findings else [])
 
     def lines(self, limit: Optional[int] = 3) -> List[str]:
         """The findings by kind, at most ``limit`` of each kind spelled out (None: all of them)."""

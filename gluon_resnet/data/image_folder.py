@@ -18,7 +18,7 @@ from ..text import count
 from .augment import Augment
 from .csv_listing import list_csv
 from .decoded import CACHE_BYTES, DecodedPictures, Fit, make_fit
-from .findings import SUSPECT, Problem, Report, refusal
+from .findings import LEFT_OUT, SUSPECT, Problem, Report, refusal
 from .images import Preparation, read_image
 from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, Listing, list_folder
 from .picture_source import PictureSource
@@ -39,6 +39,7 @@ class FolderSource(PictureSource):
         where: what to call all of them in a message; ``root`` if None.
         problems: findings of the listing (see :mod:`~.listing`).
         parts: the part of each image, if the folder or CSV is split already.
+        layout: a line on what was taken for what, if that needs a word.
     """
 
     PER_IMAGE = ("names", "labels", "parts")
@@ -52,10 +53,11 @@ class FolderSource(PictureSource):
         where: Optional[str] = None,
         problems: Sequence[Problem] = (),
         parts: Optional[List[str]] = None,
+        layout: Optional[str] = None,
     ) -> None:
         self.root, self.names, self.class_names = Path(root), list(names), list(class_names)
         self.labels = numpy.asarray(labels, dtype=numpy.int32)
-        self.where, self.problems, self.parts = str(where or root), list(problems), parts
+        self.where, self.problems, self.parts, self.layout = str(where or root), list(problems), parts, layout
 
     def path(self, i: int) -> Path:
         """Path of image ``i``."""
@@ -66,16 +68,17 @@ class FolderSource(PictureSource):
         return read_image(self.path(i))
 
 
-def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> Listing:
+def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES, parts: Optional[str] = None) -> Listing:
     """What is in a folder with a folder for each class (or train/ and val/ with such folders), or in a CSV file.
 
-    Raises DataError if there is no folder, no class or no picture.
+    ``parts`` says which folders, or values of the CSV's column, are the parts: see :func:`~.folder_parts.find_layout`.
+    Raises DataError if there is no folder, no class or no picture, or two ways to read the folders.
     """
     path = Path(path)
     if path.is_file() and path.suffix.lower() == ".csv":
-        listing = list_csv(path)
+        listing = list_csv(path, parts)
     elif path.is_dir():
-        listing = list_folder(path, tuple(suffixes))
+        listing = list_folder(path, tuple(suffixes), parts)
     elif path.exists():
         raise refusal(
             f"{path}: a file: expected a folder with a folder of pictures for each class, or a .csv "
@@ -85,9 +88,10 @@ def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> Listin
         raise refusal(f"{path}: no such folder: expected one with a folder of pictures for each class; check the name")
     if not listing.names:
         found = ", ".join(f"{name}/" for name in listing.class_names)[:200] or "nothing"
+        first = next((problem for problem in listing.problems if problem.effect == LEFT_OUT), None)
+        advice = "check the folder" if first is None else f"the first that is left out: {first}"
         raise refusal(
-            f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} "
-            f"without one; check the folder"
+            f"{path}: no picture: expected files named {', '.join(suffixes)} in it, found {found} without one; {advice}"
         )
     _look_at_classes(listing)
     return listing
@@ -116,9 +120,9 @@ def _look_at_classes(listing: Listing) -> None:
         )
 
 
-def open_folder(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> FolderSource:
+def open_folder(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES, parts: Optional[str] = None) -> FolderSource:
     """All pictures of a folder or CSV as a :class:`FolderSource`, in Keras's order; opens none. Raises DataError."""
-    listing = list_pictures(path, tuple(suffix.lower() for suffix in suffixes))
+    listing = list_pictures(path, tuple(suffix.lower() for suffix in suffixes), parts)
     return FolderSource(
         listing.root,
         listing.names,
@@ -127,6 +131,7 @@ def open_folder(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES) -> FolderSo
         listing.where,
         listing.problems,
         listing.parts,
+        listing.layout,
     )
 
 
@@ -172,9 +177,10 @@ def _usable(source: FolderSource, split: Sequence[numpy.ndarray], report: Report
     places = [[place for place, i in enumerate(indices) if i in usable] for indices in split]
     for part, indices, remaining in zip(PARTS, split, places):
         if not remaining:
+            first = report.first(source.names[i] for i in indices) or report.first() or "check the folder"
             raise refusal(
                 f"{source.where}: {count(len(indices))} for {part}, none of them usable: expected one or "
-                f"more; {report.summary()}"
+                f"more; {report.summary()}; {first}"
             )
     return places
 
@@ -195,6 +201,7 @@ def open_parts(
     suffixes: Sequence[str] = KERAS_SUFFIXES,
     strict: bool = False,
     progress: bool = False,
+    parts: Optional[str] = None,
 ) -> Tuple[PictureSource, PictureSource, Report]:
     """List, split and scan a folder or CSV; an image that cannot be used is in neither part.
 
@@ -207,6 +214,7 @@ def open_parts(
         suffixes: of the files to take.
         strict: whether anything left out or suspect raises DataError.
         progress: whether to show a bar.
+        parts: which folders are the parts, if their names do not say it (:func:`~.folder_parts.find_layout`).
 
     Returns:
         (training source, validation source, the scan's report).
@@ -215,7 +223,7 @@ def open_parts(
         DataError: there is no folder, class or image, or a part without a usable one.
         ConfigError: the share or the seed is out of range.
     """
-    source = open_folder(data_dir, suffixes)
+    source = open_folder(data_dir, suffixes, parts)
     split = _split(source, validation_split, seed)
     report = scan(source, _parts(source, split), progress=progress)
     training, validation = (
@@ -234,6 +242,7 @@ def decode_parts(
     suffixes: Sequence[str] = KERAS_SUFFIXES,
     strict: bool = False,
     progress: bool = False,
+    parts: Optional[str] = None,
 ) -> Tuple[DecodedPictures, DecodedPictures, Report]:
     """As :func:`open_parts`, and keep what the scan decodes for the batches.
 
@@ -241,12 +250,12 @@ def decode_parts(
         fits: how training and validation images are kept (:func:`~.decoded.make_fit`).
         memory: bytes for decoded images; each part has a share of them by its number of images.
         kept: whether the training images and the validation images are kept at all.
-        data_dir, validation_split, seed, suffixes, strict, progress: see :func:`open_parts`.
+        data_dir, validation_split, seed, suffixes, strict, progress, parts: see :func:`open_parts`.
 
     Returns:
         (training images, validation images, the scan's report).
     """
-    source = open_folder(data_dir, suffixes)
+    source = open_folder(data_dir, suffixes, parts)
     split = _split(source, validation_split, seed)
     decoded = [
         DecodedPictures(source.subset(indices), fit, memory * len(indices) // len(source) if keeps else None)
@@ -254,7 +263,7 @@ def decode_parts(
     ]
     report = scan(source, _parts(source, split), progress=progress, decoded=list(zip(decoded, split)))
     training, validation = (
-        part.subset(places) for part, places in zip(decoded, _usable(source, split, report, strict))
+        images.subset(places) for images, places in zip(decoded, _usable(source, split, report, strict))
     )
     return training, validation, report
 
@@ -275,6 +284,7 @@ def load_data_image_folder(
     workers: int = 2,
     progress: bool = False,
     say: Optional[Callable[[str], Any]] = None,
+    parts: Optional[str] = None,
 ) -> Tuple[PictureBatches, PictureBatches]:
     """Two :class:`~.pictures.PictureBatches` over the images of a folder or CSV: training (shuffled) and validation.
 
@@ -285,8 +295,9 @@ def load_data_image_folder(
     Args:
         augment: an :class:`~.augment.Augment`, for training images only.
         cache_bytes: the memory that both parts may take together; CACHE_BYTES if None.
-        say: called with one line if an image is left out or suspect; by default it goes to standard error.
-        data_dir, validation_split, seed, suffixes, strict, progress: see :func:`open_parts`.
+        say: called with a line if an image is left out or suspect, and with one on the folders if they are not those
+            of the classes; by default they go to standard error.
+        data_dir, validation_split, seed, suffixes, strict, progress, parts: see :func:`open_parts`.
         batch_size, image_size, preparation, crop, cache, workers: see PictureBatches.
 
     Raises:
@@ -295,10 +306,10 @@ def load_data_image_folder(
     fits = [make_fit(image_size, changes, preparation, crop) for changes in (augment, None)]
     memory = CACHE_BYTES if cache_bytes is None else whole("cache_bytes", cache_bytes, 0)
     training, validation, report = decode_parts(
-        data_dir, fits, memory, (cache, cache), validation_split, seed, suffixes, strict, progress
+        data_dir, fits, memory, (cache, cache), validation_split, seed, suffixes, strict, progress, parts
     )
-    if report.has_findings:
-        (say or (lambda line: print(line, file=sys.stderr, flush=True)))(report.summary())
+    for line in report.first_lines():
+        (say or (lambda line: print(line, file=sys.stderr, flush=True)))(line)
     common: Dict[str, Any] = dict(preparation=preparation, workers=workers)
     train_iter = PictureBatches(training, batch_size, augment=augment, shuffle=True, **common)
     val_iter = PictureBatches(validation, batch_size, **common)

@@ -9,23 +9,37 @@ from 0 to 1.
 """
 
 import io
-import struct
 import threading
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, TypeVar, Union
 
 import cv2
 import numpy
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from ..errors import DataError
 from ..networks.families import ROWS, images_of
 from ..weights.published import find
+from .metadata import pixels_only
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
+ORIENTATION = 0x0112  # EXIF's number of it
+#: EXIF's orientation -> how an image is turned upright
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SAME = 2  # grey levels by which an image of one colour may differ, as after JPEG
+Result = TypeVar("Result")
+Notes = List[Tuple[str, str, str, str]]  # what was not read as it is stored: problem, expected, found, advice
 
 
 @dataclass(frozen=True)
@@ -115,24 +129,99 @@ class _WholeFilesOnly:
 whole_files_only = _WholeFilesOnly()
 
 
-def _to_rgb(image: Any) -> Any:
-    """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted."""
-    if image.mode.startswith("I") or image.mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
+def _odd(notes: Notes, error: Exception) -> None:
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    notes.append(("odd metadata", "metadata that can be read", reason, "the pixels are used"))
+
+
+def with_image(file: Any, work: Callable[[Any, Notes], Result], notes: Optional[Notes] = None) -> Result:
+    """``work(image, notes)`` for the Pillow image in ``file``; if that fails, again without the file's metadata.
+
+    Args:
+        file: a path, or a BytesIO.
+        work: what is done with the open image.
+        notes: takes what was odd.
+
+    Raises:
+        Exception: what Pillow raises for a file whose pixels cannot be read either.
+    """
+    found: Notes = []
+    try:
+        with whole_files_only, Image.open(file, formats=FORMATS) as image:
+            result = work(image, found)
+    except (MemoryError, FileNotFoundError, Image.DecompressionBombError):
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever a damaged file makes them
+        found = []
+        result = _without_metadata(file, work, found, error)
+        _odd(found, error)
+    if notes is not None:
+        notes += found
+    return result
+
+
+def _without_metadata(file: Any, work: Callable[[Any, Notes], Result], found: Notes, error: Exception) -> Result:
+    """:func:`with_image` of the pixels alone; raises ``error``, the first one, if that fails, too."""
+    try:
+        content = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
+    except OSError:
+        raise error from None
+    for keep_exif in (True, False):
+        pixels = pixels_only(content, keep_exif)
+        if pixels is None:
+            break
+        try:
+            with whole_files_only, Image.open(io.BytesIO(pixels), formats=FORMATS) as image:
+                return work(image, found)
+        except MemoryError:
+            raise
+        except Exception:
+            found.clear()
+    raise error
+
+
+def _upright(image: Any, notes: Notes) -> Any:
+    """A Pillow image turned as its EXIF says, if that can be read."""
+    image.load()
+    turn = None
+    try:
+        exif = image.getexif()
+        turn = TURNS.get(exif.get(ORIENTATION))
+        if turn is not None:
+            exif.tobytes()  # only to see whether the rest can be read
+    except Exception as error:  # whatever odd EXIF makes Pillow raise
+        _odd(notes, error)
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Any, notes: Notes) -> Any:
+    """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted.
+
+    An alpha channel that is 0 everywhere would leave nothing to see: it counts as none.
+    """
+    mode = image.mode
+    if mode.startswith("I") or mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
         values = numpy.asarray(image, dtype=numpy.float64)
         image = Image.fromarray((values / 257).round().clip(0, 255).astype(numpy.uint8))
-    if "A" in image.mode or "transparency" in image.info:
+    if "A" in mode or "transparency" in image.info:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        if image.getchannel("A").getextrema()[1] == 0:
+            notes.append(
+                ("empty alpha channel", "something to see", f"{mode}, alpha 0 everywhere", "read without alpha")
+            )
+        else:
+            notes.append(("transparent", "RGB", mode, "laid over white"))
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
-def read_image(path: Union[str, Path]) -> numpy.ndarray:
+def read_image(path: Union[str, Path], notes: Optional[Notes] = None) -> numpy.ndarray:
     """The image at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
 
-    JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. DataError for anything else. May
-    be called by several threads at once.
+    JPEG, PNG, GIF, WebP and BMP; grey, palette, alpha (over white), CMYK and 16 bits. ``notes`` takes what was not read
+    as it is stored. DataError for anything else. May be called by several threads at once.
     """
-    return _decode(path, path)
+    return _decode(path, path) if notes is None else _decode(path, path, notes)
 
 
 def decode_image(content: bytes, name: Any) -> numpy.ndarray:
@@ -140,16 +229,31 @@ def decode_image(content: bytes, name: Any) -> numpy.ndarray:
     return _decode(io.BytesIO(content), name)
 
 
-def _decode(file: Any, name: Any) -> numpy.ndarray:
+def _decode(file: Any, name: Any, notes: Optional[Notes] = None) -> numpy.ndarray:
+    def pixels(image: Any, found: Notes) -> numpy.ndarray:
+        return numpy.ascontiguousarray(_to_rgb(_upright(image, found), found))
+
     try:
-        with whole_files_only, Image.open(file, formats=FORMATS) as image:
-            return numpy.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+        return with_image(file, pixels, notes)
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever a damaged file makes them
         strange = "cannot identify" in str(error)
-        reason = "not a picture in one of these formats" if strange else f"cannot be decoded ({error})"
+        plain = error if isinstance(error, (OSError, SyntaxError, ValueError)) else repr(error)
+        reason = "is not a picture in one of these formats" if strange else f"cannot be decoded ({plain})"
         raise DataError(f"{name}: {reason}: expected a whole {', '.join(suffix[1:] for suffix in SUFFIXES)}") from None
+
+
+def one_colour(image: numpy.ndarray) -> bool:
+    """Whether there is nothing to see in ``image`` uint8 (H, W, 3): all pixels are the same, but for SAME levels."""
+    step = max(1, min(image.shape[:2]) // 32)  # a few pixels tell of nearly every image that there is something
+    for pixels in (image[::step, ::step], image):
+        pixels = pixels.reshape(-1, 3)
+        if int((pixels.max(axis=0).astype(int) - pixels.min(axis=0)).max()) > SAME:
+            return False
+    return True
 
 
 def resize(image: numpy.ndarray, height: int, width: int) -> numpy.ndarray:

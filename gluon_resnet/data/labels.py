@@ -25,7 +25,7 @@ def read_labels(path: Union[str, Path, None], num_classes: int) -> List[str]:
     if path is None:
         return _imagenet() if num_classes == 1000 else [f"class {number}" for number in range(num_classes)]
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors write a mark at the start
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a text in UTF-8 (byte {error.start}): expected a label a line") from None
     except OSError as error:

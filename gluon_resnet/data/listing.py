@@ -17,6 +17,7 @@ import numpy
 
 from ..text import count
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, refusal
+from .folder_parts import Layout, find_layout, is_no_class, joined
 
 Suffixes = Tuple[str, ...]  # in lower case, with their dot
 KERAS_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -38,8 +39,6 @@ OTHER_SUFFIXES = (
 )
 
 TRAINING, VALIDATION = "training", "validation"
-TRAINING_FOLDERS = ("train", "training")
-VALIDATION_FOLDERS = ("val", "valid", "validation", "dev", "test")  # the first that exists is used
 
 
 @dataclass
@@ -53,6 +52,7 @@ class Listing:
     labels: List[int] = field(default_factory=list)
     parts: Optional[List[str]] = None
     problems: List[Problem] = field(default_factory=list)
+    layout: Optional[str] = None  # what was taken for what, if the classes are not right in ``root``
 
     def add(self, name: str, label: int, part: Optional[str] = None) -> None:
         """Add an image."""
@@ -80,16 +80,6 @@ class Listing:
         return numpy.bincount(numpy.asarray(self.labels, dtype=int), minlength=len(self.class_names))
 
 
-def choose_parts(names: Sequence[str]) -> Optional[Tuple[str, str, List[str]]]:
-    """(training, validation, those not used) among names of folders or values of a column; None without such a pair."""
-    lower = {name.lower(): name for name in names}
-    training = next((lower[name] for name in TRAINING_FOLDERS if name in lower), None)
-    validation = next((lower[name] for name in VALIDATION_FOLDERS if name in lower), None)
-    if training is None or validation is None:
-        return None
-    return training, validation, [name for name in names if name not in (training, validation)]
-
-
 def _entries(folder: Path) -> Tuple[List[str], List[str]]:
     """(names of the folders in ``folder``, names of its files), sorted; DataError if it cannot be read."""
     try:
@@ -100,30 +90,61 @@ def _entries(folder: Path) -> Tuple[List[str], List[str]]:
     return folders, sorted(set(names) - set(folders))
 
 
-def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES) -> Listing:
-    """The :class:`Listing` of a folder of class folders, or with train/ and val/ of such. Raises DataError."""
-    folders, _ = _entries(root)
-    chosen = choose_parts(folders)
-    if chosen is None:
-        listing = Listing(str(root), root, [])
-        listing.class_names = _classes(listing, "", suffixes)
-        for label, name in enumerate(listing.class_names):
-            _walk(listing, name, label, suffixes)
-        return listing
-    training, validation, others = chosen
-    listing = Listing(str(root), root, [], parts=[])
-    listing.class_names = _classes(listing, training, suffixes)
-    for name in others:
+def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES, parts: Optional[str] = None) -> Listing:
+    """The :class:`Listing` of a folder of class folders, or of one that has parts with such.
+
+    Args:
+        root: the folder.
+        suffixes: of the files to take.
+        parts: see :func:`~.folder_parts.find_layout`.
+
+    Raises:
+        DataError: there is no class, or it is not clear what the folders are.
+    """
+    layout = find_layout(root, suffixes + OTHER_SUFFIXES, parts)
+    is_split = layout.validation is not None
+    listing = Listing(str(root), root, [], parts=[] if is_split else None, layout=layout.line)
+    below = layout.base if layout.inside else layout.training
+    listing.class_names = _classes(listing, below, suffixes)
+    for name in layout.unused:
         listing.say(
             f"{name}/",
             "part not used",
             NOTE,
-            f"the parts {training}/ and {validation}/",
+            layout.line or "",
             "another folder",
             f"name {root / name} itself to use it",
         )
+    if layout.inside:
+        _list_inside(listing, layout, suffixes)
+        return listing
     for label, name in enumerate(listing.class_names):
-        _walk(listing, f"{training}/{name}", label, suffixes, TRAINING)
+        _walk(listing, joined(layout.training, name), label, suffixes, TRAINING if is_split else None)
+    if layout.validation is not None:
+        _list_validation(listing, layout.training, layout.validation, suffixes)
+    return listing
+
+
+def _list_inside(listing: Listing, layout: Layout, suffixes: Suffixes) -> None:
+    """Add the images of classes that have the parts inside."""
+    for label, name in enumerate(listing.class_names):
+        for part, folder in ((TRAINING, layout.training), (VALIDATION, str(layout.validation))):
+            _walk(listing, joined(layout.base, name, folder), label, suffixes, part)
+        top = joined(layout.base, name)
+        for other in _entries(listing.root / top)[0]:
+            if other not in (layout.training, layout.validation):
+                listing.say(
+                    f"{top}/{other}/",
+                    "part not used",
+                    NOTE,
+                    layout.line or "",
+                    "another folder",
+                    "name the parts with --parts to use it",
+                )
+
+
+def _list_validation(listing: Listing, training: str, validation: str, suffixes: Suffixes) -> None:
+    """Add the images of the validation part, whose classes should be those of the training part."""
     validation_classes = _classes(listing, validation, suffixes)
     for name in validation_classes:
         if name in listing.class_names:
@@ -146,7 +167,6 @@ def list_folder(root: Path, suffixes: Suffixes = KERAS_SUFFIXES) -> Listing:
             "none",
             "add one",
         )
-    return listing
 
 
 def _classes(listing: Listing, below: str, suffixes: Suffixes) -> List[str]:
@@ -165,16 +185,13 @@ def _classes(listing: Listing, below: str, suffixes: Suffixes) -> List[str]:
             )
         else:
             _not_a_picture(listing, prefix + name)
-    classes = [name for name in folders if not name.startswith(".")]
+    classes = [name for name in folders if not is_no_class(name)]
     for name in sorted(set(folders) - set(classes)):
-        listing.say(
-            f"{prefix}{name}/",
-            "hidden folder",
-            NOTE,
-            "folders of classes",
-            "a name that begins with a dot",
-            "not read, as in Keras",
-        )
+        if name.startswith("."):
+            kind, found, advice = "hidden folder", "a name that begins with a dot", "not read, as in Keras"
+        else:
+            kind, found, advice = "folder of another program", "one that an archive or a desktop leaves", "not read"
+        listing.say(f"{prefix}{name}/", kind, NOTE, "folders of classes", found, advice)
     if not classes:
         pictures = sum(name.lower().endswith(suffixes) for name in files)
         raise refusal(

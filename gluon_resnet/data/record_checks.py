@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+import numpy
 from tqdm import tqdm
 
 from ..errors import DataError
 from .duplicates import close_pairs
-from .images import decode_image
+from .images import decode_image, one_colour
 from .recordio import CutOff, Damaged, RecordFile, read_index, unpack
-from .records import description_path, read_description
+from .records import description_path, read_description, wild_labels
 from .scan import perceptual_hash
 
 WRONG, WARNING = "wrong", "warning"
@@ -59,6 +60,7 @@ class Seen:
     bytes: int = 0
     digest: Optional[str] = None
     phash: Optional[int] = None
+    as_packed: bool = False  # whether the .json has the same bytes and the same label
 
 
 @dataclass
@@ -168,10 +170,26 @@ class _Check:
                 reason = str(error)[2:].split(": expected")[0]
             self.say(record.index, record.offset, "picture", "a whole picture", reason)
             return
+        if one_colour(pixels):
+            colour = ", ".join(map(str, pixels[0, 0]))
+            self.say(
+                record.index, record.offset, "one colour", "something to see", f"every pixel about {colour}", WARNING
+            )
         record.size, record.phash = (pixels.shape[0], pixels.shape[1]), perceptual_hash(pixels)
 
     def _index(self) -> None:
         path = self.path.with_suffix(".idx")
+        if not path.exists():  # this suite does without; mxnet's readers do, too, unless they shuffle
+            self.say(
+                None,
+                None,
+                "index",
+                "an index next to the record file",
+                f"none; gluon-resnet records index {self.path} writes it",
+                WARNING,
+                str(path),
+            )
+            return
         try:
             entries = read_index(path)
         except DataError as error:
@@ -215,6 +233,7 @@ class _Check:
                 "sha256": described["sha256"],
             }
             values = {"label": record.label, "size": record.size, "bytes": record.bytes, "sha256": record.digest}
+            record.as_packed = all(values[key] == expected[key] for key in ("label", "sha256"))
             for key, value in expected.items():
                 if values[key] is not None and values[key] != value:
                     self.say(
@@ -226,13 +245,18 @@ class _Check:
                     )
         for name, times in Counter(entry["name"] for entry in records).items():
             if times > 1:
-                self.say(None, None, f"name {name}", "one record of it", times, file=description)
+                self.say(None, None, f"name {name}", "one record of it", times, WARNING, description)
 
     def _labels(self) -> None:
         end = self.classes or 2**31  # a label out of range is a finding already
-        counts = Counter(
-            int(record.label) for record in self.seen if record.label is not None and 0 <= record.label < end
-        )
+        records = [record for record in self.seen if record.label is not None and 0 <= record.label < end]
+        labels = [int(record.label or 0) for record in records]
+        wild = set() if self.classes else set(wild_labels(numpy.array(labels)).tolist())
+        known = [label for i, label in enumerate(labels) if i not in wild]
+        for i in sorted(wild):
+            rest = f"a number near those of the others, which go up to {max(known)}" if known else "a number from 0"
+            self.say(records[i].index, records[i].offset, "label out of range", rest, labels[i])
+        counts = Counter(known)
         classes = min(self.classes or max(counts, default=-1) + 1, MOST_CLASSES)
         missing = [str(number) for number in range(classes) if number not in counts]
         if missing:
@@ -270,6 +294,7 @@ def _duplicates(seen: Sequence[Seen]) -> List[Finding]:
 def _twice(record: Seen, earlier: Seen, how: str) -> Finding:
     labels = "" if record.label == earlier.label else f", labelled {record.label:g} here and {earlier.label:g} there"
     across = "duplicate" if record.file == earlier.file else "duplicate across files"
+    packed = record.as_packed and earlier.as_packed  # the folder had both, and its scan has said so
     return Finding(
         record.file,
         record.index,
@@ -277,6 +302,7 @@ def _twice(record: Seen, earlier: Seen, how: str) -> Finding:
         across,
         "a picture that no other record has",
         f"{how} {earlier.file}, record {earlier.index} at byte {earlier.offset}{labels}",
+        WARNING if packed else WRONG,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pack a folder of images into record files, and unpack them again.
+"""Pack a folder of images into record files; record_unpack.py unpacks them again.
 
     gluon-resnet records pack photos birds --split 0.2        # birds_train.rec, birds_val.rec, an .idx each, birds.json
     gluon-resnet records unpack birds_train.rec copy
@@ -15,11 +15,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from mxnet import recordio
@@ -28,18 +28,17 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
-from ..files import as_json, written_whole
+from ..files import as_json
 from ..text import last_line
 from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
-from .images import decode_image, resize, whole_files_only
+from .images import ORIENTATION, decode_image, resize, whole_files_only
 from .listing import KERAS_SUFFIXES
 from .recordio import LABEL_SIZE, LONGEST
-from .records import FORMAT, PARTS, VERSION, RecordSource
+from .records import FORMAT, PARTS, VERSION
 from .scan import scan
 
 UPRIGHT = (None, 1)  # EXIF's orientation of a picture that is stored as it is seen
-ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,15 @@ def _is_plain_jpeg(content: bytes) -> bool:
 
     mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
     """
-    with whole_files_only, Image.open(io.BytesIO(content)) as image:
-        return (
-            image.format in ("JPEG", "MPO")
-            and image.mode in ("RGB", "L")
-            and image.getexif().get(ORIENTATION) in UPRIGHT
-        )
+    try:
+        with whole_files_only, Image.open(io.BytesIO(content)) as image:
+            return (
+                image.format in ("JPEG", "MPO")
+                and image.mode in ("RGB", "L")
+                and image.getexif().get(ORIENTATION) in UPRIGHT
+            )
+    except Exception:  # odd metadata, at which other readers may stumble, too
+        return False
 
 
 def encode(path: Any, settings: Settings) -> Tuple[bytes, int, int, bool]:
@@ -132,19 +134,26 @@ def _names(out: Path, part: str) -> List[str]:
     return [f"{stem}.rec", f"{stem}.idx"]
 
 
-def _parts(path: Any, settings: Settings, strict: bool, webp: bool) -> Tuple[Dict[str, Any], Report]:
-    """({part: source}, report of the scan): the folder loader's two parts, or with no split all usable pictures."""
+def _parts(
+    path: Any, settings: Settings, strict: bool, webp: bool, named: Optional[str]
+) -> Tuple[Dict[str, Any], Report]:
+    """({part: source}, report of the scan): the folder loader's two parts, or with no split all usable pictures.
+
+    Args:
+        path, settings, strict, webp: see :func:`pack`.
+        named: its ``parts``.
+    """
     suffixes, progress = KERAS_SUFFIXES + ((".webp",) if webp else ()), sys.stderr.isatty()
-    source = open_folder(path, suffixes)
+    source = open_folder(path, suffixes, named)
     if settings.split is not None or source.parts is not None:
         share = settings.split or 0.5  # does not count where it is split already
-        *sources, report = open_parts(path, share, settings.seed, suffixes, strict, progress)
+        *sources, report = open_parts(path, share, settings.seed, suffixes, strict, progress, named)
         return dict(zip(PARTS, sources)), report
     report = scan(source, progress=progress)
     if strict:
         report.refuse()
     if not report.usable:
-        raise DataError(f"{path}: expected at least one picture that can be used; {report.summary()}")
+        raise DataError(f"{path}: expected at least one picture that can be used; {report.summary()}; {report.first()}")
     return {"all": source.subset(report.usable)}, report
 
 
@@ -228,6 +237,7 @@ def pack(
     strict: bool = False,
     overwrite: bool = False,
     webp: bool = False,
+    parts: Optional[str] = None,
 ) -> Packed:
     """Pack the images of a folder into a record file, or with a split into two.
 
@@ -244,6 +254,7 @@ def pack(
         strict: whether anything that the scan would leave out, or finds suspect, raises DataError.
         overwrite: whether files that are there may be replaced.
         webp: whether .webp files are taken, too.
+        parts: which folders are the parts, if their names do not say it (:func:`~.folder_parts.find_layout`).
 
     Raises:
         DataError, ConfigError: nothing was written.
@@ -259,9 +270,9 @@ def pack(
     jobs = jobs or len(os.sched_getaffinity(0))
     names, described = [], {}
     with _scratch(out) as scratch:
-        parts, report = _parts(folder, settings, strict, webp)
-        with tqdm(total=sum(map(len, parts.values())), unit="picture", leave=False, disable=None) as bar:
-            for part, source in parts.items():
+        sources, report = _parts(folder, settings, strict, webp, parts)
+        with tqdm(total=sum(map(len, sources.values())), unit="picture", leave=False, disable=None) as bar:
+            for part, source in sources.items():
                 names += _names(out, part)
                 described[part] = {"records": _write_part(scratch, _names(out, part), source, settings, jobs, bar)}
         names.append(f"{out.name}.json")
@@ -286,47 +297,3 @@ def pack(
         out.parent / names[-1],
         report,
     )
-
-
-def _target(folder: Path, name: str) -> Path:
-    """Where the picture ``name`` goes below ``folder``; DataError if that would not be below it."""
-    pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name or "\\" in name:
-        raise DataError(f"{name!r}: expected a name that stays inside {folder}; nothing was unpacked")
-    target = folder / pure
-    inside = Path(os.path.realpath(folder))
-    if inside not in Path(os.path.realpath(target)).parents:  # a link that is already there
-        raise DataError(f"{target}: leads out of {folder} by a link; nothing was unpacked")
-    if os.path.lexists(target):
-        raise DataError(f"{target}: already there; unpack into another folder; nothing was unpacked")
-    return target
-
-
-def unpack(path: Any, folder: Any) -> int:
-    """Write the pictures of the record file ``path`` to class folders in ``folder``: number of pictures.
-
-    Each file appears whole or not at all, byte for byte what is stored, under its name in the .json (whatever format
-    it has been given since), or numbered without one. DataError for names that lead out of ``folder`` or are there
-    already, before anything is written, and for bytes that are not those of the .json.
-    """
-    source, folder = RecordSource(path), Path(folder)
-    targets = [_target(folder, name) for name in source.names]
-    name, times = Counter(source.names).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{path}: {name}: expected one record of this name, found {times}; nothing was unpacked")
-    for i in tqdm(range(len(source)), unit="picture", leave=False, disable=None):
-        content = source.stored(i)
-        if source.digests is not None and hashlib.sha256(content).hexdigest() != source.digests[i]:
-            raise DataError(
-                f"{path}: {source.names[i]}: expected the bytes with SHA-256 {source.digests[i]}, found "
-                f"others; run gluon-resnet records verify"
-            )
-        try:
-            targets[i].parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(targets[i]) as temporary:
-                temporary.write_bytes(content)
-        except OSError as error:
-            raise DataError(
-                f"{targets[i]}: cannot be written ({error.strerror}); {i:,} of {len(source):,} were unpacked"
-            ) from None
-    return len(source)

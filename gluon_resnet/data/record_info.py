@@ -10,10 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from PIL import Image
-
 from ..errors import DataError
-from .images import whole_files_only
+from .images import with_image
 from .recordio import ADVICE
 from .records import RecordSource, read_description
 
@@ -32,12 +30,14 @@ def info(path: Any) -> Dict[str, Any]:
     for i, name in enumerate(source.names):
         content = source.stored(i)
         try:
-            with whole_files_only, Image.open(io.BytesIO(content)) as image:
-                formats[str(image.format)] += 1
-                sizes.append(image.size)
+            kind, size = with_image(io.BytesIO(content), lambda image, notes: (str(image.format), image.size))
+            formats[kind] += 1
+            sizes.append(size)
         except Exception as error:  # Pillow's plugins raise many kinds of errors for damaged headers
+            reason = "" if "cannot identify" in str(error) else f" ({error})"
             raise DataError(
-                f"{path}: {name}: expected a picture, found one whose header cannot be read ({error}); {ADVICE}"
+                f"{path}: {name}: expected the file of a picture, such as a JPEG, found {len(content):,} bytes that "
+                f"begin with {content[:8]!r} and whose header cannot be read{reason}; raw pixels are not read; {ADVICE}"
             ) from None
         lengths.append(len(content))
     counts, description = Counter(source.labels.tolist()), read_description(path)

@@ -23,6 +23,7 @@ MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
 HEAD = struct.Struct("<II")
 LABEL_SIZE = struct.calcsize("<IfQQ")  # of an IRHeader with one label
+ARRAY_LABEL = 4  # bytes of each label of an array of them (im2rec --pack-label), after the IRHeader
 LONGEST = (1 << 29) - 1
 WHOLE, FIRST, MIDDLE, LAST = range(4)  # part flags
 ADVICE = "gluon-resnet records verify lists all that is wrong with it"
@@ -45,10 +46,12 @@ def unpack(content: bytes) -> Tuple[float, bytes]:
     if len(content) < LABEL_SIZE:
         raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE} of a label and a number")
     labels = struct.unpack_from("<I", content)[0]
-    if labels:  # one number a picture is what a classifier learns; boxes and the like have several
+    if labels > 1:  # one number a picture is what a classifier learns; boxes and the like have several
         raise ValueError(f"an array of {labels} labels where a classifier takes one")
+    if labels and len(content) < LABEL_SIZE + ARRAY_LABEL:
+        raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE + ARRAY_LABEL} of an array of one label")
     header, picture = recordio.unpack(content)
-    return header.label, picture
+    return float(header.label[0]) if labels else header.label, picture
 
 
 class RecordFile:
@@ -118,7 +121,7 @@ class RecordFile:
 
     def label(self, offset: int) -> float:
         """The label of the record at ``offset`` as float, without reading its picture; Damaged and ValueError."""
-        flag, content, _ = self._part(offset, (WHOLE, FIRST), LABEL_SIZE)
+        flag, content, _ = self._part(offset, (WHOLE, FIRST), LABEL_SIZE + ARRAY_LABEL)
         return unpack(content if flag == WHOLE else self.record(offset)[0])[0]
 
     def walk(self, offset: int = 0) -> Iterator[Tuple[int, bytes]]:
@@ -126,6 +129,16 @@ class RecordFile:
         while offset < self.size:
             content, end = self.record(offset)
             yield offset, content
+            offset = end
+
+    def offsets(self) -> Iterator[int]:
+        """Yield where each record starts, without reading what is in them; Damaged where the file breaks off."""
+        offset = 0
+        while offset < self.size:
+            flag, _, end = self._part(offset, (WHOLE, FIRST), 0)
+            yield offset
+            while flag in (FIRST, MIDDLE):
+                flag, _, end = self._part(end, (MIDDLE, LAST), 0)
             offset = end
 
     def next_magic(self, offset: int) -> Optional[int]:

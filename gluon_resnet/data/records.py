@@ -3,7 +3,8 @@
     source = RecordSource("birds_train.rec")
     source.read(0), source.labels[0], source.class_names       # uint8 (H, W, 3), 2, ["Grebe", ...]
 
-What record_files.py packs has a .json next to it, which knows the names; other record files (im2rec's) go without.
+What record_files.py packs has a .json next to it, which knows the names; other record files (im2rec's) go without, and
+without an .idx, too: their records are then found by their lengths.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy
 
 from ..errors import DataError
+from ..files import writing
 from .images import decode_image
 from .picture_source import PictureSource
 from .recordio import Damaged, RecordFile, read_index, unpack
@@ -20,6 +22,8 @@ from .recordio import Damaged, RecordFile, read_index, unpack
 FORMAT, VERSION = "gluon-resnet records", 1
 PARTS = ("train", "val")
 NUMBERS = ("label", "height", "width", "bytes")  # of every record in a .json
+#: classes without a record that are believed, or ten times as many as classes with one: parts of ImageNet's have gaps
+MOST_EMPTY = 1000
 
 
 def description_path(path: Any) -> Tuple[Optional[Path], Optional[str]]:
@@ -76,12 +80,43 @@ def read_description(path: Any) -> Optional[Dict[str, Any]]:
     return description
 
 
-class RecordSource(PictureSource):
-    """The images of a record file (.rec, with its .idx) as a source.
+def wild_labels(labels: Any) -> numpy.ndarray:
+    """Which of the ``labels``, integers (N,) from 0, are so far above the others that they cannot be classes.
 
-    ``names`` and ``class_names`` are those of the .json next to the file, otherwise numbers; ``digests`` are the
-    SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at the start; ``read(i)`` reads
-    and decodes one image, from any thread. Raises DataError if the file, its index and its names do not fit together.
+    One damaged label would otherwise make a network with as many outputs. Returns indices, (n,).
+    """
+    labels = numpy.asarray(labels, dtype=numpy.int64)
+    left = numpy.ones(len(labels), bool)
+    while left.any():
+        known = numpy.unique(labels[left])  # sorted
+        if known[-1] + 1 - len(known) <= max(MOST_EMPTY, 10 * len(known)):
+            break
+        left &= labels < known[numpy.diff(known, prepend=-1).argmax()]  # below the largest gap
+    return numpy.flatnonzero(~left)
+
+
+def write_index(path: Any, overwrite: bool = False) -> Tuple[Path, int]:
+    """Write the .idx of a record file, which mxnet's readers need to shuffle: (its path, number of records).
+
+    Raises DataError if the file is damaged, or if an index is there and ``overwrite`` is not set.
+    """
+    target = Path(path).with_suffix(".idx")
+    if target.exists() and not overwrite:
+        raise DataError(f"{target}: already there; move it away, or overwrite it (--overwrite)")
+    with RecordFile(path) as file:
+        offsets = list(file.offsets())
+    with writing(target) as temporary:
+        temporary.write_text("".join(f"{number}\t{offset}\n" for number, offset in enumerate(offsets)))
+    return target, len(offsets)
+
+
+class RecordSource(PictureSource):
+    """The images of a record file (.rec, with its .idx if there is one) as a source.
+
+    ``names`` and ``class_names`` are those of the .json next to the file, otherwise numbers (``numbered``); ``digests``
+    are the SHA-256 that the .json has of the stored bytes, or None. Only the labels are read at the start; ``read(i)``
+    reads and decodes one image, from any thread. Raises DataError if the file, its index and its names do not fit
+    together, or if a label cannot be that of a class.
     """
 
     PER_IMAGE = ("names", "labels", "digests", "_offsets")
@@ -89,14 +124,17 @@ class RecordSource(PictureSource):
     def __init__(self, path: Any) -> None:
         self.where = str(path)
         self._file = RecordFile(path)
-        index = read_index(Path(path).with_suffix(".idx"))
-        self._offsets = numpy.array([offset for _, offset in index], dtype=numpy.int64)
-        self.labels = numpy.array([self._label(offset) for offset in self._offsets.tolist()], dtype=numpy.int32)
+        index = Path(path).with_suffix(".idx")
+        offsets = [offset for _, offset in read_index(index)] if index.exists() else list(self._file.offsets())
+        self._offsets = numpy.array(offsets, dtype=numpy.int64)
+        self.labels = numpy.array([self._label(offset) for offset in offsets], dtype=numpy.int32)
         if not len(self.labels):
             raise DataError(f"{path}: its index has no line: expected one for each record; pack the file again")
         self.digests: Optional[List[str]] = None
         description = read_description(path)
+        self.numbered = description is None
         if description is None:
+            self._refuse_wild()
             self.class_names = [f"class {number}" for number in range(self.labels.max() + 1)]
             self.names = [f"{self.class_names[label]}/{number:06d}" for number, label in enumerate(self.labels)]
             return
@@ -111,6 +149,19 @@ class RecordSource(PictureSource):
                 f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
                 f"again"
             )
+
+    def _refuse_wild(self) -> None:
+        """Raise DataError if a label is so far above the others that it cannot be that of a class."""
+        wild = wild_labels(self.labels)
+        if not len(wild):
+            return
+        first, others = int(wild[0]), numpy.unique(numpy.delete(self.labels, wild))
+        rest = f"the others have {len(others):,} classes, up to {others[-1]}" if len(others) else "no label is lower"
+        number = f"; {len(wild):,} records have such labels" if len(wild) > 1 else ""
+        raise DataError(
+            f"{self.where}: label {self.labels[first]} of record {first} at byte {self._offsets[first]}: expected the "
+            f"number of a class, from 0 without large gaps; {rest}{number}; correct the labels and pack again"
+        )
 
     def _label(self, offset: int) -> int:
         try:

@@ -29,7 +29,7 @@ from ..text import printable
 from .decoded import DecodedPictures
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
-from .images import FORMATS, read_image, resize, whole_files_only
+from .images import Notes, one_colour, read_image, resize, with_image
 from .picture_source import Indices
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
@@ -95,7 +95,7 @@ def _look_at_file(look: Look, path: Any) -> bool:
                 digest.update(chunk)
         look.digest = digest.digest()
     except FileNotFoundError:
-        return look.say("missing file", LEFT_OUT, "a file", "none of this name", "correct the path or remove the line")
+        return look.say("missing file", LEFT_OUT, "a file", f"none at {path}", "correct the path or remove the line")
     except OSError as error:
         return look.say(
             "file that cannot be read",
@@ -110,11 +110,8 @@ def _look_at_file(look: Look, path: Any) -> bool:
 def _look_at_header(look: Look, path: Any) -> bool:
     """Read the header only, so that a bomb is refused before memory is taken for its pixels."""
     try:
-        with whole_files_only, Image.open(path, formats=FORMATS) as image:
-            look.width, look.height = width, height = image.size
-            look.format, look.mode = image.format, image.mode
-            frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1  # telephones hide a preview in there
-            alpha = "A" in image.mode or "transparency" in image.info
+        width, height, look.format, look.mode, frames = with_image(path, _header)
+        look.width, look.height = width, height
     except Image.DecompressionBombError as error:
         pixels = int(re.findall("[0-9]+", str(error))[0])  # Pillow gives the size in its message only
         return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", f"{pixels:,}", SMALLER)
@@ -131,11 +128,22 @@ def _look_at_header(look: Look, path: Any) -> bool:
         return look.say("far too large", LEFT_OUT, f"at most {MAX_PIXELS:,} pixels", size, SMALLER)
     if min(width, height) < MIN_SIDE:
         return look.say("tiny", LEFT_OUT, f"sides of {MIN_SIDE} pixels or more", size, "find a larger one or remove it")
-    _note_conversions(look, frames, alpha)
+    _note_conversions(look, frames)
     return True
 
 
-def _note_conversions(look: Look, frames: int, alpha: bool) -> None:
+def _header(image: Any, notes: Notes) -> Tuple[int, int, str, str, int]:
+    """(width, height, format, mode, number of frames) of an open Pillow image."""
+    frames = 1
+    if image.format != "MPO":  # telephones hide a preview in there
+        try:
+            frames = getattr(image, "n_frames", 1)
+        except Exception:  # damage after the first frame, which is all that is used
+            frames = 1
+    return (*image.size, image.format, image.mode, frames)
+
+
+def _note_conversions(look: Look, frames: int) -> None:
     """Note what is read in another way than it is stored."""
     fitting, mode = SUFFIXES_OF[look.format or ""], look.mode or ""
     if not look.name.lower().endswith(fitting):
@@ -148,8 +156,6 @@ def _note_conversions(look: Look, frames: int, alpha: bool) -> None:
         )
     if frames > 1:
         look.say("animation", NOTE, "one picture", f"{frames} frames", "the first is used")
-    if alpha:
-        look.say("transparent", NOTE, "RGB", mode, "laid over white")
     if mode == "CMYK":
         look.say("CMYK", NOTE, "RGB", mode, "converted without a colour profile")
     if mode.startswith("I") or mode == "F":
@@ -160,8 +166,9 @@ def examine(path: Any, name: str, take: Optional[Taker] = None) -> Look:
     """Look one file over; ``take`` is called with its pixels. Nothing in the file makes this raise."""
     look = Look(name)
     if _look_at_file(look, path) and _look_at_header(look, path):
+        notes: Notes = []
         try:
-            image = read_image(path)
+            image = read_image(path, notes)
         except DataError as error:
             reason = str(error).replace(f"{path}: ", "").split(": expected")[0]
             look.say("damaged", LEFT_OUT, "a whole picture", f"one that {reason}", AGAIN)
@@ -170,6 +177,11 @@ def examine(path: Any, name: str, take: Optional[Taker] = None) -> Look:
         except Exception as error:  # a decoder that stumbled
             look.say("damaged", LEFT_OUT, "a whole picture", f"one that cannot be decoded ({error!r})", AGAIN)
         else:
+            for problem, expected, found, advice in notes:
+                look.say(problem, NOTE, expected, found, advice)
+            if one_colour(image):
+                colour = ", ".join(map(str, image[0, 0]))
+                look.say("one colour", SUSPECT, "something to see", f"every pixel about {colour}", "look at it")
             look.hash = perceptual_hash(image)
             if take is not None:
                 take(image)
@@ -238,9 +250,29 @@ def scan(
     pictures = pd.DataFrame(rows, columns=["name", "class", "width", "height", "format", "mode", "bytes"])
     pictures = pictures.astype({column: "Int64" for column in ("width", "height", "bytes")})
     problems = [problem for look in looks for problem in look.problems]
-    report = Report(source.where, pictures, [*source.problems, *problems, *find_copies(looks, classes, parts)])
+    problems += [*find_copies(looks, classes, parts), *_without_usable(looks, classes)]
+    report = Report(source.where, pictures, [*source.problems, *problems], source.layout)
     report.digests = {look.name: look.digest.hex() for look in looks if look.digest is not None}
     return report
+
+
+def _without_usable(looks: Sequence[Look], classes: Sequence[str]) -> List[Problem]:
+    """A finding for each class of whose images none can be used."""
+    left_out: Dict[str, List[bool]] = {}
+    for look, name in zip(looks, classes):
+        left_out.setdefault(name, []).append(any(problem.effect == LEFT_OUT for problem in look.problems))
+    return [
+        Problem(
+            f"{name}/",
+            "empty class",
+            SUSPECT,
+            "pictures that can be used",
+            f"{len(found):,} that cannot",
+            "put some in, or remove the folder: it counts as a class",
+        )
+        for name, found in left_out.items()
+        if all(found)
+    ]
 
 
 def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:

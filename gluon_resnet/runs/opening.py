@@ -15,7 +15,7 @@ import pandas as pd
 from ..data.decoded import DecodedPictures, Fit, make_fit
 from ..data.findings import Report, refusal
 from ..data.image_folder import FolderSource, decode_parts, open_folder, split_indices
-from ..data.records import RecordSource
+from ..data.record_parts import open_record_parts
 from ..data.scan import damaged_records, scan
 from ..errors import ConfigError, DataError
 from ..text import count
@@ -83,14 +83,15 @@ def open_now(config: PicturesConfig, fits: Sequence[Fit], kept: Sequence[bool]) 
     path, memory = Path(config.data), _cache_bytes(config)
     if path.suffix != ".rec":
         split = config.validation_split, config.split_seed
-        training, validation, report = decode_parts(config.data, fits, memory, kept, *split, strict=config.strict)
+        training, validation, report = decode_parts(
+            config.data, fits, memory, kept, *split, strict=config.strict, parts=config.parts
+        )
         pictures = report.pictures
         keys = list(zip(pictures["name"], pictures["class"]))
-        notes = [report.summary()] if report.has_findings else []
-        return Opened(training, validation, notes, _facts(report), keys)
-    whole = _record_parts(config, path)
+        return Opened(training, validation, report.first_lines(), _facts(report), keys)
+    whole, notes = _record_parts(config, path)
     (training, lines), (validation, more) = _decoded_records(whole, fits, kept, memory, config.strict)
-    return Opened(training, validation, lines + more, {}, [key for source in whole for key in keys_of(source)])
+    return Opened(training, validation, notes + lines + more, {}, [key for source in whole for key in keys_of(source)])
 
 
 def open_again(
@@ -116,7 +117,7 @@ def open_again(
     path, memory = Path(config.data), _cache_bytes(config)
     if path.suffix != ".rec":
         return _folder_again(config, fits, kept, class_names, files)
-    sources = _record_sources(path)
+    sources, notes = _record_sources(path, config.parts, config.strict)
     now = [key for source in sources for key in keys_of(source)]
     parts = [
         _listed(source, files.keys(part), class_names)
@@ -127,7 +128,7 @@ def open_again(
     whole = [_unaltered(source, changes) for source in parts]
     _check_any(whole, changes)
     (training, lines), (validation, more) = _decoded_records(whole, fits, kept, memory, config.strict)
-    return Opened(training, validation, lines + more, facts, now, changes)
+    return Opened(training, validation, notes + lines + more, facts, now, changes)
 
 
 def has_any(path: str, files: DataList) -> bool:
@@ -136,7 +137,7 @@ def has_any(path: str, files: DataList) -> bool:
     if Path(path).suffix == ".rec":
         return any(
             before.get(key) == fact
-            for source in _record_sources(Path(path))
+            for source in _record_sources(Path(path))[0]
             for key, fact in record_facts(source).items()
         )
     source = open_folder(path)
@@ -146,7 +147,7 @@ def has_any(path: str, files: DataList) -> bool:
 def _folder_again(
     config: PicturesConfig, fits: Sequence[Fit], kept: Sequence[bool], class_names: Sequence[str], files: DataList
 ) -> Opened:
-    source, memory = open_folder(config.data), _cache_bytes(config)
+    source, memory = open_folder(config.data, parts=config.parts), _cache_bytes(config)
     now = keys_of(source)
     parts = [_listed(source, files.keys(part), class_names) for part in PARTS]
     _check_any(parts, compare(files, source.where, now, {}))
@@ -157,6 +158,7 @@ def _folder_again(
         class_names,
         source.where,
         source.problems,
+        layout=source.layout,
     )
     split = numpy.split(numpy.arange(len(whole)), [len(parts[0])])
     decoded = [
@@ -176,7 +178,7 @@ def _folder_again(
     ]
     _check_any(places, changes)
     training, validation = (part.subset(chosen) for part, chosen in zip(decoded, places))
-    return Opened(training, validation, [report.summary()] if report.has_findings else [], facts, now, changes)
+    return Opened(training, validation, report.first_lines(), facts, now, changes)
 
 
 def _facts(report: Report) -> Dict[Key, Facts]:
@@ -220,28 +222,25 @@ def _cache_bytes(config: PicturesConfig) -> int:
     return config.cache_mb * 2**20
 
 
-def _record_sources(path: Path) -> List[RecordSource]:
-    """[source], or [training source, validation source] of NAME_train.rec."""
+def _record_sources(path: Path, parts: Optional[str] = None, strict: bool = False) -> Tuple[List[Any], List[str]]:
+    """([source], or [training source, validation source], lines for the reader) of a record file."""
     if not path.exists():
         raise DataError(f"{path}: no such file; make it with: gluon-resnet records pack DIR {path.with_suffix('')}")
-    source = RecordSource(path)
-    if not path.stem.endswith("_train"):
-        return [source]
-    other = RecordSource(path.with_name(path.stem[: -len("train")] + "val.rec"))
-    if other.class_names != source.class_names:
-        raise DataError(
-            f"{other.where}: classes {other.class_names}: expected those of {path.name}, {source.class_names}"
-        )
-    return [source, other]
+    training, validation, lines = open_record_parts(path, parts)
+    suspect = [line for line in lines if ": suspect: " in line]
+    if strict and suspect:
+        raise refusal(f"{suspect[0]} (strict)")
+    return [training] if validation is None else [training, validation], lines
 
 
-def _record_parts(config: PicturesConfig, path: Path) -> List[Any]:
-    """[training source, validation source] of a record file."""
-    sources = _record_sources(path)
+def _record_parts(config: PicturesConfig, path: Path) -> Tuple[List[Any], List[str]]:
+    """([training source, validation source], lines for the reader) of a record file."""
+    sources, lines = _record_sources(path, config.parts, config.strict)
     if len(sources) == 2:
-        return list(sources)
+        return sources, lines
     [source] = sources
-    return [source.subset(part) for part in split_indices(len(source), config.validation_split, config.split_seed)]
+    indices = split_indices(len(source), config.validation_split, config.split_seed)
+    return [source.subset(part) for part in indices], lines
 
 
 def _decoded_records(

@@ -62,8 +62,12 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
     opened = _open_for(config, resumed)
     training, validation = opened.parts
     class_names = training.source.class_names
-    if len(class_names) < 2:
-        raise ConfigError(f"{config.data}: one class ({class_names[0]}): expected two or more to tell apart")
+    seen = sorted({class_names[label] for label in training.source.labels})
+    if len(seen) < 2:
+        raise ConfigError(
+            f"{config.data}: one class ({seen[0]}) has training pictures, of {len(class_names)} that are named: "
+            f"expected two or more to tell apart"
+        )
     spec, params = network(config, len(class_names), in_channels=3)
     size, preparation = config.image_size, to_train(spec.family, config.weights, config.model)
     title = (

@@ -175,6 +175,8 @@ def test_label_files(tmp_path):
     (tmp_path / "good.txt").write_text("cat\ndog\n")
     assert read_labels(tmp_path / "good.txt", 2) == ["cat", "dog"]
     assert read_labels(None, 2) == ["class 0", "class 1"]
+    (tmp_path / "windows.txt").write_bytes(b"\xef\xbb\xbffinch\r\nheron\r\n")  # Notepad's
+    assert read_labels(tmp_path / "windows.txt", 2) == ["finch", "heron"]
     (tmp_path / "gap.txt").write_text("cat\n\ndog\n")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     for name, count, match in (

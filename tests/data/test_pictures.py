@@ -303,9 +303,9 @@ def decoded(monkeypatch):
     """Names of the files that are decoded from here on, one for each time."""
     names, decode = [], images._decode
 
-    def counted(file, name):
+    def counted(file, name, *notes):
         names.append(Path(name).name)
-        return decode(file, name)
+        return decode(file, name, *notes)
 
     monkeypatch.setattr(images, "_decode", counted)
     return names

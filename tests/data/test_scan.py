@@ -115,7 +115,7 @@ def test_a_plain_palette_and_grey_need_no_word(folder):
 
 
 def test_a_bomb_is_refused_before_memory_is_taken(tmp_path, monkeypatch):
-    def never(path):
+    def never(path, notes):
         raise AssertionError(f"{path} was decoded")
 
     monkeypatch.setattr(scanning, "read_image", never)
@@ -183,7 +183,7 @@ def test_a_copy_is_told_with_the_first_that_has_another_label():
 
 
 def test_a_decoder_that_stumbles_costs_one_picture(folder, monkeypatch):
-    def stumble(path):
+    def stumble(path, notes):
         if path.name == "01.png":
             raise KeyError("no such marker")
         return numpy.asarray(Image.open(path))
@@ -254,6 +254,17 @@ def test_many_threads_find_what_one_finds(folder):
     one, many = scan(source, workers=1), scan(source, workers=8)
     assert one.problems == many.problems and len(one.problems) == len(UNUSABLE) + len(USABLE)
     assert one.pictures.equals(many.pictures)
+
+
+def test_a_class_without_a_usable_picture_is_empty(folder):
+    (folder / "owl").mkdir()
+    for i in range(3):
+        (folder / "owl" / f"{i}.png").write_bytes(b"")
+    report = scan(open_folder(folder))
+    assert [(found.file, found.effect, found.found) for found in report.problems if found.problem == "empty class"] == [
+        ("owl/", "suspect", "3 that cannot")
+    ]
+    assert report.summary().endswith("left out: empty file (3); suspect: empty class (1)")
 
 
 def test_a_bar_is_shown_only_when_asked_for(folder, capfd):

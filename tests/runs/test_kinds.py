@@ -60,6 +60,15 @@ def test_the_network_of_an_old_run_is_read(old):
     assert isinstance(run.preparation, Preparation) and run.preparation.crop == side
 
 
+def test_the_classes_of_unverified_images_have_numbers():
+    """Digits in the format of Fashion-MNIST are not clothes."""
+    digits = FASHION_MNIST.class_names({"config": {"verify": False}})
+    assert digits == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+    for written in ({"config": {"verify": True}}, {"config": {}}):
+        names = FASHION_MNIST.class_names(written)
+        assert len(names) == 10 and names[0] == "t-shirt" and names[9] == "ankle boot"
+
+
 def test_an_old_run_without_a_setting_that_its_version_lacked_has_the_recipes_default(old):
     kind, folder = old
     content = json.loads((folder / "config.json").read_text())

@@ -151,7 +151,7 @@ def test_a_whole_run_decodes_each_file_once_and_so_does_its_evaluation(birds, tm
     from gluon_resnet.runs.pictures import train_pictures
 
     decoded, decode = [], images._decode
-    monkeypatch.setattr(images, "_decode", lambda file, name: decoded.append(str(name)) or decode(file, name))
+    monkeypatch.setattr(images, "_decode", lambda file, name, *to: decoded.append(str(name)) or decode(file, name, *to))
     every = sorted(map(str, birds.glob("*/*.jpg")))
     chosen = config.load(
         PicturesConfig,
