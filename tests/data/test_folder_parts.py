@@ -177,3 +177,12 @@ def test_the_command_line_says_what_it_took_and_takes_parts(tmp_path, run_cli, r
     assert "10 training and 4 validation pictures of 2 classes" in trained.stdout
     assert "fold_0/ trains and fold_1/ validates" in trained.stdout
     assert (tmp_path / "run" / "labels.txt").read_text() == "cat\ndog\n"
+
+
+def test_training_needs_pictures_of_two_classes(tmp_path, refusal):
+    for i in range(6):
+        save_picture(tmp_path / "birds" / "cat" / f"{i}.png", i)
+    make_folder(tmp_path / "birds", flat("dog"))  # empty files: none can be used
+    half = ("--set", "validation_split=0.5")
+    line = refusal("train", "pictures", tmp_path / "birds", *half, "--out", tmp_path / "run")
+    assert "one class (cat) has training pictures, of 2 that are named" in line and not (tmp_path / "run").exists()
