@@ -10,7 +10,8 @@ from gluon_resnet.data.record_parts import open_record_parts, validation_file
 from gluon_resnet.data.recordio import RecordFile, read_index
 from gluon_resnet.data.records import RecordSource, wild_labels
 from gluon_resnet.errors import DataError
-from gluon_resnet.runs.pictures import PicturesConfig, fits, open_pictures
+from gluon_resnet.runs.opening import fits, open_pictures
+from gluon_resnet.runs.pictures import PicturesConfig
 
 import mxnet as mx
 import numpy
