@@ -57,6 +57,8 @@ def writing(path: Union[str, Path], advice: Optional[str] = None) -> Iterator[Pa
     try:
         with written_whole(Path(path)) as temporary:
             yield temporary
+    except RunError:
+        raise
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})" + (f"; {advice}" if advice else "")) from None
 

@@ -39,11 +39,11 @@ def default_folder(name: str, now: Optional[datetime] = None) -> Path:
         try:
             path.mkdir(parents=True)
             break
-        except FileExistsError:
-            if not path.parent.is_dir():
-                raise RunError(f"{path.parent}: a file: expected a folder, or none; name the run with --out") from None
         except OSError as error:
-            raise RunError(f"{path}: cannot be written ({error.strerror}); name another folder with --out") from None
+            if not (isinstance(error, FileExistsError) and path.parent.is_dir()):
+                raise RunError(
+                    f"{path}: cannot be written ({error.strerror}); name another folder with --out"
+                ) from None
     return path
 
 

@@ -120,7 +120,9 @@ def test_a_resumed_run_goes_on_with_its_own_pictures_and_from_any_folder(copy, r
     found = f"1 gone (such as {held_back[0]}), 3 new (such as auk/00.png), 1 altered (such as {held_back[1]})"
     assert f"with 20 pictures: {found}" in done.stderr
     assert list(pd.read_csv(copy / "report" / "predictions.csv")["name"]) == held_back[2:]
-    other = run_cli("evaluate", copy / "run", "--data", write_birds(copy / "b" / "c") / "..", "--part", "validation")
+    others = write_birds(copy / "others")
+    (others / "auk").rename(others / "zebra")
+    other = run_cli("evaluate", copy / "run", "--data", others, "--part", "validation")
     assert "classes unknown to the run" in one_line_error(other)
 
 

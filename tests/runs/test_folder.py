@@ -2,8 +2,12 @@
 
 import json
 import os
+import subprocess
+import sys
+from datetime import datetime
 
 from gluon_resnet import files
+from gluon_resnet.errors import RunError
 from gluon_resnet.runs import folder as runs
 from gluon_resnet.training import curves
 from gluon_resnet.training.checkpoint import Keeper
@@ -140,3 +144,51 @@ def test_what_a_killed_run_left_half_written_is_no_file_of_the_run_and_goes_when
     done = resume(run_cli, out)
     assert f"run folder: {out} ({', '.join(FILES)})" in done.stdout
     assert sorted(os.listdir(out)) == [".of_the_user", *FILES]
+
+
+@pytest.mark.parametrize("umask, file_mode, folder_mode", [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755)])
+def test_the_umask_says_who_may_read(tmp_path, umask, file_mode, folder_mode):
+    before = os.umask(umask)
+    try:
+        with files.written_whole(tmp_path / "one.txt") as temporary:
+            temporary.write_text("1")
+        with files.folder_written_whole(tmp_path / "folder") as folder:
+            (folder / "two.txt").write_text("2")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {"one.txt": file_mode, "folder": folder_mode, "two.txt": file_mode}
+
+
+def test_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    noon = datetime(2026, 11, 28, 12)
+    names = [str(runs.default_folder("resnet18@d2l-birds", noon)) for _ in range(3)]
+    first = "runs/20261128-120000-resnet18@d2l-birds"
+    assert names == [first, f"{first}-2", f"{first}-3"] and sorted(os.listdir("runs")) == sorted(
+        os.path.basename(name) for name in names
+    )
+    (tmp_path / "file" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "file" / "here")
+    (tmp_path / "file" / "here" / "runs").touch()
+    with pytest.raises(RunError, match=r"runs/20261128-120000-a: cannot be written .Not a directory."):
+        runs.default_folder("a", noon)
+
+
+def test_a_closed_standard_error_and_output_change_nothing(data, tmp_path):
+    """As ``gluon-resnet ... >&- 2>&-`` in a shell."""
+    words = [
+        "train",
+        "fashion-mnist",
+        "--model",
+        "resnet8@narrow",
+        "--no-resize",
+        "--batch-size",
+        "64",
+        "--epochs",
+        "1",
+    ]
+    command = [sys.executable, "-m", "gluon_resnet", *words, "--unverified", "--data", data, "--out", tmp_path / "run"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *map(str, command)], timeout=120)
+    assert done.returncode == 0 and sorted(os.listdir(tmp_path / "run")) == FILES
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["kind"] == "fashion-mnist"

@@ -1,6 +1,8 @@
 """Training on a reader's own pictures, from the command line to the run folder; from folders and from record files."""
 
 import json
+import os
+import shutil
 
 from gluon_resnet.errors import ConfigError
 from gluon_resnet.runs import config
@@ -124,6 +126,33 @@ def test_the_config_of_a_run_survives_its_file():
     assert config.make(PicturesConfig, json.loads(json.dumps(made.__dict__))) == made
     with pytest.raises(ConfigError, match="random_crop is"):
         config.load(PicturesConfig, {}, None, ["random_crop=0.3"])
+
+
+def test_names_that_are_not_utf_8_are_printable_from_end_to_end(birds, tmp_path, run_cli, refusal):
+    """As unzip leaves Chinese names on Linux: 照片 and 麻雀 in GBK."""
+    root = os.fsencode(tmp_path) + b"/" + "照片".encode("gbk")
+    for name, folder in (("麻雀".encode("gbk"), "auk"), (b"coot", "coot")):
+        os.makedirs(root + b"/" + name)
+        for i in range(8):
+            target = root + b"/" + name + b"/" + "白鹭".encode("gbk") + b"%d.jpg" % i
+            shutil.copy(birds / folder / f"{i}.jpg", target)
+    settings = ("--model", "resnet8@narrow", "--image-size", 32, "--epochs", 1)
+    photos = os.fsdecode(root)
+    assert "not UTF-8: mxnet cannot write the parameters there; name another folder" in refusal(
+        "train", "pictures", photos, *settings, "--out", f"{photos}-run"
+    )
+    done = run_cli("train", "pictures", os.path.basename(photos), *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [run] = (tmp_path / "runs").iterdir()
+    assert run.name.endswith("resnet8@narrow-__Ƭ")  # d5 d5 are no characters in UTF-8, c6 ac happens to be one
+    assert (run / "labels.txt").read_text(encoding="utf-8") == "coot\n??ȸ\n" and (run / "net.params").exists()
+    done = run_cli("evaluate", run, "--part", "all", "--save", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    for name in ("classes", "confusion", "predictions"):
+        assert "??ȸ" in (tmp_path / "report" / f"{name}.csv").read_text(encoding="utf-8")
+    for words in (("runs", "show", run), ("runs", "list", tmp_path / "runs"), ("runs", "report", run)):
+        done = run_cli(*words)
+        assert done.returncode == 0, done.stderr
 
 
 def test_predict_takes_a_run_with_its_names(birds, tmp_path, run_cli):

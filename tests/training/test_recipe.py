@@ -502,7 +502,7 @@ def test_parameters_that_do_not_fit_on_the_disk_are_never_half_there(both_modes,
     checkpoint.save_parameters(net, tmp_path / "whole.params")
     size = (tmp_path / "whole.params").stat().st_size
     for less in (size, size - 100, size // 2, 4096, 100, 1):
-        with full_disk(size - less), pytest.raises(RunError, match="net.params: cannot be written"):
+        with full_disk(size - less), pytest.raises(RunError, match=r"net.params: cannot be written .*full\?$"):
             checkpoint.save_parameters(net, tmp_path / "net.params")
         assert [path.name for path in tmp_path.iterdir()] == ["whole.params"]
     with full_disk(size):

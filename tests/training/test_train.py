@@ -12,7 +12,7 @@ from functools import partial
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, DivergedError, ModelError
-from gluon_resnet.training import curves
+from gluon_resnet.training import checkpoint, curves
 from gluon_resnet.training.history import History
 
 import mxnet as mx
@@ -342,6 +342,27 @@ def test_a_network_of_nans_has_diverged_though_its_loss_is_finite(np_mode):
 
     with pytest.raises(DivergedError, match="parameter 0.weight is no longer finite after epoch 1.*smaller learning"):
         gr.fit(net, *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session([spoil]))
+
+
+def test_statistics_that_are_not_finite_end_training_with_the_last_good_checkpoint(np_mode, tmp_path):
+    net, last = small_net(), 2
+
+    def spoil(record):
+        if record.epoch == last and record.batch == record.num_batches:
+            net[1].running_var.set_data(net[1].running_var.data() * math.inf)
+
+    for seconds in (300, 0):  # found at the epoch's end, and before a checkpoint within it
+        with pytest.raises(DivergedError, match="^1.running_var is no longer finite after epoch 2: .*smaller learning"):
+            gr.fit(
+                net,
+                *batches(),
+                gr.Recipe(epochs=3, lr=0.1),
+                mx.cpu(),
+                gr.Session([spoil], keeper=gr.Keeper(tmp_path, seconds)),
+            )
+        arrays, note = checkpoint.read(tmp_path)
+        assert note["at"]["epoch"] == last and all(numpy.isfinite(values).all() for values in arrays.values())
+        net = small_net()
 
 
 @pytest.mark.parametrize(
