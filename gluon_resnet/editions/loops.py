@@ -39,7 +39,11 @@ def first_batch(batches: Iterable[Any], device: Any) -> Optional[Tuple[Any, Any]
     """The first batch (X, y) on ``device``; NumPy's and Python's random generators are left as they were."""
     with borrowed(batches) as iterator:
         for batch in islice(iterator, 1):
-            if len(batch) == 2 and all(isinstance(values, mx.nd.NDArray) for values in batch):
+            if (
+                isinstance(batch, (tuple, list))
+                and len(batch) == 2
+                and all(isinstance(part, mx.nd.NDArray) for part in batch)
+            ):
                 return to_device(batch[0], device), to_device(batch[1], device)
     return None
 

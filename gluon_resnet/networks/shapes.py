@@ -46,17 +46,21 @@ def zeros(shape: Shape, ctx: Optional[mx.Context] = None) -> Any:
     return (mx.np if is_np_array() else mx.nd).zeros(shape, ctx=ctx)
 
 
+def complaint(error: Exception) -> str:
+    """What mxnet complains about, without the lines around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    reason = next((line for line in lines if "Check failed" in line or "MXNetError" in line), lines[0])
+    return reason.split("Check failed:")[-1].split("MXNetError:")[-1].strip(" :")
+
+
 def _forward(layer: nn.Block, X: Any, where: str) -> Any:
     """layer(X), computed to the end; mxnet's complaint about the shape becomes one line."""
     try:
         Y = layer(X)
         Y.wait_to_read()
     except (mx.MXNetError, ValueError) as error:  # ValueError: gluon could not infer the shapes of deferred parameters
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if "Check failed" in line or "MXNetError" in line), lines[0])
-        reason = reason.split("Check failed:")[-1].split("MXNetError:")[-1].strip(" :")
         raise ShapeError(
-            f"{where} cannot take an input of shape {tuple(X.shape)}: {reason}; "
+            f"{where} cannot take an input of shape {tuple(X.shape)}: {complaint(error)}; "
             f"give a larger height and width, or check the number of channels"
         ) from None
     return Y

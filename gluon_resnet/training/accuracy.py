@@ -1,11 +1,13 @@
 """How good a network is on data it has not seen: its accuracy and its loss, from one pass over the data."""
 
 from collections import deque
-from typing import Any, Callable, Deque, Iterable, List, Tuple
+from typing import Any, Callable, Deque, Iterable, List, Tuple, Union
 
 from mxnet import gluon
 
 from ..devices import to_device
+from ..errors import DataError
+from .batches import Taken, check_labels, check_outputs, forward
 
 
 def count_correct(y_hat: Any, y: Any) -> Any:
@@ -13,47 +15,73 @@ def count_correct(y_hat: Any, y: Any) -> Any:
     return (y_hat.argmax(axis=1).astype("int32") == y.astype("int32")).astype("float32").sum()
 
 
+def _never() -> bool:
+    return False
+
+
 def _sums(
-    net: Any, data_iter: Iterable[Tuple[Any, Any]], device: Any, *measures: Callable[[Any, Any], Any]
+    net: Any, batches: Taken, device: Any, stop: Callable[[], bool], *measures: Callable[[Any, Any], Any]
 ) -> Tuple[List[float], int]:
-    """The sum of each of ``measures``, functions of (y_hat, y), over the batches, and the number of examples."""
+    """The sum of each of ``measures``, functions of (y_hat, y), over the batches, and the number of labels."""
     if device is None:
         device = next(iter(net.collect_params().values())).list_ctx()[0]
-    pending: Deque[List[Any]] = deque()
-    sums, examples = [0.0] * len(measures), 0
+    pending: Deque[Tuple[List[Any], Any, Tuple[int, ...], str]] = deque()
+    sums, labels = [0.0] * len(measures), 0
 
     def fetch() -> None:
-        for i, value in enumerate(pending.popleft()):
+        values, y, shape, where = pending.popleft()
+        for i, value in enumerate(values):
             sums[i] += value.asnumpy().item()
+        if len(shape) == 2:  # not of each pixel, where a number beyond the classes is a usual one for "none of them"
+            check_labels(y, shape[1], where)
 
-    for X, y in data_iter:
-        y_hat, y = net(to_device(X, device)), to_device(y, device)
-        pending.append([measure(y_hat, y) for measure in measures])
-        examples += len(y)
+    for number, (X, y) in enumerate(batches, 1):
+        if stop():
+            break
+        where, y_hat = f"{batches.name}, batch {number}", forward(net, to_device(X, device))
+        check_outputs(y_hat, y, where, classify=False)
+        pending.append(([measure(y_hat, to_device(y, device)) for measure in measures], y, y_hat.shape, where))
+        labels += y.size
         if len(pending) > 1:  # one batch computes while the next is prepared, no more
             fetch()
     while pending:
         fetch()
-    return sums, examples
+    if not labels and not stop():
+        raise DataError(f"{batches.name} gave no batch; expected at least one")
+    return sums, labels
 
 
-def evaluate_accuracy(net: Any, data_iter: Iterable[Tuple[Any, Any]], device: Any = None) -> float:
+def evaluate_accuracy(net: Any, data_iter: Iterable[Any], device: Any = None) -> float:
     """The accuracy of ``net`` on the batches (X, y) of ``data_iter``, from 0 to 1.
 
-    ``device`` is the one of the network's parameters if None. Source: d2l's evaluate_accuracy_gpu.
+    Batches may be of any kind that batches.py takes. Of outputs (N, classes, H, W) and labels (N, H, W) it is the share
+    of the labels. ``device`` is the one of the network's parameters if None. DataError, ModelError or ShapeError if
+    the batches, the outputs and the labels do not fit each other. Source: d2l's evaluate_accuracy_gpu.
     """
-    (correct,), examples = _sums(net, data_iter, device, count_correct)
-    return correct / max(examples, 1)
+    (correct,), labels = _sums(net, Taken(data_iter, "data_iter", net), device, _never, count_correct)
+    return correct / labels
 
 
-def evaluate(net: Any, data_iter: Iterable[Tuple[Any, Any]], device: Any = None) -> Tuple[float, float]:
-    """(accuracy, loss) of ``net`` on the batches (X, y) of ``data_iter``, in one pass.
+def evaluate(
+    net: Any, batches: Union[Taken, Iterable[Any]], device: Any = None, stop: Callable[[], bool] = _never
+) -> Tuple[float, float]:
+    """(accuracy, loss) of ``net`` on batches (X, y), in one pass.
 
     The loss is the mean of softmax cross-entropy, as in training without label smoothing, mixup and cutmix: minus the
-    natural logarithm of the probability of the true class. ``device`` is the one of the network's parameters if None.
+    natural logarithm of the probability of the true class.
+
+    Args:
+        net: the network; its outputs are (N, classes).
+        batches: of any kind that batches.py takes.
+        device: an mxnet context; the one of the network's parameters if None.
+        stop: asked before each batch; once true, the rest is left out.
+
+    Raises:
+        DataError, ModelError, ShapeError: the batches, the outputs and the labels do not fit each other.
     """
+    batches = batches if isinstance(batches, Taken) else Taken(batches, "data_iter", net)
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    (correct, loss), examples = _sums(
-        net, data_iter, device, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum()
+    (correct, loss), labels = _sums(
+        net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum()
     )
-    return correct / max(examples, 1), loss / max(examples, 1)
+    return correct / max(labels, 1), loss / max(labels, 1)

@@ -6,22 +6,33 @@ train.py uses it and decides what happens between epochs.
 import math
 from contextlib import ExitStack, nullcontext
 from time import perf_counter
-from typing import Any, ContextManager, Dict, Iterator, Optional, Tuple
+from typing import Any, ContextManager, Dict, Iterator, NamedTuple, Optional, Tuple
 
 import mxnet as mx
 from mxnet import autograd, gluon, init
 
 from ..devices import array, to_device
-from ..errors import DivergedError, ModelError
+from ..errors import DivergedError
 from . import winograd
 from .accuracy import count_correct
 from .averages import Average
+from .batches import check_labels, check_layout, check_outputs, forward
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
 from .recipe import Mix, Recipe, draw_mix, mix, soft_labels
 
 LATE = 0.005  # seconds: a batch that takes longer was not ready
+
+
+class Step(NamedTuple):
+    """What a batch gave; arrays may still be computed."""
+
+    loss: Any  # sum of the losses
+    correct: Any  # number of correct predictions
+    examples: int
+    y: Any  # the labels (N,)
+    num_classes: int  # the network's outputs
 
 
 class Epoch:
@@ -36,17 +47,21 @@ class Epoch:
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
         self.started, self.wait_seconds = perf_counter(), 0.0
-        self.pending: Optional[Tuple[Any, Any, int]] = None  # of the batch under way, as Training.step returns it
+        self.pending: Optional[Step] = None  # the batch under way
 
     def fetch(self) -> None:
-        """Add the batch under way, if any, to the sums; DivergedError if its loss is not a finite number."""
+        """Add the batch under way, if any, to the sums.
+
+        Raises DivergedError if its loss is not a finite number, DataError if a label is none of the network's classes.
+        """
         if self.pending is None:
             return
-        (loss, correct, examples), self.pending = self.pending, None
-        self.loss += loss.asnumpy().item()
-        self.correct += correct.asnumpy().item()
-        self.examples += examples
+        step, self.pending = self.pending, None
+        self.loss += step.loss.asnumpy().item()
+        self.correct += step.correct.asnumpy().item()
+        self.examples += step.examples
         self.batch += 1
+        check_labels(step.y, step.num_classes, f"train_iter, epoch {self.epoch}, batch {self.batch}")
         if not math.isfinite(self.loss):
             raise DivergedError(
                 f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
@@ -85,18 +100,6 @@ class Epoch:
         self.started = perf_counter() - state["seconds"]
 
 
-def _forward(net: gluon.Block, X: Any) -> Any:
-    try:
-        return net(X)
-    except TypeError as error:
-        if "legacy operator" not in str(error):
-            raise
-        raise ModelError(
-            f"{net.name} calls operators that refuse NumPy arrays, which npx.set_np() or importing d2l "
-            f"puts in force: call npx.reset_np(), then build the network and its batches again"
-        ) from None
-
-
 def start(net: gluon.Block, device: mx.Context, initialize: bool = True) -> None:
     """Make ``net`` ready to train: Xavier's initial values if ``initialize``, hybrid networks compiled."""
     if initialize:
@@ -124,6 +127,7 @@ class Training:
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average: Optional[Average] = None
         self.gathered = self.examples = 0
+        self.looked = False  # whether a batch fits the network
         self.scale = make_loss_scale(net)
         self.convolutions: Optional[ExitStack] = None  # while not entered
         self.winograd: Optional[bool] = None  # before the first batch
@@ -150,7 +154,7 @@ class Training:
 
     def _mixed(self, X: Any) -> Tuple[Any, Optional[Mix]]:
         """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
-        drawn = draw_mix(self.recipe, len(X), *X.shape[2:])
+        drawn = draw_mix(self.recipe, len(X), *X.shape[-2:])
         return (X if drawn is None else array(mix(X.asnumpy(), drawn), self.device)), drawn
 
     def _target(self, y: Any, num_classes: int, drawn: Optional[Mix]) -> Any:
@@ -159,7 +163,7 @@ class Training:
         labels = soft_labels(y.asnumpy(), num_classes, self.recipe.label_smoothing)
         return array(labels if drawn is None else mix(labels, drawn), self.device)
 
-    def step(self, X: Any, y: Any, lr: float, last: bool = False) -> Tuple[Any, Any, int]:
+    def step(self, X: Any, y: Any, lr: float, last: bool = False) -> Step:
         """Train on one batch.
 
         Args:
@@ -169,13 +173,18 @@ class Training:
             last: use the gradients gathered so far at once, however many batches the recipe accumulates.
 
         Returns:
-            (sum of the losses, correct predictions, examples), the first two as arrays that may still be computed.
+            The :class:`Step`.
+
+        Raises:
+            DataError, ModelError, ShapeError: X, y and the network's outputs do not fit each other.
         """
+        labels = y
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
         self.choose_convolutions(X)
         with autograd.record():
-            y_hat = _forward(self.net, X)
+            y_hat = forward(self.net, X)
+            self._look(X, labels, y_hat)
             losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
             scaled = losses * self.scale.factor if self.scale else losses
         self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
@@ -183,7 +192,16 @@ class Training:
         self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
         if self.gathered == self.recipe.accumulate or last:
             self._update(lr)
-        return losses.sum(), count_correct(y_hat, y), len(y)
+        return Step(losses.sum(), count_correct(y_hat, y), len(y), labels, y_hat.shape[1])
+
+    def _look(self, X: Any, y: Any, y_hat: Any) -> None:
+        """Raise DataError unless the batch fits the network; y's values are looked at here if later is too late."""
+        check_outputs(y_hat, y, "train_iter")
+        if not self.looked:
+            check_layout(self.net, X)
+        if not self.looked or self.recipe.softens:
+            check_labels(y, y_hat.shape[1], "train_iter" if self.looked else "train_iter, the first batch")
+        self.looked = True
 
     def _update(self, lr: float) -> None:
         trained = [param for param in self.trainer._params if param.grad_req != "null"]
@@ -239,6 +257,7 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
         The epoch's last Record, or None if it was stopped before its first batch.
 
     Raises:
+        DataError, ModelError, ShapeError: a batch does not fit the network.
         DivergedError: the loss is no longer a finite number.
     """
     wait_start, position = perf_counter(), sums.batch

@@ -11,7 +11,7 @@ Source: Smith, Cyclical Learning Rates, arXiv 1506.01186, section 3.3.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, List, Optional, Sequence
 
 import numpy
 import pandas as pd
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from ..errors import ConfigError, DivergedError
 from ..figures import new_figure
+from .batches import Taken, check_labels
 from .loop import Training, start
 from .recipe import Recipe
 
@@ -56,7 +57,7 @@ def suggest(rates: numpy.ndarray, smoothed: numpy.ndarray) -> float:
 
 def _try_rates(
     training: Training,
-    train_iter: Iterable[Tuple[Any, Any]],
+    train_iter: Taken,
     rates: numpy.ndarray,
     tell: Callable[[int, int], Any],
 ) -> List[float]:
@@ -65,8 +66,9 @@ def _try_rates(
     while True:
         before = len(losses)
         for X, y in train_iter:
-            total, _, examples = training.step(X, y, rates[len(losses)])
-            loss = total.asnumpy().item() / examples
+            step = training.step(X, y, rates[len(losses)])
+            loss = step.loss.asnumpy().item() / step.examples
+            check_labels(step.y, step.num_classes, f"train_iter, batch {len(losses) + 1}")
             tell(len(losses) + 1, len(rates))
             if not math.isfinite(loss):
                 return losses
@@ -79,7 +81,7 @@ def _try_rates(
 
 def find_lr(
     net: Any,
-    train_iter: Iterable[Tuple[Any, Any]],
+    train_iter: Iterable[Any],
     device: Any,
     low: float = 1e-6,
     high: float = 1.0,
@@ -108,6 +110,7 @@ def find_lr(
 
     Raises:
         ConfigError: a value outside its range, or a loss that does not fall.
+        DataError, ModelError, ShapeError: a batch that does not fit the network.
         DivergedError: the loss is not finite after fewer than 3 batches.
     """
     if not 0 < low < high or steps < 10:
@@ -116,7 +119,7 @@ def find_lr(
     start(net, device, initialize)
     rates = low * (high / low) ** (numpy.arange(steps) / (steps - 1))
     with Training(net, recipe, device) as training:
-        losses = _try_rates(training, train_iter, rates, tell)
+        losses = _try_rates(training, Taken(train_iter, "train_iter", net), rates, tell)
     if len(losses) < 3:
         raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
     smoothed = smooth(losses)

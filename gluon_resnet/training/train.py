@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import perf_counter
 from types import FrameType
-from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ..devices import to_device, try_gpu
 from ..errors import ConfigError, DivergedError
 from . import norm_statistics
 from .accuracy import evaluate
+from .batches import Taken
 from .checkpoint import Keeper
 from .display import default_listener
 from .loop import Epoch, Training, start, train_epoch
@@ -53,14 +54,6 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _until(stop: Callable[[], bool], batches: Iterable[Any]) -> Iterator[Any]:
-    """``batches`` until ``stop()`` is true."""
-    for batch in batches:
-        if stop():
-            return
-        yield batch
-
-
 @dataclass
 class Session:
     """The surroundings of a training: who gets its records, when it stops, its checkpoints, and how it starts.
@@ -86,8 +79,8 @@ class Session:
 
 def fit(
     net: Any,
-    train_iter: Any,
-    test_iter: Iterable[Tuple[Any, Any]],
+    train_iter: Iterable[Any],
+    test_iter: Iterable[Any],
     recipe: Optional[Recipe] = None,
     device: Any = None,
     session: Optional[Session] = None,
@@ -95,9 +88,11 @@ def fit(
     """Train ``net`` on softmax cross-entropy, as ``recipe`` says.
 
     Args:
-        net: any Gluon network; hybrid ones are hybridized.
-        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``len()`` is their number.
-        test_iter: batches of the same kind; a length is not needed.
+        net: any Gluon network with outputs (N, classes); hybrid ones are hybridized.
+        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers from 0; ``len()`` is their number, or they
+            are counted in a pass of their own. NumPy's arrays, other dtypes, labels (N, 1) and the iterators of mx.io
+            are taken, too (batches.py).
+        test_iter: batches of the same kind.
         recipe: how to train (recipe.py); the book's plain SGD if None.
         device: an mxnet context; ``try_gpu()`` if None.
         session: a :class:`Session`; Xavier's initial values, no listeners and no checkpoints if None.
@@ -107,17 +102,21 @@ def fit(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
+        DataError: a batch that cannot be used, such as labels beyond the network's outputs.
         DivergedError: a loss or a parameter is no longer finite; its ``result`` has the epochs before that.
-        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
+        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic, or with other outputs.
+        ShapeError: a network that cannot take X.
     """
     recipe, session = recipe or Recipe(), session or Session()
     recipe.check()
     device = try_gpu() if device is None else device
     start(net, device, session.initialize)
+    train = Taken(train_iter, "train_iter", net)
+    test = train if test_iter is train_iter else Taken(test_iter, "test_iter", net)
     result = Result(str(device))
     with Training(net, recipe, device) as training:
         try:
-            _train_and_test(training, train_iter, test_iter, session, result)
+            _train_and_test(training, train, test, session, result)
         except DivergedError as error:
             error.result = result
             raise
@@ -128,9 +127,7 @@ def fit(
     return result
 
 
-def _train_and_test(
-    training: Training, train_iter: Any, test_iter: Iterable[Tuple[Any, Any]], session: Session, result: Result
-) -> None:
+def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, session: Session, result: Result) -> None:
     """Train and test epoch by epoch, from the checkpoint of the session's keeper on; ``result`` gets the Records."""
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
@@ -161,8 +158,8 @@ def _train_and_test(
 
 def _tested(
     training: Training,
-    train_iter: Iterable[Tuple[Any, Any]],
-    test_iter: Iterable[Tuple[Any, Any]],
+    train_iter: Taken,
+    test_iter: Taken,
     record: Record,
     stop: Callable[[], bool],
 ) -> Record:
@@ -173,7 +170,7 @@ def _tested(
             for X, _ in islice(batches, 1):
                 training.choose_convolutions(to_device(X, training.device))
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
-        test_acc, test_loss = evaluate(net, _until(stop, test_iter), training.device)
+        test_acc, test_loss = evaluate(net, test_iter, training.device, stop)
     if stop():
         return record
     if not math.isfinite(test_loss):
@@ -185,8 +182,8 @@ def _tested(
 
 def train_ch6(
     net: Any,
-    train_iter: Any,
-    test_iter: Iterable[Tuple[Any, Any]],
+    train_iter: Iterable[Any],
+    test_iter: Iterable[Any],
     num_epochs: int,
     lr: float,
     device: Any = None,
@@ -198,7 +195,7 @@ def train_ch6(
 
     Args:
         net: any Gluon network, d2l's and gluoncv's too; hybrid ones are hybridized.
-        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; ``len()`` is their number.
+        train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers, or others that :func:`fit` takes.
         test_iter: batches of the same kind.
         num_epochs: passes over ``train_iter``.
         lr: the learning rate.
@@ -211,8 +208,10 @@ def train_ch6(
 
     Raises:
         ConfigError: a setting outside its range, or an iterator without batches.
+        DataError: a batch that cannot be used, such as labels beyond the network's outputs.
         DivergedError: the loss or a parameter is no longer finite.
-        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic.
+        ModelError: a network that cannot take the current kind of arrays, NumPy's or classic, or with other outputs.
+        ShapeError: a network that cannot take X.
     """
     device = try_gpu() if device is None else device
     listeners = [default_listener(num_epochs)] if listeners is None else listeners
