@@ -6,9 +6,10 @@ import secrets
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional, Union
+from typing import Any, Iterable, Iterator, Optional, Type, Union
 
-from .errors import RunError
+from .errors import GluonResNetError, RunError
+from .text import printable
 
 #: The folder of this package.
 PACKAGE = Path(__file__).resolve().parent
@@ -24,6 +25,12 @@ CHECKOUT = _COPIED if _COPIED.is_dir() else PACKAGE.parent
 def in_package(path: Union[str, Path]) -> bool:
     """Whether ``path`` is inside the package: there an installed wheel has its experiments, and nothing is written."""
     return PACKAGE in Path(path).resolve().parents
+
+
+def check_utf8(path: Union[str, Path], library: str, error: Type[GluonResNetError], advice: str) -> None:
+    """Raise ``error``, with ``advice``, if the name ``path`` is not UTF-8: ``library`` cannot open it."""
+    if printable(path) != str(path):
+        raise error(f"{printable(path)}: a name that is not UTF-8, which {library} cannot open; {advice}")
 
 
 @contextmanager

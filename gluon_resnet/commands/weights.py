@@ -12,6 +12,7 @@ from ..errors import WeightsError
 from ..instruments.engines import ENGINES
 from . import lazy, options
 
+data_list = lazy("runs.data_list")
 catalogue = lazy("weights.catalogue")
 text = lazy("text")
 figures = lazy("figures")
@@ -88,6 +89,9 @@ def predict(
         )
     )
     click.echo(f"\n{spec.name} from {run or weights}, engine {engine}")
+    seen = data_list.trained_on(run, images) if run else []
+    if seen:
+        click.echo(f"the run was trained on {len(seen)} of {text.count(len(images))}, such as {seen[0]}", err=True)
     if save:
         figures.save_figure(plots.draw_predictions(views, table), save)
         click.echo(f"picture in {save}")

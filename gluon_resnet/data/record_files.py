@@ -28,7 +28,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
-from ..files import as_json
+from ..files import as_json, check_utf8
 from ..text import last_line
 from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
@@ -259,6 +259,7 @@ def pack(
     Raises:
         DataError, ConfigError: nothing was written.
     """
+    check_utf8(out, "mxnet", DataError, "name another file")
     out = Path(out)
     out = out.with_suffix("") if out.suffix == ".rec" else out
     if not out.name:

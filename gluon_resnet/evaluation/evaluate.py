@@ -196,7 +196,7 @@ def _as_split(run: RunNetwork, path: str, fits: Sequence[Fit], wanted: Sequence[
     config, files = replace(pictures, data=path), read_data_list(run.path)
     if files is None:
         return open_now(config, fits, wanted)
-    if other and not has_any(path, files):
+    if other and not has_any(config, files):
         opened = open_now(config, fits, wanted)
         return replace(
             opened, notes=[*opened.notes, f"{path}: none of the run's own pictures: split as the run's were"]

@@ -9,8 +9,10 @@ import pandas as pd
 from ..errors import GluonResNetError, RunError
 from ..lab import results
 from ..networks.specs import ResNetSpec
+from ..runs import data_list
 from ..runs import table as run_table
 from ..runs.config import differences
+from ..runs.kinds import PICTURES
 from ..runs.table import Run
 from ..text import duration, last_line
 from ..training.metrics import shown_in
@@ -46,12 +48,22 @@ def about(run: Run, spec: ResNetSpec) -> Dict[str, Any]:
         "network": spec.name,
         "data": run.data,
         "where": written.get("data"),
+        "files": _files(run),
         "folder": str(run.path),
         "title": written.get("title"),
         "command": written.get("command", config.command()),
         "started": str(run.env.get("started") or "").replace("T", " "),
         "class_names": [str(name) for name in written.get("class_names", ())],
     }
+
+
+def _files(run: Run) -> Optional[str]:
+    """How many files of the run's data are listed in its folder; None for the kinds that list none, and older runs."""
+    files = data_list.read(run.path)
+    if files is None or run.kind is not PICTURES:
+        return None
+    training, validation = (len(files.keys(part)) for part in data_list.PARTS)
+    return f"{training:,} training and {validation:,} validation files, listed in {data_list.NAME}"
 
 
 def state(run: Run) -> Dict[str, Any]:

@@ -78,9 +78,29 @@ def record_facts(source: Any) -> Dict[Key, Facts]:
 def is_file(path: Path, fact: Facts) -> bool:
     """Whether the file ``path`` has this size and hash."""
     try:
-        return path.stat().st_size == fact[0] and hashlib.sha256(path.read_bytes()).hexdigest() == fact[1]
+        return path.stat().st_size == fact[0] and file_facts(path) == fact
     except OSError:
         return False
+
+
+def trained_on(folder: Union[str, Path], paths: Iterable[Union[str, Path]]) -> List[str]:
+    """Those of the image files ``paths`` that the run in ``folder`` was trained on, by their bytes.
+
+    None of them if the run has no list. Raises RunError if the list is damaged.
+    """
+    files = read(folder)
+    if files is None:
+        return []
+    facts = files.facts()
+    known = {facts[key] for key in files.keys(TRAINING)}
+    sizes = {size for size, _ in known}
+    return [str(path) for path in map(Path, paths) if path.stat().st_size in sizes and file_facts(path) in known]
+
+
+def file_facts(path: Path) -> Facts:
+    """Size and hash of a file."""
+    content = path.read_bytes()
+    return len(content), hashlib.sha256(content).hexdigest()
 
 
 def array_facts(*arrays: numpy.ndarray) -> Facts:

@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Optional, Union
 
 from .. import figures
 from ..errors import RunError
-from ..files import as_json, remove_leftovers, write_json, writing
+from ..files import as_json, check_utf8, remove_leftovers, write_json, writing
 from ..machine import system
-from ..text import last_line, printable
+from ..text import last_line
 from ..training import curves
 from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.checkpoint import save_parameters
@@ -55,11 +55,8 @@ class RunFolder:
 
     def __init__(self, path: Union[str, Path], config: Dict[str, Any]) -> None:
         self.path, self.history, self.config = Path(path), History(), config
-        if printable(path) != str(path):  # found now, not after the last epoch
-            raise RunError(
-                f"{printable(path)}: a name that is not UTF-8: mxnet cannot write the parameters there; name another "
-                f"folder with --out"
-            )
+        # found now, not after the last epoch
+        check_utf8(path, "mxnet", RunError, "name another folder with --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(self.path.iterdir()):

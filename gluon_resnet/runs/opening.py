@@ -131,16 +131,13 @@ def open_again(
     return Opened(training, validation, notes + lines + more, facts, now, changes)
 
 
-def has_any(path: str, files: DataList) -> bool:
-    """Whether at least one image of a run's list is at ``path`` as it was: with its name, class and bytes."""
-    before = files.facts()
-    if Path(path).suffix == ".rec":
-        return any(
-            before.get(key) == fact
-            for source in _record_sources(Path(path))[0]
-            for key, fact in record_facts(source).items()
-        )
-    source = open_folder(path)
+def has_any(config: PicturesConfig, files: DataList) -> bool:
+    """Whether at least one image of a run's list is in the config's data as it was: with its name, class and bytes."""
+    path, before = Path(config.data), files.facts()
+    if path.suffix == ".rec":
+        sources, _ = _record_sources(path, config.parts)
+        return any(before.get(key) == fact for source in sources for key, fact in record_facts(source).items())
+    source = open_folder(path, parts=config.parts)
     return any(key in before and is_file(source.path(i), before[key]) for i, key in enumerate(keys_of(source)))
 
 

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 
 from ..devices import array
 from ..errors import ExportError
-from ..files import written_whole
+from ..files import check_utf8, written_whole
 from ..networks.layout import input_channels, layout
 from ..networks.models import build
 from ..networks.specs import ResNetSpec
@@ -154,6 +154,7 @@ def export_onnx(net: Any, path: FilePath) -> Exported:
     or if the network has no values or the file cannot be written, ExportError is raised and no file is left. The
     network keeps its values.
     """
+    check_utf8(path, "onnx", ExportError, "name another file")
     path, params = Path(path), parameters(net)
     _check_precision(net)
     in_channels = input_channels(net.spec, params)

@@ -16,6 +16,7 @@ import numpy
 import safetensors
 
 from ..errors import WeightsError
+from ..files import check_utf8
 from ..text import last_line
 from .keras_h5 import read_keras_h5
 from .pickles import LEGACY_START, from_bfloat16, read_torch
@@ -81,6 +82,7 @@ def _keras(path: str) -> WeightFile:
 def _mxnet(path: str) -> WeightFile:
     import mxnet as mx  # only this format needs it
 
+    check_utf8(path, "mxnet", WeightsError, "rename it, or a folder that it is in")
     try:
         with open(path, "rb") as file:
             first_array = file.read(28)[24:]

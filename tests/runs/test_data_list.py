@@ -8,7 +8,9 @@ import os
 import shutil
 
 from gluon_resnet.errors import RunError
+from gluon_resnet.report import page as report
 from gluon_resnet.runs import data_list
+from gluon_resnet.runs.table import read_run
 from gluon_resnet.training import checkpoint
 
 import numpy
@@ -110,6 +112,11 @@ def test_a_resumed_run_goes_on_with_its_own_pictures_and_from_any_folder(copy, r
     test_acc = json.loads((copy / "run" / "result.json").read_text())["test_acc"]
     assert json.loads((copy / "report" / "metrics.json").read_text())["top1"] == test_acc
 
+    trained = [row["name"] for row in rows(copy / "run") if row["part"] == "training"]
+    told = run_cli("predict", "--run", copy / "run", *(copy / "photos" / name for name in (held_back[0], trained[3])))
+    assert told.returncode == 0, told.stderr
+    assert f"the run was trained on 1 of 2 pictures, such as {copy / 'photos' / trained[3]}" in told.stderr
+
     os.remove(copy / "photos" / held_back[0])
     photograph(copy / "photos" / held_back[1], 1, 99)
     (copy / "photos").rename(copy / "moved")
@@ -155,6 +162,11 @@ def test_an_older_run_without_a_list_is_split_again_and_its_classes_are_compared
     shutil.rmtree(copy / "photos" / "dodo")
     assert run_cli("train", "pictures", "--resume", copy / "run").returncode == 0
     assert run_cli("evaluate", copy / "run").returncode == 0
+
+
+def test_the_report_says_how_many_files_are_listed(begun):
+    text = report.page(read_run(begun / "run"))
+    assert f"<code>{begun / 'photos'}</code> (16 training and 4 validation files, listed in files.csv.gz)." in text
 
 
 def test_records_and_csv_files_are_remembered_too(begun, tmp_path, run_cli):

@@ -138,9 +138,10 @@ def test_names_that_are_not_utf_8_are_printable_from_end_to_end(birds, tmp_path,
             shutil.copy(birds / folder / f"{i}.jpg", target)
     settings = ("--model", "resnet8@narrow", "--image-size", 32, "--epochs", 1)
     photos = os.fsdecode(root)
-    assert "not UTF-8: mxnet cannot write the parameters there; name another folder" in refusal(
+    assert "run: a name that is not UTF-8, which mxnet cannot open; name another folder with --out" in refusal(
         "train", "pictures", photos, *settings, "--out", f"{photos}-run"
     )
+    assert "a name that is not UTF-8, which mxnet cannot open" in refusal("records", "pack", birds, f"{photos}-packed")
     done = run_cli("train", "pictures", os.path.basename(photos), *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [run] = (tmp_path / "runs").iterdir()
@@ -150,6 +151,9 @@ def test_names_that_are_not_utf_8_are_printable_from_end_to_end(birds, tmp_path,
     assert done.returncode == 0, done.stderr
     for name in ("classes", "confusion", "predictions"):
         assert "??ȸ" in (tmp_path / "report" / f"{name}.csv").read_text(encoding="utf-8")
+    params = shutil.copy(run / "net.params", f"{photos}.params")
+    for words in (("predict", birds / "auk" / "0.jpg"), ("export", "resnet8@narrow", "--out", tmp_path / "a.onnx")):
+        assert "which mxnet cannot open; rename it" in refusal(*words, "--weights", params)
     for words in (("runs", "show", run), ("runs", "list", tmp_path / "runs"), ("runs", "report", run)):
         done = run_cli(*words)
         assert done.returncode == 0, done.stderr
