@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from tabulate import tabulate
-
 
 def printable(name: object) -> str:
     """``name`` as text that any terminal can print: bytes that are not UTF-8 become question marks."""
@@ -28,6 +26,8 @@ def duration(seconds: float) -> str:
 
 def table(rows: Any, headers: Any = "keys", **options: Any) -> str:
     """``rows`` as a table for a terminal, its text and numbers unchanged; the arguments are those of ``tabulate``."""
+    from tabulate import tabulate  # files.py uses this module before any package need be there
+
     return tabulate(rows, headers=headers, disable_numparse=True, **options)
 
 
