@@ -7,7 +7,6 @@ For example:
 """
 
 import os
-import re
 import sys
 import tempfile
 import time
@@ -17,10 +16,10 @@ from pathlib import Path
 from gluon_resnet.files import written_whole
 from gluon_resnet.lab.results import now
 from gluon_resnet.machine import system
+from gluon_resnet.play.runner import ThisPython, line_in_cell
 
 import click
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -39,18 +38,6 @@ kernel.prepare({stand_in!r})
 sys.path.remove({root!r})
 del sys, kernel
 """
-
-
-class ThisPython(KernelSpecManager):
-    """Every kernel is this very Python, whatever kernels the user has installed."""
-
-    def get_kernel_spec(self, kernel_name):
-        """The kernel's command line."""
-        return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
 
 
 @dataclass(frozen=True)
@@ -147,7 +134,7 @@ def failure(chapter, cell, error, known):
     raised = next((output for output in cell.outputs if output.output_type == "error"), None)
     if raised:
         problem = tidy_text(f"{raised['ename']}: {raised['evalue']}".strip(), known)
-        line = _line_in_cell(raised["traceback"])
+        line = line_in_cell(raised["traceback"])
     at, source = chapter.line_of(cell, line or 1), cell.source.splitlines()
     lines = [
         f"{chapter.shown_path}{f':{at}' if at else ''}: cell "
@@ -157,13 +144,6 @@ def failure(chapter, cell, error, known):
         lines.append(f"    {source[line - 1].strip()}")
     lines += [f"    {name}: {text}" for name in ("stdout", "stderr") for text in _printed(cell, name, known)]
     return "\n".join(lines)
-
-
-def _line_in_cell(traceback):
-    """The line of the cell that the exception went through, from IPython's traceback, or None."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))
-    found = re.search(r"Cell In\s?\[\d+\], line (\d+)", plain)
-    return int(found.group(1)) if found else None
 
 
 def _printed(cell, name, known, most=10):

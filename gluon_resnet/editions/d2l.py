@@ -13,8 +13,6 @@ from . import loaders, loops, notes, plots, releases
 from .base import *  # noqa: F403
 from .base import d2l as base
 
-LIBRARY = "d2l"
-
 
 class Trainer(base.Trainer):
     """d2l 1.0's Trainer; ``gluon-resnet play`` may limit its epochs."""
@@ -91,9 +89,7 @@ def __getattr__(name: str) -> Any:
     if name in RESTORED:
         notes.say("restored", f"d2l.{name}: in {releases.of(name)}")
         return RESTORED[name]
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise AttributeError(releases.unknown(LIBRARY, name, __dir__()))
+    raise releases.missing("d2l", name, __dir__())
 
 
 def __dir__() -> List[str]:

@@ -19,7 +19,6 @@ from ..networks.blocks import Residual, resnet_block
 from . import loaders, loops, plots, regression, releases
 from .base import d2l as base
 
-LIBRARY = "d2lzh"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of red, green and blue
 
 
@@ -158,9 +157,7 @@ globals().update(NAMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise AttributeError(releases.unknown(LIBRARY, name, NAMES))
+    raise releases.missing("d2lzh", name, NAMES)
 
 
 def __dir__() -> List[str]:

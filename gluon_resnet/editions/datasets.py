@@ -22,11 +22,11 @@ from mxnet.gluon.utils import check_sha1
 
 from ..errors import DataError
 from ..files import written_whole
+from ..machine.downloads import CHUNK, TIMEOUT
 from . import notes
 
 PREFIX = "GLUON_RESNET_DATA_"
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar", ".gz")
-TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _fetched(url: str, target: Path, sha1_hash: Optional[str]) -> Path:
         response.raise_for_status()
         with written_whole(target) as temporary:
             with open(temporary, "wb") as stream:
-                for chunk in response.iter_content(1 << 16):
+                for chunk in response.iter_content(CHUNK):
                     stream.write(chunk)
             if not _agrees(Path(temporary), sha1_hash):
                 raise DataError(f"{url}: another file than the book's: expected SHA-1 {sha1_hash}; nothing was kept")

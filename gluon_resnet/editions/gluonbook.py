@@ -5,19 +5,15 @@ from gluon_resnet import gluonbook as gb
 
 from typing import Any, List
 
-from . import d2lzh, releases
+from . import releases
 from .d2lzh import NAMES
-
-LIBRARY = "gluonbook"
 
 globals().update(NAMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise AttributeError(releases.unknown(LIBRARY, name, NAMES))
+    raise releases.missing("gluonbook", name, NAMES)
 
 
 def __dir__() -> List[str]:
-    return dir(d2lzh)
+    return sorted(NAMES)

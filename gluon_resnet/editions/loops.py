@@ -18,7 +18,7 @@ from mxnet import autograd, gluon, init
 from ..devices import to_device, try_gpu
 from ..errors import DataError
 from ..training import winograd
-from ..training.accuracy import evaluate_accuracy
+from ..training.accuracy import count_correct, evaluate_accuracy
 from ..training.randomness import borrowed
 from ..training.recipe import Recipe
 from ..training.train import Session, fit, interruptible
@@ -290,10 +290,6 @@ def _add(sums: List[float], values: Tuple[Any, Any, int]) -> None:
     sums[2] += examples
 
 
-def _correct(y_hat: Any, y: Any) -> Any:
-    return (y_hat.argmax(axis=1) == y.astype("float32")).sum()
-
-
 def train_ch3_classic(
     net: Any,
     train_iter: Iterable[Any],
@@ -332,7 +328,7 @@ def train_ch3_classic(
         else:
             for param in params:
                 param[:] = param - lr * param.grad / batch_size
-        return total, _correct(y_hat, y), y.size
+        return total, count_correct(y_hat, y), y.size
 
     _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net), num_epochs, timed=False)
 
@@ -365,7 +361,7 @@ def train_ch5_classic(net: Any, train_iter: Iterable[Any], test_iter: Iterable[A
             total = loss(y_hat, y).sum()
         total.backward()
         trainer.step(batch_size)
-        return total, _correct(y_hat, y), y.size
+        return total, count_correct(y_hat, y), y.size
 
     first = first_batch(train_iter, ctx)
     wanted = first is not None and winograd.suits(graph, first[0])
@@ -403,6 +399,6 @@ def train_classic(
         # a loss of segmentation is a number for each image, already a mean over its labels
         labels, values = sum(y.size for y in ys), sum(part.size for part in losses)
         total = sum(part.sum().as_in_context(mx.cpu()) for part in losses) * (labels / values)
-        return total, sum(_correct(y_hat, y).as_in_context(mx.cpu()) for y_hat, y in zip(y_hats, ys)), labels
+        return total, sum(count_correct(y_hat, y).as_in_context(mx.cpu()) for y_hat, y in zip(y_hats, ys)), labels
 
     _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net, ctx), num_epochs, timed=True)

@@ -29,11 +29,13 @@ def of(name: str) -> str:
     return table().get(name, "")
 
 
-def unknown(library: str, name: str, available: Iterable[str]) -> str:
-    """One line about a name that ``library`` lacks here: the releases that had it, and the nearest available name."""
+def missing(library: str, name: str, available: Iterable[str]) -> AttributeError:
+    """The error for a name that ``library`` lacks here: the releases that had it, and the nearest available name."""
+    if name.startswith("__"):  # Python itself asks
+        return AttributeError(name)
     had = of(name)
     history = f"only in {had}, and not restored here" if had else "in no release"
-    return (
+    return AttributeError(
         f"{library} has no '{name}' ({history}); {did_you_mean(name, list(available))}docs/d2l.md lists the names "
         f"that are here"
     )

@@ -196,21 +196,50 @@ def fit(loads: Sequence[Load], seconds: float, can_limit: bool = True) -> Tuple[
         TooLong: not even one epoch fits, or one epoch of one batch if ``can_limit``.
     """
 
-    def predicted(epochs: Optional[int] = None, limit: Optional[int] = None) -> float:
-        return sum(load.seconds(epochs, limit) for load in loads)
-
-    if predicted() <= seconds:
-        return None, None, predicted()
-    most = max(load.epochs for load in loads)
-    for epochs in range(most - 1, 0, -1):
-        if predicted(epochs) <= seconds:
-            return epochs, None, predicted(epochs)
     batch = max(load.batch_size for load in loads)
-    low, high = 0, max(load.examples for load in loads) // batch
-    while can_limit and low < high:  # the largest number of batches that fit is from low to high
+    return search(
+        lambda epochs, limit: sum(load.seconds(epochs, limit) for load in loads),
+        seconds,
+        max(load.epochs for load in loads),
+        batch,
+        max(load.examples for load in loads) // batch if can_limit else 0,
+    )
+
+
+def search(
+    predicted: Callable[[Optional[int], Optional[int]], float],
+    seconds: float,
+    most: int,
+    batch: int,
+    batches: int,
+    least_batches: int = 1,
+) -> Tuple[Optional[int], Optional[int], float]:
+    """The most epochs that fit into a budget; if not even one does, the most batches of one epoch.
+
+    Args:
+        predicted: a function of (epochs, number of training images), None for all, that returns seconds.
+        seconds: the budget.
+        most: epochs of all that is asked for.
+        batch: images in a batch.
+        batches: batches of an epoch; 0 if their number cannot be reduced.
+        least_batches: the fewest batches that make sense.
+
+    Returns:
+        (epochs, number of training images, predicted seconds), as :func:`fit`.
+
+    Raises:
+        TooLong: not even one epoch of the fewest batches fits.
+    """
+    if predicted(None, None) <= seconds:
+        return None, None, predicted(None, None)
+    for epochs in range(most - 1, 0, -1):
+        if predicted(epochs, None) <= seconds:
+            return epochs, None, predicted(epochs, None)
+    low, high = 0, batches
+    while low < high:  # the largest number of batches that fit is from low to high
         middle = (low + high + 1) // 2
         low, high = (middle, high) if predicted(1, middle * batch) <= seconds else (low, middle - 1)
-    if not low:
+    if low < least_batches:
         raise TooLong
     return 1 if most > 1 else None, low * batch, predicted(1, low * batch)
 

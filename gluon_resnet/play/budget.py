@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from ..editions.limits import LEAST_BATCHES
 from ..errors import ConfigError
 from ..lab import budget
 from . import runner
@@ -55,8 +56,8 @@ def predicted(fixed: float, passes: List[Pass], epochs: Optional[int] = None, li
     for one in passes:
         count = min(one.epochs, epochs or one.epochs)
         share = min(1.0, (limit or one.images) / one.images)
-        images = min(one.images, max(one.images * share, 5 * one.batch_size))
-        tests = min(one.tests, max(one.tests * share, 5 * one.batch_size))
+        images = min(one.images, max(one.images * share, LEAST_BATCHES * one.batch_size))
+        tests = min(one.tests, max(one.tests * share, LEAST_BATCHES * one.batch_size))
         total += count * (one.epoch + (images * one.step + tests * one.test) / one.batch_size)
     return total
 
@@ -66,25 +67,26 @@ def choose(fixed: float, passes: List[Pass], seconds: float) -> Tuple[Dict[str, 
 
     Raises TooShort if not even one epoch of five batches fits.
     """
-    if predicted(fixed, passes) <= seconds:
-        return {}, predicted(fixed, passes)
-    most = max((one.epochs for one in passes), default=1)
-    for epochs in range(most - 1, 0, -1):
-        if predicted(fixed, passes, epochs) <= seconds:
-            return {"epochs": epochs}, predicted(fixed, passes, epochs)
+    images = max((one.images for one in passes), default=0)
     batch = max((one.batch_size for one in passes), default=1)
-    low, high = 0, max((one.images for one in passes), default=0) // batch
-    while low < high:  # the largest number of batches that fit is from low to high
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if predicted(fixed, passes, 1, middle * batch) <= seconds else (low, middle - 1)
-    if low < 5:
+    try:
+        epochs, limit, expected = budget.search(
+            lambda epochs, limit: predicted(fixed, passes, epochs, limit),
+            seconds,
+            max((one.epochs for one in passes), default=1),
+            batch,
+            images // batch,
+            LEAST_BATCHES,
+        )
+    except budget.TooLong:
         raise TooShort(
             f"--budget: the chapter takes about {predicted(fixed, passes, 1, 1):.0f} s with one epoch of five batches: "
             f"expected a longer time"
-        )
-    share = low * batch / max(one.images for one in passes)
-    tests = int(max(one.tests for one in passes) * share)
-    return {"epochs": 1, "examples": low * batch, "test_examples": tests}, predicted(fixed, passes, 1, low * batch)
+        ) from None
+    limits = {} if epochs is None else {"epochs": epochs}
+    if limit is not None:
+        limits.update(examples=limit, test_examples=int(max(one.tests for one in passes) * limit / images))
+    return limits, expected
 
 
 def play(
@@ -126,7 +128,7 @@ def _said(passes: List[Pass], limits: Dict[str, int], expected: float, seconds: 
     if not limits:
         return ""
     most = max(one.epochs for one in passes)
-    parts = [f"{limits['epochs']} of {most} epochs"] if limits["epochs"] < most else []
+    parts = [f"{limits['epochs']} of {most} epochs"] if "epochs" in limits else []
     if "examples" in limits:
         parts.append(f"{limits['examples']:,} of {max(one.images for one in passes):,} training images")
     return (

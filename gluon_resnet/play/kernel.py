@@ -24,6 +24,7 @@ from mxnet import gluon
 from mxnet.gluon.model_zoo import model_store, vision
 
 from ..editions import datasets, images, limits, loaders, notes
+from ..machine.downloads import TIMEOUT
 from . import rewrite
 from .pasted import INSTALL
 
@@ -119,7 +120,7 @@ def _get(original: Callable[..., Any]) -> Callable[..., Any]:
         data = datasets.of_download(name) if name else None
         folder = datasets.folder(data) if data else None
         if data is None or folder is None or not (folder / name).is_file():
-            return original(url, *args, **{"timeout": datasets.TIMEOUT, **kwargs})
+            return original(url, *args, **{"timeout": TIMEOUT, **kwargs})
         notes.say("data", f"{name}: from {data.variable}, {folder}")
         response = requests.Response()
         response.status_code, response.url, response.raw = 200, str(url), (folder / name).open("rb")

@@ -4,7 +4,6 @@ The page has no scripts and no links to other hosts or files. Jinja escapes ever
 """
 
 import base64
-import re
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -17,10 +16,9 @@ from ..machine import system
 from ..text import printable
 from ..version import VERSION
 from . import verdicts
-from .runner import Outcome, Played
+from .runner import Outcome, Played, without_colours
 
 NAME = "play.html"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MARKS = {True: "same", False: "differs", None: "not judged"}
 
 
@@ -89,7 +87,7 @@ def _output(output: Any) -> Dict[str, str]:
 
 def _plain(text: str) -> str:
     """Text without colours, with a progress bar's states reduced to the last."""
-    lines = _COLOURS.sub("", text).split("\n")
+    lines = without_colours(text).split("\n")
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines).strip("\n")
 
 

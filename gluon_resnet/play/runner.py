@@ -15,7 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -40,7 +40,11 @@ kernel.prepare(get_ipython(), {options!r})
 del sys, kernel
 """
 MENDS, PASSES = "mends.jsonl", "passes.json"  # files that the kernel writes
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def without_colours(text: str) -> str:
+    """``text`` without a terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 class ThisPython(KernelSpecManager):
@@ -282,7 +286,7 @@ def _problem(error: Exception, kernel: _Kernel) -> str:
     raised = _raised(kernel)
     if raised is None:
         return "the kernel died (most likely out of memory)" if isinstance(error, DeadKernelError) else str(error)
-    value = " ".join(_COLOURS.sub("", str(raised["evalue"])).split())
+    value = " ".join(without_colours(str(raised["evalue"])).split())
     return f"{raised['ename']}: {value}".rstrip(": ")
 
 
@@ -291,6 +295,10 @@ def _line(kernel: _Kernel, cell: Cell) -> int:
     raised = _raised(kernel)
     if raised is None or not cell.line:
         return cell.line
-    text = _COLOURS.sub("", "\n".join(raised["traceback"]))
-    match = re.search(r"Cell In\s?\[\d+\], line (\d+)", text) or re.search(r"<cell line: (\d+)>", text)
-    return cell.line + int(match[1]) - 1 if match else cell.line
+    return cell.line + (line_in_cell(raised["traceback"]) or 1) - 1
+
+
+def line_in_cell(traceback: Sequence[str]) -> Optional[int]:
+    """The line of the cell that an exception went through, from IPython's traceback; None if it does not say."""
+    match = re.search(r"Cell In\s?\[\d+\], line (\d+)", without_colours("\n".join(traceback)))
+    return int(match[1]) if match else None

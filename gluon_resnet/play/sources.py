@@ -1,4 +1,4 @@
-"""What to play: files, the files of a folder, and files behind addresses."""
+"""What to play: files, the files of a folder, and files at addresses."""
 
 import re
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ import requests
 
 from ..errors import DataError
 from ..files import written_whole
+from ..machine.downloads import CHUNK, TIMEOUT
 from .formats import ENDINGS
 
-TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 LARGEST = 50_000_000  # bytes of a chapter
 
 
@@ -100,7 +100,7 @@ def _content(address: str) -> bytes:
     parts, size = [], 0
     with requests.get(address, stream=True, timeout=TIMEOUT) as response:
         response.raise_for_status()
-        for chunk in response.iter_content(1 << 16):
+        for chunk in response.iter_content(CHUNK):
             size += len(chunk)
             if size > LARGEST:
                 raise DataError(f"{address}: more than {LARGEST:,} bytes: expected a chapter")

@@ -180,26 +180,28 @@ def test_a_duplicate_across_the_split_is_found_by_its_bytes_and_by_its_look(tmp_
 
 
 def test_a_description_that_differs_is_found(packed):
-    path, beside = packed / "out_val.rec", packed / "out.json"
-    content = json.loads(beside.read_text())
+    path, description = packed / "out_val.rec", packed / "out.json"
+    content = json.loads(description.read_text())
     records = content["parts"]["val"]["records"]
     records[1]["sha256"], records[2]["width"] = "0" * 64, 65
     records[3]["label"] = (records[3]["label"] + 1) % 3
     records[3]["name"] = records[0]["name"]
-    beside.write_text(json.dumps(content))
+    description.write_text(json.dumps(content))
     found, at = verify([path]).wrong, offsets(path)
     assert told(found, path, 1, at[1], f"sha256 of {records[1]['name']}").expected == "0" * 64 + " as in out.json"
     assert told(found, path, 2, at[2], f"size of {records[2]['name']}").expected == "(48, 65) as in out.json"
     told(found, path, 3, at[3], f"label of {records[3]['name']}")
     assert len(found) == 3
-    twice = told(verify([path]).findings, beside, None, None, f"name {records[0]['name']}")
+    twice = told(verify([path]).findings, description, None, None, f"name {records[0]['name']}")
     assert (twice.found, twice.severity) == ("2", "warning")  # a CSV may name one file in two classes
     records[1]["sha256"] = "1" * 64
     del records[3]
-    beside.write_text(json.dumps(content))
-    assert told(verify([path]).wrong, beside, None, None, "description").found == "3"
-    beside.write_text("{")
-    assert told(verify([path]).wrong, path, None, None, "description").found.startswith(f"{beside}: cannot be read")
+    description.write_text(json.dumps(content))
+    assert told(verify([path]).wrong, description, None, None, "description").found == "3"
+    description.write_text("{")
+    assert told(verify([path]).wrong, path, None, None, "description").found.startswith(
+        f"{description}: cannot be read"
+    )
 
 
 def test_every_changed_byte_that_matters_is_found_and_none_stops_the_check(packed):
