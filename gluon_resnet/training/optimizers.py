@@ -153,7 +153,9 @@ def make_trainer(net: nn.Block, recipe: Recipe) -> gluon.Trainer:
     Raises ConfigError if all are frozen.
     """
     name, settings = _settings(recipe)
-    params = {key: param for key, param in net.collect_params().items() if param.grad_req != "null"}
+    # A list, as Trainer sorts a dict by mxnet's names, batchnorm10 before batchnorm9: the sum of clip_global_norm would
+    # depend on how many layers the process has made before.
+    params = [param for param in net.collect_params().values() if param.grad_req != "null"]
     if not params:
         raise ConfigError("every parameter is frozen: nothing to train")
     return gluon.Trainer(params, name, settings, kvstore=None)

@@ -18,7 +18,6 @@ import numpy
 from ..errors import ModelError, WeightsError
 from ..networks.layout import input_channels, layout, places
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
-from .fetch_weights import local_file
 from .files import WeightFile, read
 from .identification import Identified, closest, identify, ours, parts
 from .views import Arrays
@@ -87,6 +86,13 @@ def _identified(
     return body
 
 
+def _local_file(path: FilePath, model: str) -> FilePath:
+    """A weight file, or that of published weights, fetched if need be."""
+    from .fetch_weights import local_file  # not at the top: it loads requests, a tenth of a second for every --help
+
+    return local_file(path, model)
+
+
 def read_network(
     path: FilePath,
     model: str,
@@ -111,7 +117,7 @@ def read_network(
         WeightsError: the file is damaged, or of another network, input or head; or a name's file cannot be fetched.
     """
     asked, open_to = parse_model(model, num_classes), _asked(model)
-    path = local_file(path, model)
+    path = _local_file(path, model)
     weights = read(path)
     identified = _identified(weights, open_to, open_to, new_head)
     fits = [fit for fit in identified.specs if any(_same(fit, spec) for spec in open_to)]
@@ -177,7 +183,7 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
     params = net._collect_params_with_prefix()
     known = params[f"{places(spec)['stem']}.weight"].shape
     in_channels = known[1] if known is not None and known[1] > 0 else None
-    arrays = read_parameters(local_file(path, spec.name), spec, in_channels, new_head)
+    arrays = read_parameters(_local_file(path, spec.name), spec, in_channels, new_head)
     set_parameters(net, arrays)
     return sorted(arrays)
 

@@ -447,6 +447,13 @@ def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
     assert all((first[name] == other[name]).all() for other in others for name in first)
 
 
+def test_the_names_that_mxnet_gives_layers_do_not_matter(np_mode):
+    """They count on through a process; sorted, batchnorm10 comes before batchnorm9."""
+    with mx.name.NameManager():  # counts from 0
+        first, second = (values(run(None, Recipe(**EVERYTHING))[0]) for _ in range(2))
+    assert all((first[name] == second[name]).all() for name in first)
+
+
 def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_path):
     whole, _ = run(None, Recipe(momentum=0.9))
     gr.seed_everything(5)
