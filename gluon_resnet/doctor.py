@@ -17,7 +17,7 @@ from .data.fashion_mnist import FASHION_MNIST
 from .files import PACKAGE
 from .machine import driver, elf, env, fatbin, system
 from .machine.system import PIP, install_command, requirements_file
-from .training import winograd
+from .training import amx, winograd
 
 PYTHONS = ((3, 8), (3, 13))  # oldest and newest that the suite is tested on
 
@@ -148,6 +148,20 @@ def check_processor() -> Iterator[Check]:
         f"the direct algorithm ({reason})"
         if reason
         else "Winograd's algorithm in training, where oneDNN finds it faster",
+    )
+    without = amx.unsuitable()
+    yield Check(
+        "bfloat16",
+        "ok" if "avx512_bf16" in sets else "note",
+        "multiplied by the processor; "
+        + (f"without AMX ({without})" if without else "with AMX if a test at the start of a run finds it right")
+        if "avx512_bf16" in sets
+        else "this processor has no avx512_bf16: --precision bfloat16 is refused",
+    )
+    yield Check(
+        "int8",
+        "ok" if "avx512_vnni" in sets else "note",
+        "multiplied by the processor (VNNI)" if "avx512_vnni" in sets else "no avx512_vnni: no faster than float32",
     )
 
 

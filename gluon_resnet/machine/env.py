@@ -280,9 +280,7 @@ def prepare() -> Prepared:
         elif not os.environ.get("OMP_NUM_THREADS"):
             variables.update(OMP_NUM_THREADS=str(plan.threads))
         variables.update((name, value) for name, value in MXNET_VARIABLES.items() if name not in os.environ)
-        os.environ.update(variables)
-        if variables:
-            os.environ[SET_BY_US] = ";".join(f"{name}={value}" for name, value in variables.items())
+        _set(variables)
         if plan.bind and hasattr(os, "sched_setaffinity"):
             sys.meta_path.insert(0, _ReleaseAfterMxnet(cpus))
         build = mxnet_build()[0]
@@ -295,6 +293,20 @@ def prepare() -> Prepared:
             opened = open_cuda_libraries()
     _prepared = Prepared(plan, variables, opened, too_late, cpus)
     return _prepared
+
+
+def set_variable(name: str, value: str) -> None:
+    """Set an environment variable for this process; child processes take it back as they do with prepare()'s."""
+    variables = prepare().variables
+    variables[name] = value
+    _set(variables)
+
+
+def _set(variables: Mapping[str, str]) -> None:
+    """Put ``variables``, all that are set by this program, into the environment and into SET_BY_US."""
+    os.environ.update(variables)
+    if variables:
+        os.environ[SET_BY_US] = ";".join(f"{name}={value}" for name, value in variables.items())
 
 
 def _inherited(environ: Mapping[str, str]) -> Dict[str, str]:

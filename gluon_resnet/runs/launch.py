@@ -108,11 +108,13 @@ def execute(
     """
     from ..devices import try_gpu
     from ..networks import models, shapes
+    from ..training import amx
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
 
     checkpoint = read(resumed.path) if resumed else None
     frozen_prefixes(layout(job.spec), config.freeze_stages)  # refused before anything is written
+    notes = [amx.line()] if config.precision == "bfloat16" else []  # asked before mxnet's first computation
     net, device = models.build(job.spec), try_gpu()
     if find_lr:
         _find_rate(config, net, job, device, find_lr, say)
@@ -124,6 +126,7 @@ def execute(
     for line in (
         job.title,
         *job.notes,
+        *notes,
         *_how_tested(config),
         f"shapes of one image, {'x'.join(map(str, job.shape))}:",
         *walk,
