@@ -19,10 +19,11 @@ import pandas as pd
 
 from ..errors import BackendError
 from ..machine import env, system
+from ..machine.other_programs import OtherPrograms
 from ..networks.cost import network
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
-from .processes import OtherPrograms, check_positive, machine, run_worker, writable_folder, write_results
+from .processes import check_positive, machine, run_worker, writable_folder, write_results
 
 MODEL, SIZE, WARM_UP = "resnet50@torchvision", 224, 3
 REFERENCE = "PyTorch eager"

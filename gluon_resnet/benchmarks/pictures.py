@@ -17,7 +17,8 @@ import pandas as pd
 
 from ..errors import BackendError, DataError
 from ..machine import env, system
-from .processes import OtherPrograms, check_positive, machine, run_worker, writable_folder, write_results
+from ..machine.other_programs import OtherPrograms
+from .processes import check_positive, machine, run_worker, writable_folder, write_results
 
 THREADS = 2
 DECODER = "cv2.imdecode alone, one thread"

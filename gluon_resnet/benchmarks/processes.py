@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Tuple, Union
 
 from .. import files
 from ..errors import BackendError, ConfigError
@@ -110,34 +110,3 @@ def update_document(path: Union[str, Path], name: str, text: str, date: str) -> 
     text = re.sub(r"^#", "###", text, flags=re.MULTILINE)  # below the document's own headings
     with files.writing(path) as temporary:
         temporary.write_text(f"{head}\n{text}\n\nMeasured on {date}.\n{tail}", encoding="utf-8")
-
-
-class OtherPrograms:
-    """Context that measures how much of the machine other programs used: ``cores``, or None without /proc/stat.
-
-    The threads of OpenMP and OpenBLAS wait for each other, so other programs slow them down far more than by their
-    share of the processor.
-    """
-
-    cores: Optional[float]
-    before: Optional[Tuple[float, float]]
-
-    def _seconds(self) -> Tuple[float, float]:
-        """(processor time of other programs, time) in seconds."""
-        own = os.times()
-        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-        busy = sum(fields[:3]) + sum(fields[5:8])  # everything except idle and waiting for a disk
-        return busy / os.sysconf("SC_CLK_TCK") - sum(own[:4]), own.elapsed
-
-    def __enter__(self) -> "OtherPrograms":
-        self.cores = None
-        try:
-            self.before = self._seconds()
-        except (OSError, ValueError):
-            self.before = None
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self.before is not None:
-            used, elapsed = (now - then for now, then in zip(self._seconds(), self.before))
-            self.cores = round(max(0.0, used) / elapsed, 3) if elapsed > 0 else None

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
 from .. import files
-from ..benchmarks.processes import OtherPrograms
 from ..errors import ConfigError, DataError, RunError
+from ..machine.other_programs import OtherPrograms
 from ..text import duration
 from ..weights.published import is_name
 from . import budget as budgets

@@ -15,10 +15,11 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..benchmarks.processes import OtherPrograms, check_positive, run_worker
+from ..benchmarks.processes import check_positive, run_worker
 from ..errors import ConfigError
 from ..figures import new_figure
 from ..machine import env
+from ..machine.other_programs import OtherPrograms
 from ..networks.shapes import parse_shape
 from ..networks.specs import parse_model
 

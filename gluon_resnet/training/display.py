@@ -10,7 +10,7 @@ from tqdm import tqdm
 from .. import figures
 from . import curves
 from .history import History
-from .progress import Record
+from .progress import Record, busy
 
 
 class ProgressBar:
@@ -33,7 +33,7 @@ class ProgressBar:
             print(
                 f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
                 f"test acc {record.test_acc:.3f}, {test_loss}{record.examples_per_sec:.1f} examples/sec, "
-                f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing",
+                f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing{busy(record.others_cores)}",
                 flush=True,
             )
             return

@@ -20,8 +20,9 @@ COLUMNS = [
     "wait_seconds",
     "test_seconds",
     "examples_per_sec",
+    "others_cores",
 ]
-LATER = ("test_loss",)  # columns that the files of older versions lack
+LATER = ("test_loss", "others_cores")  # columns that the files of older versions lack
 
 
 class History:

@@ -5,6 +5,7 @@ train.py uses it and decides what happens between epochs.
 
 import math
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, ContextManager, Dict, Iterator, NamedTuple, Optional, Tuple
 
@@ -13,6 +14,7 @@ from mxnet import autograd, gluon, init
 
 from ..devices import array, to_device
 from ..errors import DivergedError
+from ..machine.other_programs import OtherPrograms
 from . import winograd
 from .accuracy import count_correct
 from .averages import Average
@@ -47,6 +49,7 @@ class Epoch:
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
         self.started, self.wait_seconds = perf_counter(), 0.0
+        self.others = OtherPrograms()
         self.pending: Optional[Step] = None  # the batch under way
 
     def fetch(self) -> None:
@@ -288,4 +291,4 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
     mx.nd.waitall()
     if hasattr(batches, "close"):
         batches.close()
-    return sums.record() if sums.batch else None
+    return replace(sums.record(), others_cores=sums.others.stop()) if sums.batch else None

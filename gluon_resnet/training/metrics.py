@@ -57,6 +57,14 @@ _ALL = (
         "examples/sec end to end",
         ("report", "claim"),
     ),
+    Metric(
+        "others_cores",
+        "others",
+        "cores of other programs",
+        "on average while training; from 0.1 on they slow it down",
+        "{:.2f}",
+        shown=("compare", "report"),
+    ),
     Metric("train_seconds", "training", "seconds of training", form="{:,.1f}", shown=("compare", "claim")),
     Metric("test_seconds", "testing", "seconds of testing", form="{:,.1f}", shown=("compare",)),
 )

@@ -10,6 +10,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
+#: cores of other programs from which on a run's speed is not the machine's: less is the system's own
+NOTICEABLE = 0.1
+
+
+def busy(others_cores: Optional[float]) -> str:
+    """ ", other programs used 0.9 cores" of a number of cores; nothing if it is unknown or not noticeable."""
+    return f", other programs used {others_cores:.1f} cores" if (others_cores or 0) >= NOTICEABLE else ""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -26,6 +34,7 @@ class Record:
     test_acc: Optional[float] = None  # at the end of an epoch
     test_seconds: Optional[float] = None
     test_loss: Optional[float] = None  # at the end of an epoch; None in the runs of older versions
+    others_cores: Optional[float] = None  # processor cores that other programs used while the epoch was trained
 
     @property
     def position(self) -> float:
@@ -88,15 +97,25 @@ class Result:
         """Share of the training time spent waiting for data, from 0 to 1."""
         return self._sum("wait_seconds") / max(self._sum("seconds"), 1e-9)
 
+    @property
+    def others_cores(self) -> Optional[float]:
+        """Processor cores that other programs used during training, on average; None if that is not known."""
+        known = [(record.others_cores, record.seconds) for record in self.epochs if record.others_cores is not None]
+        seconds = sum(seconds for _, seconds in known)
+        return sum(cores * seconds for cores, seconds in known) / seconds if seconds else None
+
     def lines(self) -> List[str]:
-        """The three lines printed at the end of a run: article 001's two, and the second clock's. Needs a Record."""
+        """The three lines printed at the end of a run: article 001's two, and the second clock's. Needs a Record.
+
+        The third also says what other programs took of the machine, if it was enough to slow the run down.
+        """
         last = self.epochs[-1]
         test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
         return [
             f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
             f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
             f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
-            f"{self.wait_share:.1%} of the time waiting for data",
+            f"{self.wait_share:.1%} of the time waiting for data{busy(self.others_cores)}",
         ]
 
     def summary(self) -> Dict[str, Any]:
@@ -117,6 +136,7 @@ class Result:
             "examples": self._sum("examples"),
             "train_seconds": self._sum("seconds"),
             "wait_seconds": self._sum("wait_seconds"),
+            "others_cores": self.others_cores,
             "test_seconds": self._sum("test_seconds"),
             "examples_per_sec": self.examples_per_sec if last else None,
             "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None,

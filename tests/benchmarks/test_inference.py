@@ -2,14 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import gluon_resnet as gr
 from gluon_resnet import byhand
-from gluon_resnet.benchmarks import inference, processes
+from gluon_resnet.benchmarks import inference
 from gluon_resnet.benchmarks.processes import run_worker
 from gluon_resnet.errors import BackendError, ConfigError
 from gluon_resnet.networks.layout import layout
@@ -17,8 +15,6 @@ from gluon_resnet.networks.specs import parse_model
 
 import numpy
 import pytest
-
-BUSY = "import time\nend = time.time() + {}\nwhile time.time() < end: pass"
 
 
 def measurement(seconds, **more):
@@ -67,19 +63,6 @@ def test_the_ways_alternate_and_the_loops_are_extrapolated(tmp_path, monkeypatch
     assert (tmp_path / "out" / "inference.md").read_text() == text + "\n"
     stored = json.loads((tmp_path / "out" / "inference.json").read_text())
     assert stored["measured"]["NumPy, im2col, folded"][1]["median_seconds"] == 0.15 and stored["rounds"] == 2
-
-
-def test_a_busy_neighbour_is_noticed_and_our_own_work_is_not():
-    with processes.OtherPrograms() as alone:
-        subprocess.run([sys.executable, "-c", BUSY.format(0.5)], check=True)  # our child, and waited for
-    neighbour = subprocess.Popen([sys.executable, "-c", BUSY.format(30)])  # not waited for yet: a stranger
-    try:
-        with processes.OtherPrograms() as crowded:
-            time.sleep(1)
-    finally:
-        neighbour.kill()
-        neighbour.wait()
-    assert alone.cores is not None and crowded.cores > 0.2
 
 
 def test_without_pytorch_the_ratio_is_not_made_up():

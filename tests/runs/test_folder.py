@@ -33,7 +33,7 @@ def results(folder):
     """(parameters, result without the memory, history) of a run folder; all are the same after a kill and a resume."""
     result = json.loads((folder / "result.json").read_text())
     del result["peak_memory_bytes"]
-    times = {name: value for name, value in result.items() if "seconds" in name or "per_sec" in name}
+    times = {name: value for name, value in result.items() if "sec" in name or name == "others_cores"}
     history = [line.split(",")[:7] for line in (folder / "history.csv").read_text().splitlines()]
     return (folder / "net.params").read_bytes(), {n: v for n, v in result.items() if n not in times}, history
 

@@ -50,7 +50,9 @@ def test_a_resnet_learns(both_modes, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"loss \d+\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}", lines[-3])
     assert re.fullmatch(r"\d+\.\d examples/sec on cpu\(0\)", lines[-2])
-    assert re.fullmatch(r"\d+\.\d examples/sec end to end, \d+\.\d% of the time waiting for data", lines[-1])
+    assert re.fullmatch(
+        r"\d+\.\d examples/sec end to end, \d+\.\d% of the time waiting for data(, other .* cores)?", lines[-1]
+    )
     assert [line.split(":")[0] for line in lines[:-3]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
 
 
@@ -236,6 +238,18 @@ def test_result_by_hand():
     assert (summary["best_test_acc"], summary["epochs"], summary["test_seconds"]) == (0.75, 2, 4)
     assert summary["test_loss"] == 0.5
     assert (result.epochs_since("test_acc"), result.epochs_since("test_loss"), result.epochs_since_best) == (1, 0, 1)
+    assert summary["others_cores"] is None
+
+
+@pytest.mark.parametrize("cores, ending", [((0.9, 0.3), "data, other programs used 0.5 cores"), ((0.1, 0.05), "data")])
+def test_what_other_programs_took_is_said_if_it_slowed_the_run_down(cores, ending):
+    first, second = (
+        gr.Record(epoch, 4, 4, 100, 0.5, 0.8, seconds, 1, others_cores=of_others)
+        for epoch, seconds, of_others in zip((1, 2), (5, 10), cores)
+    )
+    result = gr.Result("cpu(0)", [first, second])
+    assert result.lines()[-1].endswith(ending)
+    assert result.summary()["others_cores"] == pytest.approx((5 * cores[0] + 10 * cores[1]) / 15)
 
 
 def test_an_iterator_without_batches_is_said(np_mode):
