@@ -6,16 +6,21 @@
 In training each batch moves the running statistics by a tenth. The parameters move in the meantime, and fast if the
 learning rate is high. So the statistics do not quite fit the parameters, and test accuracies jump from epoch to epoch
 (d2l-en #2108). Here some batches pass through the network with its parameters fixed, so that the statistics fit them.
-Source: Wu and Johnson, arXiv 2105.07576, section 3. mxnet updates the statistics only while it computes gradients,
-which are left unused.
+Source: Wu and Johnson, arXiv 2105.07576, section 3.
+
+mxnet updates the statistics only while it computes gradients. These would be two thirds of the work, so the graph of a
+hybrid network is asked for each batch norm's mean and variance instead. Other networks compute the gradients, which are
+left unused.
 """
 
+import json
 from contextlib import contextmanager
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import Any, Callable, Iterable, Iterator, List, Tuple
 
 import mxnet as mx
-from mxnet import autograd
+from mxnet import autograd, gluon
 
 from ..devices import to_device
 from .randomness import borrowed
@@ -26,14 +31,78 @@ def _running(net: Any) -> List[Any]:
     return [param.data().as_nd_ndarray() for name, param in params.items() if "running_" in name]
 
 
-def _take(net: Any, batches: Iterable[Tuple[Any, Any]], device: Any, stop: Callable[[], bool]) -> None:
-    for X, _ in batches:
-        if stop():
-            break
-        with autograd.record():
-            y_hat = net(to_device(X, device))
-        y_hat.backward()
-        mx.nd.waitall()  # stay with the device: images that wait take memory
+NORMS = ("BatchNorm", "_contrib_BatchNormWithReLU")
+
+
+class Moments:
+    """The graph of a hybrid network with each batch norm's mean and variance as its outputs; no gradients.
+
+    Args:
+        net: the network, initialized and hybridized.
+        X: a batch (N, C, H, W) like those to come, of mxnet's classic or NumPy's arrays.
+
+    Raises:
+        ValueError: the network has other running statistics than batch norm's, or is not hybrid.
+    """
+
+    def __init__(self, net: Any, X: Any) -> None:
+        if not isinstance(net, gluon.HybridBlock):
+            raise ValueError(f"{net.name} is not hybrid")
+        _, output = net._get_graph(X)  # kept by the network, which has compiled it
+        content = json.loads(output.tojson())
+        nodes = content["nodes"]
+        norms = [node for node in nodes if node["op"] in NORMS]
+        #: (running mean, running variance, momentum, epsilon) of each norm whose statistics move
+        self.norms: List[Tuple[Any, Any, float, float]] = []
+        params, moving = net.collect_params(), []
+        for node in norms:
+            if node["attrs"].get("use_global_stats") != "True":
+                mean, var = (params[nodes[place[0]]["name"]] for place in node["inputs"][3:5])
+                self.norms.append((mean, var, float(node["attrs"]["momentum"]), float(node["attrs"]["eps"])))
+                node["attrs"]["output_mean_var"] = "True"
+                moving.append(node["name"])
+        known = {nodes[place[0]]["name"] for node in norms for place in node["inputs"][3:5]}
+        if set(output.list_auxiliary_states()) != known:
+            raise ValueError(f"{net.name} has running statistics that are not batch norm's")
+        internals = mx.sym.load_json(json.dumps(content)).get_internals()
+        outputs = mx.sym.Group([internals[f"{name}_{what}"] for name in moving for what in ("mean", "var")])
+        data = mx.sym.var("data", dtype=X.dtype)
+        if mx.util.is_np_array():
+            outputs, data = outputs.as_np_ndarray(), data.as_np_ndarray()
+        self.graph = gluon.SymbolBlock(outputs, data, params=params)
+        self.graph.hybridize(static_alloc=True, static_shape=True)
+
+    def update(self, X: Any) -> None:
+        """Move the running statistics by a batch X (N, C, H, W), as mxnet does in training."""
+        with autograd.train_mode():
+            moments = [moment.as_nd_ndarray() for moment in self.graph(X)]
+        for (mean, var, momentum, epsilon), now, deviation in zip(self.norms, moments[::2], moments[1::2]):
+            # what mxnet calls the variance here is 1 / sqrt(variance + epsilon)
+            for param, value in ((mean, now), (var, 1 / (deviation * deviation) - epsilon)):
+                running = param.data(X.context).as_nd_ndarray()
+                running[:] = momentum * running + (1 - momentum) * value
+
+
+def _take(net: Any, batches: Iterator[Tuple[Any, Any]], device: Any, stop: Callable[[], bool]) -> None:
+    """Let the ``batches`` move the running statistics of ``net``, until ``stop``."""
+    for X, _ in islice(batches, 1):
+        X = to_device(X, device)
+        try:
+            update = Moments(net, X).update
+        except (ValueError, AssertionError, mx.MXNetError):  # a graph that mxnet does not take has its own way
+            update = partial(_update_with_gradients, net)
+        for images in chain([X], (to_device(images, device) for images, _ in batches)):
+            if stop():
+                return
+            update(images)
+            mx.nd.waitall()  # stay with the device: images that wait take memory
+
+
+def _update_with_gradients(net: Any, X: Any) -> None:
+    """Move the running statistics by a batch X (N, C, H, W), in mxnet's own way."""
+    with autograd.record():
+        y_hat = net(X)
+    y_hat.backward()
     for param in net.collect_params().values():
         if param.grad_req == "add":  # gathered over batches: the gradients of these batches must not count
             param.grad().as_nd_ndarray()[:] = 0

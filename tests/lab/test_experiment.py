@@ -228,9 +228,9 @@ def test_a_prediction_by_hand():
     assert load().seconds() == 2 * (10 + 10 * (1 + 20 + 1))
     assert load().seconds(epochs=3, limit=250) == 2 * (10 + 3 * (1 + 5 + 1))
     assert load(examples=50).seconds(limit=70, epochs=99) == 2 * (10 + 10 * (1 + 1 + 1))
-    # four passes behind each epoch for batch norm's statistics, or as many as there are batches
-    assert replace(load(), norm_batches=4).seconds() == 2 * (10 + 10 * (1 + 28 + 1))
-    assert replace(load(), norm_batches=99).seconds() == 2 * (10 + 10 * (1 + 40 + 1))
+    # six passes forward after each epoch for batch norm's statistics, or as many as there are batches
+    assert replace(load(), norm_batches=6).seconds() == pytest.approx(2 * (10 + 10 * (1 + 20 + 2 * 2 + 1)))
+    assert replace(load(), norm_batches=99).seconds() == pytest.approx(2 * (10 + 10 * (1 + 20 + 20 / 3 + 1)))
 
 
 def test_epochs_go_first_then_the_part_of_the_data():

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from mxnet.gluon import nn
 
+from tests.conftest import array
 from tests.training.test_recipe import picture_batches, small_resnet, values
 
 CPU = mx.cpu()
@@ -77,6 +78,70 @@ def test_nothing_else_changes_and_a_stop_takes_them_back(np_mode):
         assert changed == {name for name in before if "running_" in name}
         stopped.append(True)
     assert all((values(net)[name] == value).all() for name, value in before.items())
+
+
+def with_gradients(net, pictures):
+    """Running statistics after a pass in which mxnet updates them itself, in its gradients."""
+    for X in pictures:
+        with mx.autograd.record():
+            y_hat = net(array(X))
+        y_hat.backward()
+    return {name: value for name, value in values(net).items() if "running_" in name}
+
+
+def plain(net):
+    """The same network as a block that is not hybrid."""
+    outer = nn.Sequential()
+    outer.add(net)
+    return outer
+
+
+def two_norms_of_another_kind():
+    """Another momentum and epsilon, no scale, an axis that is not the channels', and one that is frozen."""
+    net = nn.HybridSequential()
+    net.add(
+        nn.BatchNorm(momentum=0.6, epsilon=0.1, scale=False),
+        nn.Conv2D(4, 3),
+        nn.BatchNorm(use_global_stats=True),
+        nn.Flatten(),
+        nn.BatchNorm(axis=1),
+        nn.Dense(10),
+    )
+    return net
+
+
+@pytest.mark.parametrize(
+    "make, has_graph",
+    [
+        (small_resnet, True),
+        (lambda: gr.get_model("resnet18@v2"), True),
+        (two_norms_of_another_kind, True),
+        (lambda: plain(small_resnet()), False),
+    ],
+    ids=["ResNet", "pre-activation", "other norms", "plain block"],
+)
+def test_they_are_what_mxnets_gradients_make_them(both_modes, make, has_graph):
+    pictures = [np.random.RandomState(i).normal(i, 1 + i, (4, 1, 12, 12)).astype("float32") for i in range(3)]
+    net, found = make(), {}
+    gr.seed_everything(0)
+    net.initialize(mx.init.Xavier())
+    net.hybridize()
+    net(array(pictures[0]))
+    try:
+        norm_statistics.Moments(net, array(pictures[0]))
+        assert has_graph
+    except ValueError as error:
+        assert not has_graph and str(error) == f"{net.name} is not hybrid"
+    before = values(net)
+    with norm_statistics.fresh(net, [(array(X), None) for X in pictures], 3, CPU):
+        found = values(net)
+    for name, value in before.items():
+        net._collect_params_with_prefix()[name].set_data(array(value))
+    expected = with_gradients(net, pictures)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=2e-5, atol=2e-6, err_msg=name)
+        assert "running_" in name and ((found[name] == before[name]).all() == (value == before[name]).all())
+    assert all((found[name] == value).all() for name, value in before.items() if name not in expected)
 
 
 def test_a_training_that_asks_for_it_is_tested_with_them(np_mode):
