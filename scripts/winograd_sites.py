@@ -21,9 +21,21 @@ A few other comparisons in the library look the same. Forward functions are told
 pass has to be 0x40 (training) or 0x60 (inference). Backward ones are told apart by what comes after: they pass on 0xa0
 (to the data) or 0xc0 (to the weights).
 
-The replacement is as long as the check. It loads AUTO into the algorithm's register and goes on. After adding an entry
-to SITES, run tests/training/test_winograd.py with that mxnet: it compares results with sums in float64, and oneDNN
-itself reports which algorithm it took.
+The function that chooses (is_winograd_faster_than_direct in src/cpu/x64/jit_avx512_core_f32_wino_conv_4x3_kernel.cpp)
+has no name in the library either. It is recognized by the four numbers that it loads one after the other from the
+description of the convolution, and by the kind of pass, 0xc0, that it compares after them:
+
+    mov eax, [rbx + 0x20]       8b 43 20        the input's channels
+    mov r9d, [rbx + 0x24]       44 8b 4b 24     the output's channels
+    mov r8d, [rbx + 0x40]       44 8b 43 40     the height
+    mov r10d, [rbx + 0x18]      44 8b 53 18     the batch
+
+It begins with push rbp; push rbx; mov rbx, rdi (55 53 48 89 fb). Another order or distance of the loads would mean that
+winograd.IS_FASTER reads the wrong numbers.
+
+The replacement of a check is as long as the check. It loads AUTO into the algorithm's register and goes on. After
+adding an entry to SITES, run tests/training/test_winograd.py with that mxnet: it compares results with sums in
+float64, and oneDNN itself reports which algorithm it took.
 """
 
 import re
@@ -54,6 +66,13 @@ BACKWARD = {b"\xbe\xa0\x00\x00\x00": "backward to the images", b"\xbe\xc0\x00\x0
 #: bytes around a check in which these are looked for; the functions are about 160 bytes long
 NEAR = 96
 EXPECTED = [name for name in ("forward", *BACKWARD.values()) for _ in range(2)]
+
+_LOAD = rb"\x44?\x8b[\x40-\x7f]"  # mov any, [any + ...]
+CHOICE = re.compile(b"".join(_LOAD + re.escape(bytes([at])) for at in (0x20, 0x24, 0x40, 0x18)), re.DOTALL)
+WEIGHTS_PASS = re.compile(rb"\x81[\xf8-\xff]\xc0\0\0\0")  # cmp any, 0xc0
+BEGINNING = bytes.fromhex("55 53 48 89 fb")
+#: bytes after the loads in which the comparison is looked for, and before them the beginning
+AROUND = 256
 
 
 def _register(lea: bytes) -> int:
@@ -89,6 +108,17 @@ def find_sites(code: bytes, start: int = 0) -> List[Tuple[str, Site]]:
     return sites
 
 
+def find_choice(code: bytes, start: int = 0) -> List[Site]:
+    """The site of each function in ``code``, whose address is ``start``, that looks like the one that chooses."""
+    sites = []
+    for loads in CHOICE.finditer(code):
+        begin = code.rfind(BEGINNING, max(0, loads.start() - AROUND), loads.start())
+        if begin >= 0 and WEIGHTS_PASS.search(code, loads.end(), loads.end() + AROUND):
+            length = len(bytes.fromhex(winograd.IS_FASTER))
+            sites.append((start + begin, code[begin : begin + length].hex(), winograd.IS_FASTER))
+    return sites
+
+
 def read_code(path: str) -> Tuple[bytes, int]:
     """(machine code, its address) of the ELF file ``path``; ValueError if it is none."""
     with open(path, "rb") as stream:
@@ -100,8 +130,9 @@ def read_code(path: str) -> Tuple[bytes, int]:
 
 
 def entry(path: str) -> str:
-    """The entry of winograd.SITES for the library ``path``; ValueError unless all six functions are recognized."""
-    sites = find_sites(*read_code(path))
+    """The entry of winograd.SITES for the library ``path``; ValueError unless all seven functions are recognized."""
+    code, start = read_code(path)
+    sites, choices = find_sites(code, start), find_choice(code, start)
     kinds = [kind for kind, _ in sites]
     if kinds != EXPECTED:
         raise ValueError(
@@ -112,6 +143,10 @@ def entry(path: str) -> str:
         f'    (0x{address:X}, "{original}", "{new}"),  # {kind}{" with dilation" if number % 2 else ""}'
         for number, (kind, (address, original, new)) in enumerate(sites)
     ]
+    if len(choices) != 1:
+        raise ValueError(f"{path}: expected one function that chooses the algorithm; found {len(choices)}")
+    address, original, new = choices[0]
+    lines.append(f'    (0x{address:X}, "{original}", "{new}"),  # the choice')
     return "\n".join([f'"{build_id(path)}": (', *lines, "),"])
 
 

@@ -363,9 +363,7 @@ def train_ch5_classic(net: Any, train_iter: Iterable[Any], test_iter: Iterable[A
         trainer.step(batch_size)
         return total, count_correct(y_hat, y), y.size
 
-    first = first_batch(train_iter, ctx)
-    wanted = first is not None and winograd.suits(graph, first[0])
-    with winograd.convolutions(wanted, ctx):
+    with winograd.convolutions(device=ctx):
         _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, graph, ctx), num_epochs, timed=True)
 
 

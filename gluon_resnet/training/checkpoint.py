@@ -121,7 +121,6 @@ def save(folder: FilePath, training: "Training", position: Note) -> None:
         "counts": counts,
         "now": random_states(),
         "scale": training.scale and training.scale.state(),
-        "winograd": training.winograd,
         **position,
     }
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
@@ -208,8 +207,6 @@ class Keeper:
             raise ConfigError(f"all {recipe.epochs} epochs of this run are done: nothing to resume")
         if note["at"]["batch"] == 0 and recipe.patience and result.epochs_since_best >= recipe.patience:
             result.ended_early, epoch = True, recipe.epochs + 1
-        if epoch > recipe.epochs:
-            training.winograd = note.get("winograd")  # no batch will decide it
         return epoch
 
     def open_epoch(self, batches: Batches) -> Tuple[Batches, Optional[Note]]:

@@ -118,8 +118,8 @@ class Training:
             for X, y in batches:
                 training.step(X, y, lr=0.1)
 
-    Inside ``with``, the first batch decides whether Winograd's convolutions are used (winograd.py); at the end mxnet's
-    own are restored. Outside of it, convolutions are left as they are.
+    Inside ``with``, 3x3 convolutions may be Winograd's (winograd.py); at the end mxnet's own are restored. Outside of
+    it, convolutions are left as they are.
     """
 
     def __init__(self, net: gluon.Block, recipe: Recipe, device: mx.Context) -> None:
@@ -132,23 +132,15 @@ class Training:
         self.gathered = self.examples = 0
         self.looked = False  # whether a batch fits the network
         self.scale = make_loss_scale(net)
-        self.convolutions: Optional[ExitStack] = None  # while not entered
-        self.winograd: Optional[bool] = None  # before the first batch
+        self.convolutions = ExitStack()
+        self.winograd = False
 
     def __enter__(self) -> "Training":
-        self.convolutions = ExitStack()
+        self.winograd = self.convolutions.enter_context(winograd.convolutions(self.recipe.winograd, self.device))
         return self
 
     def __exit__(self, *_: Any) -> None:
-        assert self.convolutions is not None  # since __enter__
         self.convolutions.close()
-        self.convolutions = None
-
-    def choose_convolutions(self, X: Any) -> None:
-        """Choose the convolutions by the size of the images X (N, C, H, W), at the first call."""
-        if self.convolutions is not None and self.winograd is None:
-            wanted = self.recipe.winograd and winograd.suits(self.net, X)
-            self.winograd = self.convolutions.enter_context(winograd.convolutions(wanted, self.device))
 
     def start_average(self) -> None:
         """Begin the averages if the recipe has them; the network must be initialized."""
@@ -184,7 +176,6 @@ class Training:
         labels = y
         X, y = to_device(X, self.device), to_device(y, self.device)
         X, drawn = self._mixed(X)
-        self.choose_convolutions(X)
         with autograd.record():
             y_hat = forward(self.net, X)
             self._look(X, labels, y_hat)

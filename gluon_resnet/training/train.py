@@ -12,12 +12,11 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from time import perf_counter
 from types import FrameType
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
-from ..devices import to_device, try_gpu
+from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
 from . import norm_statistics
 from .accuracy import evaluate
@@ -26,7 +25,6 @@ from .checkpoint import Keeper
 from .display import default_listener
 from .loop import Epoch, Training, start, train_epoch
 from .progress import Record, Result
-from .randomness import borrowed
 from .recipe import Recipe
 
 
@@ -121,7 +119,7 @@ def fit(
             error.result = result
             raise
         finally:
-            result.winograd = bool(training.winograd)
+            result.winograd = training.winograd
     if training.average:
         training.average.settle()
     return result
@@ -165,10 +163,6 @@ def _tested(
 ) -> Record:
     """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
     started, count = perf_counter(), training.recipe.renewing
-    if training.winograd is None:  # a run resumed after the last batch of an epoch: test it like any other
-        with borrowed(test_iter) as batches:
-            for X, _ in islice(batches, 1):
-                training.choose_convolutions(to_device(X, training.device))
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
         test_acc, test_loss = evaluate(net, test_iter, training.device, stop)
     if stop():

@@ -5,14 +5,17 @@
 
 The oneDNN inside mxnet 1.9.1 has Winograd's F(4x4, 3x3) for AVX-512 (Lavin and Gray, arXiv 1509.09308: 36
 multiplications instead of the direct algorithm's 144), forward and backward. mxnet always asks for the direct algorithm
-(apache/mxnet #12990): a constant in the code, with no setting to change it. With ``convolution_auto``, oneDNN would
-choose by shape. Inside :func:`convolutions`, the six functions that pass the algorithm to oneDNN pass ``auto`` instead.
-This takes a few bytes, listed in SITES. They are written into this process's memory and nowhere else, and only if the
+(apache/mxnet #12990): a constant in the code, with no setting to change it. With ``convolution_auto``, oneDNN chooses.
+Inside :func:`convolutions`, the six functions that pass the algorithm to oneDNN pass ``auto`` instead.
+
+oneDNN's choice goes by the batch size, and on processors that are not Intel's by other sizes that do not fit them. It
+takes Winograd's 4x4 tiles for planes of 1x1, where the direct algorithm is twelve times faster, and never for batches
+of 8 images of 224x224, where it is twice as slow. So the function that chooses is replaced, too: by :func:`is_faster`,
+in machine code.
+
+Both take a few bytes, listed in SITES. They are written into this process's memory and nowhere else, and only if the
 bytes there are exactly as expected; afterwards the old ones are restored. On entering and on leaving, mxnet drops the
 convolutions it has set up, so that each training has its own choice.
-
-"By shape" means by batch size alone: oneDNN takes Winograd's 4x4 tiles also for planes of 1x1, where the direct
-algorithm skips the padding and is twelve times faster. :func:`suits` looks at a network's planes first.
 
 Results are float32 and the same from run to run, but they are rounded differently from the direct algorithm's; the
 tests show by how much.
@@ -21,7 +24,6 @@ mxnet is imported inside the functions that need it: :func:`unsuitable` has to w
 """
 
 import importlib.util
-import json
 import os
 import sys
 import warnings
@@ -35,16 +37,44 @@ from ..machine.elf import build_id
 #: oneDNN's constant for "take the fastest"
 AUTO = 3
 
-#: least height and width of a plane for which Winograd's tiles are worth it. Measured in milliseconds for a training
-#: step's three passes through one convolution, batch size 256, direct and Winograd: 512 channels of 1x1 14 and 71, 256
-#: of 2x2 14 and 22, 512 of 3x3 99 and 72, 128 of 4x4 11 and 5, 64 of 7x7 9 and 6 (Intel Xeon, model 167, 2 cores,
-#: 2026-11-25).
-SMALLEST_PLANE = 3
+#: The rule of :func:`is_faster`. Winograd's work goes by tiles, and each convolution also transforms its weights. From
+#: the milliseconds of each pass with 14 sizes of plane (56x56 to 2x2), 16 to 512 channels and batches of 1 to 128
+#: images (AMD EPYC with AVX-512, 2 cores, 2026-11-28): the three passes together take equally long near the rule's
+#: border. With 512 channels of 7x7, 8 images took 20.2 ms with Winograd's tiles and 22.6 directly, 4 took 15.3 and
+#: 11.8, 32 took 47 and 89.
+TILE, TILE_COST, LEAST, LEAST_CHANNELS = 4, 6, 200, 32
 
-#: build id of a libmxnet.so -> (address in the file, bytes there, bytes that load AUTO). Each original checks that the
-#: requested algorithm, minus 1, is at most 2, and goes on if so; the replacement loads AUTO instead and goes on.
-#: Found by scripts/winograd_sites.py, which explains how it recognizes them. For another build of mxnet, run it on that
-#: build's libmxnet.so, add what it prints here, and run tests/training/test_winograd.py.
+
+def is_faster(batch: int, channels: int, height: int, width: int) -> bool:
+    """Whether Winograd's algorithm is taken for a 3x3 convolution of stride 1.
+
+    Args:
+        batch: images.
+        channels: the input's, a multiple of 16: oneDNN has Winograd's algorithm for no others.
+        height: of the output.
+        width: of the output.
+    """
+    tiles = -(-height // TILE) * -(-width // TILE)
+    return batch * (height * width - TILE_COST * tiles) > LEAST and channels >= LEAST_CHANNELS
+
+
+#: :func:`is_faster` in x86-64 machine code. Its argument, in rdi, is oneDNN's description of the convolution
+#: (jit_conv_winograd_conf_t): the batch at 0x18, the input's channels at 0x20, the height at 0x40, the width at 0x44.
+IS_FASTER = (
+    "8b4740 8b4f44"  # mov eax, [rdi + 0x40]; mov ecx, [rdi + 0x44]
+    "8d5003 c1fa02"  # lea edx, [rax + 3]; sar edx, 2: rows of tiles
+    "8d7103 c1fe02"  # lea esi, [rcx + 3]; sar esi, 2: columns of tiles
+    "0fafd6 0fafc1"  # imul edx, esi: tiles; imul eax, ecx: pixels
+    "8d1452 01d2 29d0"  # lea edx, [rdx + 2 * rdx]; add edx, edx; sub eax, edx
+    "0faf4718 3dc8000000 0f9fc0"  # imul eax, [rdi + 0x18]; cmp eax, 200; setg al
+    "837f2020 0f9dc1 20c8 c3"  # cmp dword [rdi + 0x20], 32; setge cl; and al, cl; ret
+)
+
+#: build id of a libmxnet.so -> (address in the file, bytes there, bytes to put there). Each of the first six originals
+#: checks that the requested algorithm, minus 1, is at most 2, and goes on if so; the replacement loads AUTO instead and
+#: goes on. The seventh is the beginning of the function that chooses. Found by scripts/winograd_sites.py, which
+#: explains how it recognizes them. For another build of mxnet, run it on that build's libmxnet.so, add what it prints
+#: here, and run tests/training/test_winograd.py.
 SITES: Dict[Optional[str], Tuple[Tuple[int, str, str], ...]] = {
     "472988f6268780302be9ee15d6c53d9a07b534f5": (  # mxnet 1.9.1, manylinux2014 x86-64
         (0x621FF0E, "8d42ff 83f802 77be", "ba03000000 909090"),  # forward: algorithm in edx
@@ -53,6 +83,12 @@ SITES: Dict[Optional[str], Tuple[Tuple[int, str, str], ...]] = {
         (0x62200F2, "8d5eff 83fb02 761e", "be03000000 90 eb1e"),  # the same with dilation
         (0x6220192, "8d5eff 83fb02 761e", "be03000000 90 eb1e"),  # backward to the weights
         (0x6220238, "8d6eff 83fd02 7620", "be03000000 90 eb20"),  # the same with dilation
+        (  # the choice
+            0x79FDC60,
+            "55534889fb4883ec1864488b042528000000488944240831c0803d300cae01000f84"
+            "7a010000803d9b0bae01000f8505010000488d",
+            IS_FASTER,
+        ),
     ),
 }
 
@@ -118,34 +154,6 @@ def problem() -> Optional[str]:
     return sites if isinstance(sites, str) else None
 
 
-def suits(net: Any, X: Any) -> bool:
-    """Whether Winograd's algorithm is worth it for ``net`` on batches like X (N, C, H, W); computes nothing.
-
-    This is true for a hybrid network with 3x3 convolutions of stride 1 whose outputs are all at least SMALLEST_PLANE
-    high and wide. One smaller output costs more than the others save, and the choice holds for the whole process.
-    """
-    from mxnet import MXNetError
-    from mxnet.gluon import HybridBlock
-
-    if not isinstance(net, HybridBlock):
-        return False
-    try:
-        _, output = net._get_graph(X)  # kept by the network, which compiles it at its first call
-        internals = output.get_internals()
-        _, shapes, _ = internals.infer_shape(data=X.shape)
-    except (MXNetError, TypeError, ValueError):
-        return False  # the network itself reports what it cannot take, when it is called
-    shape_of = dict(zip(internals.list_outputs(), shapes))
-    planes = [
-        shape_of[node["name"] + "_output"][2:]
-        for node in json.loads(output.tojson())["nodes"]
-        if node["op"].lower().endswith("convolution")
-        and node["attrs"]["kernel"] == "(3, 3)"
-        and node["attrs"].get("stride", "(1, 1)") == "(1, 1)"
-    ]
-    return bool(planes) and min(min(plane) for plane in planes) >= SMALLEST_PLANE
-
-
 def _write(replaced: bool) -> None:
     """Put the replacements, or the original bytes, into the library's code."""
     import mxnet
@@ -180,7 +188,7 @@ _open = 0
 
 @contextmanager
 def convolutions(wanted: bool = True, device: Any = None) -> Iterator[bool]:
-    """Context in which mxnet lets oneDNN choose Winograd's algorithm for the convolutions it sets up.
+    """Context in which the convolutions that mxnet sets up are Winograd's where :func:`is_faster` says so.
 
     Gives True, or False if nothing is changed: if not ``wanted``, if ``device`` is not a CPU, or if there is a
     :func:`problem`. Contexts may be nested.

@@ -87,57 +87,58 @@ def test_onednn_itself_says_which_algorithm_it_took():
     assert ["jit_wino" in part for part in parts] == [False, True, False]
 
 
-@pytest.mark.parametrize(
-    "model, size, suited",
-    [
-        ("resnet18", 96, True),  # planes of 24, 12, 6 and 3
-        ("resnet18", 28, False),  # 7, 4, 2 and 1
-        ("cifar_resnet20", 28, True),  # 28, 14 and 7
-        ("resnet50@mxnet", 64, False),  # 16, 8, 4 and 2
-    ],
-)
-@pytest.mark.parametrize("numpy_mode", [False, True])
-def test_planes_smaller_than_its_tiles_want_no_winograd(model, size, suited, numpy_mode, request):
-    import mxnet as mx
-
-    if numpy_mode:
-        request.getfixturevalue("np_mode")
-    net = gr.get_model(model)
-    net.initialize()
-    X = (mx.np if numpy_mode else mx.nd).zeros((2, 1, size, size))
-    assert winograd.suits(net, X) is suited
-    assert len(net(X)) == 2  # and it still runs
-
-
-def test_networks_that_are_no_graph_or_cannot_take_the_batch_want_no_winograd():
-    import mxnet as mx
-    from mxnet.gluon import nn
-
-    class Textbook(nn.Block):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2D(4, kernel_size=3, padding=1)
-
-        def forward(self, X):
-            return self.conv(X)
-
-    dense, wide = nn.HybridSequential(), nn.HybridSequential()
-    dense.add(nn.Dense(10))
-    wide.add(nn.Conv2D(4, kernel_size=3, padding=1, in_channels=3))
-    X = mx.nd.zeros((2, 1, 24, 24))
-    assert not any(winograd.suits(net, X) for net in (Textbook(), dense, wide))
+CHOICES = """
+import sys
+from gluon_resnet.training import winograd
+import mxnet as mx
+for number in sys.argv[1:]:
+    batch, channels, height, width = map(int, number.split(","))
+    X, W = mx.nd.ones((batch, channels, height, width)), mx.nd.ones((16, channels, 3, 3))
+    X.attach_grad(), W.attach_grad()
+    print("choice", flush=True)
+    with winograd.convolutions(), mx.autograd.record():
+        Y = mx.nd.Convolution(X, W, kernel=(3, 3), pad=(1, 1), num_filter=16, no_bias=True)
+        Y.backward()
+        mx.nd.waitall()
+"""
 
 
 @needs_winograd
-@pytest.mark.parametrize("size, chosen", [(28, False), (96, True)])
-def test_training_takes_it_by_the_first_batch(np_mode, size, chosen):
+def test_each_convolution_is_chosen_by_the_rule():
+    """oneDNN's log has the algorithm of each pass, on both sides of each of the rule's borders."""
+    # batch * (pixels - 6 * tiles) > 200: 8 * (7 * 7 - 6 * 4) = 200, 2 * (14 * 14 - 6 * 16) = 200, 20 * (16 - 6) = 200
+    borders = [(8, 32, 7, 7), (2, 32, 14, 14), (20, 32, 4, 4), (1, 32, 24, 24), (6, 32, 4, 15)]
+    sizes = [(batch + more, *others) for batch, *others in borders for more in (0, 1)]
+    sizes += [(200, 32, 2, 2), (200, 32, 1, 1), (68, 32, 3, 3), (9, 16, 32, 32)]
+    expected = [batch * (h * w - 6 * -(-h // 4) * -(-w // 4)) > 200 and c > 16 for batch, c, h, w in sizes]
+    assert [winograd.is_faster(*size) for size in sizes] == expected
+    assert expected[:6] == [False, True] * 3 and expected[10:] == [False, False, True, False]
+    done = subprocess.run(
+        [sys.executable, "-c", CHOICES, *(",".join(map(str, size)) for size in sizes)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "DNNL_VERBOSE": "1"},
+    )
+    parts = done.stdout.split("choice\n")[1:]
+    for size, part, chosen in zip(sizes, parts, expected):
+        passes = [line for line in part.splitlines() if ",exec,cpu,convolution," in line]
+        assert len(passes) == 3 and [",jit_wino" in line for line in passes] == [chosen] * 3, size
+
+
+@needs_winograd
+def test_training_has_it_unless_the_recipe_does_not(np_mode):
     import mxnet as mx
 
-    batches = [(mx.np.ones((2, 1, size, size)), mx.np.zeros(2))]
-    assert gr.fit(gr.resnet18(), batches, batches, gr.Recipe(epochs=1, lr=0.01), mx.cpu()).winograd is chosen
-    assert (
-        gr.fit(gr.resnet18(), batches, batches, Recipe(epochs=1, lr=0.01, winograd=False), mx.cpu()).winograd is False
-    )
+    batches = [(mx.np.ones((2, 1, 28, 28)), mx.np.zeros(2))]
+    for wanted in (True, False):
+        made = Recipe(epochs=1, lr=0.01, winograd=wanted)
+        assert gr.fit(gr.resnet18(), batches, batches, made, mx.cpu()).winograd is wanted
+
+
+@needs_winograd
+def test_the_replacements_are_as_long_as_what_they_replace():
+    assert all(len(old) == len(new) for _, old, new in winograd._sites())
 
 
 @needs_winograd
@@ -235,3 +236,16 @@ def test_the_script_says_what_is_missing_in_another_file(tmp_path):
         winograd_sites.main([str(tmp_path / "text")])
     with pytest.raises(SystemExit, match="expected two checks each of forward, .* found none"):
         winograd_sites.main([sys.executable])
+
+
+def test_the_script_wants_one_function_that_chooses():
+    """Loads in another order, no comparison after them, no beginning before them: all are something else."""
+    beginning, compare = bytes.fromhex("55534889fb"), bytes.fromhex("81f9c0000000")
+    loads = bytes.fromhex("8b4320448b4b24448b4340448b5318")
+    other_order = bytes.fromhex("8b4324448b4b20448b4340448b5318")
+    gap = bytes(600)
+    parts = [beginning + loads, loads + compare, beginning + other_order + compare, beginning + loads + compare + gap]
+    code = gap.join(parts)
+    ((address, original, new),) = winograd_sites.find_choice(code, start=0x1000)
+    assert address == 0x1000 + code.index(parts[-1]) and new == winograd.IS_FASTER
+    assert bytes.fromhex(original) == parts[-1][:53]
