@@ -23,6 +23,7 @@ Sources, looked up in November 2026:
         model_zoo.md of 1.4, which says that gluoncv's script trained them: images are prepared as gluoncv does.
     gluoncv: gluoncv.model_zoo.model_store of 0.10.5 (addresses, SHA-1); accuracies from docs/model_zoo/csv_tables/
         Classifications/ResNet.csv; images as in gluoncv/data/transforms/presets/imagenet.py.
+
 The licence is that of the weights if their publisher states one, otherwise that of the library they are part of.
 """
 
