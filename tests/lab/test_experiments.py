@@ -34,6 +34,7 @@ FILE = """CONFIG = {{
 CLAIM = {{"statement": "it learns", "source": "these tests",
          "checks": [{{"metric": "train_acc", "arm": "slow", "low": 0.0, "high": 1.0}}]}}
 """
+pytestmark = pytest.mark.usefixtures("plain_curves")
 ONE, TWO = {"slow": {}}, {"slow": {}, "fast": {"lr": 0.1}}
 
 
