@@ -76,6 +76,15 @@ def memory_given_back():
 
 
 @pytest.fixture
+def plain_curves(monkeypatch):
+    """Runs have an empty picture as their curves.png: for tests of many runs that are not about their pictures."""
+    from gluon_resnet import figures
+    from gluon_resnet.training import curves
+
+    monkeypatch.setattr(curves, "draw_curves", lambda *args, **options: figures.new_figure(1, 1))
+
+
+@pytest.fixture
 def np_mode():
     """``npx.set_np()`` for one test."""
     mx.npx.set_np()

@@ -5,22 +5,24 @@ pytest-xdist starts with the files that have most tests. Those of few but slow t
 
 from xdist.scheduler import LoadFileScheduling
 
-#: files whose tests take more than 20 seconds together on one core, slowest first
+#: files whose tests take more than 15 seconds together on one core, slowest first; then some of few but slow tests
 SLOW_FILES = (
-    "tests/runs/test_launch.py",
-    "tests/runs/test_pictures.py",
-    "tests/training/test_train.py",
     "tests/documents/test_documents.py",
-    "tests/lab/test_experiments.py",
-    "tests/runs/test_config.py",
     "tests/training/test_recipe.py",
-    "tests/evaluation/test_evaluation.py",
-    "tests/report/test_report.py",
-    "tests/instruments/test_microscope.py",
-    "tests/book/test_book.py",
+    "tests/play/test_play.py",
+    "tests/lab/test_experiments.py",
+    "tests/weights/test_weights.py",
+    "tests/networks/test_models.py",
     "tests/documents/test_contributing.py",
-    "tests/training/test_lr_finder.py",
+    "tests/training/test_train.py",
+    "tests/byhand/test_byhand_resnet.py",
+    "tests/runs/test_launch.py",
+    "tests/report/test_report.py",
+    "tests/machine/test_env.py",
     "tests/benchmarks/test_pictures.py",
+    "tests/lab/test_cost.py",
+    "tests/book/test_book.py",
+    "tests/runs/test_config.py",
 )
 
 

@@ -44,7 +44,7 @@ def copy(tmp_path):
             shutil.copytree(str(part), str(folder / name), ignore=LEFT_OUT)
         else:
             shutil.copy(str(part), str(folder / name))
-    small_is_published(folder / "gluon_resnet" / "data" / "fashion_mnist.py", small_arrays(300, 60), tmp_path / "home")
+    small_is_published(folder / "gluon_resnet" / "data" / "fashion_mnist.py", small_arrays(80, 20), tmp_path / "home")
     return folder
 
 

@@ -56,11 +56,11 @@ def run(tmp_path_factory):
         PicturesConfig,
         {
             "data": str(write_birds(folder / "photos", 10, 0)),
-            "model": "resnet18@torchvision",
+            "model": "resnet8@narrow",
             "image_size": 32,
             "batch_size": 3,
             "epochs": 4,
-            "lr": 0.0005,
+            "lr": 0.003,
             "keep_best": True,
         },
     )
@@ -224,7 +224,15 @@ def test_fashion_mnist_is_judged_on_its_test_part(tmp_path, np_mode):
     data = write_idx_folder(tmp_path / "data", small_arrays(128, 50))
     config = make(
         FashionMnistConfig,
-        {"data": str(data), "verify": False, "resize": None, "epochs": 1, "batch_size": 32, "limit": 96},
+        {
+            "data": str(data),
+            "model": "resnet8@narrow",
+            "verify": False,
+            "resize": None,
+            "epochs": 1,
+            "batch_size": 32,
+            "limit": 96,
+        },
     )
     _, made = train_fashion_mnist(config, tmp_path / "run", **SILENT)
     network = network_of_run(made.path)
@@ -244,13 +252,13 @@ def test_grad_cam_is_the_closed_form_of_cam(run, both_modes):
     network = network_of_run(run)
     X = numpy.random.RandomState(0).randn(3, 3, 96, 64).astype("float32")
     engine = GluonEngine(network.spec, network.params)
-    features = make_engine("byhand", network.spec, network.params).activations(X)["7.1"]  # (3, 512, 3, 2)
+    features = make_engine("byhand", network.spec, network.params).activations(X)["5.0"]  # (3, 128, 12, 8)
     for classes in (None, [2, 0, 1]):
         seen = grad_cam(engine.net, X, classes)
         assert seen.classes.tolist() == (classes or engine.logits(X).argmax(axis=1).tolist())
-        weights = network.params["9.weight"][seen.classes]  # (3, 512)
-        expected = numpy.maximum((weights[:, :, None, None] * features).sum(axis=1), 0) / 6  # (3, 3, 2)
-        assert seen.maps.shape == (3, 3, 2) and expected.max() > 0
+        weights = network.params["7.weight"][seen.classes]  # (3, 128)
+        expected = numpy.maximum((weights[:, :, None, None] * features).sum(axis=1), 0) / 96  # (3, 12, 8)
+        assert seen.maps.shape == (3, 12, 8) and expected.max() > 0
         assert relative_error(seen.maps, expected) < 1e-4
     with pytest.raises(ConfigError, match="expected 3 whole numbers from 0 to 2"):
         grad_cam(engine.net, X, [0, 1, 3])

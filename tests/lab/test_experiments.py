@@ -26,7 +26,7 @@ from tests.runs.test_launch import wait_for
 
 FILE = """CONFIG = {{
     "kind": "fashion-mnist",
-    "shared": {{"resize": None, "model": "cifar_plain20", "batch_size": 16, "epochs": 2, "limit": 48, "momentum": 0.9,
+    "shared": {{"resize": None, "model": "resnet8@narrow", "batch_size": 16, "epochs": 2, "limit": 48, "momentum": 0.9,
                "data": {data!r}, "verify": False}},
     "arms": {arms!r},
     "seeds": 2, {more}
@@ -34,6 +34,7 @@ FILE = """CONFIG = {{
 CLAIM = {{"statement": "it learns", "source": "these tests",
          "checks": [{{"metric": "train_acc", "arm": "slow", "low": 0.0, "high": 1.0}}]}}
 """
+pytestmark = pytest.mark.usefixtures("plain_curves")
 ONE, TWO = {"slow": {}}, {"slow": {}, "fast": {"lr": 0.1}}
 
 
@@ -166,7 +167,7 @@ def test_the_depth_probe_at_the_start_sees_the_values_that_training_starts_from(
     assert losses[0] == pytest.approx(started[0], rel=1e-6) and losses[1] != pytest.approx(started[0], rel=1e-3)
 
 
-def test_ctrl_c_on_the_command_line_says_how_to_go_on(mine, tmp_path):
+def test_ctrl_c_on_the_command_line_says_how_to_go_on(mine, tmp_path, run_cli):
     made = mine({"slow": {"epochs": 1000}})
     command = [sys.executable, "-m", "gluon_resnet", "run", str(made.path), "--seeds", "2"]
     with open(tmp_path / "log", "w") as stream:
@@ -176,7 +177,7 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(mine, tmp_path):
         try:
             folder = tmp_path / "runs" / "experiments" / "mine"
             wait_for((folder / "slow-seed0" / "history.csv").exists, process)
-            busy = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+            busy = run_cli(*command[3:], cwd=tmp_path)
             assert "another gluon-resnet run is at work in it" in one_line_error(busy)
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
@@ -282,12 +283,16 @@ def test_a_shorter_run_is_another_one_so_no_seed_of_it_is_done(mine, measured, t
     assert [unit.path.parent.name for unit in plan.units] == ["mine-47s"] * 2
 
 
-def test_a_budget_that_is_too_small_is_one_line_and_trains_nothing(mine, measured, tmp_path, run_cli):
+def test_a_budget_that_is_too_small_trains_nothing(mine, measured, tmp_path):
     made = mine()
     with pytest.raises(ConfigError, match="budget 15s: one epoch of one batch of every run takes about 31 s already"):
         conduct.conduct(made, Request(budget="15s"), quiet)
-    process = run_cli.process("run", made.path, "--budget", "0.1s", cwd=tmp_path)
-    assert "budget 0.1s: gone before the first run" in one_line_error(process)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_budget_that_timing_uses_up_is_one_line_and_trains_nothing(mine, tmp_path, run_cli):
+    process = run_cli("run", mine().path, "--budget", "0.01s", cwd=tmp_path)
+    assert "budget 0.01s: gone before the first run" in one_line_error(process)
     assert not (tmp_path / "runs").exists()
 
 

@@ -161,7 +161,7 @@ def test_what_each_option_costs_by_hand(depth):
 )
 def test_imperative_and_hybridized_agree_in_training(both_modes, name):
     """Also a guard: mxnet's Concat would end the process in the backward pass of cifar_resnet20's first padding."""
-    net, X = gr.get_model(name, 7), random_array(4, 3, 64, 64)
+    net, X = gr.get_model(name, 7), random_array(4, 3, 32, 32)
     net.initialize(mx.init.Xavier())
     net(X)
     first = net[int(layout(net.spec).places["stage1"])][0].conv1.weight

@@ -125,7 +125,7 @@ def test_the_written_command_gives_the_same_config():
     assert config.make(Kind, json.loads(json.dumps({**made.__dict__}))) == made
 
 
-def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, run_cli):
+def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, run_cli, plain_curves):
     (tmp_path / "run.toml").write_text('momentum = 0.9\nmixup = 0.2\nschedule = "onecycle"\nema = 0.5\n')
     common = (
         "train",
@@ -137,9 +137,9 @@ def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, 
         small_folder,
         "--unverified",
         "--batch-size",
-        64,
+        16,
         "--limit",
-        256,
+        64,
         "--config",
         tmp_path / "run.toml",
         "--set",

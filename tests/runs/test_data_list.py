@@ -20,6 +20,7 @@ from PIL import Image
 
 from tests.conftest import CommandLine, one_line_error, small_arrays, write_idx_folder
 
+pytestmark = pytest.mark.usefixtures("plain_curves")
 SMALL = ("--model", "resnet8@narrow", "--image-size", 32, "--batch-size", 4, "--epochs", 2, "--lr", 0.01)
 
 

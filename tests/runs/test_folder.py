@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import CommandLine, one_line_error, small_arrays, write_idx_folder
 from tests.full_disk import full_disk
 
+pytestmark = pytest.mark.usefixtures("plain_curves")
 FILES = ["config.json", "curves.png", "env.json", "files.csv.gz", "history.csv", "net.params", "result.json"]
 
 

@@ -19,10 +19,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import one_line_error
+from tests.conftest import one_line_error, small_arrays, write_idx_folder
 
 FILES = ["config.json", "curves.png", "env.json", "files.csv.gz", "history.csv", "net.params", "result.json"]
-SMALL = ("--no-resize", "--batch-size", "64", "--limit", "256", "--unverified")
+SMALL = ("--no-resize", "--batch-size", "16", "--limit", "64", "--unverified")
+
+
+@pytest.fixture
+def small_folder(tmp_path):
+    """80 and 40 images: fewer than other tests', as these train ResNet-18."""
+    return write_idx_folder(tmp_path / "small", small_arrays(80, 40))
 
 
 @pytest.fixture
@@ -37,8 +43,8 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
     assert lines[0] == (
-        "resnet18@d2l on Fashion-MNIST: the first 256 of 640 training pictures at 28x28, "
-        "batch size 64, lr 0.05, seed 0, on cpu(0)"
+        "resnet18@d2l on Fashion-MNIST: the first 64 of 80 training pictures at 28x28, "
+        "batch size 16, lr 0.05, seed 0, on cpu(0)"
     )
     assert lines[2].startswith("tests: batch-norm statistics are re-estimated from 20 training batches before each")
     assert lines[4] == "conv0 output shape:\t (1, 64, 14, 14)" and lines[13] == "dense0 output shape:\t (1, 10)"
@@ -49,7 +55,7 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
     assert sorted(os.listdir(out)) == FILES
 
     result = json.loads((out / "result.json").read_text())
-    assert result["status"] == "finished" and result["examples"] == 512
+    assert result["status"] == "finished" and result["examples"] == 128
     assert lines[16] == "loss {loss:.3f}, train acc {train_acc:.3f}, test acc {test_acc:.3f}".format(**result)
     assert result["peak_memory_bytes"] > 100e6
     history = pd.read_csv(out / "history.csv")
@@ -82,9 +88,9 @@ def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
         "--resize",
         32,
         "--batch-size",
-        16,
+        4,
         "--limit",
-        32,
+        8,
         "--epochs",
         1,
         "--unverified",
@@ -94,7 +100,7 @@ def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
         tmp_path / "run",
     )
     assert process.returncode == 0, process.stderr
-    assert "resnet50@keras on Fashion-MNIST: the first 32 of 640 training pictures at 32x32" in process.stdout
+    assert "resnet50@keras on Fashion-MNIST: the first 8 of 80 training pictures at 32x32" in process.stdout
     assert "(1, 2048, 1, 1)" in process.stdout
 
 
@@ -153,6 +159,8 @@ def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
         "gluon_resnet",
         "train",
         "fashion-mnist",
+        "--model",
+        "resnet8@narrow",
         "--epochs",
         "1000",
         *SMALL,
@@ -179,9 +187,8 @@ def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
 
 def test_a_run_that_diverges_ends_in_one_line(run_cli, small_folder, tmp_path):
     out = tmp_path / "run"
-    process = run_cli(
-        "train", "fashion-mnist", *SMALL, "--lr", "1e30", "--epochs", 1, "--data", small_folder, "--out", out
-    )
+    settings = (*SMALL, "--lr", "1e30", "--epochs", 1)
+    process = run_cli("train", "fashion-mnist", *settings, "--data", small_folder, "--out", out)
     assert process.returncode == 2 and "Traceback" not in process.stderr
     assert re.search(
         r"^gluon-resnet: the loss is (nan|inf) at epoch 1.*smaller learning rate.*the run so far is in",
@@ -303,6 +310,8 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cl
     common = (
         "train",
         "fashion-mnist",
+        "--model",
+        "resnet8@narrow",
         "--no-resize",
         "--data",
         small_folder,
@@ -327,11 +336,11 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, small_folder, run_cl
     )
     assert headless.returncode == 0, headless.stderr
     three = mx.npx.load(str(tmp_path / "head" / "net.params"))
-    assert abs(one["9.weight"].asnumpy() - three["9.weight"].asnumpy()).max() > 1e-3
-    assert abs(one["7.1.conv2.weight"].asnumpy() - three["7.1.conv2.weight"].asnumpy()).max() < 1e-6
+    assert abs(one["7.weight"].asnumpy() - three["7.weight"].asnumpy()).max() > 1e-3
+    assert abs(one["5.0.conv2.weight"].asnumpy() - three["5.0.conv2.weight"].asnumpy()).max() < 1e-6
     command = json.loads((tmp_path / "head" / "config.json").read_text())["command"]
     assert "--new-head" in command and "--weights" in command
     wrong = run_cli(
         *common, "--model", "resnet34", "--out", tmp_path / "wrong", "--weights", tmp_path / "first" / "net.params"
     )
-    assert "holds resnet18@d2l" in one_line_error(wrong) and not (tmp_path / "wrong").exists()
+    assert "holds resnet8@narrow" in one_line_error(wrong) and not (tmp_path / "wrong").exists()

@@ -29,7 +29,7 @@ def birds(tmp_path_factory):
     return folder
 
 
-SMALL = ("--model", "resnet18@torchvision", "--image-size", 32, "--batch-size", 4, "--epochs", 2)
+SMALL = ("--model", "resnet8@narrow", "--image-size", 32, "--batch-size", 4, "--epochs", 2)
 
 
 def params(folder):
@@ -87,7 +87,7 @@ def test_fine_tuning_leaves_what_is_frozen(birds, tmp_path, run_cli, np_mode):
         "--weights",
         tmp_path / "first" / "net.params",
         "--set",
-        "freeze_stages=5",
+        "freeze_stages=4",
         "--set",
         "freeze_norm=true",
         "--set",
@@ -95,7 +95,7 @@ def test_fine_tuning_leaves_what_is_frozen(birds, tmp_path, run_cli, np_mode):
     )
     assert tuned.returncode == 0, tuned.stderr
     one, two = params(tmp_path / "first"), params(tmp_path / "tuned")
-    assert {name.partition(".")[0] for name in one if (one[name] != two[name]).any()} == {"9"}
+    assert {name.partition(".")[0] for name in one if (one[name] != two[name]).any()} == {"7"}
     assert (tmp_path / "tuned" / "best.params").exists()
 
 
@@ -188,7 +188,7 @@ def test_a_whole_run_decodes_each_file_once_and_so_does_its_evaluation(birds, tm
     every = sorted(map(str, birds.glob("*/*.jpg")))
     chosen = config.load(
         PicturesConfig,
-        {"data": str(birds), "model": "resnet18@torchvision", "image_size": 32, "batch_size": 8, "epochs": 2},
+        {"data": str(birds), "model": "resnet8@narrow", "image_size": 32, "batch_size": 8, "epochs": 2},
         None,
         settings,
     )

@@ -28,11 +28,11 @@ def test_the_steepest_fall_is_found():
 
 
 def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
-    (images, labels), _ = small_arrays(train=640)
+    (images, labels), _ = small_arrays(train=320)
     gr.seed_everything(0)
-    net = gr.resnet18()
+    net = gr.get_model("resnet8@narrow")
     found = lr_finder.find_lr(
-        net, gr.ArrayBatches(images, labels, 32, shuffle=True), mx.cpu(), low=1e-4, high=100, steps=40
+        net, gr.ArrayBatches(images, labels, 16, shuffle=True), mx.cpu(), low=1e-4, high=100, steps=40
     )
     assert 1e-4 < found.suggestion < 10 and found.table["loss"].min() < found.table["loss"].iloc[0]
     assert found.table["lr"].iloc[0] == pytest.approx(1e-4)
@@ -73,6 +73,8 @@ def test_from_the_command_line(tmp_path, small_folder, run_cli):
         small_folder,
         "--unverified",
         "--batch-size",
+        16,
+        "--limit",
         64,
     )
     found = run_cli(*common, "--find-lr", tmp_path / "lr.png")

@@ -79,13 +79,13 @@ def test_blocks_hand_on_bfloat16_and_the_last_one_float32(both_modes):
 
 @native
 def test_a_network_trains_alike_and_comes_back(np_mode):
-    (images, labels), _ = small_arrays(train=160)
-    batches, losses = gr.ArrayBatches(images, labels, 32), {}
+    (images, labels), _ = small_arrays(train=64)
+    batches, losses = gr.ArrayBatches(images, labels, 16), {}
     for kind in ("float32", "bfloat16", "float32"):
         gr.seed_everything(0)
         net = gr.resnet18()
         gr.set_precision(net, kind, mx.cpu())
-        result = gr.fit(net, batches, batches, gr.Recipe(epochs=2, lr=0.05), mx.cpu())
+        result = gr.fit(net, batches, batches, gr.Recipe(epochs=1, lr=0.05), mx.cpu())
         losses.setdefault(kind, []).append(result.epochs[0].loss)
         assert all(numpy.dtype(param.dtype) == numpy.float32 for param in net.collect_params().values())
     assert losses["float32"][0] == losses["float32"][1] != losses["bfloat16"][0]
@@ -103,7 +103,7 @@ def small_training(monkeypatch, scaled, **recipe):
     """A Training of a small network in float32, with its loss scaled or not; the same first parameters for all."""
     monkeypatch.setattr(loop, "make_loss_scale", lambda net: LossScale() if scaled else None)
     gr.seed_everything(0)
-    net = gr.resnet18(num_classes=3)
+    net = gr.get_model("resnet8@narrow", num_classes=3)
     net.initialize(mx.init.Xavier())
     net(batch(0)[0])  # now is when the parameters get their values
     training = loop.Training(net, Recipe(lr=0.01, momentum=0.9, **recipe), mx.cpu())

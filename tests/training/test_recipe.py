@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from dataclasses import replace
+from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
@@ -351,14 +352,14 @@ def test_patience_by_an_unknown_metric_is_refused():
 
 
 def test_a_checkpoint_of_a_version_without_test_losses_is_resumed(np_mode, tmp_path):
-    whole, expected = run(None, Recipe())
+    whole, expected = whole_run(Recipe())
     run(tmp_path, Recipe(), stop_after=9)  # in the second epoch
     arrays, note = checkpoint.read(tmp_path)
     assert [one.pop("test_loss") for one in note["done"]] == [expected.epochs[0].test_loss]
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
     numpy.savez(str(tmp_path / checkpoint.NAME), **arrays)
     again, result = run(tmp_path, Recipe(), resume=True)
-    assert all((values(whole)[name] == value).all() for name, value in values(again).items())
+    assert all((whole[name] == value).all() for name, value in values(again).items())
     assert [one.test_loss for one in result.epochs] == [None, expected.last.test_loss]
 
 
@@ -419,6 +420,13 @@ def run(folder, made, stop_after=None, resume=False, epochs=2):
     return net, result
 
 
+@lru_cache(maxsize=None)
+def whole_run(made):
+    """(parameters, Result) of a run that never stops; the same for every test of a recipe."""
+    net, result = run(None, made)
+    return values(net), result
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
@@ -427,13 +435,12 @@ def run(folder, made, stop_after=None, resume=False, epochs=2):
 @pytest.mark.parametrize("stop_after", [2, 6, 9, 13])
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
     made = Recipe(**settings)
-    whole, expected = run(tmp_path / "a" if (tmp_path / "a").mkdir() else tmp_path / "a", made)
-    (tmp_path / "b").mkdir()
-    _, part = run(tmp_path / "b", made, stop_after)
+    whole, expected = whole_run(made)
+    _, part = run(tmp_path, made, stop_after)
     assert part.stopped
-    again, result = run(tmp_path / "b", made, resume=True)
-    one, two = (net._collect_params_with_prefix() for net in (whole, again))
-    assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
+    again, result = run(tmp_path, made, resume=True)
+    found = values(again)
+    assert all((whole[name] == found[name]).all() for name in whole)
     assert [(r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in result.epochs] == [
         (r.epoch, r.batch, r.loss, r.train_acc, r.test_acc) for r in expected.epochs
     ]
@@ -455,7 +462,7 @@ def test_the_names_that_mxnet_gives_layers_do_not_matter(np_mode):
 
 
 def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_path):
-    whole, _ = run(None, Recipe(momentum=0.9))
+    whole, _ = whole_run(Recipe(momentum=0.9))
     gr.seed_everything(5)
     net, seen = small_resnet(), []
     gr.layer_shapes(net, (1, 1, 28, 28))
@@ -475,8 +482,8 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
             gr.Session(listeners=[die], keeper=Keeper(tmp_path, seconds=0)),
         )
     again, _ = run(tmp_path, Recipe(momentum=0.9), resume=True)
-    one, two = (net._collect_params_with_prefix() for net in (whole, again))
-    assert all((one[name].data().asnumpy() == two[name].data().asnumpy()).all() for name in one)
+    found = values(again)
+    assert all((whole[name] == found[name]).all() for name in whole)
 
 
 @pytest.mark.parametrize("settings", [{"ema": 0.9}, {"patience": 1}], ids=["averages", "patience"])

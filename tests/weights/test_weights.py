@@ -2,6 +2,7 @@
 
 import json
 import struct
+from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError, WeightsError
@@ -68,10 +69,9 @@ def test_every_key_of_torchvisions_resnet18_lands_in_its_place(resnet18_file, bo
     assert (own["9.bias"] == tensors["fc.bias"]).all()
 
 
-@pytest.mark.parametrize("depth", [18, 50])
-@pytest.mark.parametrize("version, family", [("v1b", "torchvision"), ("v1", "mxnet"), ("v2", "v2")])
-@pytest.mark.parametrize("way", ["save_parameters", "export"])
-def test_gluoncvs_files_give_gluoncvs_logits(tmp_path, depth, version, family, way):
+@lru_cache(maxsize=1)
+def gluoncvs(depth, version):
+    """(a network of gluoncv whose parameters all tell, a batch, its logits)."""
     theirs = gluoncv_model(f"resnet{depth}_{version}", pretrained=False, classes=7)
     theirs.initialize(mx.init.Xavier())
     X = array(numpy.random.RandomState(0).randn(2, 3, 64, 64))
@@ -85,7 +85,14 @@ def test_gluoncvs_files_give_gluoncvs_logits(tmp_path, depth, version, family, w
     for name, param in theirs.collect_params(".*running.*").items():
         low, high = (-0.1, 0.1) if name.endswith("mean") else (0.5, 1.5)
         param.set_data(mx.nd.random.uniform(low, high, param.shape))
-    expected = theirs(X).asnumpy()
+    return theirs, X, theirs(X).asnumpy()
+
+
+@pytest.mark.parametrize("way", ["save_parameters", "export"])  # first, so that two tests in turn share a network
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("version, family", [("v1b", "torchvision"), ("v1", "mxnet"), ("v2", "v2")])
+def test_gluoncvs_files_give_gluoncvs_logits(tmp_path, depth, version, family, way):
+    theirs, X, expected = gluoncvs(depth, version)
     if way == "export":
         theirs.export(str(tmp_path / "net"))
         path = tmp_path / "net-0000.params"
