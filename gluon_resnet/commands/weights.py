@@ -107,7 +107,7 @@ def _engine_option(letter: str, default: str) -> Callable[..., Any]:
 @click.argument("image")
 @options.model_option
 @options.weights
-@_engine_option("a", "gluon")
+@_engine_option("a", "gluon-plain")
 @_engine_option("b", "byhand")
 @click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
 @click.option(
@@ -153,7 +153,7 @@ def microscope(
         figures.save_figure(scope.draw(comparison, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
         click.echo(f"picture in {save}")
     if plant:
-        caught = comparison.first == scope.shows_first(spec, plant)
+        caught = comparison.first == scope.shows_first(spec, plant, comparison)
         click.echo(f"planted in {plant} of engine b: {'found' if caught else 'NOT found'}")
     sys.exit(1 if (plant and not caught) or (not plant and (comparison.first or comparison.first_gradient)) else 0)
 

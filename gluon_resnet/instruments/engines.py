@@ -1,14 +1,18 @@
-"""One network, three programs that run it: Gluon, by hand in NumPy, ONNX Runtime.
+"""One network, several programs that run it: MXNet fused or as it is trained, by hand in NumPy, ONNX Runtime.
 
     engine = make_engine("byhand", spec, params)          # params: {our parameter name: float32 array}
     engine.logits(X)                                      # X (N, C, H, W) float32 -> (N, num_classes)
     engine.activations(X)                                 # {layer name: array}, in the order they run
 
 Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as
-one. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx needs ONNX Runtime.
+one. The engine "gluon" is fused (training/fused.py) and shows only the layers that are left; "gluon-plain" is the
+network as it is trained. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx
+needs ONNX Runtime.
 """
 
-from typing import Any, Dict, List, Sequence, Set
+import sys
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 import numpy
 
@@ -19,7 +23,8 @@ from ..networks.specs import ResNetSpec
 
 Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
-ENGINES = ("gluon", "byhand", "onnx")
+#: engines that compute in float32 and agree to rounding
+ENGINES = ("gluon", "gluon-plain", "byhand", "onnx")
 
 
 def watched_layers(plan: Layout) -> List[str]:
@@ -54,7 +59,7 @@ def _with_relu(plan: Layout) -> Set[str]:
 
 
 class GluonEngine:
-    """The Gluon network, on a GPU if there is one."""
+    """The Gluon network as it is trained, on a GPU if there is one."""
 
     def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         import mxnet as mx
@@ -76,6 +81,13 @@ class GluonEngine:
     def logits(self, X: numpy.ndarray) -> numpy.ndarray:
         """(N, num_classes) float32 for X (N, C, H, W)."""
         return self.net(self._input(X)).asnumpy()
+
+    def features(self, X: numpy.ndarray) -> numpy.ndarray:
+        """The last feature maps (N, K, h, w), which the average pooling takes."""
+        A = self._input(X)
+        for layer in list(self.net)[: int(self.plan.places["average_pool"])]:
+            A = layer(A)
+        return A.asnumpy()
 
     def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of every layer of :func:`watched_layers`."""
@@ -121,6 +133,63 @@ class GluonEngine:
             for name, param in net._collect_params_with_prefix().items()
             if param.grad_req != "null" and name not in self.plan.fixed()
         }
+
+
+class FusedEngine:
+    """The network for predicting alone, on a CPU (training/fused.py); its gradients are the trained one's."""
+
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
+        from ..training.fused import FusedNetwork
+
+        self.plan, self.params = layout(spec, input_channels(spec, params)), params
+        self.network = FusedNetwork(self.plan, params)
+        self._plain: Optional[GluonEngine] = None  # made when it is asked for
+
+    @property
+    def plain(self) -> GluonEngine:
+        """The engine of the network as it is trained."""
+        self._plain = self._plain or GluonEngine(self.plan.spec, self.params)
+        return self._plain
+
+    @property
+    def net(self) -> Any:
+        """The Gluon network with the same parameters."""
+        return self.plain.net
+
+    def logits(self, X: numpy.ndarray) -> numpy.ndarray:
+        """(N, num_classes) float32 for X (N, C, H, W)."""
+        return self.network(X)
+
+    def features(self, X: numpy.ndarray) -> numpy.ndarray:
+        """The last feature maps (N, K, h, w), which the average pooling takes."""
+        return self.network.features(X)
+
+    def activations(self, X: numpy.ndarray) -> Arrays:
+        """{layer name: array} of the layers that are left: convolutions before a batch norm are not."""
+        return _flat(self.network.activations(X), self.plan)
+
+    def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
+        """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`, by the network as it is trained."""
+        return self.plain.gradients(X, y)
+
+
+@lru_cache(maxsize=None)  # said once in a process
+def _say(line: str) -> None:
+    print(f"gluon_resnet: {line}", file=sys.stderr, flush=True)
+
+
+def _gluon_engine(spec: ResNetSpec, params: Arrays) -> Any:
+    """The fused engine, or the plain one on a GPU and where there is no fusion, which is said once."""
+    from ..devices import try_gpu
+    from ..training import fused
+
+    device = try_gpu()
+    problem = fused.unsuitable(device)
+    if problem is None:
+        return FusedEngine(spec, params)
+    if device.device_type == "cpu":
+        _say(f"the network is not fused: {problem}; the engine gluon is gluon-plain")
+    return GluonEngine(spec, params)
 
 
 class ByhandEngine:
@@ -201,11 +270,11 @@ def _flat(outputs: Arrays, plan: Layout) -> Arrays:
 
 
 def make_engine(name: str, spec: ResNetSpec, params: Arrays) -> Any:
-    """The engine ``name`` ("gluon", "byhand", "onnx") for a spec and its parameters {name: float32 array}.
+    """The engine ``name``, one of ENGINES, for a spec and its parameters {name: float32 array}.
 
     Raises ModelError for another name, BackendError if onnxruntime is not installed.
     """
-    makers = {"gluon": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
+    makers = {"gluon": _gluon_engine, "gluon-plain": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
     if name not in makers:
         raise ModelError(f"engine '{name}': expected one of {', '.join(ENGINES)}")
     return makers[name](spec, params)
