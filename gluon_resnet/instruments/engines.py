@@ -99,7 +99,7 @@ class GluonEngine:
         with watched(self.net, [blocks[name] for name in names]) as seen:
             self.net(self._input(X)).wait_to_read()
         outputs = {id(block): Y for block, _, Y in seen}
-        return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
+        return flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}: gradients of the mean cross-entropy of X against the classes y (N,).
@@ -166,7 +166,7 @@ class FusedEngine:
 
     def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of the layers that are left: convolutions before a batch norm are not."""
-        return _flat(self.network.activations(X), self.plan)
+        return flat(self.network.activations(X), self.plan)
 
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`, by the network as it is trained."""
@@ -260,10 +260,10 @@ def _shown(outputs: Arrays, plan: Layout) -> Arrays:
     """The outputs of the watched layers, in order: batch norms with the ReLU after them, if any; vectors flat."""
     with_relu = _with_relu(plan)
     shown = {name: outputs[name] for name in watched_layers(plan)}
-    return _flat({name: numpy.maximum(Y, 0) if name in with_relu else Y for name, Y in shown.items()}, plan)
+    return flat({name: numpy.maximum(Y, 0) if name in with_relu else Y for name, Y in shown.items()}, plan)
 
 
-def _flat(outputs: Arrays, plan: Layout) -> Arrays:
+def flat(outputs: Arrays, plan: Layout) -> Arrays:
     """``outputs`` with pooled features and logits as (N, C)."""
     ends = plan.places["average_pool"], plan.classifier.name
     return {**outputs, **{name: outputs[name].reshape(len(outputs[name]), -1) for name in ends}}

@@ -230,8 +230,8 @@ class Compiled:
     Plan and buffers belong to one shape of X and are re-made when it changes. Not for several threads at once.
     """
 
-    def __init__(self, symbol: Any, arrays: Mapping[str, Any], backend: str = BACKEND) -> None:
-        fused = symbol.get_backend_symbol(backend)
+    def __init__(self, symbol: Any, arrays: Mapping[str, Any], backend: Optional[str] = BACKEND) -> None:
+        fused = symbol.get_backend_symbol(backend) if backend else symbol
         self.names: Sequence[str] = fused.list_inputs()
         self.arrays = arrays
         self._call = mx.nd.CachedOp(fused, [("static_alloc", True), ("static_shape", True)])
