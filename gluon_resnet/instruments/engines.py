@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 import numpy
 
 from ..byhand import ResNet
-from ..errors import BackendError, ModelError
+from ..errors import BackendError, ConfigError, ModelError
 from ..networks.layout import Layout, input_channels, layout
 from ..networks.specs import ResNetSpec
 
@@ -25,6 +25,8 @@ Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
 #: engines that compute in float32 and agree to rounding
 ENGINES = ("gluon", "gluon-plain", "byhand", "onnx")
+#: engines that compute in shorter numbers; int8 needs a calibration (quantized.py)
+SHORT = ("bfloat16", "int8")
 
 
 def watched_layers(plan: Layout) -> List[str]:
@@ -138,11 +140,13 @@ class GluonEngine:
 class FusedEngine:
     """The network for predicting alone, on a CPU (training/fused.py); its gradients are the trained one's."""
 
+    precision = "float32"
+
     def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         from ..training.fused import FusedNetwork
 
         self.plan, self.params = layout(spec, input_channels(spec, params)), params
-        self.network = FusedNetwork(self.plan, params)
+        self.network = FusedNetwork(self.plan, params, self.precision)
         self._plain: Optional[GluonEngine] = None  # made when it is asked for
 
     @property
@@ -171,6 +175,23 @@ class FusedEngine:
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`, by the network as it is trained."""
         return self.plain.gradients(X, y)
+
+
+class Bfloat16Engine(FusedEngine):
+    """The fused network with bfloat16 numbers between its stem and its pooling, which keep 8 of float32's 24 bits.
+
+    Raises ConfigError on a processor that does not multiply such numbers itself.
+    """
+
+    precision = "bfloat16"
+
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
+        from ..training import fused, precision
+
+        problem = fused.unsuitable() or (None if precision.is_native() else "this processor has no avx512_bf16")
+        if problem:
+            raise ConfigError(f"engine bfloat16: {problem}: take the engine gluon")
+        super().__init__(spec, params)
 
 
 @lru_cache(maxsize=None)  # said once in a process
@@ -270,11 +291,22 @@ def flat(outputs: Arrays, plan: Layout) -> Arrays:
 
 
 def make_engine(name: str, spec: ResNetSpec, params: Arrays) -> Any:
-    """The engine ``name``, one of ENGINES, for a spec and its parameters {name: float32 array}.
+    """The engine ``name``, one of ENGINES or "bfloat16", for a spec and its parameters {name: float32 array}.
 
-    Raises ModelError for another name, BackendError if onnxruntime is not installed.
+    Raises ModelError for another name, BackendError if onnxruntime is not installed, ConfigError if the processor
+    does not multiply bfloat16 numbers. The engine int8 is quantized.Int8Engine, which needs a calibration.
     """
-    makers = {"gluon": _gluon_engine, "gluon-plain": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
+    makers = {
+        "gluon": _gluon_engine,
+        "gluon-plain": GluonEngine,
+        "byhand": ByhandEngine,
+        "onnx": OnnxEngine,
+        "bfloat16": Bfloat16Engine,
+    }
+    if name == "int8":
+        raise ModelError(
+            "engine 'int8' needs a calibration: instruments.quantized.Int8Engine(spec, params, calibration)"
+        )
     if name not in makers:
-        raise ModelError(f"engine '{name}': expected one of {', '.join(ENGINES)}")
+        raise ModelError(f"engine '{name}': expected one of {', '.join(makers)}")
     return makers[name](spec, params)

@@ -219,8 +219,8 @@ class FusedNetwork:
     def _outputs(self, X: numpy.ndarray, *names: str) -> List[numpy.ndarray]:
         if names not in self._layers:
             internals = self.graph.output.get_internals()
-            group = mx.sym.Group([internals[f"{name}_output"] for name in names])
-            self._layers[names] = Compiled(group, self.graph.arrays)
+            outputs = [self.graph.cast(internals[f"{name}_output"], "float32") for name in names]
+            self._layers[names] = Compiled(mx.sym.Group(outputs), self.graph.arrays)
         return self._layers[names](X)
 
 
