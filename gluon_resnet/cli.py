@@ -15,7 +15,19 @@ from typing import NoReturn, Optional, Sequence
 import click
 
 from . import __version__
-from .commands import evaluation, experiments, machine, networks, pictures, play, records, training, transcript, weights
+from .commands import (
+    evaluation,
+    experiments,
+    machine,
+    networks,
+    pictures,
+    play,
+    quantizing,
+    records,
+    training,
+    transcript,
+    weights,
+)
 from .errors import BackendError, GluonResNetError
 from .text import last_line
 
@@ -39,6 +51,7 @@ for _command in (
     weights.predict,
     weights.microscope,
     weights.export,
+    quantizing.quantize,
     weights.list_models,
     records.records,
     evaluation.evaluate,

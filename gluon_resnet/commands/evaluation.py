@@ -9,8 +9,10 @@ import gluon_resnet as gr
 import click
 from tqdm import tqdm
 
+from ..instruments.engines import ENGINES, SHORT
 from . import lazy
 
+calibration = lazy("evaluation.calibration")
 devices = lazy("devices")
 evaluation = lazy("evaluation.evaluate")
 evaluation_files = lazy("evaluation.files")
@@ -18,6 +20,7 @@ evaluation_module = lazy("report.evaluation")
 figures = lazy("figures")
 page = lazy("report.page")
 plots = lazy("evaluation.plots")
+quantized = lazy("instruments.quantized")
 run_table = lazy("runs.table")
 table = lazy("runs.table")
 text = lazy("text")
@@ -50,8 +53,32 @@ def _report(evaluation: Any) -> str:
     return "\n".join([*lines, "", "largest losses", _table(worst, colalign=("left",) * 3 + ("right",) * 2)])
 
 
+def _make_engine(name: str, network: Any, calibrate: Optional[str]) -> Any:
+    """The engine ``name`` of a run's ``network``; int8 calibrated on the run's training part, or on ``calibrate``.
+
+    An engine of shorter numbers is compared with float32 on the way.
+    """
+    if calibrate and name != "int8":
+        raise click.UsageError("--calibrate goes with --engine int8")
+    if name not in SHORT:
+        return gr.make_engine(name, network.spec, network.params)
+    exact = gr.make_engine("gluon", network.spec, network.params)
+    if name != "int8":
+        return quantized.Compared(exact, gr.make_engine(name, network.spec, network.params))
+    examples = evaluation.open_examples(network, calibrate, "all" if calibrate else "training")
+    found = quantized.calibrate(network.spec, network.params, calibration.example_batches(examples))
+    calibration.say_if_slow()
+    return quantized.Compared(exact, quantized.Int8Engine(network.spec, network.params, found))
+
+
 def _judged(
-    run: str, data: Optional[str] = None, part: Optional[str] = None, best: bool = False, cams: Sequence[str] = ()
+    run: str,
+    data: Optional[str] = None,
+    part: Optional[str] = None,
+    best: bool = False,
+    cams: Sequence[str] = (),
+    engine: str = "gluon",
+    calibrate: Optional[str] = None,
 ) -> Tuple[Any, Any, Any]:
     """(network, examples, Evaluation) of the run folder ``run``; unknown names in ``cams`` are refused first."""
     devices.use_numpy_arrays()
@@ -61,10 +88,14 @@ def _judged(
         click.echo(text.printable(note), err=True)
     for name in cams:
         examples.find(name)
+    made = _make_engine(engine, network, calibrate)
     with tqdm(
         total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
     ) as bar:
-        return network, examples, evaluation.evaluate_run(network, examples, tell=bar.update)
+        results = evaluation.evaluate_run(network, examples, made, tell=bar.update)
+    if engine in SHORT:
+        click.echo(f"engine {engine}: {made.agreement}", err=True)
+    return network, examples, results
 
 
 @click.command()
@@ -80,6 +111,14 @@ def _judged(
     help="[default: validation, which is Fashion-MNIST's test part; all of other images]",
 )
 @click.option("--best", is_flag=True, help="Use the parameters of the best epoch (keep_best).")
+@click.option(
+    "--engine", type=click.Choice(ENGINES + SHORT), default="gluon", show_default=True, help="What runs the network."
+)
+@click.option(
+    "--calibrate",
+    metavar="DIR|CSV|FILE.rec",
+    help="Images from which the engine int8 learns the ranges of its layers.  [default: the run's training part]",
+)
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
@@ -97,6 +136,8 @@ def evaluate(
     data: Optional[str],
     part: Optional[str],
     best: bool,
+    engine: str,
+    calibrate: Optional[str],
     form: str,
     save: Optional[str],
     cams: Tuple[str, ...],
@@ -112,7 +153,7 @@ def evaluate(
         raise click.UsageError("--cam-class goes with --cam NAME")
     if save:
         evaluation_files.check_target(save)
-    network, examples, results = _judged(run, data, part, best, cams)
+    network, examples, results = _judged(run, data, part, best, cams, engine, calibrate)
     if form == "csv":
         click.echo(results.classes.to_csv(index=False, float_format="%.6g"), nl=False)
     elif form == "json":

@@ -4,6 +4,7 @@ from typing import Any, Callable, Iterable, Optional, Set
 
 import click
 
+from ..instruments.engines import ENGINES, SHORT
 from ..networks.families import ROWS, by_family, images_of
 from . import lazy
 
@@ -63,6 +64,17 @@ parts = click.option(
     metavar="A,B",
     help="The folders (or values of a CSV's split, or record files) that train and validate; A alone is split; "
     "'classes': all folders are classes.  [default: by their names]",
+)
+engine = click.option(
+    "--engine",
+    type=click.Choice(ENGINES + SHORT),
+    help="What runs the network; int8 takes --calibrate, or weights in a .int8 file.  [default: gluon; int8 for such a "
+    "file]",
+)
+calibrate = click.option(
+    "--calibrate",
+    metavar="DIR|CSV|FILE.rec",
+    help="Images from which the engine int8 learns the ranges of its layers.",
 )
 data_folder = click.option(
     "--data",

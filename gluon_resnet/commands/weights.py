@@ -2,6 +2,8 @@
 
 import json
 import sys
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Callable, Optional, Tuple
 
 import gluon_resnet as gr
@@ -9,23 +11,43 @@ import gluon_resnet as gr
 import click
 
 from ..errors import WeightsError
-from ..instruments.engines import ENGINES
+from ..instruments.engines import ENGINES, SHORT
 from . import lazy, options
 
+calibration = lazy("evaluation.calibration")
 data_list = lazy("runs.data_list")
 catalogue = lazy("weights.catalogue")
 text = lazy("text")
 figures = lazy("figures")
+int8_files = lazy("instruments.int8_files")
 preparations = lazy("data.images")
 layout = lazy("networks.layout")
 models = lazy("networks.models")
 plots = lazy("evaluation.plots")
 predicting = lazy("evaluation.predict")
+quantized = lazy("instruments.quantized")
 scope = lazy("instruments.microscope")
 
 
-def _network(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, Any]:
+@lru_cache(maxsize=1)  # asked for the network, then for its calibration
+def _quantized_file(weights: Optional[str], size: Optional[int]) -> Any:
+    """What is in the file ``weights`` if it is a .int8 file, else None; WeightsError if it is of another size."""
+    if not weights or Path(weights).suffix.lower() != ".int8":
+        return None
+    content = int8_files.read(weights)
+    if size not in (None, content.preparation.crop):
+        raise WeightsError(
+            f"{weights}: calibrated on images of {content.preparation.crop} pixels: expected the same --size, found "
+            f"{size}; calibrate again with gluon-resnet quantize --size {size}"
+        )
+    return content
+
+
+def read_with_preparation(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, Any]:
     """(spec, parameters, preparation of images); ``size`` is the side of the network's input if not the usual one."""
+    content = _quantized_file(weights, size)
+    if content is not None:
+        return content.spec, content.params, content.preparation
     spec, params = gr.read_network(weights, model)
     channels = layout.input_channels(spec, params)
     if channels not in (1, 3):
@@ -34,6 +56,28 @@ def _network(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, A
         )
     preparation = preparations.as_published(weights, model) or gr.PREPARATIONS[spec.family]
     return spec, params, preparation.at(size)
+
+
+def _engine(
+    name: str, spec: Any, params: Any, preparation: Any, weights: Optional[str], calibrate: Optional[str]
+) -> Any:
+    """The engine ``name``; int8 calibrated on the images at ``calibrate``, or as the file ``weights`` says."""
+    if name != "int8":
+        if calibrate:
+            raise click.UsageError("--calibrate goes with the engine int8")
+        return gr.make_engine(name, spec, params)
+    if calibrate:
+        batches = calibration.picture_batches(calibrate, preparation, layout.input_channels(spec, params))
+        found = quantized.calibrate(spec, params, batches)
+    else:
+        content = _quantized_file(weights, None)
+        if content is None:
+            raise click.UsageError(
+                "--engine int8 needs --calibrate DIR with images, or --weights F.int8 of gluon-resnet quantize"
+            )
+        found = content.calibration
+    calibration.say_if_slow()
+    return quantized.Int8Engine(spec, params, found)
 
 
 @click.command()
@@ -46,7 +90,8 @@ def _network(weights: str, model: str, size: Optional[int]) -> Tuple[Any, Any, A
 @click.option(
     "--labels", metavar="FILE", help="Names of the classes, one per line.  [default: ImageNet's for 1,000 classes]"
 )
-@click.option("--engine", type=click.Choice(ENGINES), default="gluon", show_default=True, help="What runs the network.")
+@options.engine
+@options.calibrate
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each image.")
 @options.input_size
 @click.option("--save", metavar="P.png", help="Also draw the images with their classes.")
@@ -58,7 +103,8 @@ def predict(
     weights: Optional[str],
     run: Optional[str],
     labels: Optional[str],
-    engine: str,
+    engine: Optional[str],
+    calibrate: Optional[str],
     top: int,
     size: Optional[int],
     save: Optional[str],
@@ -71,10 +117,11 @@ def predict(
         network = gr.network_of_run(run)
         spec, params, names, preparation = network.spec, network.params, network.class_names, network.preparation
     else:
-        spec, params, preparation = _network(options.needed(weights), model, size)
+        spec, params, preparation = read_with_preparation(options.needed(weights), model, size)
         names = gr.read_labels(labels, spec.num_classes)
     top = min(top, len(names))
-    made = gr.make_engine(engine, spec, params)
+    engine = engine or ("int8" if _quantized_file(weights, size) else "gluon")
+    made = _engine(engine, spec, params, preparation, weights, calibrate)
     channels = layout.input_channels(spec, params)
     table, views = predicting.predict_files(made, images, preparation, names, channels, top, keep_views=bool(save))
     rows = [
@@ -99,7 +146,7 @@ def predict(
 
 def _engine_option(letter: str, default: str) -> Callable[..., Any]:
     return click.option(
-        f"--{letter}", type=click.Choice(ENGINES), default=default, show_default=True, help=f"Engine {letter}."
+        f"--{letter}", type=click.Choice(ENGINES + SHORT), default=default, show_default=True, help=f"Engine {letter}."
     )
 
 
@@ -107,8 +154,9 @@ def _engine_option(letter: str, default: str) -> Callable[..., Any]:
 @click.argument("image")
 @options.model_option
 @options.weights
-@_engine_option("a", "gluon")
+@_engine_option("a", "gluon-plain")
 @_engine_option("b", "byhand")
+@options.calibrate
 @click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
 @click.option(
     "--tolerance",
@@ -128,6 +176,7 @@ def microscope(
     weights: Optional[str],
     a: str,
     b: str,
+    calibrate: Optional[str],
     gradients: bool,
     tolerance: float,
     plant: Optional[str],
@@ -144,16 +193,22 @@ def microscope(
         raise click.UsageError("--layer goes with --save P.png")
     if save:
         figures.check_picture_path(save)
-    spec, params, preparation = _network(options.needed(weights), model, size)
+    spec, params, preparation = read_with_preparation(options.needed(weights), model, size)
     _, X = predicting.look([image], preparation, layout.input_channels(spec, params))
     of_b = scope.plant(spec, params, plant) if plant else params
-    comparison = scope.look(gr.make_engine(a, spec, params), gr.make_engine(b, spec, of_b), X, tolerance, gradients)
+    if calibrate and "int8" not in (a, b):
+        raise click.UsageError("--calibrate goes with the engine int8")
+    engines = [
+        _engine(name, spec, own, preparation, weights, calibrate if name == "int8" else None)
+        for name, own in ((a, params), (b, of_b))
+    ]
+    comparison = scope.look(*engines, X, tolerance, gradients)
     click.echo(scope.as_text(comparison, every))
     if save:
         figures.save_figure(scope.draw(comparison, (a, f"{b}, {plant} damaged" if plant else b), layer), save)
         click.echo(f"picture in {save}")
     if plant:
-        caught = comparison.first == scope.shows_first(spec, plant)
+        caught = comparison.first == scope.shows_first(spec, plant, comparison)
         click.echo(f"planted in {plant} of engine b: {'found' if caught else 'NOT found'}")
     sys.exit(1 if (plant and not caught) or (not plant and (comparison.first or comparison.first_gradient)) else 0)
 
@@ -172,7 +227,7 @@ def export(model: str, weights: Optional[str], out: str) -> None:
 
     The file is read back and checked before it appears: .onnx in ONNX Runtime, .pth in torchvision's network.
     """
-    spec, params = gr.read_network(options.needed(weights), model)
+    spec, params = gr.readread_with_preparation(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
     exported = gr.export(net, out)

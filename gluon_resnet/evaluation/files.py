@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from ..errors import ConfigError, RunError
 from ..files import as_json, folder_written_whole
-from ..instruments.engines import GluonEngine
+from ..instruments.engines import make_engine
 from ..instruments.gradcam import enlarge, grad_cam
 from ..runs.network import RunNetwork
 from . import plots
@@ -82,13 +82,13 @@ def class_maps(run: RunNetwork, examples: Examples, i: int, class_name: Optional
     names = list(run.class_names)
     if class_name is not None and class_name not in names:
         raise ConfigError(f"class '{class_name}': expected one of {', '.join(names)}")
-    net, X, picture = GluonEngine(run.spec, run.params).net, examples.X([i]), examples.picture(i)
-    predicted, true = grad_cam(net, X), int(examples.y[i])
+    engine, X, picture = make_engine("gluon", run.spec, run.params), examples.X([i]), examples.picture(i)
+    predicted, true = grad_cam(engine, X), int(examples.y[i])
     classes = [names.index(class_name)] if class_name is not None else [int(predicted.classes[0])]
     if class_name is None and true != classes[0]:
         classes.append(true)
     probabilities = softmax(predicted.logits)[0]  # (num_classes,)
-    maps = [grad_cam(net, X, [c]).maps[0] for c in classes]
+    maps = [grad_cam(engine, X, [c]).maps[0] for c in classes]
     titles = [
         f"{names[c]} {probabilities[c]:.3f}{'' if heat.any() else ' (nothing)'}" for c, heat in zip(classes, maps)
     ]

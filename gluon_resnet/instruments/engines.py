@@ -1,25 +1,32 @@
-"""One network, three programs that run it: Gluon, by hand in NumPy, ONNX Runtime.
+"""One network, several programs that run it: MXNet fused or as it is trained, by hand in NumPy, ONNX Runtime.
 
     engine = make_engine("byhand", spec, params)          # params: {our parameter name: float32 array}
     engine.logits(X)                                      # X (N, C, H, W) float32 -> (N, num_classes)
     engine.activations(X)                                 # {layer name: array}, in the order they run
 
 Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as
-one. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx needs ONNX Runtime.
+one. The engine "gluon" is fused (training/fused.py) and shows only the layers that are left; "gluon-plain" is the
+network as it is trained. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx
+needs ONNX Runtime.
 """
 
-from typing import Any, Dict, List, Sequence, Set
+import sys
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 import numpy
 
 from ..byhand import ResNet
-from ..errors import BackendError, ModelError
+from ..errors import BackendError, ConfigError, ModelError
 from ..networks.layout import Layout, input_channels, layout
 from ..networks.specs import ResNetSpec
 
 Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
-ENGINES = ("gluon", "byhand", "onnx")
+#: engines that compute in float32 and agree to rounding
+ENGINES = ("gluon", "gluon-plain", "byhand", "onnx")
+#: engines that compute in shorter numbers; int8 needs a calibration (quantized.py)
+SHORT = ("bfloat16", "int8")
 
 
 def watched_layers(plan: Layout) -> List[str]:
@@ -54,7 +61,7 @@ def _with_relu(plan: Layout) -> Set[str]:
 
 
 class GluonEngine:
-    """The Gluon network, on a GPU if there is one."""
+    """The Gluon network as it is trained, on a GPU if there is one."""
 
     def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
         import mxnet as mx
@@ -77,6 +84,13 @@ class GluonEngine:
         """(N, num_classes) float32 for X (N, C, H, W)."""
         return self.net(self._input(X)).asnumpy()
 
+    def features(self, X: numpy.ndarray) -> numpy.ndarray:
+        """The last feature maps (N, K, h, w), which the average pooling takes."""
+        A = self._input(X)
+        for layer in list(self.net)[: int(self.plan.places["average_pool"])]:
+            A = layer(A)
+        return A.asnumpy()
+
     def activations(self, X: numpy.ndarray) -> Arrays:
         """{layer name: array} of every layer of :func:`watched_layers`."""
         from ..networks.blocks import blocks_by_name
@@ -87,7 +101,7 @@ class GluonEngine:
         with watched(self.net, [blocks[name] for name in names]) as seen:
             self.net(self._input(X)).wait_to_read()
         outputs = {id(block): Y for block, _, Y in seen}
-        return _flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
+        return flat({name: outputs[id(blocks[name])].asnumpy() for name in names}, self.plan)
 
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}: gradients of the mean cross-entropy of X against the classes y (N,).
@@ -121,6 +135,82 @@ class GluonEngine:
             for name, param in net._collect_params_with_prefix().items()
             if param.grad_req != "null" and name not in self.plan.fixed()
         }
+
+
+class FusedEngine:
+    """The network for predicting alone, on a CPU (training/fused.py); its gradients are the trained one's."""
+
+    precision = "float32"
+
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
+        from ..training.fused import FusedNetwork
+
+        self.plan, self.params = layout(spec, input_channels(spec, params)), params
+        self.network = FusedNetwork(self.plan, params, self.precision)
+        self._plain: Optional[GluonEngine] = None  # made when it is asked for
+
+    @property
+    def plain(self) -> GluonEngine:
+        """The engine of the network as it is trained."""
+        self._plain = self._plain or GluonEngine(self.plan.spec, self.params)
+        return self._plain
+
+    @property
+    def net(self) -> Any:
+        """The Gluon network with the same parameters."""
+        return self.plain.net
+
+    def logits(self, X: numpy.ndarray) -> numpy.ndarray:
+        """(N, num_classes) float32 for X (N, C, H, W)."""
+        return self.network(X)
+
+    def features(self, X: numpy.ndarray) -> numpy.ndarray:
+        """The last feature maps (N, K, h, w), which the average pooling takes."""
+        return self.network.features(X)
+
+    def activations(self, X: numpy.ndarray) -> Arrays:
+        """{layer name: array} of the layers that are left: convolutions before a batch norm are not."""
+        return flat(self.network.activations(X), self.plan)
+
+    def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
+        """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`, by the network as it is trained."""
+        return self.plain.gradients(X, y)
+
+
+class Bfloat16Engine(FusedEngine):
+    """The fused network with bfloat16 numbers between its stem and its pooling, which keep 8 of float32's 24 bits.
+
+    Raises ConfigError on a processor that does not multiply such numbers itself.
+    """
+
+    precision = "bfloat16"
+
+    def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
+        from ..training import fused, precision
+
+        problem = fused.unsuitable() or (None if precision.is_native() else "this processor has no avx512_bf16")
+        if problem:
+            raise ConfigError(f"engine bfloat16: {problem}: take the engine gluon")
+        super().__init__(spec, params)
+
+
+@lru_cache(maxsize=None)  # said once in a process
+def _say(line: str) -> None:
+    print(f"gluon_resnet: {line}", file=sys.stderr, flush=True)
+
+
+def _gluon_engine(spec: ResNetSpec, params: Arrays) -> Any:
+    """The fused engine, or the plain one on a GPU and where there is no fusion, which is said once."""
+    from ..devices import try_gpu
+    from ..training import fused
+
+    device = try_gpu()
+    problem = fused.unsuitable(device)
+    if problem is None:
+        return FusedEngine(spec, params)
+    if device.device_type == "cpu":
+        _say(f"the network is not fused: {problem}; the engine gluon is gluon-plain")
+    return GluonEngine(spec, params)
 
 
 class ByhandEngine:
@@ -191,21 +281,32 @@ def _shown(outputs: Arrays, plan: Layout) -> Arrays:
     """The outputs of the watched layers, in order: batch norms with the ReLU after them, if any; vectors flat."""
     with_relu = _with_relu(plan)
     shown = {name: outputs[name] for name in watched_layers(plan)}
-    return _flat({name: numpy.maximum(Y, 0) if name in with_relu else Y for name, Y in shown.items()}, plan)
+    return flat({name: numpy.maximum(Y, 0) if name in with_relu else Y for name, Y in shown.items()}, plan)
 
 
-def _flat(outputs: Arrays, plan: Layout) -> Arrays:
+def flat(outputs: Arrays, plan: Layout) -> Arrays:
     """``outputs`` with pooled features and logits as (N, C)."""
     ends = plan.places["average_pool"], plan.classifier.name
     return {**outputs, **{name: outputs[name].reshape(len(outputs[name]), -1) for name in ends}}
 
 
 def make_engine(name: str, spec: ResNetSpec, params: Arrays) -> Any:
-    """The engine ``name`` ("gluon", "byhand", "onnx") for a spec and its parameters {name: float32 array}.
+    """The engine ``name``, one of ENGINES or "bfloat16", for a spec and its parameters {name: float32 array}.
 
-    Raises ModelError for another name, BackendError if onnxruntime is not installed.
+    Raises ModelError for another name, BackendError if onnxruntime is not installed, ConfigError if the processor
+    does not multiply bfloat16 numbers. The engine int8 is quantized.Int8Engine, which needs a calibration.
     """
-    makers = {"gluon": GluonEngine, "byhand": ByhandEngine, "onnx": OnnxEngine}
+    makers = {
+        "gluon": _gluon_engine,
+        "gluon-plain": GluonEngine,
+        "byhand": ByhandEngine,
+        "onnx": OnnxEngine,
+        "bfloat16": Bfloat16Engine,
+    }
+    if name == "int8":
+        raise ModelError(
+            "engine 'int8' needs a calibration: instruments.quantized.Int8Engine(spec, params, calibration)"
+        )
     if name not in makers:
-        raise ModelError(f"engine '{name}': expected one of {', '.join(ENGINES)}")
+        raise ModelError(f"engine '{name}': expected one of {', '.join(makers)}")
     return makers[name](spec, params)

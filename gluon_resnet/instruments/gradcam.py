@@ -1,7 +1,7 @@
 """Where a network looked: Grad-CAM, the gradient of a class's score at the last feature maps.
 
     engine = make_engine("gluon", run.spec, run.params)
-    seen = grad_cam(engine.net, X)                          # X (N, C, H, W) float32
+    seen = grad_cam(engine, X)                              # X (N, C, H, W) float32; or grad_cam(net, X)
     seen.maps[0], seen.classes[0]                           # (H / 32, W / 32) from 0 up, the class predicted
     heat = enlarge(seen.maps[0], 224, 224)                  # (224, 224) from 0 to 1
 
@@ -31,20 +31,25 @@ class ClassMaps:
     logits: numpy.ndarray
 
 
-def grad_cam(net: Any, X: numpy.ndarray, classes: Optional[Sequence[int]] = None) -> ClassMaps:
+def grad_cam(network: Any, X: numpy.ndarray, classes: Optional[Sequence[int]] = None) -> ClassMaps:
     """The :class:`ClassMaps` of images X (N, C, H, W) float32 for ``classes`` (N,), by default those predicted.
 
-    ``net`` is a network of this suite with its parameters. The gradient is taken at the feature maps, after which there
-    is no batch norm, so it is the gradient of inference. Raises ConfigError for a class that the network lacks.
+    ``network`` is an engine "gluon" or "gluon-plain", which computes the feature maps in its own way, or a Gluon
+    network of this suite with its parameters. The gradient is taken at the feature maps, after which there is no batch
+    norm, so it is the gradient of inference. Raises ConfigError for a class that the network lacks.
     """
     import mxnet as mx  # here, as a report reads kept maps without it
 
     array = mx.np.array if mx.util.is_np_array() else mx.nd.array
+    net = getattr(network, "net", network)
     device = next(iter(net.collect_params().values())).list_ctx()[0]
     body, head = _halves(net)
-    A = array(X, ctx=device)  # (N, C, H, W)
-    for layer in body:
-        A = layer(A)
+    if net is not network:
+        A = array(network.features(X), ctx=device)
+    else:
+        A = array(X, ctx=device)  # (N, C, H, W)
+        for layer in body:
+            A = layer(A)
     A = A.detach()  # (N, K, h, w), K feature maps
     logits = head(A).asnumpy()  # (N, num_classes)
     chosen = _chosen(classes, logits)

@@ -1,9 +1,10 @@
 """The same image through two engines, layer by layer: where do they begin to differ, and by how much?
 
-    gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon --b byhand
+    gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon-plain --b byhand
 
 A difference is the largest absolute one of a layer, and relative to the layer's largest value in engine a. Layers come
-in the order they run, so the first one past the tolerance is where to look; those after it only carry it on.
+in the order they run, so the first one past the tolerance is where to look; those after it only carry it on. Layers
+that one of the engines has not (a fused one computes several as one) are left out.
 ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
 """
 
@@ -19,7 +20,7 @@ from ..errors import ConfigError, ModelError
 from ..figures import new_figure
 from ..networks.layout import input_channels, layout, place_name
 from ..networks.specs import ResNetSpec
-from .engines import shown_as
+from .engines import shown_as, watched_layers
 
 PLANTED = 1.05  # the factor on one channel of a planted layer
 COLUMNS = ["layer", "place", "kind", "shape", "largest", "absolute", "relative", "past"]
@@ -74,11 +75,12 @@ def look(
         ConfigError: an engine has no gradients, or the tolerance is not above 0.
     """
     if gradients and not (hasattr(a, "gradients") and hasattr(b, "gradients")):
-        raise ConfigError("gradients: ONNX Runtime has none: take two of gluon and byhand")
+        raise ConfigError("gradients: ONNX Runtime has none, nor have bfloat16 and int8: take two of gluon and byhand")
     if not tolerance > 0:
         raise ConfigError(f"tolerance is {tolerance}: expected a number above 0")
     both = a.activations(X), b.activations(X)
-    rows = [(name, _place(a, name), *_row("activation", A, both[1][name], tolerance)) for name, A in both[0].items()]
+    shared = [name for name in both[0] if name in both[1]]
+    rows = [(name, _place(a, name), *_row("activation", both[0][name], both[1][name], tolerance)) for name in shared]
     if gradients:
         labels = numpy.asarray(a.logits(X).argmax(axis=1) if y is None else y)
         of_a, of_b = a.gradients(X, labels), b.gradients(X, labels)
@@ -121,9 +123,17 @@ def plant(spec: ResNetSpec, params: Dict[str, numpy.ndarray], layer: str) -> Dic
     return {**params, name: damaged}
 
 
-def shows_first(spec: ResNetSpec, layer: str) -> str:
-    """Name of the first watched layer in which damage to ``layer`` shows: itself, but ResNet-18's "1" shows as "2"."""
-    return shown_as(layout(spec), layer)
+def shows_first(spec: ResNetSpec, layer: str, differences: Optional[Differences] = None) -> str:
+    """Name of the first watched layer in which damage to ``layer`` shows: itself, but ResNet-18's "1" shows as "2".
+
+    Of the layers that were compared in ``differences`` if they are given: where engines are fused, it is a later one.
+    """
+    plan = layout(spec)
+    first = shown_as(plan, layer)
+    if differences is None:
+        return first
+    order, compared = watched_layers(plan), set(differences.table["layer"])
+    return next((name for name in order[order.index(first) :] if name in compared), first)
 
 
 def as_text(differences: Differences, every: bool = False) -> str:

@@ -38,7 +38,7 @@ def case(request):
     return spec, params, X, {name: make_engine(name, spec, params) for name in ENGINES}, layers
 
 
-@pytest.mark.parametrize("a, b", [("gluon", "byhand"), ("gluon", "onnx")])
+@pytest.mark.parametrize("a, b", [("gluon-plain", "byhand"), ("gluon-plain", "onnx")])
 def test_all_layers_agree_in_all_engines(case, a, b):
     spec, params, X, engines, _ = case
     found, plan = microscope.look(engines[a], engines[b], X), layout(spec)
@@ -64,7 +64,7 @@ def test_every_layer_is_watched_or_shown_as_the_relu_behind_it(case):
 
 def test_gradients_of_two_engines_agree_in_float64(case):
     spec, params, X, engines, _ = case
-    found = microscope.look(engines["gluon"], engines["byhand"], X[:1], gradients=True, y=[3])
+    found = microscope.look(engines["gluon-plain"], engines["byhand"], X[:1], gradients=True, y=[3])
     gradients = found.table[found.table["kind"] == "gradient"]
     plan = layout(spec)
     assert sorted(gradients["layer"]) == sorted(
@@ -84,8 +84,8 @@ def test_planted_damage_is_found_where_it_is(case, engine):
         changed = [name for name in params if (params[name] != damaged[name]).any()]
         fixed = layer in norms and not norms[layer].scale
         assert changed == [f"{layer}.{'running_var' if fixed else 'gamma' if layer in norms else 'weight'}"]
-        found = microscope.look(engines["gluon"], make_engine(engine, spec, damaged), X)
-        assert found.first == microscope.shows_first(spec, layer), layer
+        found = microscope.look(engines["gluon-plain"], make_engine(engine, spec, damaged), X)
+        assert found.first == microscope.shows_first(spec, layer, found), layer
 
 
 @pytest.mark.parametrize("count, expected", [(0, ""), (1, "0. 1."), (2, "0. 1. 3."), (4, "0. 1. 3. 4. 5.")])
@@ -123,9 +123,9 @@ def test_frozen_stages_neither_learn_nor_move_their_statistics(name, still):
 def test_grad_cams_gradient_is_the_central_difference_at_the_last_feature_maps(name, np_mode):
     spec = replace(parse_model(name, 4), stem_channels=8)
     params = random_params(spec, 3)
-    engine = make_engine("gluon", spec, params)
+    engine = make_engine("gluon-plain", spec, params)
     X = numpy.random.RandomState(0).randn(2, 3, 64, 64).astype("float32")
-    seen = grad_cam(engine.net, X, numpy.array([1, 2]))
+    seen = grad_cam(engine, X, numpy.array([1, 2]))
     plan, weight = layout(spec), params[f"{layout(spec).classifier.name}.weight"]
     assert relative_error(seen.logits, engine.activations(X)[plan.classifier.name]) < 1e-5
     A = engine.activations(X)[plan.places.get("final_relu", plan.stages[-1][-1].name)]  # (N, K, h, w)
