@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import tempfile
+import textwrap
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
-from .. import files
+from .. import figures, files
 from ..errors import BackendError, ConfigError
+from . import results
 
 WORKERS = Path(__file__).resolve().parent / "workers"
 MACHINE = WORKERS.parents[1] / "machine"  # has memory.py, for workers whose Python lacks this package
@@ -61,16 +64,26 @@ def machine(report: Mapping[str, Any]) -> str:
     """The machine of a system's report in one line, for the head of a table."""
     cpu = report["cpu"]
     return (
-        f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
-        f"commit {report['git_commit']}"
+        f"{cpu.get('model')} ({', '.join(map(str, cpu['instruction_sets']))}), {cpu.get('physical')} cores; "
+        f"{report.get('platform')}; commit {report.get('git_commit')}"
     )
 
 
-def write_results(folder: Path, name: str, content: Any, text: str) -> None:
-    """Write ``content`` as <name>.json and ``text`` as <name>.md into ``folder``, each whole or not at all."""
-    files.write_json(folder / f"{name}.json", content)
+def write_results(folder: Path, name: str, content: Mapping[str, Any], text: str) -> None:
+    """Write a benchmark's results into ``folder``: <name>.json, <name>.md and bars as <name>.png.
+
+    Args:
+        folder: is there.
+        name: of the benchmark.
+        content: for the JSON file, which also says the benchmark and the date; content["measured"] is drawn.
+        text: for the Markdown file.
+    """
+    now = f"{datetime.now():%Y-%m-%d %H:%M}"
+    files.write_json(folder / f"{name}.json", {"benchmark": name, "date": now, **content})
     with files.written_whole(folder / f"{name}.md") as temporary:
         temporary.write_text(text + "\n")
+    title = f"bench {name}; {machine(content['system'])}; {now}"
+    figures.save_figure(results.bars(content["measured"], textwrap.fill(title, 110)), folder / f"{name}.png")
 
 
 def _marks(name: str) -> Tuple[str, str]:

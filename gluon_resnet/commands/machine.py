@@ -3,12 +3,14 @@
 import json
 import sys
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 import click
 
 from . import lazy
 
+comparison = lazy("benchmarks.compare")
+depth = lazy("benchmarks.depth")
 examination = lazy("doctor")
 inference = lazy("benchmarks.inference")
 pictures = lazy("benchmarks.pictures")
@@ -37,13 +39,28 @@ _torch_python = click.option(
     "--torch-python",
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False),
-    help="A Python with torch, to measure PyTorch, too.",
+    help="A Python with torch, instead of the one in --peers.",
+)
+_peers = click.option(
+    "--peers",
+    "peers_folder",
+    default=".venv-bench",
+    show_default=True,
+    metavar="DIR",
+    help="Has the environments of the other programs: torch, tensorflow, onnxruntime, openvino; made by make bench.",
+)
+_rounds = click.option(
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program."
 )
 
 
 def _bench_out(name: str) -> Callable[..., Any]:
     return click.option(
-        "--out", default="bench", show_default=True, metavar="DIR", help=f"Where {name}.md and {name}.json go."
+        "--out",
+        default="bench",
+        show_default=True,
+        metavar="DIR",
+        help=f"Where {name}.md, {name}.json and {name}.png go.",
     )
 
 
@@ -67,17 +84,12 @@ _docs = click.option(
 
 
 @bench.command("train")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
+@_rounds
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
+@_peers
 @_torch_python
-@click.option(
-    "--depths/--no-depths",
-    default=True,
-    show_default=True,
-    help="Also measure one example's cost for ResNet-18 to 152.",
-)
 @_bench_out("train")
 @_docs
 def bench_train(
@@ -85,28 +97,83 @@ def bench_train(
     batches: int,
     batch_size: int,
     size: int,
+    peers_folder: str,
     torch_python: Optional[str],
-    depths: bool,
     out: str,
     docs: Optional[str],
 ) -> None:
-    """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
+    """Training speed of ResNet-18 against d2l's own train_ch6, PyTorch and TensorFlow, and the memory of a run."""
     _measure(
         "train",
         docs,
-        lambda: training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo),
+        lambda: training.train(rounds, batches, batch_size, size, out, peers_folder, torch_python, say=click.echo),
     )
 
 
+def _batch_sizes(context: click.Context, option: click.Parameter, value: str) -> List[int]:
+    sizes = [int(size) for size in value.split(",") if size.isdigit() and int(size) > 0]
+    if len(sizes) != value.count(",") + 1:
+        raise click.BadParameter(f"{value}: expected whole numbers of at least 1, such as 1,32")
+    return sizes
+
+
 @bench.command("inference")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
-@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Images in a run.")
+@_rounds
+@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Predictions in a run.")
+@click.option(
+    "--batch-sizes",
+    default="1,32",
+    show_default=True,
+    metavar="A,B",
+    callback=_batch_sizes,
+    help="Images in a batch; the ways by hand take 1.",
+)
+@click.option("--model", default="resnet50@torchvision", show_default=True, metavar="NAME")
+@click.option("--size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the images.")
+@_peers
 @_torch_python
 @_bench_out("inference")
 @_docs
-def bench_inference(rounds: int, repeats: int, torch_python: Optional[str], out: str, docs: Optional[str]) -> None:
-    """ResNet-50 on one image of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
-    _measure("inference", docs, lambda: inference.inference(rounds, repeats, torch_python, out, say=click.echo))
+def bench_inference(
+    rounds: int,
+    repeats: int,
+    batch_sizes: List[int],
+    model: str,
+    size: int,
+    peers_folder: str,
+    torch_python: Optional[str],
+    out: str,
+    docs: Optional[str],
+) -> None:
+    """Predicting with ResNet-50: by hand in NumPy, our engines, PyTorch, TensorFlow, ONNX Runtime, OpenVINO."""
+    _measure(
+        "inference",
+        docs,
+        lambda: inference.inference(
+            rounds, repeats, out, peers_folder, torch_python, batch_sizes, model, size, say=click.echo
+        ),
+    )
+
+
+@bench.command("depth")
+@_rounds
+@click.option("--steps", type=click.IntRange(min=1), default=5, show_default=True, help="Timed steps of a process.")
+@click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
+@_peers
+@_torch_python
+@_bench_out("depth")
+@_docs
+def bench_depth(
+    rounds: int,
+    steps: int,
+    size: int,
+    peers_folder: str,
+    torch_python: Optional[str],
+    out: str,
+    docs: Optional[str],
+) -> None:
+    """One example's cost for ResNet-18 to ResNet-152, training and predicting, against PyTorch."""
+    _measure("depth", docs, lambda: depth.depth(rounds, steps, size, out, peers_folder, torch_python, say=click.echo))
 
 
 @bench.command("pictures")
@@ -120,3 +187,11 @@ def bench_inference(rounds: int, repeats: int, torch_python: Optional[str], out:
 def bench_pictures(folder: str, rounds: int, passes: int, out: str, docs: Optional[str]) -> None:
     """Images a second from files to batches of 224x224, against Pillow, MXNet and bare decoding."""
     _measure("pictures", docs, lambda: pictures.pictures(folder, rounds, passes, out=out, say=click.echo))
+
+
+@bench.command("compare")
+@click.argument("old", metavar="OLD.json")
+@click.argument("new", metavar="NEW.json")
+def bench_compare(old: str, new: str) -> None:
+    """What changed between two result files of a benchmark, and whether it is outside the spread of the rounds."""
+    click.echo(comparison.text(old, new))
