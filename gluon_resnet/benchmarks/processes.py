@@ -18,7 +18,7 @@ WORKERS = Path(__file__).resolve().parent / "workers"
 MACHINE = WORKERS.parents[1] / "machine"  # has memory.py, for workers whose Python lacks this package
 
 
-def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, Any]:
+def run_script(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """Run a worker script in a process of its own.
 
     Args:
@@ -28,7 +28,7 @@ def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: M
         environ: environment variables of the process.
 
     Returns:
-        The dict that the script prints as its last line.
+        What the script prints.
 
     Raises:
         BackendError: the script failed.
@@ -37,9 +37,22 @@ def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: M
     path = os.pathsep.join(filter(None, (str(MACHINE), environ.get("PYTHONPATH"))))
     process = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
     if process.returncode:
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        last = (process.stderr.strip().splitlines() or [f"no message, exit status {process.returncode}"])[-1]
         raise BackendError(f"{worker} failed with {python}: {last}")
-    return json.loads(process.stdout.strip().splitlines()[-1])
+    return process.stdout
+
+
+def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, Any]:
+    """The dict that a worker script prints as its last line; the arguments and errors are those of :func:`run_script`.
+
+    A last line that is no JSON is a BackendError, too.
+    """
+    printed = run_script(python, worker, settings, environ)
+    last = (printed.strip().splitlines() or [""])[-1]
+    try:
+        return json.loads(last)
+    except ValueError:
+        raise BackendError(f"{worker} with {python}: expected measurements as JSON, found '{last[:80]}'") from None
 
 
 def writable_folder(out: Union[str, Path]) -> Path:

@@ -1,4 +1,4 @@
-"""doctor and bench: this machine, and how fast it is."""
+"""doctor, bench and profile: this machine, how fast it is, and where the time goes."""
 
 import json
 import sys
@@ -7,14 +7,19 @@ from typing import Any, Callable, List, Optional
 
 import click
 
-from . import lazy
+from ..instruments.engines import ENGINES
+from . import lazy, options
 
 comparison = lazy("benchmarks.compare")
 depth = lazy("benchmarks.depth")
+arguments = lazy("drawing.arguments")
 examination = lazy("doctor")
 inference = lazy("benchmarks.inference")
 pictures = lazy("benchmarks.pictures")
+profiles = lazy("benchmarks.profile")
 processes = lazy("benchmarks.processes")
+shapes = lazy("networks.shapes")
+specs = lazy("networks.specs")
 training = lazy("benchmarks.training")
 
 
@@ -195,3 +200,41 @@ def bench_pictures(folder: str, rounds: int, passes: int, out: str, docs: Option
 def bench_compare(old: str, new: str) -> None:
     """What changed between two result files of a benchmark, and whether it is outside the spread of the rounds."""
     click.echo(comparison.text(old, new))
+
+
+@click.command()
+@options.model
+@click.option("--train/--predict", default=False, help="Profile a training step or a prediction.  [default: predict]")
+@options.input_shape
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Images in the batch, instead of --input's."
+)
+@click.option(
+    "--engine",
+    type=click.Choice([name for name in ENGINES if name not in ("byhand", "onnx")]),  # those that use oneDNN
+    default="gluon",
+    show_default=True,
+    help="What predicts.",
+)
+@click.option("--steps", type=click.IntRange(min=1), default=3, show_default=True, help="Steps that are measured.")
+@click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="Layers that are shown.")
+@click.option("--save", metavar="P.png", help="Draw the time by block and by primitive.")
+@click.option("--json", "json_file", metavar="FILE", help="Write all layers and primitives as JSON.")
+def profile(
+    model: str,
+    train: bool,
+    shape: Optional[str],
+    batch_size: Optional[int],
+    engine: str,
+    steps: int,
+    rows: int,
+    save: Optional[str],
+    json_file: Optional[str],
+) -> None:
+    """Where the time of a training step or a prediction of MODEL goes, by layer and by primitive of oneDNN."""
+    sizes = shapes.parse_shape(shape) if shape else arguments.usual_input(specs.parse_model(model))
+    if train and engine != "gluon":
+        raise click.UsageError(f"--train has no engine: leave out --engine {engine}, or take --predict")
+    sizes = (batch_size or sizes[0], *sizes[1:])
+    task = "train" if train else "predict"
+    click.echo(profiles.profile(model, sizes, task, engine, steps, rows, options.picture(save), json_file))
