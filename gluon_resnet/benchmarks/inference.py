@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import BackendError
-from ..instruments.engines import ENGINES
+from ..instruments import engines
 from ..machine import system
 from ..networks.cost import network
 from ..networks.layout import layout
@@ -37,6 +37,7 @@ BY_HAND = {
     "NumPy, im2col, folded": ("folded", 1),
 }
 NOT_OURS = ("byhand", "onnx")  # engines that have rows of their own, or their own peer
+SHORT = tuple(getattr(engines, "SHORT", ()))  # engines that compute in shorter numbers
 
 
 def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
@@ -44,7 +45,7 @@ def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
     return network(spec, in_channels, (size, size)).total("multiply_adds")
 
 
-def engine_ways(engines: Sequence[str] = ENGINES) -> List[Way]:
+def engine_ways(names: Sequence[str] = (*engines.ENGINES, *SHORT)) -> List[Way]:
     """A row for each of this suite's engines of mxnet; "gluon-resnet" is the one that predicts by default."""
     return [
         Way(
@@ -53,7 +54,7 @@ def engine_ways(engines: Sequence[str] = ENGINES) -> List[Way]:
             name,
             name if name in ("bfloat16", "int8") else "float32",
         )
-        for name in engines
+        for name in names
         if name not in NOT_OURS
     ]
 

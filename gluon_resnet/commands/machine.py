@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional
 
 import click
 
-from ..instruments.engines import ENGINES
+from ..instruments import engines
 from . import lazy, options
 
 comparison = lazy("benchmarks.compare")
@@ -21,6 +21,9 @@ processes = lazy("benchmarks.processes")
 shapes = lazy("networks.shapes")
 specs = lazy("networks.specs")
 training = lazy("benchmarks.training")
+
+#: the engines that use oneDNN: neither NumPy's nor ONNX Runtime's
+ONEDNN_ENGINES = [name for name in (*engines.ENGINES, *getattr(engines, "SHORT", ())) if name not in ("byhand", "onnx")]
 
 
 @click.command()
@@ -211,7 +214,7 @@ def bench_compare(old: str, new: str) -> None:
 )
 @click.option(
     "--engine",
-    type=click.Choice([name for name in ENGINES if name not in ("byhand", "onnx")]),  # those that use oneDNN
+    type=click.Choice(ONEDNN_ENGINES),
     default="gluon",
     show_default=True,
     help="What predicts.",

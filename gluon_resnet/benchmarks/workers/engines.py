@@ -2,15 +2,23 @@
 
 import json
 import sys
+from typing import Any, Dict
 
-from gluon_resnet.instruments.engines import make_engine
-from gluon_resnet.networks.specs import parse_model
+import gluon_resnet  # noqa: F401  before mxnet, as everywhere
 
 import mxnet as mx
 import numpy
 from common import openmp_threads, predicted, read_arrays
+from made_engine import make
 
-settings = json.loads(sys.argv[1])
-X = numpy.load(settings["images"])[: settings["batch_size"]]
-engine = make_engine(settings["way"], parse_model(settings["model"]), read_arrays(settings["params"]))
-predicted(lambda: engine.logits(X), len(X), settings, f"mxnet {mx.__version__}", openmp_threads())
+
+def main(settings: Dict[str, Any]) -> None:
+    """Predict a batch again and again, and print the measurements."""
+    images = numpy.load(settings["images"])
+    engine = make(settings["way"], settings["model"], read_arrays(settings["params"]), images)
+    X = images[: settings["batch_size"]]
+    predicted(lambda: engine.logits(X), len(X), settings, f"mxnet {mx.__version__}", openmp_threads())
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -12,7 +12,6 @@ from typing import Any, Callable, Dict, List
 import gluon_resnet as gr
 from gluon_resnet.benchmarks.onednn_log import END, STEP
 from gluon_resnet.byhand import random_params
-from gluon_resnet.instruments.engines import make_engine
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
 from gluon_resnet.training import winograd
@@ -21,9 +20,11 @@ import mxnet as mx
 import numpy
 from common import Clock, openmp_threads
 from cost import work_of
+from made_engine import make
 
 C = ctypes.CDLL(None)
 WARM_UP = 2
+CALIBRATED = 8  # random images, for the engine int8
 
 
 def timed(work: Callable[[], Any], steps: int) -> List[float]:
@@ -55,13 +56,18 @@ def trained(settings: Dict[str, Any], X: numpy.ndarray) -> Dict[str, Any]:
 
 def predicted(settings: Dict[str, Any], X: numpy.ndarray) -> Dict[str, Any]:
     """The measurements of predictions with an engine."""
-    spec = parse_model(settings["model"])
-    engine = make_engine(settings["engine"], spec, random_params(layout(spec, X.shape[1])))
+    params = random_params(layout(parse_model(settings["model"]), X.shape[1]))
+    images = numpy.random.RandomState(1).standard_normal((CALIBRATED, *X.shape[1:])).astype("float32")
+    engine = make(settings["engine"], settings["model"], params, images)
     return {"seconds": timed(lambda: engine.logits(X), settings["steps"])}
 
 
-settings = json.loads(sys.argv[1])
-X = numpy.random.RandomState(0).standard_normal(settings["shape"]).astype("float32")
-work = trained if settings["task"] == "train" else predicted
-measured = work(settings, X)
-print(json.dumps({**measured, "version": f"mxnet {mx.__version__}", "threads": openmp_threads()}), flush=True)
+def main(settings: Dict[str, Any]) -> None:
+    """Run the network and print its steps' seconds."""
+    X = numpy.random.RandomState(0).standard_normal(settings["shape"]).astype("float32")
+    measured = (trained if settings["task"] == "train" else predicted)(settings, X)
+    print(json.dumps({**measured, "version": f"mxnet {mx.__version__}", "threads": openmp_threads()}), flush=True)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
