@@ -106,9 +106,10 @@ def pythons(
 
 
 def present(ways: Sequence[Way], absent: Mapping[str, str]) -> Tuple[List[Way], Dict[str, str]]:
-    """(the ways whose environment is there, {row of another way: why it is absent})."""
-    missing = {way.row: absent[way.peer] for way in ways if way.peer is not None and way.peer in absent}
-    return [way for way in ways if way.row not in missing], missing
+    """(the ways whose environment is there, {name of a program whose environment is not: why})."""
+    missing = {way.peer for way in ways if way.peer in absent}
+    there = [way for way in ways if way.peer not in missing]
+    return there, {name: absent[peer] for peer, name in PEERS.items() if peer in missing}
 
 
 def plan(spec: ResNetSpec, in_channels: int) -> Dict[str, Any]:

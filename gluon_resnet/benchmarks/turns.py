@@ -9,7 +9,8 @@ from .peers import Way
 from .processes import OtherPrograms, run_worker
 from .results import OURS, Bounds, Measured
 
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg"}
+#: TensorFlow says less, no program looks for a GPU, d2l draws no windows, nncf sends nothing about its use
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg", "NNCF_CI": "1"}
 
 #: how a row's settings are made, and what it prints in a line of progress
 SettingsOf = Callable[[Way], Mapping[str, Any]]

@@ -64,7 +64,7 @@ def test_programs_alternate_and_the_files_are_written(tmp_path, workers, small_d
     rows = cells(text)
     assert rows["PyTorch channels_last bfloat16"][6] == "**PyTorch channels_last bfloat16** 2.00x (2.00-2.00)"
     assert rows["d2l 1.0.3 train_ch6"][6] == "even, 1.00x (1.00-1.00)" and FEW in text
-    assert "Absent: TensorFlow, TensorFlow bfloat16 (no " in text and "PyTorch eager (pytorch.py failed" in text
+    assert "Absent: TensorFlow (no " in text and "PyTorch eager (pytorch.py failed" in text
     assert (tmp_path / "out" / "train.md").read_text() == text + "\n"
     assert (tmp_path / "out" / "train.png").read_bytes()[:4] == b"\x89PNG"
     stored = json.loads((tmp_path / "out" / "train.json").read_text())
