@@ -12,7 +12,7 @@ from .results import OURS, Bounds, Measured
 #: TensorFlow says less, no program looks for a GPU, d2l draws no windows, nncf sends nothing about its use
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "Agg", "NNCF_CI": "1"}
 
-#: how a row's settings are made, and what it prints in a line of progress
+#: gives the settings for the worker of a way
 SettingsOf = Callable[[Way], Mapping[str, Any]]
 
 
