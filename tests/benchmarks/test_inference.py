@@ -116,13 +116,13 @@ def test_what_cannot_be_measured_is_refused(tmp_path, run_cli):
 
 
 def test_the_workers_predict_the_same_logits_with_all_threads(tmp_path):
-    shared = inference.write_inputs(tmp_path, "resnet50@torchvision", 40, 2)
+    shared = inference.write_inputs(tmp_path, "resnet18@torchvision", 40, 2)
     settings = {**shared, "warm_up": 1, "repeats": 2}
     with numpy.load(shared["params"]) as stored:
         params = dict(stored.items())
     X = numpy.load(shared["images"])
     assert X.shape == (2, 3, 40, 40)
-    expected = byhand.ResNet(parse_model("resnet50@torchvision"), params, conv="vectorised").forward(X)[0]
+    expected = byhand.ResNet(parse_model("resnet18@torchvision"), params, conv="vectorised").forward(X)[0]
     wheel = (Path(numpy.__file__).parent.parent / "numpy.libs").exists()
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}  # OpenBLAS takes its threads from here, too
     for worker, way, batch_size in (("byhand.py", "folded", 1), ("engines.py", "gluon", 2)):
