@@ -2,10 +2,7 @@
 
     gluon-resnet profile resnet18 --train --input 256,1,96,96
 
-The network runs in a process of its own with DNNL_VERBOSE=1. oneDNN does not know our layers' names: a convolution,
-batch norm or classifier of the log is the layer with its sizes. If several layers have the same sizes, the first that
-runs is the first in the network, and on the way back the last. So a projection and a convolution of the same sizes in
-one block may be taken for one another.
+The network runs in a process of its own with DNNL_VERBOSE=1; attribution.py finds the layer of each line.
 """
 
 import json
@@ -22,28 +19,11 @@ from ..figures import check_picture_path, new_figure, save_figure
 from ..files import as_json, writing
 from ..machine import env, system
 from ..networks.cost import network
-from ..networks.layout import Conv, Layout, Norm, layout, place_name
+from ..networks.layout import layout, place_name
 from ..networks.specs import parse_model
+from .attribution import DIRECTIONS, attributed, column_of, keys
 from .onednn_log import Primitive, read_steps
 from .processes import run_script
-
-#: What a layer's primitives have in common in the log: its kind and its sizes.
-Key = Tuple[Any, ...]
-
-#: columns of a layer: {a primitive's direction begins with this: column}
-DIRECTIONS = {
-    "forward": "forward",
-    "backward_data": "to the data",
-    "backward_weights": "to the weights",
-    "undef": "no direction",
-}
-REST = {
-    "reorder": "(changes of memory layout)",
-    "sum": "(sums)",
-    "binary": "(sums)",
-    "eltwise": "(ReLU)",
-    "pooling": "(pooling)",
-}
 
 
 def run(model: str, shape: Sequence[int], task: str, engine: str, steps: int) -> Tuple[List[List[Primitive]], Any]:
@@ -72,85 +52,6 @@ def run(model: str, shape: Sequence[int], task: str, engine: str, steps: int) ->
     return found, measured
 
 
-def keys(plan: Layout, size: Tuple[int, int]) -> List[Tuple[str, Key]]:
-    """[(layer's name, its key)] of all layers with parameters, in running order, for images of ``size``."""
-    found: List[Tuple[str, Key]] = []
-
-    def add(layer: Any, size: Tuple[int, int]) -> Tuple[int, int]:
-        """Add a layer, if any; the size of its output."""
-        if isinstance(layer, Norm):
-            found.append((layer.name, ("batch_normalization", layer.channels, *size)))
-        elif isinstance(layer, Conv):
-            sizes = (layer.in_channels, layer.out_channels, layer.kernel, layer.stride)
-            found.append((layer.name, ("convolution", *sizes, *size)))
-            return layer.out_size(*size)
-        elif layer is not None:
-            found.append((layer.name, ("inner_product", layer.in_units, layer.units)))
-        return size
-
-    add(plan.input_norm, size)
-    out = add(plan.stem[1], add(plan.stem[0], size))
-    if plan.pool_padding is not None:
-        out = Conv("", 0, 0, 3, 2, plan.pool_padding, False).out_size(*out)
-    for stage in plan.stages:
-        for block in stage:
-            out = _add_block(block, out, add)
-    add(plan.final_norm, out)
-    add(plan.classifier, (1, 1))
-    return found
-
-
-def _add_block(block: Any, size: Tuple[int, int], add: Any) -> Tuple[int, int]:
-    out = size
-    for conv, norm in block.body:
-        if block.preactivation:
-            add(norm, out)
-            out = add(conv, out)
-        else:
-            out = add(norm, add(conv, out))
-    if block.shortcut:
-        conv, norm = block.shortcut
-        add(norm, add(conv, size))
-    return out
-
-
-def key_of(primitive: Primitive) -> Optional[Key]:
-    """The key of the layer that a primitive belongs to, or None if it is no layer with parameters."""
-    sizes = primitive.sizes
-    try:
-        if primitive.kind == "convolution":
-            return ("convolution", *(sizes[name] for name in ("ic", "oc", "kh", "sh", "ih", "iw")))
-        if primitive.kind == "batch_normalization":
-            return ("batch_normalization", sizes["ic"], sizes["ih"], sizes["iw"])
-        if primitive.kind == "inner_product":
-            return ("inner_product", sizes["ic"], sizes["oc"])
-    except KeyError:
-        pass
-    return None
-
-
-def _column(primitive: Primitive) -> str:
-    """Forward, backward to the data or to the weights, or neither; a plain "backward" counts as to the data."""
-    starts = (column for start, column in DIRECTIONS.items() if primitive.direction.startswith(start))
-    return next(starts, DIRECTIONS["backward_data"])
-
-
-def attributed(step: Sequence[Primitive], layers: Sequence[Tuple[str, Key]]) -> Iterator[Tuple[str, Primitive]]:
-    """(layer's name, or what else it is in brackets, primitive) for each primitive of a step."""
-    names: Dict[Key, List[str]] = defaultdict(list)
-    for name, key in layers:
-        names[key].append(name)
-    seen: Dict[Tuple[Key, str], int] = defaultdict(int)
-    for primitive in step:
-        layer, column = key_of(primitive), _column(primitive)
-        if layer is None or layer not in names:
-            yield REST.get(primitive.kind, "(other primitives)"), primitive
-            continue
-        number = seen[layer, column] % len(names[layer])
-        seen[layer, column] += 1
-        yield names[layer][number if column == "forward" else -1 - number], primitive
-
-
 def by_layer(steps: Sequence[Sequence[Primitive]], model: str, shape: Sequence[int]) -> pd.DataFrame:
     """Milliseconds of a step by layer, means over the steps.
 
@@ -169,7 +70,7 @@ def by_layer(steps: Sequence[Sequence[Primitive]], model: str, shape: Sequence[i
     found: Dict[str, List[Primitive]] = defaultdict(list)
     for step in steps:
         for name, primitive in attributed(step, layers):
-            times[name][_column(primitive)] += primitive.milliseconds / len(steps)
+            times[name][column_of(primitive)] += primitive.milliseconds / len(steps)
             found[name].append(primitive)
     order = [name for name, _ in layers if name in times]
     order += sorted(name for name in times if name.startswith("("))

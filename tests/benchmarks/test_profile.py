@@ -3,7 +3,7 @@
 import json
 import re
 
-from gluon_resnet.benchmarks import onednn_log, profile
+from gluon_resnet.benchmarks import attribution, onednn_log, profile
 from gluon_resnet.benchmarks.onednn_log import Primitive, read_line, read_steps
 from gluon_resnet.errors import BackendError
 from gluon_resnet.networks.layout import layout
@@ -102,7 +102,7 @@ def test_the_primitives_and_the_time_outside_onednn():
 )
 def test_every_layer_with_parameters_has_a_key(name):
     plan = layout(parse_model(name), 3)
-    assert [layer for layer, _ in profile.keys(plan, (64, 64))] == [layer.name for layer in plan.layers()]
+    assert [layer for layer, _ in attribution.keys(plan, (64, 64))] == [layer.name for layer in plan.layers()]
 
 
 def test_a_picture_has_all_of_the_time():
