@@ -58,7 +58,7 @@ linkcheck: setup-book  ## follow the book's links to other hosts (needs a networ
 doctor: setup  ## look this machine over
 	@$(RUN) doctor
 
-bench: setup  ## speed of training against d2l and PyTorch, of predicting by hand against PyTorch (about 15 minutes)
+bench: setup  ## training, predicting and cost by depth, next to d2l, PyTorch, TensorFlow, ONNX Runtime, OpenVINO (hours; 3.3 GB)
 	@sh scripts/bench.sh $(VENV)
 
 parity: setup-dev  ## weights of live Keras, PyTorch, timm and gluoncv read and compared (5 minutes; installs 3.1 GB once)

@@ -61,6 +61,7 @@ for _command in (
     experiments.reproduce,
     machine.doctor,
     machine.bench,
+    machine.profile,
 ):
     cli.add_command(_command)
 cli.add_command(transcript.transcript)

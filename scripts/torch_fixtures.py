@@ -2,7 +2,7 @@
 
 For example:
 
-    .venv-bench/bin/python scripts/torch_fixtures.py tests/fixtures
+    .venv-bench/torch/bin/python scripts/torch_fixtures.py tests/fixtures
 """
 
 import sys

@@ -1,46 +1,42 @@
-"""Measure predicting: ResNet-50 by hand in NumPy, in Gluon and in PyTorch, one image at a time.
+"""Measure predicting with ResNet-50: by hand in NumPy, with this suite's engines, and with its peers.
 
     gluon-resnet bench inference
 
-As in training.py, every way runs in a process of its own, the processes alternate, and ratios of medians are reported.
-All get the same parameters and the same image, and their logits must agree before any time is reported. The nested
-loops would take minutes to hours, so they run on a small part of one layer only, and the time of the whole network is
-extrapolated by multiply-adds.
+As in training.py, every way runs in a process of its own and the processes alternate. All get the same parameters and
+the same images, and the logits of the float32 rows must agree before any time is reported. The ways by hand predict one
+image at a time. Their nested loops would take minutes to hours, so they run on a small part of one layer only, and the
+time of the whole network is extrapolated by multiply-adds.
 """
 
-import statistics
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import pandas as pd
 
 from ..errors import BackendError
-from ..machine import env, system
-from ..machine.other_programs import OtherPrograms
+from ..instruments import engines
+from ..machine import system
 from ..networks.cost import network
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
-from .processes import check_positive, machine, run_worker, writable_folder, write_results
+from . import peers, results, turns
+from .peers import Way
+from .processes import check_positive, machine, writable_folder, write_results
+from .results import Measured
 
 MODEL, SIZE, WARM_UP = "resnet50@torchvision", 224, 3
-REFERENCE = "PyTorch eager"
-AGREEMENT = 1e-4  # of the largest logit; another order of summing in float32 gives 1e-6
+AGREEMENT = 1e-4  # of the largest logit, in float32; another order of summing gives 1e-6
+IMAGES = 32  # written for all; int8 is calibrated on them
 
-#: {row: [measurement of each round]}
-Measured = Dict[str, List[Dict[str, Any]]]
-
-#: (row, way of benchmarks/workers/byhand.py, factor on the number of repeats, which is smaller for the slow ways)
-WAYS = (
-    ("NumPy, nested loops", "loops", 1),
-    ("NumPy, vectorised", "vectorised", 0.25),
-    ("NumPy, im2col", "im2col", 0.5),
-    ("NumPy, im2col, folded", "folded", 1),
-    ("Gluon hybridized", "gluon", 1),
-    (REFERENCE, "pytorch", 1),
-)
+#: The rows by hand, for one image: {row: (way of benchmarks/workers/byhand.py, factor on the number of repeats)}
+BY_HAND = {
+    "NumPy, nested loops": ("loops", 1),
+    "NumPy, vectorised": ("vectorised", 0.25),
+    "NumPy, im2col": ("im2col", 0.5),
+    "NumPy, im2col, folded": ("folded", 1),
+}
+NOT_OURS = ("byhand", "onnx")  # engines that have rows of their own, or their own peer
 
 
 def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
@@ -48,159 +44,154 @@ def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
     return network(spec, in_channels, (size, size)).total("multiply_adds")
 
 
-def compare(
-    rounds: int,
-    repeats: int,
-    torch_python: Optional[str],
-    params: Union[str, Path],
-    say: Callable[[str], Any] = print,
-    model: str = MODEL,
-    size: int = SIZE,
-) -> Measured:
-    """Measure all ways, which take turns.
+def engine_ways(names: Sequence[str] = (*engines.ENGINES, *engines.SHORT)) -> List[Way]:
+    """A row for each of this suite's engines of mxnet; "gluon-resnet" is the one that predicts by default."""
+    return [
+        Way(
+            "gluon-resnet" if name == "gluon" else f"gluon-resnet, {name}",
+            "engines.py",
+            name,
+            name if name in ("bfloat16", "int8") else "float32",
+        )
+        for name in names
+        if name not in NOT_OURS
+    ]
+
+
+def ways_here(batch_sizes: Sequence[int]) -> List[Way]:
+    """All rows; each name ends in ", batch N"."""
+    ways = []
+    for batch_size in batch_sizes:
+        if batch_size == 1:
+            ways += [Way(f"{row}, batch 1", "byhand.py", way) for row, (way, _) in BY_HAND.items()]
+        for way in (*engine_ways(), *peers.PREDICTING):
+            ways.append(Way(f"{way.row}, batch {batch_size}", way.worker, way.way, way.precision, way.peer))
+    return ways
+
+
+def write_inputs(folder: Path, model: str, size: int, count: int) -> Dict[str, Any]:
+    """Write parameters, images and the ONNX file of a network with random parameters.
 
     Args:
-        rounds: how often each way is run.
-        repeats: images in a run.
-        torch_python: path of a Python with PyTorch, or None to leave PyTorch out.
-        params: .npz file of the parameters.
-        say: takes one line of progress at a time.
+        folder: an empty folder.
         model: name of the network.
-        size: height and width of the image.
+        size: height and width of an image.
+        count: how many images.
 
     Returns:
-        {row: [measurement of each round]}. A measurement has median_seconds, seconds_a_picture, times, logits, version
-        and so on.
-
-    Raises:
-        BackendError: a way failed.
+        The settings of the workers that predict, without batch_size and repeats.
     """
-    plain = env.without_prepared_variables()  # each way starts with its own default threads
-    measured: Measured = {}
-    for turn in range(1, rounds + 1):
-        for name, way, part in WAYS:
-            if way == "pytorch" and not torch_python:
-                continue
-            settings = {
-                "way": way,
-                "model": model,
-                "size": size,
-                "params": str(params),
-                "warm_up": WARM_UP,
-                "repeats": max(1, round(repeats * part)),
-            }
-            python = torch_python if way == "pytorch" and torch_python else sys.executable
-            with OtherPrograms() as others:
-                measurement = run_worker(python, "byhand.py", settings, plain)
-            measurement["others_cores"] = others.cores
-            seconds = measurement["median_seconds"]
-            if way == "loops":
-                seconds = seconds / measurement["multiply_adds"] * multiply_adds(parse_model(model), size)
-            measurement["seconds_a_picture"] = seconds
-            measured.setdefault(name, []).append(measurement)
-            say(
-                f"round {turn}/{rounds}: {name}: {1000 * seconds:,.1f} ms a picture"
-                f"{' (extrapolated)' if way == 'loops' else ''}"
-            )
-    return measured
+    from ..byhand import random_params
+    from ..weights.onnx_graph import to_onnx
+
+    spec = parse_model(model)
+    params = random_params(layout(spec))
+    np.savez(folder / "params.npz", **params)
+    np.save(folder / "images.npy", np.random.RandomState(0).standard_normal((count, 3, size, size)).astype("float32"))
+    (folder / "net.onnx").write_bytes(to_onnx(spec, params).SerializeToString())
+    return {
+        "task": "predict",
+        "model": model,
+        "size": size,
+        "plan": peers.plan(spec, 3),
+        "params": str(folder / "params.npz"),
+        "images": str(folder / "images.npy"),
+        "onnx": str(folder / "net.onnx"),
+        "warm_up": WARM_UP,
+        "flops_an_example": 2 * multiply_adds(spec, size),
+    }
+
+
+def settings_of(way: Way, shared: Mapping[str, Any], repeats: int) -> Dict[str, Any]:
+    """The settings of a way's worker: the number of repeats is smaller for the slow ways and for batches."""
+    row, _, batch_size = way.row.rpartition(", batch ")
+    part = BY_HAND[row][1] if row in BY_HAND else 1 if batch_size == "1" else 0.25
+    return {**shared, "batch_size": int(batch_size), "repeats": max(1, round(repeats * part))}
 
 
 def disagreement(measured: Mapping[str, List[Dict[str, Any]]]) -> float:
-    """The largest difference between the logits of a way and of the first way, relative to the largest logit.
+    """The largest difference between the logits of a float32 row and of the first, relative to the largest logit.
 
     Raises BackendError if it is above :data:`AGREEMENT`.
     """
-    logits = {
-        name: np.array(measurements[0]["logits"])
-        for name, measurements in measured.items()
-        if "logits" in measurements[0]
-    }
-    first, reference = next(iter(logits.items()))
-    worst = 0.0
-    for name, values in logits.items():
-        error = float(abs(values - reference).max() / abs(reference).max())
-        if not error <= AGREEMENT:
+    errors = differences(measured)
+    first = next(iter(errors))
+    for row, error in errors.items():
+        if results.precision(measured[row]) == "float32" and not error <= AGREEMENT:
             raise BackendError(
-                f"bench inference: logits of '{name}' and '{first}' differ by {error:.1e} of the "
+                f"bench inference: logits of '{row}' and '{first}' differ by {error:.1e} of the "
                 f"largest: expected at most {AGREEMENT:.0e}; the times would compare different networks"
             )
-        worst = max(worst, error)
-    return worst
+    return max(error for row, error in errors.items() if results.precision(measured[row]) == "float32")
 
 
-def _others(measurements: Sequence[Mapping[str, Any]]) -> str:
-    """The most that other programs used of the machine in any round, in cores, as text."""
-    cores = [row["others_cores"] for row in measurements if row["others_cores"] is not None]
-    return f"{max(cores):.2f}" if cores else "unknown"
+def differences(measured: Mapping[str, List[Dict[str, Any]]]) -> Dict[str, float]:
+    """{row: largest difference between its logits and those of the first row, relative to the largest logit}."""
+    logits = {row: np.array(found[0]["logits"]) for row, found in measured.items() if "logits" in found[0]}
+    reference = next(iter(logits.values()))
+    return {row: float(abs(values - reference).max() / abs(reference).max()) for row, values in logits.items()}
 
 
-def table(measured: Mapping[str, List[Dict[str, Any]]]) -> pd.DataFrame:
-    """A row for each way: median, lowest and highest of the rounds' medians in ms, and the ratio to PyTorch's median.
-
-    ``measured`` is what :func:`compare` returns.
-    """
-    all_times = {
-        name: [1000 * measurement["seconds_a_picture"] for measurement in measurements]
-        for name, measurements in measured.items()
-    }
-    medians = {name: statistics.median(times) for name, times in all_times.items()}
-    rows = []
-    for name, measurements in measured.items():
-        times = all_times[name]
-        loops = "multiply_adds" in measurements[0]
-        rows.append(
-            {
-                "way": name,
-                "version": measurements[0]["version"],
-                "threads": measurements[0]["threads"],
-                "ms a picture (median)": f"{medians[name]:,.0f} *" if loops else f"{medians[name]:,.1f}",
-                "lowest": f"{min(times):,.1f}",
-                "highest": f"{max(times):,.1f}",
-                f"time over {REFERENCE}'s": (
-                    f"{medians[name] / medians[REFERENCE]:,.2f}x" if REFERENCE in medians else "not measured"
-                ),
-                "peak MiB": round(max(measurement["peak_memory_bytes"] for measurement in measurements) / 2**20),
-                "others' cores": _others(measurements),
-            }
-        )
-    return pd.DataFrame(rows)
+def _part(measured: Measured, bounds: results.Bounds, batch_size: int) -> List[str]:
+    """The lines of one batch size."""
+    found = turns.group(measured, f", batch {batch_size}")
+    table = results.table(found, bounds, "way", milliseconds=batch_size == 1)
+    errors = differences(found)
+    table.insert(2, "logits differ by", [f"{errors[row]:.0e}" if row in errors else "-" for row in found])
+    return [
+        f"## Batch size {batch_size}",
+        "",
+        table.to_markdown(index=False, disable_numparse=True),
+        "",
+        results.winners(found),
+        "",
+    ]
 
 
-def _text(measured: Measured, rounds: int, repeats: int, report: Mapping[str, Any]) -> str:
-    firsts = [measurements[0] for measurements in measured.values()]
-    part = next(measurement["multiply_adds"] for measurement in firsts if "multiply_adds" in measurement)
-    whole = multiply_adds(parse_model(MODEL), SIZE)
-    return "\n".join(
-        [
-            f"# ResNet-50, 3x{SIZE}x{SIZE}, batch size 1: predicting, by hand and not",
+def _text(measured: Measured, absent: Mapping[str, str], bounds: results.Bounds, content: Mapping[str, Any]) -> str:
+    size = content["size"]
+    lines = [
+        f"# {content['model']}, 3x{size}x{size}: predicting",
+        "",
+        f"{machine(content['system'])}; {content['rounds']} rounds of {content['repeats']} predictions each (batches "
+        f"and vectorised a quarter, im2col half), in turn. The same parameters and images for all; in float32 logits "
+        f"agree to {content['disagreement']:.0e} of the largest.",
+        "",
+    ]
+    for batch_size in content["batch_sizes"]:
+        lines += _part(measured, bounds, batch_size)
+    loops = next((found[0] for found in measured.values() if found[0].get("extrapolated")), None)
+    if loops:
+        lines += [
+            f"\\* extrapolated by multiply-adds: the loops ran on {loops['multiply_adds']:,} of "
+            f"{content['multiply_adds']:,}, a part of layer 4.0.conv2.",
             "",
-            f"{machine(report)}; {rounds} rounds of {repeats} pictures each (im2col half, vectorised a quarter), in "
-            f"turn. The same {MODEL}, parameters and picture for all; logits agree to {disagreement(measured):.0e} of "
-            f"the largest.",
-            "",
-            table(measured).to_markdown(index=False, disable_numparse=True),
-            "",
-            f"\\* extrapolated by multiply-adds: the loops ran on {part:,} of {whole:,}, a part of layer 4.0.conv2.",
-            "Others' cores: the most CPU time other programs used while a row was measured, in cores. If it is well "
-            "above 0, measure the row again.",
         ]
-    )
+    return "\n".join([*lines, results.bounds_text(bounds), results.NOTES, *results.absent_text(absent)])
 
 
 def inference(
     rounds: int,
     repeats: int,
-    torch_python: Optional[str],
     out: Union[str, Path],
+    peers_folder: Union[str, Path] = peers.FOLDER,
+    torch_python: Optional[str] = None,
+    batch_sizes: Sequence[int] = (1, 32),
+    model: str = MODEL,
+    size: int = SIZE,
     say: Callable[[str], Any] = print,
 ) -> str:
-    """Run the whole comparison, and write inference.json and inference.md.
+    """Run the whole comparison, and write inference.json, inference.md and inference.png.
 
     Args:
         rounds: how often each way is run.
-        repeats: images in a run.
-        torch_python: path of a Python with PyTorch (requirements-bench.txt), or None to leave PyTorch out.
-        out: folder of the two files.
+        repeats: predictions of one image in a run; of batches it is a quarter.
+        out: folder of the files.
+        peers_folder: has the peers' environments.
+        torch_python: path of another Python with PyTorch.
+        batch_sizes: images in a batch.
+        model: name of the network.
+        size: height and width of an image.
         say: takes one line of progress at a time.
 
     Returns:
@@ -208,27 +199,50 @@ def inference(
 
     Raises:
         ConfigError: a number is below 1, or the folder cannot be written.
-        BackendError: a way failed, or logits differ.
+        BackendError: this suite failed, or logits differ.
+        ModelError: a network that the peers' workers cannot build.
     """
-    check_positive("bench inference", rounds=rounds, repeats=repeats)
+    check_positive("bench inference", rounds=rounds, repeats=repeats, batch_size=min(batch_sizes))
+    batch_sizes = list(dict.fromkeys(batch_sizes))
     folder = writable_folder(out)
-    from ..byhand import random_params
-
+    whole = multiply_adds(parse_model(model), size)
     with tempfile.TemporaryDirectory() as scratch:
-        params = Path(scratch, "params.npz")
-        np.savez(params, **random_params(layout(parse_model(MODEL))))
-        measured = compare(rounds, repeats, torch_python, params, say)
-    report = system.report()
-    text = _text(measured, rounds, repeats, report)
+        shared = write_inputs(Path(scratch), model, size, max(IMAGES, *batch_sizes))
+        measured, absent, bounds = compare(rounds, repeats, shared, batch_sizes, peers_folder, torch_python, say)
     content = {
         "rounds": rounds,
         "repeats": repeats,
-        "model": MODEL,
-        "size": SIZE,
-        "multiply_adds": multiply_adds(parse_model(MODEL), SIZE),
+        "batch_sizes": batch_sizes,
+        "model": model,
+        "size": size,
+        "multiply_adds": whole,
         "disagreement": disagreement(measured),
         "measured": measured,
-        "system": report,
+        "absent": absent,
+        "bounds": bounds,
+        "system": system.report(),
     }
+    text = _text(measured, absent, bounds, content)
     write_results(folder, "inference", content, text)
     return text
+
+
+def compare(
+    rounds: int,
+    repeats: int,
+    shared: Mapping[str, Any],
+    batch_sizes: Sequence[int],
+    peers_folder: Union[str, Path],
+    torch_python: Optional[str],
+    say: Callable[[str], Any],
+) -> Tuple[Measured, Dict[str, str], results.Bounds]:
+    """Measure all ways, which take turns; the arguments are those of :func:`inference` and what write_inputs returned.
+
+    Returns ({row: [measurement of each round]}, {row: why it is absent}, {bound: [value of each round]}).
+    """
+    pythons, missing = peers.pythons(peers_folder, torch_python)
+    ways, absent = peers.present(ways_here(batch_sizes), missing)
+    measured, failed, bounds = turns.take_turns(
+        ways, rounds, lambda way: settings_of(way, shared, repeats), pythons, say
+    )
+    return measured, {**absent, **failed}, bounds

@@ -5,17 +5,20 @@ import os
 import re
 import subprocess
 import tempfile
+import textwrap
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple, Union
 
-from .. import files
+from .. import figures, files
 from ..errors import BackendError, ConfigError
+from . import results
 
 WORKERS = Path(__file__).resolve().parent / "workers"
 MACHINE = WORKERS.parents[1] / "machine"  # has memory.py, for workers whose Python lacks this package
 
 
-def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, Any]:
+def run_script(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """Run a worker script in a process of its own.
 
     Args:
@@ -25,7 +28,7 @@ def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: M
         environ: environment variables of the process.
 
     Returns:
-        The dict that the script prints as its last line.
+        What the script prints.
 
     Raises:
         BackendError: the script failed.
@@ -34,9 +37,22 @@ def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: M
     path = os.pathsep.join(filter(None, (str(MACHINE), environ.get("PYTHONPATH"))))
     process = subprocess.run(command, capture_output=True, text=True, env={**environ, "PYTHONPATH": path})
     if process.returncode:
-        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        last = (process.stderr.strip().splitlines() or [f"no message, exit status {process.returncode}"])[-1]
         raise BackendError(f"{worker} failed with {python}: {last}")
-    return json.loads(process.stdout.strip().splitlines()[-1])
+    return process.stdout
+
+
+def run_worker(python: str, worker: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Dict[str, Any]:
+    """The dict that a worker script prints as its last line; the arguments and errors are those of :func:`run_script`.
+
+    A last line that is no JSON is a BackendError, too.
+    """
+    printed = run_script(python, worker, settings, environ)
+    last = (printed.strip().splitlines() or [""])[-1]
+    try:
+        return json.loads(last)
+    except ValueError:
+        raise BackendError(f"{worker} with {python}: expected measurements as JSON, found '{last[:80]}'") from None
 
 
 def writable_folder(out: Union[str, Path]) -> Path:
@@ -61,16 +77,26 @@ def machine(report: Mapping[str, Any]) -> str:
     """The machine of a system's report in one line, for the head of a table."""
     cpu = report["cpu"]
     return (
-        f"{cpu['model']} ({', '.join(cpu['instruction_sets'])}), {cpu['physical']} cores; {report['platform']}; "
-        f"commit {report['git_commit']}"
+        f"{cpu.get('model')} ({', '.join(map(str, cpu['instruction_sets']))}), {cpu.get('physical')} cores; "
+        f"{report.get('platform')}; commit {report.get('git_commit')}"
     )
 
 
-def write_results(folder: Path, name: str, content: Any, text: str) -> None:
-    """Write ``content`` as <name>.json and ``text`` as <name>.md into ``folder``, each whole or not at all."""
-    files.write_json(folder / f"{name}.json", content)
+def write_results(folder: Path, name: str, content: Mapping[str, Any], text: str) -> None:
+    """Write a benchmark's results into ``folder``: <name>.json, <name>.md and bars as <name>.png.
+
+    Args:
+        folder: is there.
+        name: of the benchmark.
+        content: for the JSON file, which also says the benchmark and the date; content["measured"] is drawn.
+        text: for the Markdown file.
+    """
+    now = f"{datetime.now():%Y-%m-%d %H:%M}"
+    files.write_json(folder / f"{name}.json", {"benchmark": name, "date": now, **content})
     with files.written_whole(folder / f"{name}.md") as temporary:
         temporary.write_text(text + "\n")
+    title = f"bench {name}; {machine(content['system'])}; {now}"
+    figures.save_figure(results.bars(content["measured"], textwrap.fill(title, 110)), folder / f"{name}.png")
 
 
 def _marks(name: str) -> Tuple[str, str]:

@@ -1,92 +1,154 @@
-"""Measure training speed: this suite, d2l's own loop and PyTorch take turns, each in processes of its own.
+"""Measure training speed: this suite, d2l's own loop and the peers take turns, each in processes of its own.
 
     make bench            (or: gluon-resnet bench train)
 
-The speed of a machine changes over time, so the programs alternate in one run, and ratios of medians are reported.
-Every program trains the same network for the same number of batches. The time is taken from the third batch to the last
-update, which leaves out the set-up; over a whole epoch that would not matter.
+The speed of a machine changes over time, so the programs alternate in one run, and ratios are taken round by round.
+Every program trains the same network for the same number of batches, and all but d2l's loop, which draws its own, begin
+with the same parameters and the same batch: their first losses must agree. The time is taken from the third batch to
+the last update, which leaves out the set-up; over a whole epoch that would not matter.
 """
 
-import statistics
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
-import pandas as pd
+import numpy as np
 
+from ..errors import BackendError
 from ..machine import env, system
+from ..networks.layout import layout
+from ..networks.specs import parse_model
 from ..training import winograd
 from ..training.precision import is_native
-from .processes import machine, run_worker, writable_folder, write_results
+from . import peers, results, turns
+from .inference import multiply_adds
+from .peers import Way
+from .processes import check_positive, machine, run_worker, writable_folder, write_results
+from .results import Measured
 
-#: {name: [measurement of each round]}
-Measured = Dict[str, List[Dict[str, Any]]]
+MODEL, LR = "resnet18@d2l", 0.05
+PASSES = 3  # forward, backward to the data, backward to the weights: as many multiplications each
+#: by precision, how far the loss of the first batch may be from that of the first row, as a share of it
+AGREEMENT = {"float32": 1e-3, "bfloat16": 0.05}
 
 
-def _programs(torch_python: Optional[str]) -> List[Tuple[str, str, str, Dict[str, str]]]:
-    """[(name, python, worker, environment)] of the programs; the others are compared with the first."""
-    plain = env.without_prepared_variables()  # the others run with their own default threads
-    programs = [
-        ("gluon-resnet", sys.executable, "ours.py:float32", plain),
-        ("d2l 1.0.3 train_ch6", sys.executable, "d2l_own.py", {**plain, "MPLBACKEND": "Agg"}),
-    ]
+def ways_here() -> List[Way]:
+    """The rows that this suite and d2l have on this machine; the others are compared with the first."""
+    ways = [Way("gluon-resnet", "ours.py", "float32"), Way("d2l 1.0.3 train_ch6", "d2l_own.py", "")]
     if winograd.unsuitable() is None:
-        programs.append(("gluon-resnet, direct convolutions", sys.executable, "ours.py:direct", plain))
+        ways.append(Way("gluon-resnet, direct convolutions", "ours.py", "direct"))
     if is_native():
-        programs.append(("gluon-resnet, bfloat16", sys.executable, "ours.py:bfloat16", plain))
-    if torch_python:
-        programs += [(f"PyTorch {way}", torch_python, f"pytorch.py:{way}", plain) for way in ("eager", "channels_last")]
-    return programs
+        ways.append(Way("gluon-resnet, bfloat16", "ours.py", "bfloat16", "bfloat16"))
+    return ways
+
+
+def write_inputs(folder: Path, batch_size: int, size: int, batches: int) -> Dict[str, Any]:
+    """Write the parameters and the first batch that all programs begin with into ``folder``.
+
+    Args:
+        folder: an empty folder.
+        batch_size: images in a batch.
+        size: height and width of an image.
+        batches: batches in a run.
+
+    Returns:
+        The settings of the workers that train.
+
+    Raises:
+        DataError: there is no Fashion-MNIST.
+    """
+    from ..byhand import random_params
+    from ..data.batches import ArrayBatches
+    from ..data.fashion_mnist import load_arrays
+
+    plan = layout(parse_model(MODEL), 1)
+    (images, labels), _, _ = load_arrays()
+    X, y = ArrayBatches(images[:batch_size], labels[:batch_size], batch_size, size).batch(np.arange(batch_size))
+    np.savez(folder / "params.npz", **random_params(plan))
+    np.save(folder / "images.npy", X)
+    np.save(folder / "labels.npy", y)
+    return {
+        "task": "train",
+        "model": MODEL,
+        "plan": peers.plan(plan.spec, 1),
+        **{name: str(folder / f"{name}.npy") for name in ("images", "labels")},
+        "params": str(folder / "params.npz"),
+        "lr": LR,
+        "batches": batches,
+        "batch_size": batch_size,
+        "size": size,
+        "flops_an_example": 2 * PASSES * multiply_adds(plan.spec, size, 1),
+    }
+
+
+def disagreement(measured: Mapping[str, List[Dict[str, Any]]]) -> float:
+    """The largest difference between the first loss of a float32 row and of the first row, as a share of it.
+
+    Raises BackendError if a row's is above :data:`AGREEMENT`.
+    """
+    losses = {row: found[0]["first_loss"] for row, found in measured.items() if "first_loss" in found[0]}
+    worst, first = 0.0, next(iter(losses), "")
+    for row, loss in losses.items():
+        error = abs(loss - losses[first]) / abs(losses[first])
+        kind = results.precision(measured[row])
+        if not error <= AGREEMENT[kind]:
+            raise BackendError(
+                f"bench train: the first loss of '{row}' is {loss:.6g} and that of '{first}' {losses[first]:.6g}: "
+                f"expected a difference of at most {AGREEMENT[kind]:.0e} of it; the rates would compare different "
+                f"networks"
+            )
+        worst = max(worst, error if kind == "float32" else 0.0)
+    return worst
 
 
 def compare(
     rounds: int,
-    batches: int,
-    batch_size: int,
-    size: int,
-    torch_python: Optional[str] = None,
+    settings: Mapping[str, Any],
+    pythons: Mapping[Optional[str], str],
+    missing: Mapping[str, str],
     say: Callable[[str], Any] = print,
-) -> Measured:
-    """Measure all programs, which take turns; the arguments are those of :func:`train`.
+) -> Tuple[Measured, Dict[str, str], results.Bounds]:
+    """Measure all programs, which take turns.
 
-    Returns {name: [measurement of each round]}. A measurement has seconds, examples, examples_per_sec and
-    peak_memory_bytes.
+    Args:
+        rounds: how often each is run.
+        settings: what :func:`write_inputs` returned.
+        pythons: {peer: path of its Python}.
+        missing: {peer: why it is absent}.
+        say: takes one line of progress at a time.
+
+    Returns:
+        ({row: [measurement of each round]}, {row: why it is absent}, {bound: [value of each round]}).
     """
-    settings = {"batches": batches, "batch_size": batch_size, "size": size}
-    measured: Measured = {}
-    for turn in range(1, rounds + 1):
-        for name, python, worker, environ in _programs(torch_python):
-            worker, _, way = worker.partition(":")
-            measurement = run_worker(python, worker, {**settings, "way": way}, environ)
-            measured.setdefault(name, []).append(measurement)
-            say(f"round {turn}/{rounds}: {name}: {measurement['examples_per_sec']:.1f} examples/sec")
-    return measured
+    ways, absent = peers.present([*ways_here(), *peers.TRAINING], missing)
+    measured, failed, bounds = turns.take_turns(ways, rounds, lambda way: settings, pythons, say)
+    return measured, {**absent, **failed}, bounds
 
 
-def table(measured: Mapping[str, List[Dict[str, Any]]]) -> pd.DataFrame:
-    """A row for each program: median, lowest and highest examples a second, and the ratio of the first to its median.
-
-    ``measured`` is what :func:`compare` returns.
-    """
-    ours: Optional[float] = None
-    rows = []
-    for name, measurements in measured.items():
-        rates = [measurement["examples_per_sec"] for measurement in measurements]
-        median = statistics.median(rates)
-        ours = median if ours is None else ours
-        rows.append(
-            {
-                "trainer": name,
-                "version": measurements[0]["version"],
-                "threads": measurements[0]["threads"],
-                "examples/s (median)": round(median, 1),
-                "lowest": round(min(rates), 1),
-                "highest": round(max(rates), 1),
-                "gluon-resnet is faster by": f"{ours / median:.2f}x",
-                "peak MiB": round(max(measurement["peak_memory_bytes"] for measurement in measurements) / 2**20),
-            }
-        )
-    return pd.DataFrame(rows)
+def _text(
+    measured: Measured, absent: Mapping[str, str], bounds: results.Bounds, content: Mapping[str, Any]
+) -> List[str]:
+    size, batch_size, memory = content["size"], content["batch_size"], content["memory"]
+    return [
+        f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed",
+        "",
+        f"{machine(content['system'])}; {content['rounds']} rounds of {content['batches']} batches each, in turn. All "
+        f"begin with the same parameters and the same batch of Fashion-MNIST (their first losses agree to "
+        f"{content['disagreement']:.0e} in float32) but d2l's loop, which draws its own. gluon-resnet goes on to other "
+        f"batches, which it resizes meanwhile, d2l finds its batches ready, and the others train on the first batch.",
+        "",
+        results.table(measured, bounds, "trainer").to_markdown(index=False, disable_numparse=True),
+        "",
+        results.winners(measured),
+        "",
+        results.bounds_text(bounds),
+        results.NOTES,
+        *results.absent_text(absent),
+        "",
+        f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 "
+        f"tested): peak resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB.",
+    ]
 
 
 def train(
@@ -94,64 +156,50 @@ def train(
     batches: int,
     batch_size: int,
     size: int,
-    torch_python: Optional[str],
-    depths: bool,
     out: Union[str, Path],
+    peers_folder: Union[str, Path] = peers.FOLDER,
+    torch_python: Optional[str] = None,
     say: Callable[[str], Any] = print,
 ) -> str:
-    """Run the whole benchmark, and write train.json and train.md.
+    """Run the whole benchmark, and write train.json, train.md and train.png.
 
     Args:
         rounds: how often each program is run.
         batches: batches in a run.
         batch_size: images in a batch.
         size: height and width of an image.
-        torch_python: path of a Python with PyTorch, or None to leave PyTorch out.
-        depths: also measure one example's cost for ResNet-18 to ResNet-152.
-        out: folder of the two files.
+        out: folder of the files.
+        peers_folder: has the peers' environments.
+        torch_python: path of another Python with PyTorch.
         say: takes one line of progress at a time.
 
     Returns:
         The text of train.md.
 
     Raises:
-        ConfigError: the folder cannot be written.
-        BackendError: a program failed.
+        ConfigError: a number is below 1, or the folder cannot be written.
+        BackendError: this suite failed, or first losses differ.
+        DataError: there is no Fashion-MNIST.
     """
+    check_positive("bench train", rounds=rounds, batches=batches, batch_size=batch_size, size=size)
     folder = writable_folder(out)
-    measured = compare(rounds, batches, batch_size, size, torch_python, say)
+    pythons, missing = peers.pythons(peers_folder, torch_python)
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = write_inputs(Path(scratch), batch_size, size, batches)
+        measured, absent, bounds = compare(rounds, settings, pythons, missing, say)
+    agreement = disagreement(measured)
     say("a training run with all of Fashion-MNIST in memory ...")
-    settings, plain = {"batches": batches, "batch_size": batch_size, "size": size}, env.without_prepared_variables()
-    memory = run_worker(sys.executable, "all_images.py", settings, plain)
-    cost = []
-    if depths:
-        say("one example's cost by depth ...")
-        cost = run_worker(sys.executable, "depths.py", settings, plain)["rows"]
-    report = system.report()
-    lines = [
-        f"# ResNet-18, 1x{size}x{size}, batch size {batch_size}: training speed",
-        "",
-        f"{machine(report)}; {rounds} rounds of {batches} batches each, in turn. MXNet's rows train on real "
-        f"Fashion-MNIST (gluon-resnet resizes and batches meanwhile, d2l finds its batches ready), PyTorch's on "
-        f"one random batch.",
-        "",
-        table(measured).to_markdown(index=False),
-        "",
-        f"A training run with all 70,000 pictures in memory ({memory['examples']:,} trained on, all 10,000 "
-        f"tested): peak resident memory {memory['peak_memory_bytes'] / 2**30:.2f} GiB.",
-    ]
-    if cost:
-        lines += [
-            "",
-            f"## One example's cost, 1x{size}x{size}, family d2l, batch size {cost[0]['batch_size']}",
-            "",
-            pd.DataFrame(cost).drop(columns="batch_size").to_markdown(index=False),
-        ]
-    text = "\n".join(lines)
-    write_results(
-        folder,
-        "train",
-        {"rounds": rounds, **settings, "measured": measured, "memory": memory, "depths": cost, "system": report},
-        text,
-    )
+    sizes = {"batches": batches, "batch_size": batch_size, "size": size}
+    content = {
+        "rounds": rounds,
+        **sizes,
+        "disagreement": agreement,
+        "measured": measured,
+        "absent": absent,
+        "bounds": bounds,
+        "memory": run_worker(sys.executable, "all_images.py", sizes, env.without_prepared_variables()),
+        "system": system.report(),
+    }
+    text = "\n".join(_text(measured, absent, bounds, content))
+    write_results(folder, "train", content, text)
     return text

@@ -1,19 +1,29 @@
-"""doctor and bench: this machine, and how fast it is."""
+"""doctor, bench and profile: this machine, how fast it is, and where the time goes."""
 
 import json
 import sys
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 import click
 
-from . import lazy
+from ..instruments import engines
+from . import lazy, options
 
+comparison = lazy("benchmarks.compare")
+depth = lazy("benchmarks.depth")
+arguments = lazy("drawing.arguments")
 examination = lazy("doctor")
 inference = lazy("benchmarks.inference")
 pictures = lazy("benchmarks.pictures")
+profiles = lazy("benchmarks.profile")
 processes = lazy("benchmarks.processes")
+shapes = lazy("networks.shapes")
+specs = lazy("networks.specs")
 training = lazy("benchmarks.training")
+
+#: the engines that use oneDNN: neither NumPy's nor ONNX Runtime's
+ONEDNN_ENGINES = [name for name in (*engines.ENGINES, *engines.SHORT) if name not in ("byhand", "onnx")]
 
 
 @click.command()
@@ -37,13 +47,28 @@ _torch_python = click.option(
     "--torch-python",
     metavar="PATH",
     type=click.Path(exists=True, dir_okay=False),
-    help="A Python with torch, to measure PyTorch, too.",
+    help="A Python with torch, instead of the one in --peers.",
+)
+_peers = click.option(
+    "--peers",
+    "peers_folder",
+    default=".venv-bench",
+    show_default=True,
+    metavar="DIR",
+    help="Has the environments of the other programs: torch, tensorflow, onnxruntime, openvino; made by make bench.",
+)
+_rounds = click.option(
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program."
 )
 
 
 def _bench_out(name: str) -> Callable[..., Any]:
     return click.option(
-        "--out", default="bench", show_default=True, metavar="DIR", help=f"Where {name}.md and {name}.json go."
+        "--out",
+        default="bench",
+        show_default=True,
+        metavar="DIR",
+        help=f"Where {name}.md, {name}.json and {name}.png go.",
     )
 
 
@@ -67,17 +92,12 @@ _docs = click.option(
 
 
 @bench.command("train")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
+@_rounds
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
+@_peers
 @_torch_python
-@click.option(
-    "--depths/--no-depths",
-    default=True,
-    show_default=True,
-    help="Also measure one example's cost for ResNet-18 to 152.",
-)
 @_bench_out("train")
 @_docs
 def bench_train(
@@ -85,28 +105,83 @@ def bench_train(
     batches: int,
     batch_size: int,
     size: int,
+    peers_folder: str,
     torch_python: Optional[str],
-    depths: bool,
     out: str,
     docs: Optional[str],
 ) -> None:
-    """Training speed of ResNet-18 against d2l's own train_ch6, and the memory of a run on all of Fashion-MNIST."""
+    """Training speed of ResNet-18 against d2l's own train_ch6, PyTorch and TensorFlow, and the memory of a run."""
     _measure(
         "train",
         docs,
-        lambda: training.train(rounds, batches, batch_size, size, torch_python, depths, out, say=click.echo),
+        lambda: training.train(rounds, batches, batch_size, size, out, peers_folder, torch_python, say=click.echo),
     )
 
 
+def _batch_sizes(context: click.Context, option: click.Parameter, value: str) -> List[int]:
+    sizes = [int(size) for size in value.split(",") if size.isdigit() and int(size) > 0]
+    if len(sizes) != value.count(",") + 1:
+        raise click.BadParameter(f"{value}: expected whole numbers of at least 1, such as 1,32")
+    return sizes
+
+
 @bench.command("inference")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
-@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Images in a run.")
+@_rounds
+@click.option("--repeats", type=click.IntRange(min=4), default=20, show_default=True, help="Predictions in a run.")
+@click.option(
+    "--batch-sizes",
+    default="1,32",
+    show_default=True,
+    metavar="A,B",
+    callback=_batch_sizes,
+    help="Images in a batch; the ways by hand take 1.",
+)
+@click.option("--model", default="resnet50@torchvision", show_default=True, metavar="NAME")
+@click.option("--size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the images.")
+@_peers
 @_torch_python
 @_bench_out("inference")
 @_docs
-def bench_inference(rounds: int, repeats: int, torch_python: Optional[str], out: str, docs: Optional[str]) -> None:
-    """ResNet-50 on one image of 224x224: by hand in NumPy (loops, vectorised, im2col, folded), Gluon, PyTorch."""
-    _measure("inference", docs, lambda: inference.inference(rounds, repeats, torch_python, out, say=click.echo))
+def bench_inference(
+    rounds: int,
+    repeats: int,
+    batch_sizes: List[int],
+    model: str,
+    size: int,
+    peers_folder: str,
+    torch_python: Optional[str],
+    out: str,
+    docs: Optional[str],
+) -> None:
+    """Predicting with ResNet-50: by hand in NumPy, our engines, PyTorch, TensorFlow, ONNX Runtime, OpenVINO."""
+    _measure(
+        "inference",
+        docs,
+        lambda: inference.inference(
+            rounds, repeats, out, peers_folder, torch_python, batch_sizes, model, size, say=click.echo
+        ),
+    )
+
+
+@bench.command("depth")
+@_rounds
+@click.option("--steps", type=click.IntRange(min=1), default=5, show_default=True, help="Timed steps of a process.")
+@click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
+@_peers
+@_torch_python
+@_bench_out("depth")
+@_docs
+def bench_depth(
+    rounds: int,
+    steps: int,
+    size: int,
+    peers_folder: str,
+    torch_python: Optional[str],
+    out: str,
+    docs: Optional[str],
+) -> None:
+    """One example's cost for ResNet-18 to ResNet-152, training and predicting, against PyTorch."""
+    _measure("depth", docs, lambda: depth.depth(rounds, steps, size, out, peers_folder, torch_python, say=click.echo))
 
 
 @bench.command("pictures")
@@ -120,3 +195,49 @@ def bench_inference(rounds: int, repeats: int, torch_python: Optional[str], out:
 def bench_pictures(folder: str, rounds: int, passes: int, out: str, docs: Optional[str]) -> None:
     """Images a second from files to batches of 224x224, against Pillow, MXNet and bare decoding."""
     _measure("pictures", docs, lambda: pictures.pictures(folder, rounds, passes, out=out, say=click.echo))
+
+
+@bench.command("compare")
+@click.argument("old", metavar="OLD.json")
+@click.argument("new", metavar="NEW.json")
+def bench_compare(old: str, new: str) -> None:
+    """What changed between two result files of a benchmark, and whether it is outside the spread of the rounds."""
+    click.echo(comparison.text(old, new))
+
+
+@click.command()
+@options.model
+@click.option("--train/--predict", default=False, help="Profile a training step or a prediction.  [default: predict]")
+@options.input_shape
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Images in the batch, instead of --input's."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ONEDNN_ENGINES),
+    default="gluon",
+    show_default=True,
+    help="What predicts.",
+)
+@click.option("--steps", type=click.IntRange(min=1), default=3, show_default=True, help="Steps that are measured.")
+@click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="Layers that are shown.")
+@click.option("--save", metavar="P.png", help="Draw the time by block and by primitive.")
+@click.option("--json", "json_file", metavar="FILE", help="Write all layers and primitives as JSON.")
+def profile(
+    model: str,
+    train: bool,
+    shape: Optional[str],
+    batch_size: Optional[int],
+    engine: str,
+    steps: int,
+    rows: int,
+    save: Optional[str],
+    json_file: Optional[str],
+) -> None:
+    """Where the time of a training step or a prediction of MODEL goes, by layer and by primitive of oneDNN."""
+    sizes = shapes.parse_shape(shape) if shape else arguments.usual_input(specs.parse_model(model))
+    if train and engine != "gluon":
+        raise click.UsageError(f"--train has no engine: leave out --engine {engine}, or take --predict")
+    sizes = (batch_size or sizes[0], *sizes[1:])
+    task = "train" if train else "predict"
+    click.echo(profiles.profile(model, sizes, task, engine, steps, rows, options.picture(save), json_file))

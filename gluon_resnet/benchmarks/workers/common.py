@@ -2,8 +2,9 @@
 
 import ctypes
 import json
+import statistics
 import time
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
 
 from memory import peak_memory  # gluon_resnet/machine, which processes.py puts on PYTHONPATH
 
@@ -49,6 +50,52 @@ class Timed:
 def openmp_threads() -> int:
     """Threads that GNU OpenMP, which mxnet uses, has in this process."""
     return ctypes.CDLL("libgomp.so.1").omp_get_max_threads()
+
+
+def read_arrays(path: str) -> Dict[str, Any]:
+    """{name: array} of an .npz file."""
+    import numpy  # this suite's workers set its threads first
+
+    with numpy.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def predicted(
+    predict: Callable[[], Any],
+    examples: int,
+    settings: Mapping[str, Any],
+    version: str,
+    threads: Any,
+    **more: Any,
+) -> None:
+    """Call ``predict`` warm_up + repeats times (``settings``), and print the measurements as one JSON line.
+
+    Args:
+        predict: predicts a batch; returns logits (N, classes) as a NumPy array.
+        examples: N.
+        settings: has "warm_up" and "repeats".
+        version: the program and its version.
+        threads: how many it uses.
+        more: other values for the line.
+    """
+    times = []
+    for _ in range(settings["warm_up"] + settings["repeats"]):
+        with Clock() as clock:
+            logits = predict()
+        times.append(clock.seconds)
+    times = times[settings["warm_up"] :]
+    median = statistics.median(times)
+    tell(
+        examples * len(times),
+        sum(times),
+        version,
+        threads,
+        times=times,
+        median_seconds=median,
+        examples_per_sec=examples / median,
+        logits=[float(value) for value in logits[0]],
+        **more,
+    )
 
 
 def tell(examples: int, seconds: float, version: str, threads: Any, **more: Any) -> None:

@@ -1,6 +1,6 @@
 """One network's cost in one way, training or predicting, in a process of its own; prints one JSON line.
 
-Run by gluon_resnet.lab.cost.
+Run by gluon_resnet.lab.cost and gluon_resnet.benchmarks.depth.
 """
 
 import json

@@ -2,13 +2,15 @@
 
 import json
 import sys
+from typing import List
 
 import gluon_resnet as gr
 from gluon_resnet.training import amx
 from gluon_resnet.training.recipe import Recipe
+from gluon_resnet.weights import set_parameters
 
 import mxnet as mx
-from common import Timed, openmp_threads, tell
+from common import Timed, openmp_threads, read_arrays, tell
 
 settings = json.loads(sys.argv[1])
 mx.npx.set_np()
@@ -16,10 +18,22 @@ way = settings["way"]
 if way == "bfloat16":
     amx.problem()  # uses AMX if this machine has it and it is right
 batch_size, size = settings["batch_size"], settings["size"]
-train_iter, _ = gr.load_data_fashion_mnist(batch_size, resize=size, limit=settings["batches"] * batch_size)
-test_iter = gr.ArrayBatches(train_iter.images[:1], train_iter.labels[:1], 1, size)
+loaded, _ = gr.load_data_fashion_mnist(batch_size, limit=settings["batches"] * batch_size)
+# in the order of the files, so that the first batch is the one that the others train on
+train_iter = gr.ArrayBatches(loaded.images, loaded.labels, batch_size, size)
+test_iter = gr.ArrayBatches(loaded.images[:1], loaded.labels[:1], 1, size)
 timed = Timed(train_iter, mx.nd.waitall)
-net = gr.resnet18()
+net = gr.get_model(settings["model"])
+set_parameters(net, read_arrays(settings["params"]))
 gr.set_precision(net, "bfloat16" if way == "bfloat16" else "float32", mx.cpu())
-gr.fit(net, timed, test_iter, Recipe(epochs=1, lr=0.05, winograd=way != "direct"), mx.cpu())
-tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads())
+losses: List[float] = []
+recipe = Recipe(epochs=1, lr=settings["lr"], winograd=way != "direct")
+gr.fit(
+    net,
+    timed,
+    test_iter,
+    recipe,
+    mx.cpu(),
+    gr.Session(listeners=[lambda record: losses.append(record.loss)], initialize=False),
+)
+tell(timed.examples, timed.seconds, f"mxnet {mx.__version__}", openmp_threads(), first_loss=losses[0])

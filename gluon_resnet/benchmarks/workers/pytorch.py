@@ -1,62 +1,71 @@
-"""Train the same ResNet-18 with PyTorch on random images of the same shape; prints one JSON line.
+"""Train or predict with PyTorch; prints one JSON line.
 
-Runs in an environment of its own (requirements-bench.txt), with PyTorch's default threads, in eager mode, with
-contiguous or channels_last memory.
+Runs in an environment of its own (requirements-bench.txt), with PyTorch's default threads. The way has any of the words
+eager, channels_last, compile, freezing and bfloat16 (autocast).
 """
 
+import contextlib
 import json
 import sys
 from typing import Any
 
+import numpy
 import torch
-from common import Timed, tell
+from common import Timed, predicted, read_arrays, tell
 from torch import nn
-from torch.nn import functional as F
+from torch_net import build
 
 settings = json.loads(sys.argv[1])
-batch_size, size = settings["batch_size"], settings["size"]
+words = settings["way"].split()
+version, threads = f"torch {torch.__version__}", torch.get_num_threads()
 
 
-class Residual(nn.Module):
-    """Article 001's block."""
-
-    def __init__(self, inputs: int, channels: int, use_1x1conv: bool = False, strides: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, channels, 3, strides, 1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.conv3 = nn.Conv2d(inputs, channels, 1, strides) if use_1x1conv else nn.Identity()
-        self.bn1, self.bn2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
-
-    def forward(self, X: Any) -> Any:
-        Y = F.relu(self.bn1(self.conv1(X)), inplace=True)
-        return F.relu(self.bn2(self.conv2(Y)) + self.conv3(X), inplace=True)
+def arithmetic() -> Any:
+    """The context in which the network runs: autocast to bfloat16, if the way says so."""
+    return torch.autocast("cpu", dtype=torch.bfloat16) if "bfloat16" in words else contextlib.nullcontext()
 
 
-net = nn.Sequential(
-    nn.Conv2d(1, 64, 7, 2, 3),
-    nn.BatchNorm2d(64),
-    nn.ReLU(inplace=True),
-    nn.MaxPool2d(3, 2, 1),
-    Residual(64, 64),
-    Residual(64, 64),
-    Residual(64, 128, True, 2),
-    Residual(128, 128),
-    Residual(128, 256, True, 2),
-    Residual(256, 256),
-    Residual(256, 512, True, 2),
-    Residual(512, 512),
-    nn.AdaptiveAvgPool2d(1),
-    nn.Flatten(),
-    nn.Linear(512, 10),
-)
-X, y = torch.rand(batch_size, 1, size, size), torch.randint(10, (batch_size,))
-if settings["way"] == "channels_last":
+def train(net: nn.Module, X: Any, y: Any) -> None:
+    """Plain SGD on one batch again and again."""
+    optimizer, loss_function = torch.optim.SGD(net.parameters(), lr=settings["lr"]), nn.CrossEntropyLoss()
+    losses = []
+    # PyTorch on a CPU has no work in the background
+    timed = Timed([(X, y)] * settings["batches"], lambda: None)
+    for X, y in timed:
+        optimizer.zero_grad()
+        with arithmetic():
+            loss = loss_function(net(X), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+    tell(timed.examples, timed.seconds, version, threads, first_loss=losses[0].item())
+
+
+def predict(net: nn.Module, X: Any) -> None:
+    """Predict one batch again and again."""
+
+    def once() -> Any:
+        with torch.no_grad(), arithmetic():  # freezing wants no_grad
+            return net(X).float().numpy()
+
+    predicted(once, len(X), settings, version, threads)
+
+
+params = read_arrays(settings["params"])
+net = build(settings["plan"], params)
+del params
+X = torch.from_numpy(numpy.load(settings["images"])[: settings["batch_size"]])
+if "channels_last" in words:
     net, X = net.to(memory_format=torch.channels_last), X.to(memory_format=torch.channels_last)
-optimizer, loss = torch.optim.SGD(net.parameters(), lr=0.05), nn.CrossEntropyLoss()
+if settings["task"] == "predict":
+    net.eval()
+if "freezing" in words:
+    from torch._inductor import config
 
-timed = Timed([(X, y)] * settings["batches"], lambda: None)  # PyTorch on a CPU has no work in the background
-for X, y in timed:
-    optimizer.zero_grad()
-    loss(net(X), y).backward()
-    optimizer.step()
-tell(timed.examples, timed.seconds, f"torch {torch.__version__}", torch.get_num_threads())
+    config.freezing = True  # the same as TORCHINDUCTOR_FREEZING=1
+if "compile" in words:
+    net = torch.compile(net)
+if settings["task"] == "train":
+    train(net, X, torch.from_numpy(numpy.load(settings["labels"])[: settings["batch_size"]]).long())
+else:
+    predict(net, X)
