@@ -21,6 +21,7 @@ from .pixels import EXACT
 Size = Tuple[int, int]  # (height, width)
 JPEG = b"\xff\xd8\xff"
 LEFT = 2  # times the size wanted is left at least, so that resizing still averages over several pixels
+LEAST = 64  # pixels of a side are left in any case: the scan finds copies by so many (scan.py)
 #: by how much the decoder makes an image smaller -> how OpenCV is told to
 SMALLER = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
@@ -28,6 +29,8 @@ SMALLER = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     1: cv2.IMREAD_COLOR,
 }
+#: the turns that swap height and width
+LYING = {Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE}
 AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -40,7 +43,7 @@ def read_least(path: Union[str, Path], least: Size, notes: Optional[Notes] = Non
         notes: as for read_image.
 
     Returns:
-        uint8 (H, W, 3), either as large as it is stored, or at least twice ``least``.
+        uint8 (H, W, 3), either as large as it is stored, or at least twice ``least`` and 64x64.
 
     Raises:
         DataError: as read_image.
@@ -88,7 +91,6 @@ def _decode_jpeg(content: bytes, least: Size) -> Optional[numpy.ndarray]:
 
 def _smaller(stored: Size, least: Size, turn: Any) -> int:
     """OpenCV's flags for an image of the size ``stored``, which is then turned and resized to ``least``."""
-    sides = Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE
-    height, width = least[::-1] if turn in sides else least
-    factor = min(stored[0] / height, stored[1] / width) / LEFT
+    wanted = [max(LEFT * side, LEAST) for side in (least[::-1] if turn in LYING else least)]
+    factor = min(have / want for have, want in zip(stored, wanted))
     return next(flag for times, flag in SMALLER.items() if factor >= times or times == 1) | AS_STORED

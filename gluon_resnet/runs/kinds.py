@@ -139,7 +139,14 @@ class PicturesConfig(RunConfig):
         return Augment(crop=self.random_crop, **wanted)
 
 
-def as_tested(family: str, image_size: int, crop: bool, weights: Optional[str] = None, model: str = "") -> Preparation:
+def as_tested(
+    family: str,
+    image_size: int,
+    crop: bool,
+    weights: Optional[str] = None,
+    model: str = "",
+    reading: str = FAST,
+) -> Preparation:
     """The Preparation that treats an image as PictureBatches does: squeezed, or cut out of the middle.
 
     Args:
@@ -148,8 +155,9 @@ def as_tested(family: str, image_size: int, crop: bool, weights: Optional[str] =
         crop: cut out of the middle instead of squeezed.
         weights: those that training starts from, if any.
         model: the name that they are for.
+        reading: ``fast`` or ``exact``, as for PictureBatches.
     """
-    preparation = to_train(family, weights, model)
+    preparation = replace(to_train(family, weights, model), reading=reading)
     if not crop:
         return replace(preparation, resize=None, crop=image_size)
     seen = (preparation if preparation.resize else IMAGENET).at(image_size)
@@ -221,8 +229,7 @@ class Pictures(Kind):
         return tuple(str(name) for name in written["class_names"])
 
     def preparation(self, spec: ResNetSpec, config: PicturesConfig) -> Preparation:
-        seen = as_tested(spec.family, self.side(config), config.crop, config.weights, config.model)
-        return replace(seen, reading=config.reading)
+        return as_tested(spec.family, self.side(config), config.crop, config.weights, config.model, config.reading)
 
 
 FASHION_MNIST = FashionMnist("fashion-mnist", FashionMnistConfig, 1, f"{__package__}.fashion_mnist")
