@@ -19,8 +19,9 @@ from ..errors import ConfigError, DataError, whole
 from ..machine.downloads import home
 from .augment import ENLARGED, Augment
 from .findings import refusal
-from .images import IMAGENET, Preparation, resize, view
+from .images import IMAGENET, Preparation, view
 from .picture_source import Indices
+from .pixels import EXACT, check_reading, resize
 from .slots import Slots
 
 CACHE_BYTES = 2 * 2**30  # of memory, unless another number is given
@@ -37,6 +38,7 @@ class Fit:
     size: Tuple[int, int]
     crop: bool = False
     enlarged: bool = False
+    reading: str = EXACT  # or FAST
     family: Preparation = IMAGENET  # the share of the image that ``crop`` leaves is this family's
 
     @property
@@ -48,9 +50,19 @@ class Fit:
     def __call__(self, image: numpy.ndarray) -> numpy.ndarray:
         """``image`` uint8 (H, W, 3) as uint8 (*kept_size, 3)."""
         if not self.crop:
-            return resize(image, *self.kept_size)
+            return resize(image, *self.kept_size, self.reading)
+        return view(image, self._seen)
+
+    @property
+    def least(self) -> Tuple[int, int]:
+        """(height, width) that an image is resized to."""
+        return (self._seen.side, self._seen.side) if self.crop else self.kept_size
+
+    @property
+    def _seen(self) -> Preparation:
+        """With ``crop``, what is left of an image."""
         seen, side = self.family.at(self.size[0]), self.kept_size[0]
-        return view(image, replace(seen, crop=side, resize=max(side, seen.resize or 0)))
+        return replace(seen, crop=side, resize=max(side, seen.resize or 0), reading=self.reading)
 
 
 def _size(image_size: Any) -> Tuple[int, int]:
@@ -62,7 +74,11 @@ def _size(image_size: Any) -> Tuple[int, int]:
 
 
 def make_fit(
-    image_size: Any, augment: Optional[Augment] = None, preparation: Optional[Preparation] = None, crop: bool = False
+    image_size: Any,
+    augment: Optional[Augment] = None,
+    preparation: Optional[Preparation] = None,
+    crop: bool = False,
+    reading: str = EXACT,
 ) -> Fit:
     """The Fit of batches with these settings.
 
@@ -71,16 +87,17 @@ def make_fit(
         augment: the changes to training images, if any; with random crops the images are kept larger.
         preparation: the family's; with ``crop`` it decides which share of the image is left.
         crop: whether to resize by the shorter side and take the middle, instead of squeezing the whole image.
+        reading: ``exact``, or ``fast``: how files are decoded and resized (:mod:`~.reading`).
 
     Raises:
-        ConfigError: ``crop`` is set and ``image_size`` is not a square.
+        ConfigError: ``crop`` is set and ``image_size`` is not a square, or ``reading`` is something else.
     """
     size = _size(image_size)
     if crop and size[0] != size[1]:
         raise ConfigError(f"image_size is {size} with crop: expected a square")
     # a family that does not crop itself leaves ImageNet's share
     family = preparation if crop and preparation is not None and preparation.resize else IMAGENET
-    return Fit(size, crop, augment is not None and augment.crop is not None, family)
+    return Fit(size, crop, augment is not None and augment.crop is not None, check_reading(reading), family)
 
 
 class DecodedPictures:
@@ -135,6 +152,13 @@ class DecodedPictures:
         part._places = self._places[numpy.asarray(indices, dtype=numpy.int64)]
         return part
 
+    def decode(self, i: int) -> numpy.ndarray:
+        """Image ``i`` from its source, uint8 (H, W, 3), as large as :attr:`fit` needs it; DataError if damaged."""
+        read_least = getattr(self.source, "read_least", None)
+        if self.fit.reading == EXACT or read_least is None:
+            return self.source.read(i)
+        return read_least(i, self.fit.least)
+
     def keep(self, i: int, image: numpy.ndarray) -> numpy.ndarray:
         """Keep image ``i``, decoded as ``image`` uint8 (H, W, 3); returns it as it is kept, uint8 (*kept_size, 3)."""
         fitted = self.fit(image)
@@ -158,7 +182,7 @@ class DecodedPictures:
         """Image ``i`` as it is kept, uint8 (*kept_size, 3); decoded now if it has not been. DataError if damaged."""
         place = int(self._places[i])
         if not self._filled[place]:
-            return self.keep(i, self.source.read(i))
+            return self.keep(i, self.decode(i))
         if self._slots is None or place < self.in_memory:
             return self._pixels[place]
         return numpy.frombuffer(self._slots.read(place - self.in_memory), numpy.uint8).reshape(self.shape)

@@ -23,6 +23,8 @@ from .images import Preparation, read_image
 from .listing import KERAS_SUFFIXES, TRAINING, VALIDATION, Listing, list_folder
 from .picture_source import PictureSource
 from .pictures import PictureBatches
+from .pixels import FAST
+from .reading import read_least
 from .scan import scan
 
 PARTS = (TRAINING, VALIDATION)
@@ -66,6 +68,10 @@ class FolderSource(PictureSource):
     def read(self, i: int) -> numpy.ndarray:
         """Image ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         return read_image(self.path(i))
+
+    def read_least(self, i: int, least: Tuple[int, int]) -> numpy.ndarray:
+        """Image ``i``, or the same made smaller, for a use at ``least`` = (height, width); DataError if damaged."""
+        return read_least(self.path(i), least)
 
 
 def list_pictures(path: Any, suffixes: Sequence[str] = KERAS_SUFFIXES, parts: Optional[str] = None) -> Listing:
@@ -285,6 +291,7 @@ def load_data_image_folder(
     progress: bool = False,
     say: Optional[Callable[[str], Any]] = None,
     parts: Optional[str] = None,
+    reading: str = FAST,
 ) -> Tuple[PictureBatches, PictureBatches]:
     """Two :class:`~.pictures.PictureBatches` over the images of a folder or CSV: training (shuffled) and validation.
 
@@ -298,12 +305,12 @@ def load_data_image_folder(
         say: called with a line if an image is left out or suspect, and with one on the folders if they are not those
             of the classes; by default they go to standard error.
         data_dir, validation_split, seed, suffixes, strict, progress, parts: see :func:`open_parts`.
-        batch_size, image_size, preparation, crop, cache, workers: see PictureBatches.
+        batch_size, image_size, preparation, crop, cache, workers, reading: see PictureBatches.
 
     Raises:
         DataError, ConfigError: see :func:`open_parts` and PictureBatches.
     """
-    fits = [make_fit(image_size, changes, preparation, crop) for changes in (augment, None)]
+    fits = [make_fit(image_size, changes, preparation, crop, reading) for changes in (augment, None)]
     memory = CACHE_BYTES if cache_bytes is None else whole("cache_bytes", cache_bytes, 0)
     training, validation, report = decode_parts(
         data_dir, fits, memory, (cache, cache), validation_split, seed, suffixes, strict, progress, parts

@@ -2,10 +2,10 @@
 
     X = prepare(read_image("cat.png"), PREPARATIONS["torchvision"])     # (3, 224, 224) float32
 
-Decoded by Pillow, resized by OpenCV. A network only recognises images that are prepared as in its training, so every
-family has a row: torchvision's and the MXNet zoo's trained weights take RGB scaled to mean 0 and variance 1 over
-ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and the book's networks plain numbers
-from 0 to 1.
+Decoded by Pillow, resized by OpenCV; reading.py is the faster way, for batches. A network only recognises images that
+are prepared as in its training, so every family has a row: torchvision's and the MXNet zoo's trained weights take RGB
+scaled to mean 0 and variance 1 over ImageNet, those of Keras take BGR from 0 to 255 with ImageNet's mean taken off, and
+the book's networks plain numbers from 0 to 1.
 """
 
 import io
@@ -23,6 +23,7 @@ from ..errors import DataError
 from ..networks.families import ROWS, images_of
 from ..weights.published import find
 from .metadata import pixels_only
+from .pixels import EXACT, look_up, resize, tables
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
@@ -53,6 +54,12 @@ class Preparation:
     bgr: bool = False
     crop: int = 224
     interpolation: Optional[str] = None  # Pillow's name of it, as torchvision and timm resize; None as resize() does
+    reading: str = EXACT  # or FAST: how files are decoded and resized for it (reading.py, pixels.py)
+
+    @property
+    def side(self) -> int:
+        """The least height and width, in pixels, of an image that is resized for this network."""
+        return max(self.crop, self.resize or 0)
 
     def at(self, crop: Optional[int]) -> "Preparation":
         """The same for another side of the network's input; None keeps it."""
@@ -256,22 +263,16 @@ def one_colour(image: numpy.ndarray) -> bool:
     return True
 
 
-def resize(image: numpy.ndarray, height: int, width: int) -> numpy.ndarray:
-    """``image`` (H, W, 3) at ``height`` x ``width``: averaged over areas where it shrinks, bilinear where it grows."""
-    shrinks = image.shape[0] > height or image.shape[1] > width
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
 def view(image: numpy.ndarray, preparation: Preparation) -> numpy.ndarray:
     """The part of the image that the network sees, uint8 (crop, crop, 3): resized, then cropped at the centre."""
     crop = preparation.crop
     if preparation.resize is None:
-        return resize(image, crop, crop)
+        return resize(image, crop, crop, preparation.reading)
     if preparation.interpolation is not None:
         return _pillow_view(image, preparation.resize, crop, preparation.interpolation)
     height, width = image.shape[:2]
     factor = preparation.resize / min(height, width)
-    image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)))
+    image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)), preparation.reading)
     top, left = (image.shape[0] - crop) // 2, (image.shape[1] - crop) // 2
     return image[top : top + crop, left : left + crop]
 
@@ -287,14 +288,22 @@ def _pillow_view(image: numpy.ndarray, shorter: int, crop: int, interpolation: s
     return numpy.asarray(resized.crop((left, top, left + crop, top + crop)))
 
 
-def normalize(seen: numpy.ndarray, preparation: Preparation, in_channels: int = 3) -> numpy.ndarray:
-    """What :func:`view` gave, as the network's input: float32 (in_channels, crop, crop), grey for one channel."""
+def normalize(
+    seen: numpy.ndarray, preparation: Preparation, in_channels: int = 3, out: Optional[numpy.ndarray] = None
+) -> numpy.ndarray:
+    """What :func:`view` gave, as the network's input.
+
+    Args:
+        seen: uint8 (crop, crop, 3) RGB.
+        preparation: the network's.
+        in_channels: channels of its input, 1 (grey) or 3.
+        out: where to put the result, such as a place in a batch; new if None.
+
+    Returns:
+        float32 (in_channels, crop, crop).
+    """
     if in_channels == 1:
         seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[:, :, None]
     elif preparation.bgr:
         seen = seen[:, :, ::-1]
-    mean, std = (numpy.array(numbers, numpy.float32) for numbers in (preparation.mean, preparation.std))
-    if in_channels == 1:
-        mean, std = mean.mean(), std.mean()
-    values = (seen.astype(numpy.float32) * preparation.scale - mean) / std
-    return numpy.ascontiguousarray(values.transpose(2, 0, 1), dtype=numpy.float32)
+    return look_up(seen, tables(preparation.scale, preparation.mean, preparation.std, in_channels), out)

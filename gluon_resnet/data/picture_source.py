@@ -34,6 +34,13 @@ class PictureSource:
         """Image ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
         raise NotImplementedError
 
+    def read_least(self, i: int, least: Tuple[int, int]) -> numpy.ndarray:
+        """Image ``i``, or the same made smaller, for a use at ``least`` = (height, width): see reading.py.
+
+        A source may do without this method: each image is then decoded whole.
+        """
+        return self.read(i)
+
     def subset(self, indices: Indices) -> "PictureSource":
         """A source of the images ``indices``, in that order."""
         part = copy.copy(self)

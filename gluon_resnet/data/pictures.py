@@ -19,7 +19,8 @@ from ..errors import ConfigError, whole
 from .augment import Augment
 from .batches import Batches, Drawn
 from .decoded import CACHE_BYTES, DecodedPictures, make_fit
-from .images import PLAIN, Preparation, normalize, resize
+from .images import PLAIN, Preparation, normalize
+from .pixels import FAST, resize
 
 
 class PictureBatches(Batches):
@@ -27,7 +28,7 @@ class PictureBatches(Batches):
 
     Args:
         source: a source of images, or :class:`~.decoded.DecodedPictures`, which have their size and their place in
-            memory already: ``image_size``, ``crop``, ``cache`` and ``cache_bytes`` are then unused.
+            memory already: ``image_size``, ``crop``, ``cache``, ``cache_bytes`` and ``reading`` are then unused.
         batch_size: images in a batch.
         image_size: a side, or (height, width), in pixels.
         augment: an :class:`~.augment.Augment`, applied to the kept image, which is larger by 256/224 if crops are cut
@@ -39,6 +40,7 @@ class PictureBatches(Batches):
         cache: whether decoded images are kept; if not, each pass decodes them again.
         cache_bytes: memory for them; those beyond go into a temporary file.
         workers: threads.
+        reading: ``fast``, or ``exact``: how files are decoded and resized (see :mod:`~.reading`).
 
     Raises:
         ConfigError, DataError: one of these cannot be used.
@@ -56,6 +58,7 @@ class PictureBatches(Batches):
         cache: bool = True,
         cache_bytes: int = CACHE_BYTES,
         workers: int = 2,
+        reading: str = FAST,
     ) -> None:
         if not len(source):
             where = source.source.where if isinstance(source, DecodedPictures) else source.where
@@ -66,7 +69,8 @@ class PictureBatches(Batches):
         if isinstance(source, DecodedPictures):
             self.decoded = source
         else:
-            fit, memory = make_fit(image_size, augment, preparation, crop), whole("cache_bytes", cache_bytes, 0)
+            fit = make_fit(image_size, augment, preparation, crop, reading)
+            memory = whole("cache_bytes", cache_bytes, 0)
             self.decoded = DecodedPictures(source, fit, memory if cache else None)
         self.source, self.size = self.decoded.source, self.decoded.fit.size
         self.report: Any = None  # of the scan, if there was one
@@ -80,14 +84,17 @@ class PictureBatches(Batches):
         """Image ``i`` as it is kept, uint8 (H, W, 3): as the network sees it, if no crops are drawn."""
         return self.decoded.read(i)
 
-    def example(self, i: int, seed: Optional[int] = None) -> numpy.ndarray:
-        """Image ``i`` as the network's input, float32 (3, H, W); ``seed`` decides its augmentation, None: none."""
+    def example(self, i: int, seed: Optional[int] = None, out: Optional[numpy.ndarray] = None) -> numpy.ndarray:
+        """Image ``i`` as the network's input, float32 (3, H, W), in ``out`` if it is given.
+
+        ``seed`` decides its augmentation; there is none if it is None.
+        """
         image = self.picture(i)
         if seed is not None and self.augment is not None:
             image = self.augment(image, *self.size, seed)
         elif image.shape[:2] != self.size:
             image = resize(image, *self.size)
-        return normalize(image, self.preparation)
+        return normalize(image, self.preparation, out=out)
 
     def draw(self) -> Tuple[Drawn, ...]:
         """The seeds of the images' augmentation, uint32 (N,)."""
@@ -100,7 +107,9 @@ class PictureBatches(Batches):
         ``drawn`` may be the seeds of their augmentation, (n,).
         """
         seeds = drawn[0] if drawn and drawn[0] is not None else [None] * len(indices)
-        X = numpy.stack(list((pool.map if pool else map)(self.example, indices, seeds)))  # (n, 3, H, W)
+        X = numpy.empty((len(indices), 3, *self.size), numpy.float32)
+        for _ in (pool.map if pool else map)(self.example, indices, seeds, X):  # each into its own place
+            pass
         return X, self.source.labels[indices]
 
     def one_pass(

@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..files import writing
 from .images import decode_image
 from .picture_source import PictureSource
+from .reading import decode_least
 from .recordio import Damaged, RecordFile, read_index, unpack
 
 FORMAT, VERSION = "gluon-resnet records", 1
@@ -182,4 +183,11 @@ class RecordSource(PictureSource):
 
     def read(self, i: int) -> numpy.ndarray:
         """Image ``i`` as uint8 (H, W, 3) RGB; DataError if it is damaged."""
-        return decode_image(self.stored(i), f"{self.where}: {self.names[i]} at byte {self._offsets[i]}")
+        return decode_image(self.stored(i), self._called(i))
+
+    def read_least(self, i: int, least: Tuple[int, int]) -> numpy.ndarray:
+        """Image ``i``, or the same made smaller, for a use at ``least`` = (height, width); DataError if damaged."""
+        return decode_least(self.stored(i), self._called(i), least)
+
+    def _called(self, i: int) -> str:
+        return f"{self.where}: {self.names[i]} at byte {self._offsets[i]}"

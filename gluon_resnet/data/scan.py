@@ -29,14 +29,15 @@ from ..text import printable
 from .decoded import DecodedPictures
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
-from .images import Notes, one_colour, read_image, resize, with_image
+from .images import Notes, one_colour, read_image, with_image
 from .picture_source import Indices
+from .pixels import FAST, resize
+from .reading import read_least
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below
 WORKERS = 4
 CHUNK = 1 << 20
-Taker = Callable[[numpy.ndarray], Any]  # of an image uint8 (H, W, 3)
 AGAIN, SMALLER = "fetch it again or remove it", "scale it down or remove it"
 #: format, as Pillow calls it -> suffixes that fit it; MPO is what telephones write as .jpg
 SUFFIXES_OF = {
@@ -47,6 +48,17 @@ SUFFIXES_OF = {
     "WEBP": (".webp",),
     "BMP": (".bmp",),
 }
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who is given an image once it is decoded: ``take`` is called with uint8 (H, W, 3).
+
+    With ``least``, a (height, width), it may be a smaller one, as :func:`~.reading.read_least` returns it.
+    """
+
+    take: Callable[[numpy.ndarray], Any]
+    least: Optional[Tuple[int, int]] = None
 
 
 @dataclass
@@ -162,13 +174,14 @@ def _note_conversions(look: Look, frames: int) -> None:
         look.say("more than 8 bits", NOTE, "8 bits a channel", mode, "scaled to 8 bits")
 
 
-def examine(path: Any, name: str, take: Optional[Taker] = None) -> Look:
-    """Look one file over; ``take`` is called with its pixels. Nothing in the file makes this raise."""
+def examine(path: Any, name: str, keeper: Optional[Keeper] = None) -> Look:
+    """Look one file over; its pixels are given to the ``keeper``, if any. Nothing in the file makes this raise."""
     look = Look(name)
     if _look_at_file(look, path) and _look_at_header(look, path):
         notes: Notes = []
         try:
-            image = read_image(path, notes)
+            least = keeper.least if keeper else None
+            image = read_least(path, least, notes) if least else read_image(path, notes)
         except DataError as error:
             reason = str(error).replace(f"{path}: ", "").split(": expected")[0]
             look.say("damaged", LEFT_OUT, "a whole picture", f"one that {reason}", AGAIN)
@@ -183,8 +196,8 @@ def examine(path: Any, name: str, take: Optional[Taker] = None) -> Look:
                 colour = ", ".join(map(str, image[0, 0]))
                 look.say("one colour", SUSPECT, "something to see", f"every pixel about {colour}", "look at it")
             look.hash = perceptual_hash(image)
-            if take is not None:
-                take(image)
+            if keeper is not None:
+                keeper.take(image)
     return look
 
 
@@ -197,7 +210,7 @@ def damaged_records(decoded: DecodedPictures, workers: int = WORKERS) -> Dict[in
 
     def look(i: int) -> Optional[Problem]:
         try:
-            image = decoded.source.read(i)
+            image = decoded.decode(i)
         except DataError as error:
             reason = str(error).partition(": expected")[0].rpartition(": ")[2]
             return Problem(
@@ -235,9 +248,9 @@ def scan(
     Returns:
         The findings, among them those of the source's listing.
     """
-    paths, takers = [source.path(i) for i in range(len(source))], _takers(len(source), decoded)
+    paths, keepers = [source.path(i) for i in range(len(source))], _keepers(len(source), decoded)
     with ThreadPoolExecutor(workers, "scan") as pool:
-        results: Iterable[Look] = pool.map(examine, paths, source.names, takers)
+        results: Iterable[Look] = pool.map(examine, paths, source.names, keepers)
         if progress:
             title = printable(f"scanning {Path(source.where).name}")
             results = tqdm(results, total=len(paths), desc=title, unit=" pictures", leave=False)
@@ -275,11 +288,12 @@ def _without_usable(looks: Sequence[Look], classes: Sequence[str]) -> List[Probl
     ]
 
 
-def _takers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Taker]]:
-    """What is called with the pixels of each of ``number`` images; None for those that nobody keeps."""
-    takers: List[Optional[Taker]] = [None] * number
+def _keepers(number: int, decoded: Sequence[Tuple[DecodedPictures, Indices]]) -> List[Optional[Keeper]]:
+    """Who is given the pixels of each of ``number`` images; None for those that nobody keeps."""
+    keepers: List[Optional[Keeper]] = [None] * number
     for pictures, indices in decoded:
+        least = pictures.fit.least if pictures.fit.reading == FAST else None
         for place, i in enumerate(indices):
             if pictures.keeps:
-                takers[i] = partial(pictures.keep, place)
-    return takers
+                keepers[i] = Keeper(partial(pictures.keep, place), least)
+    return keepers

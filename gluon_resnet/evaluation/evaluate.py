@@ -178,7 +178,7 @@ def _open_images(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -
                 else f": the data of the run {run.path} were moved or removed; name them with --data"
             )
         )
-    fit = make_fit(run.image_size, crop=run.crop)
+    fit = make_fit(run.image_size, crop=run.crop, reading=run.preparation.reading)
     if data and part == "all":
         return _whole(data, fit)
     names = ("training", "validation")

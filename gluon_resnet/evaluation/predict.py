@@ -14,6 +14,7 @@ import pandas as pd
 import scipy.special
 
 from ..data.images import Preparation, normalize, read_image, view
+from ..data.reading import read_for
 from ..errors import ConfigError, DataError
 
 BATCH = 8  # images that go through the network at once
@@ -34,7 +35,7 @@ def look(
     """
     if in_channels not in (1, 3):
         raise DataError(f"the network takes images of {in_channels} channels: expected 1 (grey) or 3 (colour)")
-    views = [view(read_image(path), preparation) for path in paths]
+    views = [view(read_for(path, preparation), preparation) for path in paths]
     X = numpy.stack([normalize(image, preparation, in_channels) for image in views])
     return numpy.stack(views), X  # (N, crop, crop, 3), (N, C, crop, crop)
 

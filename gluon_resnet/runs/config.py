@@ -273,6 +273,9 @@ def differences(config: Any) -> List[str]:
 class RunConfig(Recipe):
     """The settings that every run has in addition to its recipe."""
 
+    #: field -> what runs did that are older than the field, if it is not the default
+    BEFORE: ClassVar[Mapping[str, Any]] = {}
+
     precision: str = "float32"
     weights: Optional[str] = None  # trained weights to start from: a file, or a name such as imagenet:a1
     new_head: bool = False  # take all of the file's weights but the classifier's
@@ -302,10 +305,11 @@ def written_config(kind: Type[Config], folder: "RunFolder") -> Config:
     """The config of class ``kind`` in a RunFolder's config.json.
 
     Settings missing from an older run's config.json did not exist when it ran; they take Recipe's defaults, not
-    ``kind``'s. Raises RunError if there is no config, ConfigError if it is not of ``kind``.
+    ``kind``'s, or those of its BEFORE. Raises RunError if there is no config, ConfigError if it is not of ``kind``.
     """
     where = folder.path / "config.json"
     try:
-        return make(kind, {**asdict(Recipe()), **folder.config["config"]}, str(where))
+        before = getattr(kind, "BEFORE", {})
+        return make(kind, {**asdict(Recipe()), **before, **folder.config["config"]}, str(where))
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{where}: not the config of a run ({type(error).__name__}: {error})") from None

@@ -12,11 +12,12 @@ import os
 import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Type
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type
 
 from ..data.augment import Augment
 from ..data.fashion_mnist import LABELS
 from ..data.images import IMAGENET, PLAIN, Preparation, to_train
+from ..data.pixels import EXACT, FAST
 from ..errors import RunError
 from ..networks.specs import ResNetSpec
 from ..weights.published import is_name
@@ -98,6 +99,8 @@ class PicturesConfig(RunConfig):
     ``saturation`` change training images (data/augment.py).
     """
 
+    BEFORE: ClassVar[Mapping[str, Any]] = {"reading": EXACT}
+
     lr: float = 0.001
     optimizer: str = "adam"
     data: str = ""  # folder, CSV or .rec file
@@ -114,6 +117,7 @@ class PicturesConfig(RunConfig):
     contrast: float = 0.0
     saturation: float = 0.0
     strict: bool = False
+    reading: str = FAST  # or "exact": how files are decoded and resized (data/reading.py)
     cache: bool = True  # keep images decoded; otherwise they are decoded again in every epoch
     cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
 
@@ -135,7 +139,14 @@ class PicturesConfig(RunConfig):
         return Augment(crop=self.random_crop, **wanted)
 
 
-def as_tested(family: str, image_size: int, crop: bool, weights: Optional[str] = None, model: str = "") -> Preparation:
+def as_tested(
+    family: str,
+    image_size: int,
+    crop: bool,
+    weights: Optional[str] = None,
+    model: str = "",
+    reading: str = FAST,
+) -> Preparation:
     """The Preparation that treats an image as PictureBatches does: squeezed, or cut out of the middle.
 
     Args:
@@ -144,8 +155,9 @@ def as_tested(family: str, image_size: int, crop: bool, weights: Optional[str] =
         crop: cut out of the middle instead of squeezed.
         weights: those that training starts from, if any.
         model: the name that they are for.
+        reading: ``fast`` or ``exact``, as for PictureBatches.
     """
-    preparation = to_train(family, weights, model)
+    preparation = replace(to_train(family, weights, model), reading=reading)
     if not crop:
         return replace(preparation, resize=None, crop=image_size)
     seen = (preparation if preparation.resize else IMAGENET).at(image_size)
@@ -217,7 +229,7 @@ class Pictures(Kind):
         return tuple(str(name) for name in written["class_names"])
 
     def preparation(self, spec: ResNetSpec, config: PicturesConfig) -> Preparation:
-        return as_tested(spec.family, self.side(config), config.crop, config.weights, config.model)
+        return as_tested(spec.family, self.side(config), config.crop, config.weights, config.model, config.reading)
 
 
 FASHION_MNIST = FashionMnist("fashion-mnist", FashionMnistConfig, 1, f"{__package__}.fashion_mnist")

@@ -26,7 +26,10 @@ from .kinds import PicturesConfig
 
 def fits(config: PicturesConfig) -> List[Fit]:
     """How decoded training and validation images are kept for the batches of a run."""
-    return [make_fit(config.image_size, augment, crop=config.crop) for augment in (config.augment(), None)]
+    return [
+        make_fit(config.image_size, augment, crop=config.crop, reading=config.reading)
+        for augment in (config.augment(), None)
+    ]
 
 
 @dataclass(frozen=True)

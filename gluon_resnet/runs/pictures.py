@@ -72,8 +72,8 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
     size, preparation = config.image_size, to_train(spec.family, config.weights, config.model)
     title = (
         f"{spec.name} on {config.data}: {len(training):,} training and {len(validation):,} validation pictures "
-        f"of {len(class_names)} classes at {size}x{size}, batch size {config.batch_size}, {config.optimizer}, lr "
-        f"{config.lr:g}, seed {config.seed}, on {try_gpu()}"
+        f"of {len(class_names)} classes at {size}x{size}, {config.reading} reading, batch size {config.batch_size}, "
+        f"{config.optimizer}, lr {config.lr:g}, seed {config.seed}, on {try_gpu()}"
     )
     return Job(
         spec,

@@ -4,7 +4,7 @@ import threading
 import time
 
 import gluon_resnet as gr
-from gluon_resnet.data.batches import AHEAD, moved, prefetch, resize_image
+from gluon_resnet.data.batches import AHEAD, copied, moved, prefetch, resize_image
 from gluon_resnet.errors import ConfigError
 
 import mxnet as mx
@@ -161,3 +161,11 @@ def test_flips_and_shifts_follow_the_seed_and_leave_the_pictures_alone():
 def test_a_shift_that_cannot_be(shift):
     with pytest.raises(ConfigError, match="shift is"):
         gr.ArrayBatches(numpy.zeros((2, 6, 6), numpy.uint8), numpy.zeros(2), 1, shift=shift)
+
+
+def test_a_batch_is_copied_whatever_its_layout():
+    X = numpy.arange(2 * 3 * 4 * 5, dtype=numpy.float64).reshape(2, 4, 5, 3).transpose(0, 3, 1, 2)
+    found = copied(X)
+    assert (found.asnumpy() == X).all() and found.dtype == numpy.float32 and found.context == mx.cpu()
+    X[:] = 0  # the copy is its own
+    assert found.asnumpy().max() == 119 and copied(X[:0]).shape == (0, 3, 4, 5)

@@ -5,6 +5,7 @@ import zlib
 
 from gluon_resnet.data.image_folder import open_folder
 from gluon_resnet.data.images import one_colour, read_image
+from gluon_resnet.data.reading import read_least
 from gluon_resnet.data.record_checks import verify
 from gluon_resnet.data.record_files import Settings, pack
 from gluon_resnet.data.records import RecordSource
@@ -96,6 +97,8 @@ def test_pixels_that_decode_are_read(odd, name):
     assert abs(found.astype(int) - expected).max() <= (3 if name.endswith("jpg") else 0)
     # Pillow itself passes over some EXIF that it cannot read
     assert [note[0] for note in notes] == ["odd metadata"] * (name not in ("cut-exif.jpg", "no-tiff.jpg", "exif.png"))
+    again = []
+    assert (read_least(odd / name, found.shape[:2], again) == found).all() and again == notes
 
 
 def test_the_scan_uses_them_and_notes_them_and_strict_goes_on(tmp_path, odd):

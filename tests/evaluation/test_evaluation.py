@@ -213,10 +213,11 @@ def test_record_files_are_judged_as_the_folder_is(run, tmp_path, np_mode):
 
 @pytest.mark.parametrize("family", ["torchvision", "keras", "d2l"])
 @pytest.mark.parametrize("crop", [False, True])
-def test_a_file_is_prepared_for_predict_as_for_the_run_s_tests(family, crop, tmp_path):
+@pytest.mark.parametrize("reading", ["fast", "exact"])
+def test_a_file_is_prepared_for_predict_as_for_the_run_s_tests(family, crop, reading, tmp_path):
     source = open_folder(write_birds(tmp_path / "new", 1, 1))
-    batches = PictureBatches(source, 2, 33, preparation=PREPARATIONS[family], crop=crop)
-    _, X = look([source.path(i) for i in range(3)], as_tested(family, 33, crop))
+    batches = PictureBatches(source, 2, 33, preparation=PREPARATIONS[family], crop=crop, reading=reading)
+    _, X = look([source.path(i) for i in range(3)], as_tested(family, 33, crop, reading=reading))
     assert (numpy.stack([batches.example(i) for i in range(3)]) == X).all()
 
 

@@ -58,6 +58,9 @@ def test_the_network_of_an_old_run_is_read(old):
     assert run.kind is kind and len(run.class_names) == spec.num_classes == names[kind.name]
     assert (run.in_channels, run.image_size) == {"fashion-mnist": (1, 28), "pictures": (3, 32)}[kind.name]
     assert isinstance(run.preparation, Preparation) and run.preparation.crop == side
+    # it was read before there was a faster way, and its command says so from now on
+    assert run.preparation.reading == "exact" and (kind is FASHION_MNIST or "reading=exact" in run.config.command())
+    assert PICTURES.config().reading == "fast"
 
 
 def test_the_classes_of_unverified_images_have_numbers():

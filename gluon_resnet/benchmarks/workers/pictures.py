@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 import gluon_resnet  # noqa: F401  before mxnet, as everywhere
 from gluon_resnet.data.image_folder import open_folder
 from gluon_resnet.data.pictures import PictureBatches
+from gluon_resnet.data.pixels import EXACT
 from gluon_resnet.data.records import RecordSource
 
 import cv2
@@ -27,9 +28,9 @@ way, size, batch_size, threads = (settings[key] for key in ("way", "size", "batc
 Pass = Callable[[], Iterable[Any]]  # makes the batches of one pass
 
 
-def suites(source: Any, cache: bool = False) -> Pass:
-    """This suite's batches."""
-    batches = PictureBatches(source, batch_size, size, cache=cache, workers=threads)
+def suites(source: Any, **options: Any) -> Pass:
+    """This suite's batches; each pass decodes the images again, unless ``options`` say something else."""
+    batches = PictureBatches(source, batch_size, size, workers=threads, **{"cache": False, **options})
     return lambda: (X for X, _ in batches)
 
 
@@ -85,9 +86,11 @@ def decoder(source: Any) -> Pass:
 
 
 WAYS: Dict[str, Tuple[Callable[[], Pass], str]] = {
-    "folder": (lambda: suites(open_folder(settings["folder"])), "Pillow " + PIL.__version__),
-    "records": (lambda: suites(RecordSource(settings["record"])), "Pillow " + PIL.__version__),
-    "kept": (lambda: suites(open_folder(settings["folder"]), cache=True), "Pillow " + PIL.__version__),
+    "folder": (lambda: suites(open_folder(settings["folder"])), "OpenCV " + cv2.__version__),
+    "records": (lambda: suites(RecordSource(settings["record"])), "OpenCV " + cv2.__version__),
+    "kept": (lambda: suites(open_folder(settings["folder"]), cache=True), "OpenCV " + cv2.__version__),
+    "folder_exact": (lambda: suites(open_folder(settings["folder"]), reading=EXACT), "Pillow " + PIL.__version__),
+    "records_exact": (lambda: suites(RecordSource(settings["record"]), reading=EXACT), "Pillow " + PIL.__version__),
     "loop": (lambda: plain_loop(open_folder(settings["folder"])), "Pillow " + PIL.__version__),
     "record_iter": (lambda: record_iter(settings["record"]), "mxnet " + mx.__version__),
     "decoder": (lambda: decoder(RecordSource(settings["record"])), "OpenCV " + cv2.__version__),
@@ -107,6 +110,8 @@ def take(batches: Iterable[Any]) -> Tuple[int, Any]:
 make, version = WAYS[way]
 one_pass = make()
 _, last = take(one_pass())  # the first pass fills the system's file cache, and with "kept" the cache of images
+# now, as the next pass of ImageRecordIter writes over its batches
+mean_of_last_batch = None if way == "decoder" else float(last.asnumpy().mean())
 with Clock() as clock:
     examples = sum(take(one_pass())[0] for _ in range(settings["passes"]))
 tell(
@@ -114,5 +119,5 @@ tell(
     clock.seconds,
     version,
     threads,
-    mean_of_last_batch=None if way == "decoder" else float(last.asnumpy().mean()),
+    mean_of_last_batch=mean_of_last_batch,
 )
