@@ -19,6 +19,7 @@ class Cell:
     line: int  # of the file, from 1; 0 if unknown
     printed: str = ""  # what the file shows as its output
     heading: str = ""  # the last heading before it
+    may_fail: bool = False  # the file says that this cell raises an exception, as Jupyter's tag does
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from mxnet.gluon.model_zoo import model_store, vision
 
 from ..editions import datasets, images, limits, loaders, notes
 from ..machine.downloads import TIMEOUT
-from . import rewrite
-from .pasted import INSTALL
+from . import installs, rewrite
 
 _LINES = re.compile(r"^\s*%(?:load_ext\s+d2lbook|mxnet|tensorflow_version)")
 
@@ -72,16 +71,9 @@ class Tab:
         """Nothing to select: only MXNet's cells are played."""
 
 
-def _without_installs(lines: List[str]) -> List[str]:
-    kept = []
-    for line in lines:
-        if INSTALL.match(line):
-            notes.say("install", f"skipped: {line.strip()}")
-            line = line[: len(line) - len(line.lstrip())] + "pass\n"
-        elif _LINES.match(line) or re.match(r"^%%tab\s", line):
-            line = "\n"
-        kept.append(line)
-    return kept
+def _without_magics(lines: List[str]) -> List[str]:
+    """Without d2lbook's own magics, which nothing else knows."""
+    return ["\n" if _LINES.match(line) or re.match(r"^%%tab\s", line) else line for line in lines]
 
 
 def _gpu(device_id: int = 0) -> Any:
@@ -208,6 +200,7 @@ def _passes_writer(path: Path) -> Callable[[List[Any]], None]:
 def prepare(shell: Any, options: str) -> None:
     """Prepare the kernel of ``shell``; ``options`` is JSON, made by runner.py."""
     chosen = json.loads(options)
+    sys.argv[:] = [chosen["path"]]  # a script's parser of arguments must not see the kernel's
     gr.seed_everything(chosen["seed"])
     if chosen["strict"]:
         return
@@ -221,5 +214,6 @@ def prepare(shell: Any, options: str) -> None:
         notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")
     sys.meta_path.insert(0, Editions(chosen["classic"]))
     vars(builtins)["tab"] = Tab
-    shell.input_transformers_cleanup.insert(0, _without_installs)
+    shell.input_transformers_cleanup[:0] = [installs.without_installs, _without_magics]
+    installs.forbid()
     rewrite.install(shell)

@@ -106,6 +106,14 @@ def test_a_cell_that_fails_is_one_line(tmp_path, run_cli, source, options, statu
         assert "x = 1" in path.read_text().splitlines()[number - 2]
 
 
+def test_a_cell_that_is_tagged_may_fail_and_a_script_has_its_own_arguments(tmp_path, run_cli):
+    source = "import argparse\nprint(argparse.ArgumentParser().parse_args())"
+    path = notebook(tmp_path / "a.ipynb", code("1 / 0", tags=["raises-exception"]), code(source))
+    process, content, page = played(run_cli, path)
+    assert process.returncode == 0 and "all 2 cells ran" in process.stdout
+    assert "ZeroDivisionError" in page and code_cells(content)[1].outputs[0]["text"] == "Namespace()\n"
+
+
 def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
     path = tmp_path / "v1.md"
     path.write_text(
@@ -129,7 +137,7 @@ def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
 def test_strict_mends_nothing(tmp_path, run_cli):
     source = (
         "import builtins, sys\n"
-        "print(hasattr(builtins, 'tab'), any('gluon_resnet' in str(type(one)) for one in sys.meta_path))"
+        "print(hasattr(builtins, 'tab'), any('gluon_resnet.play' in str(type(one)) for one in sys.meta_path))"
     )
     process, content, page = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)), "--strict")
     assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "False False\n"
