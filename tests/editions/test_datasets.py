@@ -136,6 +136,9 @@ def test_voc_is_read_and_cropped(tmp_path, monkeypatch):
     data = d2lzh.VOCSegDataset(True, (10, 20), d2lzh.download_voc_pascal(), table)
     X, y = data[0]
     assert X.shape == (3, 10, 20) and y[:, :10].sum() == 0 and (y[:, 10:] == 1).sum() == 100
+    whole = data.normalize_image(mx.nd.full((4, 5, 3), 9, dtype="uint8"))  # as fcn.md calls it
+    assert (whole.transpose((2, 0, 1)) == X[:, :4, :5]).min() == 1
+    assert [one.shape for one in data.filter([whole, mx.nd.ones((10, 21, 3))])] == [(10, 21, 3)]
     numpy.testing.assert_allclose(
         X[:, 0, 0].asnumpy(), (9 / 255 - numpy.array(d2lzh.MEAN)) / d2lzh.DEVIATION, rtol=1e-4
     )
