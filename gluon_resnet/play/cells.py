@@ -9,6 +9,7 @@ from ..errors import DataError
 FRAMEWORKS = ("mxnet", "pytorch", "tensorflow", "jax", "paddle", "numpy")
 
 _MXNET_IMPORT = re.compile(r"^from\s+mxnet\s+import\s+(.+)$", re.MULTILINE)
+_DRAFTS = re.compile(r"\b(?:load_data_fashion_mnist|evaluate_accuracy|try_gpu|SGD)\b")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ class Chapter:
         code = "\n".join(cell.source for cell in self.cells)
         imported = {name for line in _MXNET_IMPORT.findall(code) for name in re.split(r"[\s,()]+", line)}
         return "nd" in imported and "np" not in imported and not re.search(r"from\s+d2l\s+import\s+mxnet", code)
+
+    @property
+    def stand_ins(self) -> List[str]:
+        """The modules that the cells import and that imports.py has something for if nothing else is found.
+
+        ``utils`` is a common name: it is the file of the Chinese first edition's drafts if it is used as such.
+        """
+        code = "\n".join(cell.source for cell in self.cells)
+        imports = r"^\s*(?:import|from)\s+{}\b"
+        found = ["google.colab"] if re.search(imports.format(r"google\.colab"), code, re.MULTILINE) else []
+        if re.search(imports.format("utils"), code, re.MULTILINE) and re.search(_DRAFTS, code):
+            found.append("utils")
+        return found
 
 
 def checked(chapter: Chapter) -> Chapter:

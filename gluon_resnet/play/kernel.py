@@ -5,13 +5,9 @@ to a file, one JSON object a line, from which the player takes it after each cel
 """
 
 import builtins
-import importlib
 import json
 import re
 import sys
-import types
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, Callable, List, Optional
 
@@ -25,37 +21,9 @@ from mxnet.gluon.model_zoo import model_store, vision
 
 from ..editions import datasets, images, limits, loaders, notes
 from ..machine.downloads import TIMEOUT
-from . import installs, rewrite
+from . import imports, installs, rewrite
 
 _LINES = re.compile(r"^\s*%(?:load_ext\s+d2lbook|mxnet|tensorflow_version)")
-
-
-class Editions(MetaPathFinder, Loader):
-    """Finds ``d2l``, ``d2l.mxnet``, ``d2lzh`` and ``gluonbook`` in gluon_resnet.editions."""
-
-    def __init__(self, classic: bool) -> None:
-        own = "d2lzh" if classic else "d2l"
-        self.homes = {"d2l": own, "d2l.mxnet": own, "d2lzh": "d2lzh", "gluonbook": "gluonbook"}
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
-        """The spec of one of these modules; None for any other."""
-        if name in ("d2l.torch", "d2l.tensorflow", "d2l.paddle", "d2l.jax"):
-            raise ImportError(f"{name}: only the MXNet edition is played here")
-        return ModuleSpec(name, self, is_package=name == "d2l") if name in self.homes else None
-
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        """A module whose attributes are those of the drop-in."""
-        home = importlib.import_module(f"gluon_resnet.editions.{self.homes[spec.name]}")
-        module = types.ModuleType(spec.name)
-        module.__doc__ = home.__doc__
-        for name in home.__dict__:
-            if not name.startswith("__"):
-                setattr(module, name, home.__dict__[name])
-        module.__dict__.update(__getattr__=lambda name: getattr(home, name), __dir__=lambda: dir(home))
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing is left to do."""
 
 
 class Tab:
@@ -212,7 +180,7 @@ def prepare(shell: Any, options: str) -> None:
     if chosen["devices"] > 1 and not gr.num_gpus():
         loaders.stand_ins = chosen["devices"]
         notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")
-    sys.meta_path.insert(0, Editions(chosen["classic"]))
+    imports.install(chosen["classic"], chosen["stand_ins"])
     vars(builtins)["tab"] = Tab
     shell.input_transformers_cleanup[:0] = [installs.without_installs, _without_magics]
     installs.forbid()

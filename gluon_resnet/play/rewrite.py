@@ -2,18 +2,20 @@
 
 Each of these is listed as a mend when it changes anything. With fewer epochs, numbers called num_epochs and loops over
 epochs are cut, and an assertion of a loss or accuracy that fails is only noted. ``i % (num_batches // 5)`` is kept from
-dividing by zero.
+dividing by zero. ``from d2l import name`` first asks the drop-in for the name, whose error says which edition had it.
 """
 
 import ast
 import builtins
 import itertools
-from typing import Any, Iterable, Iterator, Sized
+from typing import Any, Iterable, Iterator, List, Sized
 
 from ..editions import limits, notes
+from .imports import names_are_there
 
 EPOCHS = ("num_epochs", "n_epochs", "epochs", "max_epochs")
-CUT, LOOP, STEP, HOLDS = (f"_gluon_resnet_{name}" for name in ("epochs", "loop", "step", "holds"))
+LIBRARIES = ("d2l", "d2lzh", "gluonbook", "utils")
+CUT, LOOP, STEP, HOLDS, THERE = (f"_gluon_resnet_{name}" for name in ("epochs", "loop", "step", "holds", "there"))
 
 
 def _call(name: str, node: ast.expr) -> ast.expr:
@@ -22,6 +24,14 @@ def _call(name: str, node: ast.expr) -> ast.expr:
 
 class Rewriter(ast.NodeTransformer):
     """Wraps the expressions in question in calls of the functions below."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
+        """from d2l import train_ch3: a name that is not there has the drop-in's error."""
+        if node.level or not node.module or node.module.split(".")[0] not in LIBRARIES:
+            return node
+        arguments: List[ast.expr] = [ast.Constant(node.module), ast.Constant(tuple(alias.name for alias in node.names))]
+        check = ast.Expr(ast.Call(ast.Name(THERE, ast.Load()), arguments, []))
+        return [ast.fix_missing_locations(ast.copy_location(check, node)), node]
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         """num_epochs = 10, and lr, num_epochs = 0.1, 10."""
@@ -100,5 +110,6 @@ def _holds(condition: Any, name: str) -> bool:
 def install(shell: Any) -> None:
     """Have an IPython shell rewrite every cell."""
     shell.ast_transformers.append(Rewriter())
-    for name, function in ((CUT, _cut), (LOOP, _loop), (STEP, _step), (HOLDS, _holds)):
+    functions = {CUT: _cut, LOOP: _loop, STEP: _step, HOLDS: _holds, THERE: names_are_there}
+    for name, function in functions.items():
         setattr(builtins, name, function)  # a cell's functions may be called from anywhere

@@ -237,6 +237,7 @@ def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path)
         "mends": str(scratch / MENDS),
         "passes": str(scratch / PASSES) if settings.measure else None,
         "classic": chapter.classic,
+        "stand_ins": chapter.stand_ins,
         "devices": chapter.devices,
         "strict": settings.strict,
         "seed": settings.seed,

@@ -90,6 +90,7 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
             2,
             "cell 2: AttributeError: d2l has no 'train_rnn_ch9' (in no release); did you mean",
         ),
+        ("from d2l import train_ch_6", [], 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
         ("import time\ntime.sleep(60)", ["--cell-timeout", "3s"], 2, "cell 2: still running after 3 s"),
         ("import os\nos._exit(1)", [], 1, "cell 2: the kernel died"),
     ],
@@ -132,6 +133,20 @@ def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
     assert (
         "Sequential: run as one compiled graph" in process.stdout and "batches of 256 images: 16 used" in process.stdout
     )
+
+
+def test_modules_that_only_the_author_had(tmp_path, small_data, run_cli):
+    source = (
+        "from google.colab import drive, files\ndrive.mount('/content/drive')\n"
+        "import sys\nsys.path.append('..')\nimport utils\nfrom utils import SGD\nfrom mxnet import nd\n"
+        "data, _ = utils.load_data_fashion_mnist(batch_size=32)\nprint(len(data), files.upload())"
+    )
+    process, content, _ = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)))
+    assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "20 {}\n"
+    assert "mended: utils: the file of functions that the drafts of the Chinese first edition" in process.stdout
+    assert "mended: google.colab.drive.mount() does nothing: this is not Google Colab" in process.stdout
+    own = notebook(tmp_path / "b.ipynb", code("import mxnet, utils\nutils.plot()"), code("from google.colab import x"))
+    assert formats.read(own).stand_ins == ["google.colab"]  # another file of this name is not restored
 
 
 def test_strict_mends_nothing(tmp_path, run_cli):
