@@ -78,7 +78,7 @@ def cifar10_arrays(train: bool) -> Arrays:
 def _get_data(read: Callable[[bool], Arrays]) -> Callable[[Any], None]:
     def get_data(dataset: Any) -> None:
         images, labels = read(dataset._train)
-        count = limits.examples(len(images), limits.LEAST_IN_BATCH, dataset._train)
+        count = limits.examples(len(images), limits.current.batch_size or limits.LARGEST_BATCH, dataset._train)
         images, labels = images[:count], labels[:count]
         make = mx.np.array if is_np_array() else mx.nd.array
         dataset._data = make(images, dtype=images.dtype)

@@ -1,8 +1,9 @@
 """What the kernel changes in a cell's syntax tree before it runs; the file and the shown source stay as they are.
 
 Each of these is listed as a mend when it changes anything. With fewer epochs, numbers called num_epochs and loops over
-epochs are cut, and an assertion of a loss or accuracy that fails is only noted. ``i % (num_batches // 5)`` is kept from
-dividing by zero. ``from d2l import name`` first asks the drop-in for the name, whose error says which edition had it.
+epochs are cut, with smaller batches also numbers called batch_size, and an assertion of a loss or accuracy that fails
+is only noted. ``i % (num_batches // 5)`` is kept from dividing by zero. ``from d2l import name`` first asks the drop-in
+for the name, whose error says which edition had it.
 """
 
 import ast
@@ -14,12 +15,20 @@ from ..editions import limits, notes
 from .imports import names_are_there
 
 EPOCHS = ("num_epochs", "n_epochs", "epochs", "max_epochs")
+BATCH_SIZES = ("batch_size",)
 LIBRARIES = ("d2l", "d2lzh", "gluonbook", "utils")
-CUT, LOOP, STEP, HOLDS, THERE = (f"_gluon_resnet_{name}" for name in ("epochs", "loop", "step", "holds", "there"))
+CUT, BATCH, LOOP, STEP, HOLDS, THERE = (
+    f"_gluon_resnet_{name}" for name in ("epochs", "batch", "loop", "step", "holds", "there")
+)
 
 
 def _call(name: str, node: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node], []), node))
+
+
+def _cut_if_limited(name: str, value: ast.expr) -> ast.expr:
+    """``value``, or a call of the function that cuts it if ``name`` is that of a number which may be limited."""
+    return _call(CUT, value) if name in EPOCHS else _call(BATCH, value) if name in BATCH_SIZES else value
 
 
 class Rewriter(ast.NodeTransformer):
@@ -37,19 +46,18 @@ class Rewriter(ast.NodeTransformer):
         """num_epochs = 10, and lr, num_epochs = 0.1, 10."""
         self.generic_visit(node)
         for target in node.targets:
-            if isinstance(target, ast.Name) and target.id in EPOCHS:
-                node.value = _call(CUT, node.value)
+            if isinstance(target, ast.Name):
+                node.value = _cut_if_limited(target.id, node.value)
             elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 for index, (name, value) in enumerate(zip(target.elts, node.value.elts)):
-                    if isinstance(name, ast.Name) and name.id in EPOCHS:
-                        node.value.elts[index] = _call(CUT, value)
+                    if isinstance(name, ast.Name):
+                        node.value.elts[index] = _cut_if_limited(name.id, value)
         return node
 
     def visit_keyword(self, node: ast.keyword) -> ast.AST:
         """train(..., num_epochs=10)."""
         self.generic_visit(node)
-        if node.arg in EPOCHS:
-            node.value = _call(CUT, node.value)
+        node.value = _cut_if_limited(node.arg or "", node.value)
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
@@ -87,6 +95,10 @@ def _cut(asked: Any) -> Any:
     return limits.epochs(asked)
 
 
+def _batch(asked: Any) -> Any:
+    return limits.batch_size(asked)
+
+
 def _loop(epochs: Iterable[Any]) -> Iterator[Any]:
     if not isinstance(epochs, Sized):
         return iter(epochs)
@@ -110,6 +122,6 @@ def _holds(condition: Any, name: str) -> bool:
 def install(shell: Any) -> None:
     """Have an IPython shell rewrite every cell."""
     shell.ast_transformers.append(Rewriter())
-    functions = {CUT: _cut, LOOP: _loop, STEP: _step, HOLDS: _holds, THERE: names_are_there}
+    functions = {CUT: _cut, BATCH: _batch, LOOP: _loop, STEP: _step, HOLDS: _holds, THERE: names_are_there}
     for name, function in functions.items():
         setattr(builtins, name, function)  # a cell's functions may be called from anywhere

@@ -125,13 +125,17 @@ def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
         "net.initialize(force_reinit=True, ctx=ctx, init=init.Xavier())\n"
         "trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.1})\n"
         "d2l.train_ch5(net, train_iter, test_iter, batch_size, trainer, ctx, num_epochs)\n```\n"
+        "```{.python .input}\ndata = gluon.data.vision.FashionMNIST(train=True)\n"
+        "print(len(data), len(gluon.data.DataLoader(data, batch_size=batch_size)))\n```\n"
     )
     process, content, _ = played(run_cli, path, "--tiny")
     assert process.returncode == 0, process.stderr
     text = "".join(output.get("text", "") for output in code_cells(content)[1].outputs)
+    assert code_cells(content)[2].outputs[0]["text"] == "80 5\n"
     assert re.fullmatch(r"training on cpu\(0\)\nepoch 1, loss \S+, train acc \S+, test acc \S+, time \S+ sec\n", text)
     assert (
-        "Sequential: run as one compiled graph" in process.stdout and "batches of 256 images: 16 used" in process.stdout
+        "Sequential: run as one compiled graph" in process.stdout
+        and "batches of 256 examples: 16 used" in process.stdout
     )
 
 
