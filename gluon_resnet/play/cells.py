@@ -39,6 +39,12 @@ class Chapter:
         return 2 if re.search(r"num_gpus\s*=\s*2|\bgpu\(1\)|try_gpu\(i\) for i in range\(2\)", code) else 1
 
     @property
+    def gpus(self) -> List[int]:
+        """The numbers of the GPUs that the cells name; not those that a loop tries until one is not there."""
+        code = "\n".join(cell.source for cell in self.cells)
+        return sorted({*range(self.devices), *map(int, re.findall(r"\bgpu\((\d+)\)", code))})
+
+    @property
     def classic(self) -> bool:
         """Whether ``import d2l`` means an edition on mxnet.nd arrays, d2l 0.8 or 0.9.
 

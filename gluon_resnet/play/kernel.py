@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Sequence
 
 import gluon_resnet as gr
 
@@ -44,12 +44,22 @@ def _without_magics(lines: List[str]) -> List[str]:
     return ["\n" if _LINES.match(line) or re.match(r"^%%tab\s", line) else line for line in lines]
 
 
-def _gpu(device_id: int = 0) -> Any:
-    """The CPU, numbered as the GPU that is asked for, so that networks on two GPUs run on cpu(0) and cpu(1)."""
-    caller = sys._getframe(1).f_globals.get("__name__", "")
-    if not caller.startswith("mxnet."):  # whose modules have gpu(0) among their defaults
-        notes.say("device", f"gpu({device_id}) asked for, no GPU here: cpu({device_id}) used")
-    return mx.cpu(device_id)
+def _gpu(named: Sequence[int]) -> Callable[..., Any]:
+    """mxnet.gpu() for a machine without a GPU.
+
+    The CPU, numbered as the GPU that is asked for, so that networks on two GPUs run on cpu(0) and cpu(1). Of the others
+    the GPU itself, which fails when it is used, as a loop that counts GPUs by trying them expects it.
+    """
+
+    def gpu(device_id: int = 0) -> Any:
+        if device_id not in named:
+            return mx.Context("gpu", device_id)
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if not caller.startswith("mxnet."):  # whose modules have gpu(0) among their defaults
+            notes.say("device", f"gpu({device_id}) asked for, no GPU here: cpu({device_id}) used")
+        return mx.cpu(device_id)
+
+    return gpu
 
 
 def _download(
@@ -137,11 +147,11 @@ def _comparison(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     return compare
 
 
-def _mend_mxnet() -> None:
+def _mend_mxnet(named_gpus: Sequence[int]) -> None:
     """Give mxnet's functions that lead nowhere today another way."""
     images.install()
     if not gr.num_gpus():
-        mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu
+        mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu(named_gpus)
     for name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
         setattr(mx.np.ndarray, name, _comparison(getattr(mx.np.ndarray, name)))
     requests.get = _get(requests.get)
@@ -176,7 +186,7 @@ def prepare(shell: Any, options: str) -> None:
     if chosen["passes"]:
         limits.measure = _passes_writer(Path(chosen["passes"]))
     notes.listeners[:] = [_writer(chosen["mends"])]
-    _mend_mxnet()
+    _mend_mxnet(chosen["gpus"])
     if chosen["devices"] > 1 and not gr.num_gpus():
         loaders.stand_ins = chosen["devices"]
         notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")

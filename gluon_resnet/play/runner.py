@@ -239,6 +239,7 @@ def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path)
         "classic": chapter.classic,
         "stand_ins": chapter.stand_ins,
         "devices": chapter.devices,
+        "gpus": chapter.gpus,
         "strict": settings.strict,
         "seed": settings.seed,
         "limits": {**Limits().__dict__, **settings.limits},

@@ -298,8 +298,10 @@ def test_a_chapter_on_two_gpus_has_two_devices(tmp_path, run_cli):
     source = (
         "from mxnet import np, npx\nnpx.set_np()\nfrom d2l import mxnet as d2l\n"
         "devices = [d2l.try_gpu(i) for i in range(2)]\nprint(devices == d2l.try_all_gpus(), devices)\n"
-        "y_hat, y = np.array([[0.1, 0.9]]), np.array([1.0])\nprint((y_hat.argmax(axis=1) == y).sum())"
+        "y_hat, y = np.array([[0.1, 0.9]]), np.array([1.0])\nprint((y_hat.argmax(axis=1) == y).sum())\n"
+        "import mxnet as mx\nfound = []\ntry:\n    for i in range(16):\n        np.zeros(1, ctx=mx.gpu(i))\n"
+        "        found.append(i)\nexcept mx.MXNetError:\n    print(found, npx.gpu(3))"
     )
     process, content, _ = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)))
-    assert code_cells(content)[0].outputs[0]["text"] == "True [cpu(0), cpu(1)]\n1\n"
+    assert code_cells(content)[0].outputs[0]["text"] == "True [cpu(0), cpu(1)]\n1\n[0, 1] cpu(3)\n"
     assert "mended: 2 GPUs asked for, none here" in process.stdout and "arrays of int64 and float32" in process.stdout
