@@ -190,6 +190,10 @@ def test_show_cells_runs_nothing(tmp_path, run_cli):
 def test_what_a_user_can_mistype(tmp_path, refusal):
     (tmp_path / "a.ipynb").write_text("{")
     (tmp_path / "empty").mkdir()
+    good = notebook(tmp_path / "good.ipynb", code("import mxnet"))
+    assert "a.ipynb/x: cannot be made (Not a directory); expected a folder" in refusal(
+        "play", good, "--out", tmp_path / "a.ipynb" / "x"
+    )
     assert "not a notebook" in refusal("play", tmp_path / "a.ipynb")
     assert "no such file or folder" in refusal("play", tmp_path / "b.ipynb")
     assert "no chapter in this folder" in refusal("play", tmp_path / "empty")
@@ -289,6 +293,21 @@ def test_a_budget_shortens_and_says_so(tmp_path, monkeypatch):
     )
     assert budget.play(chapter, runner.Settings(), 2400.0).shortening == ""
     assert "3 of 10 epochs (predicted 634 s)" in budget.play(chapter, runner.Settings(), 720.0).shortening
+
+
+def test_a_budget_that_is_too_short_for_one_chapter_leaves_the_others(tmp_path, monkeypatch, run_cli):
+    path = notebook(tmp_path / "b.ipynb", code("from mxnet import np"))
+    notebook(tmp_path / "a.ipynb", code("from mxnet import np"))
+
+    def play(chapter, settings, seconds, tell):
+        if "a.ipynb" in chapter.path:
+            raise budget.TooShort("a.ipynb takes longer")
+        return runner.Played(chapter, settings, [])
+
+    monkeypatch.setattr(budget, "play", play)
+    process = run_cli("play", path.parent, "--budget", "2m", "--out", tmp_path / "out")
+    assert process.returncode == 2 and process.stderr == "gluon-resnet: a.ipynb takes longer\n"
+    assert re.search(r"a +not played: budget too short", process.stdout) and (tmp_path / "out" / "b.html").is_file()
 
 
 MEASURED = budget.Pass(epochs=10, images=10_000, batch_size=100, step=2.0, test=0.5, tests=2_000)
