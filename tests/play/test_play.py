@@ -92,6 +92,7 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
         ),
         ("from d2l import train_ch_6", [], 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
         ("import time\ntime.sleep(60)", ["--cell-timeout", "3s"], 2, "cell 2: still running after 3 s"),
+        ("import mxnet as mx\nmx.nd.ones(3).reshape((2, 2))", [], 1, "cell 2: MXNetError: NDArray.Reshape: Check"),
         ("import os\nos._exit(1)", [], 1, "cell 2: the kernel died"),
     ],
 )
