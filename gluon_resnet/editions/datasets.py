@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import List, Optional, Tuple
 from urllib.parse import urlsplit
@@ -135,6 +136,13 @@ def _missing(data: DataSet, path: Path) -> List[str]:
     return [pattern for pattern in patterns if not any(path.glob(pattern))]
 
 
+def file_of(data: DataSet, path: Path, name: str) -> Path:
+    """The file of the folder ``path`` that a book calls ``name``: under this name, or as the pattern that fits it."""
+    patterns = [pattern for pattern in data.files if fnmatch(name, pattern)]
+    others = [file for pattern in patterns for file in sorted(path.glob(pattern))]
+    return path / name if (path / name).is_file() or not others else others[0]
+
+
 def archive(data: DataSet, path: Path) -> Optional[Path]:
     """The archive of ``data`` in the folder ``path``, if it is there."""
     places = [path / name for name in data.downloads if name.endswith(ARCHIVES)]
@@ -166,7 +174,7 @@ def downloaded(url: str, folder_path: str, sha1_hash: Optional[str] = None) -> s
     data = of_download(name)
     own = folder(data)
     if own is not None:
-        path = own / name
+        path = file_of(data, own, name)
         if not path.is_file():
             path = _packed(data, own, name)
         notes.say("data", f"{name}: from {data.variable}, {own}")

@@ -5,6 +5,7 @@ to a file, one JSON object a line, from which the player takes it after each cel
 """
 
 import builtins
+import io
 import json
 import re
 import sys
@@ -99,6 +100,26 @@ def _get(original: Callable[..., Any]) -> Callable[..., Any]:
     return get
 
 
+def _open(original: Callable[..., Any]) -> Callable[..., Any]:
+    """open(), which looks in the reader's folder for a data set's file that a chapter expects next to itself."""
+
+    def open_file(file: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return original(file, *args, **options)
+        except FileNotFoundError:
+            name = Path(str(file)).name
+            data = next((data for data in datasets.DATA_SETS if name in data.downloads), None)
+            if data is None:
+                raise
+            folder = datasets.folder(data)
+            if folder is None:
+                raise datasets.needed(data, f"no {file}") from None
+            notes.say("data", f"{name}: from {data.variable}, {folder}")
+            return original(datasets.file_of(data, folder, name), *args, **options)
+
+    return open_file
+
+
 def _model_file(original: Callable[..., str]) -> Callable[..., str]:
     """mxnet's get_model_file; where the zoo's host is gone, a file with random values."""
 
@@ -155,6 +176,7 @@ def _mend_mxnet(named_gpus: Sequence[int]) -> None:
     for name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
         setattr(mx.np.ndarray, name, _comparison(getattr(mx.np.ndarray, name)))
     requests.get = _get(requests.get)
+    vars(builtins)["open"] = io.open = _open(open)
     gluon.utils.download = _download
     model_store.download = _download
     model_store.get_model_file = _model_file(model_store.get_model_file)

@@ -142,3 +142,12 @@ def test_voc_is_read_and_cropped(tmp_path, monkeypatch):
     numpy.testing.assert_allclose(
         X[:, 0, 0].asnumpy(), (9 / 255 - numpy.array(d2lzh.MEAN)) / d2lzh.DEVIATION, rtol=1e-4
     )
+
+
+def test_a_file_under_the_name_that_its_own_site_gives_it(tmp_path, monkeypatch):
+    for name in ("train.csv", "test.csv"):  # as Kaggle has them
+        (tmp_path / name).write_text(name)
+    monkeypatch.setenv("GLUON_RESNET_DATA_HOUSE_PRICES", str(tmp_path))
+    for part in ("train", "test"):
+        path = datasets.downloaded(f"http://host/kaggle_house_pred_{part}.csv", str(tmp_path / "cache"))
+        assert path == str(tmp_path / f"{part}.csv")

@@ -154,6 +154,22 @@ def test_modules_that_only_the_author_had(tmp_path, small_data, run_cli):
     assert formats.read(own).stand_ins == ["google.colab"]  # another file of this name is not restored
 
 
+def test_a_data_file_that_a_chapter_expects_next_to_itself(tmp_path, monkeypatch, run_cli):
+    source = "import mxnet, pandas\nprint(len(pandas.read_csv('../data/kaggle_house_pred_train.csv')))"
+    path = notebook(tmp_path / "a.ipynb", code(source))
+    process, _, _ = played(run_cli, path)
+    assert process.returncode == 1 and (
+        "cell 1: DataError: house prices: no ../data/kaggle_house_pred_train.csv; name a folder with *train.csv"
+    ) in process.stderr
+    (tmp_path / "kaggle").mkdir()
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "kaggle" / name).write_text("Id,SalePrice\n1,2\n3,4\n")
+    monkeypatch.setenv("GLUON_RESNET_DATA_HOUSE_PRICES", str(tmp_path / "kaggle"))
+    process, content, _ = played(run_cli, path)
+    assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "2\n"
+    assert "mended: kaggle_house_pred_train.csv: from GLUON_RESNET_DATA_HOUSE_PRICES" in process.stdout
+
+
 def test_strict_mends_nothing(tmp_path, run_cli):
     source = (
         "import builtins, sys\n"
