@@ -293,6 +293,7 @@ def _problem(error: Exception, kernel: _Kernel) -> str:
     if raised is None:
         return "the kernel died (most likely out of memory)" if isinstance(error, DeadKernelError) else str(error)
     value = " ".join(without_colours(str(raised["evalue"])).split())
+    value = re.sub(r" \(\d+\.py, line \d+\)$", "", value)  # IPython's name for the cell, after a SyntaxError
     if raised["ename"] == "MXNetError":
         value = re.sub(r"Traceback .most recent call last.: File \S+, line \d+ |MXNetError: ", "", value)
     return f"{raised['ename']}: {value}".rstrip(": ")

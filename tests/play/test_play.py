@@ -93,6 +93,7 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
         ("from d2l import train_ch_6", [], 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
         ("import time\ntime.sleep(60)", ["--cell-timeout", "3s"], 2, "cell 2: still running after 3 s"),
         ("import mxnet as mx\nmx.nd.ones(3).reshape((2, 2))", [], 1, "cell 2: MXNetError: NDArray.Reshape: Check"),
+        ("print 'x'", [], 1, "cell 2: SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"),
         ("import os\nos._exit(1)", [], 1, "cell 2: the kernel died"),
     ],
 )
@@ -100,7 +101,7 @@ def test_a_cell_that_fails_is_one_line(tmp_path, run_cli, source, options, statu
     path = notebook(tmp_path / "a.ipynb", code("from d2l import mxnet as d2l"), code(source), code("print('not run')"))
     process, content, page = played(run_cli, path, *options)
     (line,) = [line for line in process.stderr.splitlines() if line.startswith("gluon-resnet: ")]
-    assert process.returncode == status and words in line and line.startswith(f"gluon-resnet: {path}:")
+    assert process.returncode == status and words in f"{line}\n" and line.startswith(f"gluon-resnet: {path}:")
     assert "failed after 1 of 3 cells" in process.stdout and not code_cells(content)[2].outputs
     assert "failed after 1 of 3 cells" in page and "not run" in page
     if status == 1 and "Zero" in words:
@@ -158,9 +159,11 @@ def test_a_data_file_that_a_chapter_expects_next_to_itself(tmp_path, monkeypatch
     source = "import mxnet, pandas\nprint(len(pandas.read_csv('../data/kaggle_house_pred_train.csv')))"
     path = notebook(tmp_path / "a.ipynb", code(source))
     process, _, _ = played(run_cli, path)
-    assert process.returncode == 1 and (
-        "cell 1: DataError: house prices: no ../data/kaggle_house_pred_train.csv; name a folder with *train.csv"
-    ) in process.stderr
+    assert (
+        process.returncode == 1
+        and ("cell 1: DataError: house prices: no ../data/kaggle_house_pred_train.csv; name a folder with *train.csv")
+        in process.stderr
+    )
     (tmp_path / "kaggle").mkdir()
     for name in ("train.csv", "test.csv"):
         (tmp_path / "kaggle" / name).write_text("Id,SalePrice\n1,2\n3,4\n")
