@@ -312,6 +312,14 @@ def test_a_budget_shortens_and_says_so(tmp_path, monkeypatch):
         "and accuracies are not the book's."
     )
     assert budget.play(chapter, runner.Settings(), 2400.0).shortening == ""
+    # one epoch of five batches takes 4 + 10 + 2.5 s, more than 0.9 of 17 s: the first pass is the result
+    del given[:]
+    assert (
+        "two epochs of five batches, the pass that measures" in budget.play(chapter, runner.Settings(), 17).shortening
+    )
+    assert given == [budget.LEAST]
+    with pytest.raises(budget.TooShort, match="takes about 16 s with one epoch of five batches"):
+        budget.play(chapter, runner.Settings(), 0)  # less than the first pass took
     assert "3 of 10 epochs (predicted 634 s)" in budget.play(chapter, runner.Settings(), 720.0).shortening
 
 
