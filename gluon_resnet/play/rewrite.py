@@ -42,6 +42,17 @@ class Rewriter(ast.NodeTransformer):
         check = ast.Expr(ast.Call(ast.Name(THERE, ast.Load()), arguments, []))
         return [ast.fix_missing_locations(ast.copy_location(check, node)), node]
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """def train(X, lr, max_epochs), which may be called with a number without a name."""
+        self.generic_visit(node)
+        first = 1 if ast.get_docstring(node) is not None else 0
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            if argument.arg in EPOCHS:
+                cut = _call(CUT, ast.Name(argument.arg, ast.Load()))
+                node.body.insert(first, ast.Assign([ast.Name(argument.arg, ast.Store())], cut))
+                ast.fix_missing_locations(ast.copy_location(node.body[first], argument))
+        return node
+
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         """num_epochs = 10, and lr, num_epochs = 0.1, 10."""
         self.generic_visit(node)

@@ -53,7 +53,9 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
     own = (
         "count = 0\nfor epoch in range(7):\n    for i, (X, y) in enumerate(test_iter):\n"
         "        if (i + 1) % (len(test_iter) // 5) == 0:\n            count += 1\n"
-        "test_acc = 0\nassert test_acc > 0.7, test_acc\nprint('<script>', count, epoch)"
+        "def steps(lr, max_epochs):\n    'Words.'\n    return max_epochs, steps.__doc__\n"
+        "assert steps(0.1, 500) == (2, 'Words.')\ntest_acc = 0\nassert test_acc > 0.7, test_acc\n"
+        "print('<script>', count, epoch)"
     )
     path = notebook(
         tmp_path / "a.ipynb", code(FIRST), code("np.ones((2, 3)).shape", "(2, 3)"), code(loop), code(own, "x 1 1")
@@ -66,6 +68,7 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
         "d2l.train_ch3: in gluonbook 0.6 to 0.8; d2lzh 1.0; d2l 0.8 to 0.17",
         "10 epochs: 2 run",
         "7 epochs: 2 run",
+        "500 epochs: 2 run",
         "with fewer than 5 batches, num_batches // 5 is 0: 1 used",
         "an assertion of test_acc does not hold after so little training, and is let pass",
     ):
