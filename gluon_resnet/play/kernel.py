@@ -114,8 +114,7 @@ def _open(original: Callable[..., Any]) -> Callable[..., Any]:
             folder = datasets.folder(data)
             if folder is None:
                 raise datasets.needed(data, f"no {file}") from None
-            notes.say("data", f"{name}: from {data.variable}, {folder}")
-            return original(datasets.file_of(data, folder, name), *args, **options)
+            return original(datasets.provided(data, folder, name), *args, **options)
 
     return open_file
 

@@ -151,3 +151,23 @@ def test_a_file_under_the_name_that_its_own_site_gives_it(tmp_path, monkeypatch)
     for part in ("train", "test"):
         path = datasets.downloaded(f"http://host/kaggle_house_pred_{part}.csv", str(tmp_path / "cache"))
         assert path == str(tmp_path / f"{part}.csv")
+
+
+def test_the_first_editions_archives_are_packed_of_the_same_folder(tmp_path, monkeypatch):
+    for name in ("trainLabels.csv", "train/1.png", "train/2.png", "test/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setenv("GLUON_RESNET_DATA_CIFAR10_TINY", str(tmp_path))
+    packed = {}
+    for name in ("train_tiny.zip", "test_tiny.zip", "trainLabels.csv.zip", "kaggle_cifar10_tiny.zip"):
+        with zipfile.ZipFile(datasets.downloaded(f"../data/kaggle_cifar10/{name}", str(tmp_path / "cache"))) as opened:
+            packed[name] = opened.namelist()
+    inside = "kaggle_cifar10_tiny"
+    assert packed == {
+        "train_tiny.zip": ["train/1.png", "train/2.png"],
+        "test_tiny.zip": ["test/1.png"],
+        "trainLabels.csv.zip": ["trainLabels.csv"],
+        "kaggle_cifar10_tiny.zip": [
+            f"{inside}/{name}" for name in ("test/1.png", "train/1.png", "train/2.png", "trainLabels.csv")
+        ],
+    }
