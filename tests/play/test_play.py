@@ -131,12 +131,14 @@ def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
         "trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.1})\n"
         "d2l.train_ch5(net, train_iter, test_iter, batch_size, trainer, ctx, num_epochs)\n```\n"
         "```{.python .input}\ndata = gluon.data.vision.FashionMNIST(train=True)\n"
-        "print(len(data), len(gluon.data.DataLoader(data, batch_size=batch_size)))\n```\n"
+        "print(len(data), len(gluon.data.DataLoader(data, batch_size=batch_size)))\n"
+        "own = gluon.data.ArrayDataset(nd.arange(900))\n"
+        "print(len(list(gluon.data.DataLoader(own, 8, shuffle=True))), len(gluon.data.DataLoader(own, 8)))\n```\n"
     )
     process, content, _ = played(run_cli, path, "--tiny")
     assert process.returncode == 0, process.stderr
     text = "".join(output.get("text", "") for output in code_cells(content)[1].outputs)
-    assert code_cells(content)[2].outputs[0]["text"] == "80 5\n"
+    assert code_cells(content)[2].outputs[0]["text"] == "80 5\n10 113\n"
     assert re.fullmatch(r"training on cpu\(0\)\nepoch 1, loss \S+, train acc \S+, test acc \S+, time \S+ sec\n", text)
     assert (
         "Sequential: run as one compiled graph" in process.stdout
