@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
 
+from ..editions import releases
 from ..errors import DataError
 
 FRAMEWORKS = ("mxnet", "pytorch", "tensorflow", "jax", "paddle", "numpy")
@@ -48,11 +49,17 @@ class Chapter:
     def classic(self) -> bool:
         """Whether ``import d2l`` means an edition on mxnet.nd arrays, d2l 0.8 or 0.9.
 
-        ``d2l.mxnet`` came with d2l 0.13, when the books were on mxnet.np already.
+        ``d2l.mxnet`` came with d2l 0.13, when the books were on mxnet.np already. A chapter that imports neither kind
+        of array is one of these editions if they had every name of d2l that it uses.
         """
         code = "\n".join(cell.source for cell in self.cells)
+        if re.search(r"from\s+d2l\s+import\s+mxnet", code):
+            return False
         imported = {name for line in _MXNET_IMPORT.findall(code) for name in re.split(r"[\s,()]+", line)}
-        return "nd" in imported and "np" not in imported and not re.search(r"from\s+d2l\s+import\s+mxnet", code)
+        if imported & {"nd", "np", "npx"}:
+            return "nd" in imported and "np" not in imported
+        names = set(re.findall(r"\bd2l\.(\w+)", code)) - {"plt"}
+        return bool(names) and all(re.search(r"gluonbook|d2lzh|d2l 0\.8", releases.of(name)) for name in names)
 
     @property
     def stand_ins(self) -> List[str]:

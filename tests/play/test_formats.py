@@ -280,6 +280,10 @@ def test_which_import_d2l_means(tmp_path):
     assert not classic("import d2l\nfrom mxnet import autograd, np, npx")
     assert not classic("from d2l import mxnet as d2l\nfrom mxnet import gluon")
     assert not classic("import d2l")
+    assert classic(
+        "import d2l\nfrom mxnet import gluon, init\nd2l.train_ch3(net, a, b, loss, 5, 256, None, None, trainer)"
+    )
+    assert not classic("import d2l\nfrom mxnet import gluon\nd2l.use_svg_display()\nd2l.Timer()")
 
 
 def test_an_old_notebook_is_read(tmp_path):
