@@ -17,8 +17,8 @@ from .imports import names_are_there
 EPOCHS = ("num_epochs", "n_epochs", "epochs", "max_epochs")
 BATCH_SIZES = ("batch_size",)
 LIBRARIES = ("d2l", "d2lzh", "gluonbook", "utils")
-CUT, BATCH, LOOP, STEP, HOLDS, THERE = (
-    f"_gluon_resnet_{name}" for name in ("epochs", "batch", "loop", "step", "holds", "there")
+CUT, BATCH, LOOP, STEP, HOLDS, THERE, SHUFFLED = (
+    f"_gluon_resnet_{name}" for name in ("epochs", "batch", "loop", "step", "holds", "there", "shuffled")
 )
 
 
@@ -29,6 +29,12 @@ def _call(name: str, node: ast.expr) -> ast.expr:
 def _cut_if_limited(name: str, value: ast.expr) -> ast.expr:
     """``value``, or a call of the function that cuts it if ``name`` is that of a number which may be limited."""
     return _call(CUT, value) if name in EPOCHS else _call(BATCH, value) if name in BATCH_SIZES else value
+
+
+def _shuffles(value: ast.expr) -> bool:
+    """Whether ``value`` is a call such as np.random.shuffle(X)."""
+    named = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "shuffle"
+    return named and len(value.args) == 1 and isinstance(value.args[0], ast.Name)  # type: ignore[attr-defined]
 
 
 class Rewriter(ast.NodeTransformer):
@@ -54,8 +60,11 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        """num_epochs = 10, and lr, num_epochs = 0.1, 10."""
+        """num_epochs = 10, and lr, num_epochs = 0.1, 10; also X = np.random.shuffle(X)."""
         self.generic_visit(node)
+        if _shuffles(node.value):
+            call = ast.Call(ast.Name(SHUFFLED, ast.Load()), [node.value, node.value.args[0]], [])  # type: ignore[attr-defined]
+            node.value = ast.fix_missing_locations(ast.copy_location(call, node.value))
         for target in node.targets:
             if isinstance(target, ast.Name):
                 node.value = _cut_if_limited(target.id, node.value)
@@ -130,9 +139,24 @@ def _holds(condition: Any, name: str) -> bool:
     return bool(condition)
 
 
+def _shuffled(result: Any, array: Any) -> Any:
+    if result is None:
+        notes.say("restored", "np.random.shuffle(X) gives X, as the edition expects; today it gives None")
+        return array
+    return result
+
+
 def install(shell: Any) -> None:
     """Have an IPython shell rewrite every cell."""
     shell.ast_transformers.append(Rewriter())
-    functions = {CUT: _cut, BATCH: _batch, LOOP: _loop, STEP: _step, HOLDS: _holds, THERE: names_are_there}
+    functions = {
+        SHUFFLED: _shuffled,
+        CUT: _cut,
+        BATCH: _batch,
+        LOOP: _loop,
+        STEP: _step,
+        HOLDS: _holds,
+        THERE: names_are_there,
+    }
     for name, function in functions.items():
         setattr(builtins, name, function)  # a cell's functions may be called from anywhere

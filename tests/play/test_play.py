@@ -333,6 +333,7 @@ def test_a_chapter_on_two_gpus_has_two_devices(tmp_path, run_cli):
         "from mxnet import np, npx\nnpx.set_np()\nfrom d2l import mxnet as d2l\n"
         "devices = [d2l.try_gpu(i) for i in range(2)]\nprint(devices == d2l.try_all_gpus(), devices)\n"
         "y_hat, y = np.array([[0.1, 0.9]]), np.array([1.0])\nprint((y_hat.argmax(axis=1) == y).sum())\n"
+        "X = np.arange(3)\nX = np.random.shuffle(X)\nassert sorted(X.tolist()) == [0, 1, 2]\n"
         "import mxnet as mx\nfound = []\ntry:\n    for i in range(16):\n        np.zeros(1, ctx=mx.gpu(i))\n"
         "        found.append(i)\nexcept mx.MXNetError:\n    print(found, npx.gpu(3))"
     )
