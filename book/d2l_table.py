@@ -44,7 +44,7 @@ def dataset_table():
     """The data sets as a Markdown table."""
     lines = ["| variable | files in the folder | or the archive |", "| --- | --- | --- |"]
     for data in datasets.DATA_SETS:
-        archives = [name for name in data.downloads if name.endswith(datasets.ARCHIVES)]
+        archives = [name for name in data.downloads if name.endswith(datasets.ARCHIVES) and name not in datasets.PARTS]
         files = ", ".join(f"`{name}`" for name in data.files)
         lines.append(f"| `{data.variable}` | {files} | {', '.join(f'`{name}`' for name in archives) or '-'} |")
     return "\n".join(lines)

@@ -97,12 +97,9 @@ def _show(chapter: Any) -> None:
 
 def _play_all(chapters: List[Tuple[Any, Any]], settings: Any, seconds: Optional[float], out: Path) -> None:
     statuses, rows = [], []
+    _make(out)  # before a long run, not after it
     for source, chapter in chapters:
-        try:
-            played = _played(chapter, settings, seconds)
-        except budgets.TooShort as error:
-            click.echo(f"gluon-resnet: {error}", err=True)
-            sys.exit(2)
+        played = _played(chapter, settings, seconds)
         paths = pages.write(played, out, source.stem)
         _report(played, paths)
         statuses.append(played.exit_status)
@@ -113,6 +110,13 @@ def _play_all(chapters: List[Tuple[Any, Any]], settings: Any, seconds: Optional[
         click.echo()
         click.echo(text.table(rows, headers=["chapter", "cells", "time", "printed lines"]))
     sys.exit(max(statuses))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.DataError(f"--out {folder}: cannot be made ({error.strerror}); expected a folder") from None
 
 
 def _played(chapter: Any, settings: Any, seconds: Optional[float]) -> Any:

@@ -51,13 +51,19 @@ class VOCSegDataset(gluon.data.Dataset):
         self, is_train: Any = None, crop_size: Any = None, voc_dir: Any = None, colormap2label: Any = None, **old: Any
     ) -> None:
         is_train = old.get("train", is_train)
-        features, labels = loaders.read_voc_images(voc_dir, is_train)
-        large = [index for index, one in enumerate(features) if all(a >= b for a, b in zip(one.shape, crop_size))]
-        mean, deviation = mx.nd.array(MEAN), mx.nd.array(DEVIATION)
-        self.features = [(features[index].astype("float32") / 255 - mean) / deviation for index in large]
-        self.labels = [labels[index] for index in large]
         self.crop_size, self.colormap2label = crop_size, colormap2label
-        print(f"read {len(large)} examples")
+        features, labels = loaders.read_voc_images(voc_dir, is_train)
+        self.features = [self.normalize_image(feature) for feature in self.filter(features)]
+        self.labels = self.filter(labels)
+        print(f"read {len(self.labels)} examples")
+
+    def normalize_image(self, image: Any) -> Any:
+        """An image uint8 (H, W, 3) as float32 with ImageNet's mean and deviation taken out; fcn.md calls it."""
+        return (image.astype("float32") / 255 - mx.nd.array(MEAN)) / mx.nd.array(DEVIATION)
+
+    def filter(self, images: List[Any]) -> List[Any]:
+        """Those of ``images`` that a crop fits into."""
+        return [one for one in images if all(a >= b for a, b in zip(one.shape, self.crop_size))]
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
         feature, label = voc_rand_crop(self.features[index], self.labels[index], *self.crop_size)

@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import List, Optional, Tuple
 from urllib.parse import urlsplit
@@ -56,6 +57,13 @@ _CIFAR10 = tuple(f"data_batch_{number}.bin" for number in range(1, 6)) + ("test_
 #: The folder inside a data set's archive, if it is not named after the archive.
 INNER = {"VOC2012": "VOCdevkit/VOC2012", "CIFAR10": "cifar-10-batches-bin"}
 
+#: The archives that the first edition came with: which of a data set's files each has, without a folder around them.
+PARTS = {
+    "train_tiny.zip": ("train/*",),
+    "test_tiny.zip": ("test/*",),
+    "trainLabels.csv.zip": ("trainLabels.csv",),
+}
+
 #: The data sets whose files are more than one; any other file is a data set of its own, named after the file.
 DATA_SETS = (
     DataSet(
@@ -81,8 +89,17 @@ DATA_SETS = (
         ),
     ),
     DataSet("CIFAR10", ("cifar-10-binary.tar.gz",), _CIFAR10),
-    DataSet("CIFAR10_TINY", ("kaggle_cifar10_tiny.zip",), ("trainLabels.csv", "train/*.png", "test/*.png")),
+    DataSet(
+        "CIFAR10_TINY",
+        ("kaggle_cifar10_tiny.zip", "train_tiny.zip", "test_tiny.zip", "trainLabels.csv.zip"),
+        ("trainLabels.csv", "train/*.png", "test/*.png"),
+    ),
     DataSet("DOG_TINY", ("kaggle_dog_tiny.zip",), ("labels.csv", "train/*.jpg", "test/*.jpg")),
+    DataSet(
+        "DOG_SORTED",
+        ("train_valid_test_tiny.zip",),
+        ("train/*/*.jpg", "valid/*/*.jpg", "train_valid/*/*.jpg", "test/unknown/*.jpg"),
+    ),
     DataSet("MNIST", (), _IDX),
     DataSet("FASHION_MNIST", (), _IDX),
     DataSet("HOUSE_PRICES", ("kaggle_house_pred_train.csv", "kaggle_house_pred_test.csv"), ("*train.csv", "*test.csv")),
@@ -110,7 +127,7 @@ def _stem(file_name: str) -> str:
 
 def _expected(data: DataSet) -> str:
     files = ", ".join(data.files)
-    archive = " or ".join(data.downloads)
+    archive = " or ".join(name for name in data.downloads if name not in PARTS)
     return f"{files} or the archive {archive}" if files and archive else files or archive
 
 
@@ -135,9 +152,16 @@ def _missing(data: DataSet, path: Path) -> List[str]:
     return [pattern for pattern in patterns if not any(path.glob(pattern))]
 
 
+def file_of(data: DataSet, path: Path, name: str) -> Path:
+    """The file of the folder ``path`` that a book calls ``name``: under this name, or as the pattern that fits it."""
+    patterns = [pattern for pattern in data.files if fnmatch(name, pattern)]
+    others = [file for pattern in patterns for file in sorted(path.glob(pattern))]
+    return path / name if (path / name).is_file() or not others else others[0]
+
+
 def archive(data: DataSet, path: Path) -> Optional[Path]:
     """The archive of ``data`` in the folder ``path``, if it is there."""
-    places = [path / name for name in data.downloads if name.endswith(ARCHIVES)]
+    places = [path / name for name in data.downloads if name.endswith(ARCHIVES) and name not in PARTS]
     return next((place for place in places if place.is_file()), None)
 
 
@@ -166,11 +190,7 @@ def downloaded(url: str, folder_path: str, sha1_hash: Optional[str] = None) -> s
     data = of_download(name)
     own = folder(data)
     if own is not None:
-        path = own / name
-        if not path.is_file():
-            path = _packed(data, own, name)
-        notes.say("data", f"{name}: from {data.variable}, {own}")
-        return str(path)
+        return str(provided(data, own, name))
     target = Path(folder_path).expanduser() / name
     if target.is_file() and _agrees(target, sha1_hash):
         return str(target)
@@ -179,6 +199,16 @@ def downloaded(url: str, folder_path: str, sha1_hash: Optional[str] = None) -> s
     except requests.RequestException as error:
         host = urlsplit(url).netloc
         raise needed(data, f"{host} cannot be reached ({type(error).__name__})") from None
+
+
+def provided(data: DataSet, path: Path, name: str) -> Path:
+    """The file that a book calls ``name``, from the reader's folder ``path``: a file there, or an archive of its files.
+
+    Raises DataError if it is neither.
+    """
+    file = file_of(data, path, name)
+    notes.say("data", f"{name}: from {data.variable}, {path}")
+    return file if file.is_file() else _packed(data, path, name)
 
 
 def _agrees(path: Path, sha1_hash: Optional[str]) -> bool:
@@ -209,8 +239,9 @@ def _packed(data: DataSet, path: Path, name: str) -> Path:
     """An archive called ``name`` of the reader's files, in a temporary folder: some chapters unpack it themselves."""
     if not name.endswith((".zip", ".tar.gz", ".tar")):
         raise DataError(f"{path / name}: no such file; expected {_expected(data)}, since {data.variable} is set")
-    target, inner = scratch() / name, INNER.get(data.name, _stem(name))
-    files = [(file, f"{inner}/{file.relative_to(path)}") for file in sorted(path.rglob("*")) if file.is_file()]
+    target, inner = scratch() / name, "" if name in PARTS else f"{INNER.get(data.name, _stem(name))}/"
+    found = sorted(file for pattern in PARTS.get(name, ("**/*",)) for file in path.glob(pattern) if file.is_file())
+    files = [(file, f"{inner}{file.relative_to(path)}") for file in found]
     if name.endswith(".zip"):
         with zipfile.ZipFile(target, "w") as zipped:
             for file, inside in files:

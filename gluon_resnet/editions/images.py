@@ -4,11 +4,13 @@ Their host is gone. :func:`install` gives mxnet's classes another way to find th
 """
 
 import gzip
+from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Iterator, Tuple
 
 import mxnet as mx
 import numpy
+from mxnet import gluon
 from mxnet.gluon.data import vision
 from mxnet.util import is_np_array
 
@@ -78,7 +80,7 @@ def cifar10_arrays(train: bool) -> Arrays:
 def _get_data(read: Callable[[bool], Arrays]) -> Callable[[Any], None]:
     def get_data(dataset: Any) -> None:
         images, labels = read(dataset._train)
-        count = limits.examples(len(images), limits.LEAST_IN_BATCH, dataset._train)
+        count = limits.examples(len(images), limits.current.batch_size or limits.LARGEST_BATCH, dataset._train)
         images, labels = images[:count], labels[:count]
         make = mx.np.array if is_np_array() else mx.nd.array
         dataset._data = make(images, dtype=images.dtype)
@@ -87,8 +89,39 @@ def _get_data(read: Callable[[bool], Arrays]) -> Callable[[Any], None]:
     return get_data
 
 
+class _FirstBatches:
+    """The first ``count`` batches of another batch sampler in each pass."""
+
+    def __init__(self, sampler: Any, count: int) -> None:
+        self.sampler, self.count = sampler, count
+
+    def __iter__(self) -> Iterator[Any]:
+        return islice(iter(self.sampler), self.count)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def _loader(original: Callable[..., None]) -> Callable[..., None]:
+    """DataLoader(), of whose batches a run of small batches takes the first few, if they are shuffled: it trains."""
+
+    def start(loader: Any, *args: Any, **options: Any) -> None:
+        original(loader, *args, **options)
+        sampler = loader._batch_sampler
+        shuffled = isinstance(getattr(sampler, "_sampler", None), gluon.data.RandomSampler)
+        if limits.current.batch_size is None or not shuffled:
+            return
+        used = max(limits.LEAST_BATCHES, (limits.current.examples or 0) // sampler._batch_size)
+        if used < len(sampler):
+            notes.say("shortened", f"{len(sampler):,} batches of a DataLoader: {used} of them in an epoch")
+            loader._batch_sampler = _FirstBatches(sampler, used)
+
+    return start
+
+
 def install() -> None:
     """Let mxnet's FashionMNIST, MNIST and CIFAR10 read these files; for the rest of the process."""
+    gluon.data.DataLoader.__init__ = _loader(gluon.data.DataLoader.__init__)
     for kind, read in (
         (vision.FashionMNIST, fashion_mnist_arrays),
         (vision.MNIST, mnist_arrays),

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import notes
 
-LEAST_IN_BATCH = 256  # the largest batch of the books' image chapters
+LARGEST_BATCH = 256  # the largest batch of the books' image chapters
 LEAST_BATCHES = 5  # the books report five times an epoch, and divide by the number of batches over five
 
 
@@ -67,7 +67,7 @@ def batch_size(asked: int) -> int:
     """How many images are put in a batch of which a cell asks for ``asked``; a cut is noted."""
     if current.batch_size is None or not isinstance(asked, int) or asked <= current.batch_size:
         return asked
-    notes.say("shortened", f"batches of {asked} images: {current.batch_size} used")
+    notes.say("shortened", f"batches of {asked} examples: {current.batch_size} used")
     return current.batch_size
 
 

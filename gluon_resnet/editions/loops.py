@@ -228,6 +228,9 @@ def train_ch13(
 
 # Editions on mxnet.nd ---------------------------------------------------------------------------------------------
 
+UNTIMED = "epoch {epoch}, loss {loss:.4f}, train acc {train:.3f}, test acc {test:.3f}"
+TIMED = f"{UNTIMED}, time {{seconds:.1f}} sec"
+
 
 def as_contexts(ctx: Any) -> List[Any]:
     """``ctx`` as a list of contexts."""
@@ -263,9 +266,9 @@ def _epochs(
     train_iter: Iterable[Any],
     test: Callable[[], float],
     num_epochs: int,
-    timed: bool,
+    line: str,
 ) -> None:
-    """Train epoch by epoch, and print the first editions' line after each.
+    """Train epoch by epoch, and print ``line`` after each.
 
     ``step`` trains on a batch and returns its loss's sum, its correct predictions, and its examples. The two arrays are
     fetched only after the next batch has been started, so that the device never idles.
@@ -279,8 +282,8 @@ def _epochs(
                 _add(sums, pending.pop(0))
         for values in pending:
             _add(sums, values)
-        line = f"epoch {epoch}, loss {sums[0] / sums[2]:.4f}, train acc {sums[1] / sums[2]:.3f}, test acc {test():.3f}"
-        print(f"{line}, time {time.time() - start:.1f} sec" if timed else line, flush=True)
+        results = {"loss": sums[0] / sums[2], "train": sums[1] / sums[2], "test": test()}
+        print(line.format(epoch=epoch, before=epoch - 1, seconds=time.time() - start, **results), flush=True)
 
 
 def _add(sums: List[float], values: Tuple[Any, Any, int]) -> None:
@@ -330,7 +333,7 @@ def train_ch3_classic(
                 param[:] = param - lr * param.grad / batch_size
         return total, count_correct(y_hat, y), y.size
 
-    _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net), num_epochs, timed=False)
+    _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net), num_epochs, UNTIMED)
 
 
 def train_ch5_classic(net: Any, train_iter: Iterable[Any], test_iter: Iterable[Any], *rest: Any, **named: Any) -> None:
@@ -364,7 +367,7 @@ def train_ch5_classic(net: Any, train_iter: Iterable[Any], test_iter: Iterable[A
         return total, count_correct(y_hat, y), y.size
 
     with winograd.convolutions(device=ctx):
-        _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, graph, ctx), num_epochs, timed=True)
+        _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, graph, ctx), num_epochs, TIMED)
 
 
 def train_classic(
@@ -384,7 +387,20 @@ def train_classic(
     Loss and accuracy are means over labels, so they hold for segmentation too. Source: gluonbook, d2lzh, d2l 0.8, 0.9.
     """
     print("training on", ctx)
-    contexts = as_contexts(ctx)
+    train_on(as_contexts(ctx), train_iter, test_iter, net, loss, trainer, num_epochs, TIMED)
+
+
+def train_on(
+    contexts: List[Any],
+    train_iter: Iterable[Any],
+    test_iter: Iterable[Any],
+    net: Any,
+    loss: Any,
+    trainer: Any,
+    num_epochs: int,
+    line: str,
+) -> None:
+    """:func:`train_classic` on a list of contexts, with the line to print after each epoch."""
 
     def step(batch: Any) -> Tuple[Any, Any, int]:
         Xs, ys, size = split_and_load(batch, contexts)
@@ -399,4 +415,4 @@ def train_classic(
         total = sum(part.sum().as_in_context(mx.cpu()) for part in losses) * (labels / values)
         return total, sum(count_correct(y_hat, y).as_in_context(mx.cpu()) for y_hat, y in zip(y_hats, ys)), labels
 
-    _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net, ctx), num_epochs, timed=True)
+    _epochs(step, train_iter, lambda: evaluate_accuracy_classic(test_iter, net, contexts), num_epochs, line)

@@ -15,7 +15,8 @@ _known: Set[Tuple[str, str]] = set()
 def say(kind: str, text: str) -> None:
     """Report a note once to each listener.
 
-    ``kind`` is a word for what was mended: "data", "restored", "device", "dtype", "compiled", "install", "shortened".
+    ``kind`` is a word for what was mended: "absent", "compiled", "data", "device", "dtype", "install", "restored" or
+    "shortened".
     """
     if (kind, text) not in _known:
         _known.add((kind, text))

@@ -4,6 +4,7 @@ The chapter is played once with two epochs of five batches, which gives the time
 training. The rest is arithmetic, as for ``gluon-resnet run --budget`` (lab/budget.py).
 """
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -104,10 +105,7 @@ def play(
         tell: called before each cell, with its number from 1.
 
     Returns:
-        The Played; that of the first pass if a cell failed in it.
-
-    Raises:
-        TooShort: the budget is too small.
+        The Played; that of the first pass if a cell failed in it, or if no time is left after it.
     """
     began = time.monotonic()
     first = runner.play(chapter, replace(settings, limits=LEAST, measure=True), tell=tell)
@@ -116,8 +114,16 @@ def play(
         return first
     passes = [Pass(**one) for one in first.passes]
     fixed = first.seconds - predicted(0, passes, 2, 1)
-    left = seconds - (time.monotonic() - began)
-    limits, expected = choose(fixed, passes, SHARE * left)
+    spent = time.monotonic() - began
+    try:
+        limits, expected = choose(fixed, passes, SHARE * (seconds - spent))
+    except TooShort:
+        enough = math.ceil((spent + predicted(fixed, passes, 1, 1) / SHARE) / 60)
+        first.shortening = (
+            f"Shortened to a budget of {seconds:.0f} s: two epochs of five batches, the pass that measures the time, "
+            f"which took {spent:.0f} s ({enough}m is enough for a second), so losses and accuracies are not the book's."
+        )
+        return first
     played = runner.play(chapter, replace(settings, limits=limits), tell=tell)
     played.shortening = _said(passes, limits, expected, seconds)
     played.seconds = time.monotonic() - began

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
 
+from ..editions import releases
 from ..errors import DataError
 
 FRAMEWORKS = ("mxnet", "pytorch", "tensorflow", "jax", "paddle", "numpy")
 
 _MXNET_IMPORT = re.compile(r"^from\s+mxnet\s+import\s+(.+)$", re.MULTILINE)
+_DRAFTS = re.compile(r"\b(?:load_data_fashion_mnist|evaluate_accuracy|try_gpu|SGD)\b")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Cell:
     line: int  # of the file, from 1; 0 if unknown
     printed: str = ""  # what the file shows as its output
     heading: str = ""  # the last heading before it
+    may_fail: bool = False  # the file says that this cell raises an exception, as Jupyter's tag does
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,39 @@ class Chapter:
         return 2 if re.search(r"num_gpus\s*=\s*2|\bgpu\(1\)|try_gpu\(i\) for i in range\(2\)", code) else 1
 
     @property
+    def gpus(self) -> List[int]:
+        """The numbers of the GPUs that the cells name; not those that a loop tries until one is not there."""
+        code = "\n".join(cell.source for cell in self.cells)
+        return sorted({*range(self.devices), *map(int, re.findall(r"\bgpu\((\d+)\)", code))})
+
+    @property
     def classic(self) -> bool:
         """Whether ``import d2l`` means an edition on mxnet.nd arrays, d2l 0.8 or 0.9.
 
-        ``d2l.mxnet`` came with d2l 0.13, when the books were on mxnet.np already.
+        ``d2l.mxnet`` came with d2l 0.13, when the books were on mxnet.np already. A chapter that imports neither kind
+        of array is one of these editions if they had every name of d2l that it uses.
         """
         code = "\n".join(cell.source for cell in self.cells)
+        if re.search(r"from\s+d2l\s+import\s+mxnet", code):
+            return False
         imported = {name for line in _MXNET_IMPORT.findall(code) for name in re.split(r"[\s,()]+", line)}
-        return "nd" in imported and "np" not in imported and not re.search(r"from\s+d2l\s+import\s+mxnet", code)
+        if imported & {"nd", "np", "npx"}:
+            return "nd" in imported and "np" not in imported
+        names = set(re.findall(r"\bd2l\.(\w+)", code)) - {"plt"}
+        return bool(names) and all(re.search(r"gluonbook|d2lzh|d2l 0\.8", releases.of(name)) for name in names)
+
+    @property
+    def stand_ins(self) -> List[str]:
+        """The modules that the cells import and that imports.py has something for if nothing else is found.
+
+        ``utils`` is a common name: it is the file of the Chinese first edition's drafts if it is used as such.
+        """
+        code = "\n".join(cell.source for cell in self.cells)
+        imports = r"^\s*(?:import|from)\s+{}\b"
+        found = ["google.colab"] if re.search(imports.format(r"google\.colab"), code, re.MULTILINE) else []
+        if re.search(imports.format("utils"), code, re.MULTILINE) and re.search(_DRAFTS, code):
+            found.append("utils")
+        return found
 
 
 def checked(chapter: Chapter) -> Chapter:

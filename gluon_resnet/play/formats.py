@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator, List, Tuple, Union
 
@@ -20,6 +21,8 @@ _TAB = re.compile(r"^(?:#\s*@tab|%%tab)\s+(.+)$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 _TAB_ITEM = re.compile(r"^\s*[:`]{3,}\s*\{tab(?:-item)?\}\s*(.+)$")
 _TAB_END = re.compile(r"^\s*:{3,}\s*$")
+_ENCODING = re.compile(r"\A((?:#.*\n)?#.*coding[:=]\s*)[-\w.]+")
+MAY_FAIL = "raises-exception"  # Jupyter's tag
 
 
 def read(path: Union[str, Path]) -> Chapter:
@@ -58,10 +61,14 @@ def _notebook(name: str, text: str) -> Chapter:
             continue
         start = _place(lines, cell.source, start)
         printed = "\n".join(filter(None, map(output_text, cell.get("outputs", []))))
-        cells.append(Cell(cell.source, start + 1 if start >= 0 else 0, printed, heading))
+        cells.append(Cell(cell.source, start + 1 if start >= 0 else 0, printed, heading, _tagged(cell)))
         start = max(start, 0)
         tabs.append(_tab(cell.source) or ", ".join(cell.metadata.get("tab") or []))
     return mxnet_only(name, "notebook", cells, tabs)
+
+
+def _tagged(cell: Any) -> bool:
+    return MAY_FAIL in (cell.metadata.get("tags") or [])
 
 
 def _place(lines: List[str], source: str, start: int) -> int:
@@ -128,15 +135,19 @@ def _is_output(info: str) -> bool:
 def _markdown(name: str, text: str) -> Chapter:
     cells: List[Cell] = []
     tabs: List[str] = []
-    for line, info, body, heading, item in _blocks(text):
-        if _is_code(info):
+    blocks = list(_blocks(text))
+    myst = any("code-cell" in info for _, info, *_ in blocks)  # whose other blocks are only shown
+    for line, info, body, heading, item in blocks:
+        if _is_code(info) and ("code-cell" in info or not myst):
+            whole = body
             body, line = _without_options(body, line)
             if body.strip():
-                cells.append(Cell(body, line, "", heading))
+                may_fail = MAY_FAIL in whole[: len(whole) - len(body)]
+                cells.append(Cell(body, line, "", heading, may_fail))
                 tabs.append(_tab(body) or _framework(item))
         elif _is_output(info) and cells and not cells[-1].printed:
             last = cells[-1]
-            cells[-1] = Cell(last.source, last.line, _printed(info, body), last.heading)
+            cells[-1] = replace(last, printed=_printed(info, body))
     if any(tabs):  # a block without a mark is MXNet's, the edition that the books were written for first
         tabs = [tab or "mxnet" for tab in tabs]
     return mxnet_only(name, "Markdown", cells, tabs)
@@ -178,7 +189,8 @@ def _printed(info: str, body: str) -> str:
 
 
 def _script(name: str, text: str) -> Chapter:
-    notebook = jupytext.reads(text, fmt="py")
+    # jupytext takes only UTF-8, which the text is by now
+    notebook = jupytext.reads(_ENCODING.sub(r"\1utf-8", text), fmt="py")
     lines, cells, heading, start = text.splitlines(), [], "", 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -188,5 +200,5 @@ def _script(name: str, text: str) -> Chapter:
         first = cell.source.splitlines()[0].strip()
         place = next((index for index in range(start, len(lines)) if first in lines[index]), -1)
         start = max(place, start)
-        cells.append(Cell(cell.source, place + 1, "", heading))
+        cells.append(Cell(cell.source, place + 1, "", heading, _tagged(cell)))
     return mxnet_only(name, "Python script", cells, [_tab(cell.source) for cell in cells])

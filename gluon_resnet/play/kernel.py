@@ -5,15 +5,12 @@ to a file, one JSON object a line, from which the player takes it after each cel
 """
 
 import builtins
-import importlib
+import io
 import json
 import re
 import sys
-import types
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Sequence
 
 import gluon_resnet as gr
 
@@ -25,38 +22,9 @@ from mxnet.gluon.model_zoo import model_store, vision
 
 from ..editions import datasets, images, limits, loaders, notes
 from ..machine.downloads import TIMEOUT
-from . import rewrite
-from .pasted import INSTALL
+from . import imports, installs, rewrite
 
 _LINES = re.compile(r"^\s*%(?:load_ext\s+d2lbook|mxnet|tensorflow_version)")
-
-
-class Editions(MetaPathFinder, Loader):
-    """Finds ``d2l``, ``d2l.mxnet``, ``d2lzh`` and ``gluonbook`` in gluon_resnet.editions."""
-
-    def __init__(self, classic: bool) -> None:
-        own = "d2lzh" if classic else "d2l"
-        self.homes = {"d2l": own, "d2l.mxnet": own, "d2lzh": "d2lzh", "gluonbook": "gluonbook"}
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
-        """The spec of one of these modules; None for any other."""
-        if name in ("d2l.torch", "d2l.tensorflow", "d2l.paddle", "d2l.jax"):
-            raise ImportError(f"{name}: only the MXNet edition is played here")
-        return ModuleSpec(name, self, is_package=name == "d2l") if name in self.homes else None
-
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        """A module whose attributes are those of the drop-in."""
-        home = importlib.import_module(f"gluon_resnet.editions.{self.homes[spec.name]}")
-        module = types.ModuleType(spec.name)
-        module.__doc__ = home.__doc__
-        for name in home.__dict__:
-            if not name.startswith("__"):
-                setattr(module, name, home.__dict__[name])
-        module.__dict__.update(__getattr__=lambda name: getattr(home, name), __dir__=lambda: dir(home))
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing is left to do."""
 
 
 class Tab:
@@ -72,24 +40,27 @@ class Tab:
         """Nothing to select: only MXNet's cells are played."""
 
 
-def _without_installs(lines: List[str]) -> List[str]:
-    kept = []
-    for line in lines:
-        if INSTALL.match(line):
-            notes.say("install", f"skipped: {line.strip()}")
-            line = line[: len(line) - len(line.lstrip())] + "pass\n"
-        elif _LINES.match(line) or re.match(r"^%%tab\s", line):
-            line = "\n"
-        kept.append(line)
-    return kept
+def _without_magics(lines: List[str]) -> List[str]:
+    """Without d2lbook's own magics, which nothing else knows."""
+    return ["\n" if _LINES.match(line) or re.match(r"^%%tab\s", line) else line for line in lines]
 
 
-def _gpu(device_id: int = 0) -> Any:
-    """The CPU, numbered as the GPU that is asked for, so that networks on two GPUs run on cpu(0) and cpu(1)."""
-    caller = sys._getframe(1).f_globals.get("__name__", "")
-    if not caller.startswith("mxnet."):  # whose modules have gpu(0) among their defaults
-        notes.say("device", f"gpu({device_id}) asked for, no GPU here: cpu({device_id}) used")
-    return mx.cpu(device_id)
+def _gpu(named: Sequence[int]) -> Callable[..., Any]:
+    """mxnet.gpu() for a machine without a GPU.
+
+    The CPU, numbered as the GPU that is asked for, so that networks on two GPUs run on cpu(0) and cpu(1). Of the others
+    the GPU itself, which fails when it is used, as a loop that counts GPUs by trying them expects it.
+    """
+
+    def gpu(device_id: int = 0) -> Any:
+        if device_id not in named:
+            return mx.Context("gpu", device_id)
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if not caller.startswith("mxnet."):  # whose modules have gpu(0) among their defaults
+            notes.say("device", f"gpu({device_id}) asked for, no GPU here: cpu({device_id}) used")
+        return mx.cpu(device_id)
+
+    return gpu
 
 
 def _download(
@@ -127,6 +98,25 @@ def _get(original: Callable[..., Any]) -> Callable[..., Any]:
         return response
 
     return get
+
+
+def _open(original: Callable[..., Any]) -> Callable[..., Any]:
+    """open(), which looks in the reader's folder for a data set's file that a chapter expects next to itself."""
+
+    def open_file(file: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return original(file, *args, **options)
+        except FileNotFoundError:
+            name = Path(str(file)).name
+            data = next((data for data in datasets.DATA_SETS if name in data.downloads), None)
+            if data is None:
+                raise
+            folder = datasets.folder(data)
+            if folder is None:
+                raise datasets.needed(data, f"no {file}") from None
+            return original(datasets.provided(data, folder, name), *args, **options)
+
+    return open_file
 
 
 def _model_file(original: Callable[..., str]) -> Callable[..., str]:
@@ -177,14 +167,15 @@ def _comparison(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     return compare
 
 
-def _mend_mxnet() -> None:
+def _mend_mxnet(named_gpus: Sequence[int]) -> None:
     """Give mxnet's functions that lead nowhere today another way."""
     images.install()
     if not gr.num_gpus():
-        mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu
+        mx.gpu = mx.context.gpu = mx.npx.gpu = mx.util.gpu = _gpu(named_gpus)
     for name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
         setattr(mx.np.ndarray, name, _comparison(getattr(mx.np.ndarray, name)))
     requests.get = _get(requests.get)
+    vars(builtins)["open"] = io.open = _open(open)
     gluon.utils.download = _download
     model_store.download = _download
     model_store.get_model_file = _model_file(model_store.get_model_file)
@@ -208,6 +199,7 @@ def _passes_writer(path: Path) -> Callable[[List[Any]], None]:
 def prepare(shell: Any, options: str) -> None:
     """Prepare the kernel of ``shell``; ``options`` is JSON, made by runner.py."""
     chosen = json.loads(options)
+    sys.argv[:] = [chosen["path"]]  # a script's parser of arguments must not see the kernel's
     gr.seed_everything(chosen["seed"])
     if chosen["strict"]:
         return
@@ -215,11 +207,12 @@ def prepare(shell: Any, options: str) -> None:
     if chosen["passes"]:
         limits.measure = _passes_writer(Path(chosen["passes"]))
     notes.listeners[:] = [_writer(chosen["mends"])]
-    _mend_mxnet()
+    _mend_mxnet(chosen["gpus"])
     if chosen["devices"] > 1 and not gr.num_gpus():
         loaders.stand_ins = chosen["devices"]
         notes.say("device", f"{chosen['devices']} GPUs asked for, none here: as many times the CPU, cpu(0), cpu(1)")
-    sys.meta_path.insert(0, Editions(chosen["classic"]))
+    imports.install(chosen["classic"], chosen["stand_ins"])
     vars(builtins)["tab"] = Tab
-    shell.input_transformers_cleanup.insert(0, _without_installs)
+    shell.input_transformers_cleanup[:0] = [installs.without_installs, _without_magics]
+    installs.forbid()
     rewrite.install(shell)

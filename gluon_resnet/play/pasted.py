@@ -11,7 +11,10 @@ from typing import List, Set, Tuple
 
 from .cells import Cell
 
-INSTALL = re.compile(r"^\s*[!%$]?\s*(?:(?:python3?|sudo)\s+(?:-m\s+)?)?(?:pip3?|conda|apt(?:-get)?|mamba)\s+\S+")
+INSTALL = re.compile(
+    r"^\s*[!%$]*\s*(?:sudo\s+)?(?:(?:\S*python[\d.]*|\{sys\.executable\})\s+-m\s+)?"
+    r"(?:\S*/)?(?:pip[\d.]*|conda|apt(?:-get)?|mamba)\s+\S+"
+)
 _MAGIC = re.compile(r"^(?:%\w|!\w|%%\w)")
 _PROMPT = re.compile(r"^(?:In\s?\[[\d\s*]*\]:?|>>>|\.\.\.)\s?")
 _RESULT = re.compile(r"^Out\s?\[\d+\]:?\s*")

@@ -136,6 +136,38 @@ def test_voc_is_read_and_cropped(tmp_path, monkeypatch):
     data = d2lzh.VOCSegDataset(True, (10, 20), d2lzh.download_voc_pascal(), table)
     X, y = data[0]
     assert X.shape == (3, 10, 20) and y[:, :10].sum() == 0 and (y[:, 10:] == 1).sum() == 100
+    whole = data.normalize_image(mx.nd.full((4, 5, 3), 9, dtype="uint8"))  # as fcn.md calls it
+    assert (whole.transpose((2, 0, 1)) == X[:, :4, :5]).min() == 1
+    assert [one.shape for one in data.filter([whole, mx.nd.ones((10, 21, 3))])] == [(10, 21, 3)]
     numpy.testing.assert_allclose(
         X[:, 0, 0].asnumpy(), (9 / 255 - numpy.array(d2lzh.MEAN)) / d2lzh.DEVIATION, rtol=1e-4
     )
+
+
+def test_a_file_under_the_name_that_its_own_site_gives_it(tmp_path, monkeypatch):
+    for name in ("train.csv", "test.csv"):  # as Kaggle has them
+        (tmp_path / name).write_text(name)
+    monkeypatch.setenv("GLUON_RESNET_DATA_HOUSE_PRICES", str(tmp_path))
+    for part in ("train", "test"):
+        path = datasets.downloaded(f"http://host/kaggle_house_pred_{part}.csv", str(tmp_path / "cache"))
+        assert path == str(tmp_path / f"{part}.csv")
+
+
+def test_the_first_editions_archives_are_packed_of_the_same_folder(tmp_path, monkeypatch):
+    for name in ("trainLabels.csv", "train/1.png", "train/2.png", "test/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setenv("GLUON_RESNET_DATA_CIFAR10_TINY", str(tmp_path))
+    packed = {}
+    for name in ("train_tiny.zip", "test_tiny.zip", "trainLabels.csv.zip", "kaggle_cifar10_tiny.zip"):
+        with zipfile.ZipFile(datasets.downloaded(f"../data/kaggle_cifar10/{name}", str(tmp_path / "cache"))) as opened:
+            packed[name] = opened.namelist()
+    inside = "kaggle_cifar10_tiny"
+    assert packed == {
+        "train_tiny.zip": ["train/1.png", "train/2.png"],
+        "test_tiny.zip": ["test/1.png"],
+        "trainLabels.csv.zip": ["trainLabels.csv"],
+        "kaggle_cifar10_tiny.zip": [
+            f"{inside}/{name}" for name in ("test/1.png", "train/1.png", "train/2.png", "trainLabels.csv")
+        ],
+    }

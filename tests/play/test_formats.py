@@ -120,6 +120,17 @@ print('''
 ```
 ''')
 ````
+
+```{code-block} python
+only shown
+```
+
+```{code-cell}
+---
+tags: [raises-exception]
+---
+1 / 0
+```
 """
 
 
@@ -128,7 +139,12 @@ def test_myst(tmp_path):
     path.write_text(MYST)
     chapter = formats.read(path)
     assert chapter.left_out == {"pytorch": 1}
-    assert [one.source.strip() for one in chapter.cells] == ["from mxnet import np", "print('''\n```\n''')"]
+    assert [one.source.strip() for one in chapter.cells] == [
+        "from mxnet import np",
+        "print('''\n```\n''')",
+        "1 / 0",
+    ]
+    assert [one.may_fail for one in chapter.cells] == [False, False, True]
     assert path.read_text().splitlines()[chapter.cells[0].line - 1 :][1] == "from mxnet import np"
 
 
@@ -154,6 +170,13 @@ def test_jupytexts_scripts(tmp_path, text):
     assert text.splitlines()[cells[0].line - 1] == "from mxnet import np" and {one.heading for one in cells} == {
         "Title"
     }
+
+
+def test_a_script_in_another_encoding(tmp_path):
+    text = "#!/usr/bin/env python\n# -*- coding: gbk -*-\n# 注释\nfrom mxnet import nd\nprint('残差')\n"
+    (tmp_path / "a.py").write_bytes(text.encode("gbk"))
+    (cell,) = formats.read(tmp_path / "a.py").cells
+    assert cell.source == "# 注释\nfrom mxnet import nd\nprint('残差')" and cell.line == 3
 
 
 ARTICLE = """ResNet,用mxnet演示
@@ -257,6 +280,10 @@ def test_which_import_d2l_means(tmp_path):
     assert not classic("import d2l\nfrom mxnet import autograd, np, npx")
     assert not classic("from d2l import mxnet as d2l\nfrom mxnet import gluon")
     assert not classic("import d2l")
+    assert classic(
+        "import d2l\nfrom mxnet import gluon, init\nd2l.train_ch3(net, a, b, loss, 5, 256, None, None, trainer)"
+    )
+    assert not classic("import d2l\nfrom mxnet import gluon\nd2l.use_svg_display()\nd2l.Timer()")
 
 
 def test_an_old_notebook_is_read(tmp_path):

@@ -53,7 +53,9 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
     own = (
         "count = 0\nfor epoch in range(7):\n    for i, (X, y) in enumerate(test_iter):\n"
         "        if (i + 1) % (len(test_iter) // 5) == 0:\n            count += 1\n"
-        "test_acc = 0\nassert test_acc > 0.7, test_acc\nprint('<script>', count, epoch)"
+        "def steps(lr, max_epochs):\n    'Words.'\n    return max_epochs, steps.__doc__\n"
+        "assert steps(0.1, 500) == (2, 'Words.')\ntest_acc = 0\nassert test_acc > 0.7, test_acc\n"
+        "print('<script>', count, epoch)"
     )
     path = notebook(
         tmp_path / "a.ipynb", code(FIRST), code("np.ones((2, 3)).shape", "(2, 3)"), code(loop), code(own, "x 1 1")
@@ -66,6 +68,7 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
         "d2l.train_ch3: in gluonbook 0.6 to 0.8; d2lzh 1.0; d2l 0.8 to 0.17",
         "10 epochs: 2 run",
         "7 epochs: 2 run",
+        "500 epochs: 2 run",
         "with fewer than 5 batches, num_batches // 5 is 0: 1 used",
         "an assertion of test_acc does not hold after so little training, and is let pass",
     ):
@@ -90,7 +93,10 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
             2,
             "cell 2: AttributeError: d2l has no 'train_rnn_ch9' (in no release); did you mean",
         ),
+        ("from d2l import train_ch_6", [], 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
         ("import time\ntime.sleep(60)", ["--cell-timeout", "3s"], 2, "cell 2: still running after 3 s"),
+        ("import mxnet as mx\nmx.nd.ones(3).reshape((2, 2))", [], 1, "cell 2: MXNetError: NDArray.Reshape: Check"),
+        ("print 'x'", [], 1, "cell 2: SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"),
         ("import os\nos._exit(1)", [], 1, "cell 2: the kernel died"),
     ],
 )
@@ -98,12 +104,20 @@ def test_a_cell_that_fails_is_one_line(tmp_path, run_cli, source, options, statu
     path = notebook(tmp_path / "a.ipynb", code("from d2l import mxnet as d2l"), code(source), code("print('not run')"))
     process, content, page = played(run_cli, path, *options)
     (line,) = [line for line in process.stderr.splitlines() if line.startswith("gluon-resnet: ")]
-    assert process.returncode == status and words in line and line.startswith(f"gluon-resnet: {path}:")
+    assert process.returncode == status and words in f"{line}\n" and line.startswith(f"gluon-resnet: {path}:")
     assert "failed after 1 of 3 cells" in process.stdout and not code_cells(content)[2].outputs
     assert "failed after 1 of 3 cells" in page and "not run" in page
     if status == 1 and "Zero" in words:
         number = int(re.match(r"gluon-resnet: .*?:(\d+): cell", line)[1])
         assert "x = 1" in path.read_text().splitlines()[number - 2]
+
+
+def test_a_cell_that_is_tagged_may_fail_and_a_script_has_its_own_arguments(tmp_path, run_cli):
+    source = "import argparse\nprint(argparse.ArgumentParser().parse_args())"
+    path = notebook(tmp_path / "a.ipynb", code("1 / 0", tags=["raises-exception"]), code(source))
+    process, content, page = played(run_cli, path)
+    assert process.returncode == 0 and "all 2 cells ran" in process.stdout
+    assert "ZeroDivisionError" in page and code_cells(content)[1].outputs[0]["text"] == "Namespace()\n"
 
 
 def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
@@ -116,20 +130,58 @@ def test_the_first_editions_cells_in_tiny_mode(tmp_path, small_data, run_cli):
         "net.initialize(force_reinit=True, ctx=ctx, init=init.Xavier())\n"
         "trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.1})\n"
         "d2l.train_ch5(net, train_iter, test_iter, batch_size, trainer, ctx, num_epochs)\n```\n"
+        "```{.python .input}\ndata = gluon.data.vision.FashionMNIST(train=True)\n"
+        "print(len(data), len(gluon.data.DataLoader(data, batch_size=batch_size)))\n"
+        "own = gluon.data.ArrayDataset(nd.arange(900))\n"
+        "print(len(list(gluon.data.DataLoader(own, 8, shuffle=True))), len(gluon.data.DataLoader(own, 8)))\n```\n"
     )
     process, content, _ = played(run_cli, path, "--tiny")
     assert process.returncode == 0, process.stderr
     text = "".join(output.get("text", "") for output in code_cells(content)[1].outputs)
+    assert code_cells(content)[2].outputs[0]["text"] == "80 5\n10 113\n"
     assert re.fullmatch(r"training on cpu\(0\)\nepoch 1, loss \S+, train acc \S+, test acc \S+, time \S+ sec\n", text)
     assert (
-        "Sequential: run as one compiled graph" in process.stdout and "batches of 256 images: 16 used" in process.stdout
+        "Sequential: run as one compiled graph" in process.stdout
+        and "batches of 256 examples: 16 used" in process.stdout
     )
+
+
+def test_modules_that_only_the_author_had(tmp_path, small_data, run_cli):
+    source = (
+        "from google.colab import drive, files\ndrive.mount('/content/drive')\n"
+        "import sys\nsys.path.append('..')\nimport utils\nfrom utils import SGD\nfrom mxnet import nd\n"
+        "data, _ = utils.load_data_fashion_mnist(batch_size=32)\nprint(len(data), files.upload())"
+    )
+    process, content, _ = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)))
+    assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "20 {}\n"
+    assert "mended: utils: the file of functions that the drafts of the Chinese first edition" in process.stdout
+    assert "mended: google.colab.drive.mount() does nothing: this is not Google Colab" in process.stdout
+    own = notebook(tmp_path / "b.ipynb", code("import mxnet, utils\nutils.plot()"), code("from google.colab import x"))
+    assert formats.read(own).stand_ins == ["google.colab"]  # another file of this name is not restored
+
+
+def test_a_data_file_that_a_chapter_expects_next_to_itself(tmp_path, monkeypatch, run_cli):
+    source = "import mxnet, pandas\nprint(len(pandas.read_csv('../data/kaggle_house_pred_train.csv')))"
+    path = notebook(tmp_path / "a.ipynb", code(source))
+    process, _, _ = played(run_cli, path)
+    assert (
+        process.returncode == 1
+        and ("cell 1: DataError: house prices: no ../data/kaggle_house_pred_train.csv; name a folder with *train.csv")
+        in process.stderr
+    )
+    (tmp_path / "kaggle").mkdir()
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "kaggle" / name).write_text("Id,SalePrice\n1,2\n3,4\n")
+    monkeypatch.setenv("GLUON_RESNET_DATA_HOUSE_PRICES", str(tmp_path / "kaggle"))
+    process, content, _ = played(run_cli, path)
+    assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "2\n"
+    assert "mended: kaggle_house_pred_train.csv: from GLUON_RESNET_DATA_HOUSE_PRICES" in process.stdout
 
 
 def test_strict_mends_nothing(tmp_path, run_cli):
     source = (
         "import builtins, sys\n"
-        "print(hasattr(builtins, 'tab'), any('gluon_resnet' in str(type(one)) for one in sys.meta_path))"
+        "print(hasattr(builtins, 'tab'), any('gluon_resnet.play' in str(type(one)) for one in sys.meta_path))"
     )
     process, content, page = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)), "--strict")
     assert process.returncode == 0 and code_cells(content)[0].outputs[0]["text"] == "False False\n"
@@ -163,6 +215,10 @@ def test_show_cells_runs_nothing(tmp_path, run_cli):
 def test_what_a_user_can_mistype(tmp_path, refusal):
     (tmp_path / "a.ipynb").write_text("{")
     (tmp_path / "empty").mkdir()
+    good = notebook(tmp_path / "good.ipynb", code("import mxnet"))
+    assert "a.ipynb/x: cannot be made (Not a directory); expected a folder" in refusal(
+        "play", good, "--out", tmp_path / "a.ipynb" / "x"
+    )
     assert "not a notebook" in refusal("play", tmp_path / "a.ipynb")
     assert "no such file or folder" in refusal("play", tmp_path / "b.ipynb")
     assert "no chapter in this folder" in refusal("play", tmp_path / "empty")
@@ -262,6 +318,11 @@ def test_a_budget_shortens_and_says_so(tmp_path, monkeypatch):
     )
     assert budget.play(chapter, runner.Settings(), 2400.0).shortening == ""
     assert "3 of 10 epochs (predicted 634 s)" in budget.play(chapter, runner.Settings(), 720.0).shortening
+    # one epoch of five batches takes 4 + 10 + 2.5 s, more than 0.9 of 17 s: the first pass is the result
+    del given[:]
+    said = budget.play(chapter, runner.Settings(), 17).shortening
+    assert given == [budget.LEAST] and said.startswith("Shortened to a budget of 17 s: two epochs of five batches, the")
+    assert "which took 0 s (1m is enough for a second)" in said
 
 
 MEASURED = budget.Pass(epochs=10, images=10_000, batch_size=100, step=2.0, test=0.5, tests=2_000)
@@ -271,8 +332,11 @@ def test_a_chapter_on_two_gpus_has_two_devices(tmp_path, run_cli):
     source = (
         "from mxnet import np, npx\nnpx.set_np()\nfrom d2l import mxnet as d2l\n"
         "devices = [d2l.try_gpu(i) for i in range(2)]\nprint(devices == d2l.try_all_gpus(), devices)\n"
-        "y_hat, y = np.array([[0.1, 0.9]]), np.array([1.0])\nprint((y_hat.argmax(axis=1) == y).sum())"
+        "y_hat, y = np.array([[0.1, 0.9]]), np.array([1.0])\nprint((y_hat.argmax(axis=1) == y).sum())\n"
+        "X = np.arange(3)\nX = np.random.shuffle(X)\nassert sorted(X.tolist()) == [0, 1, 2]\n"
+        "import mxnet as mx\nfound = []\ntry:\n    for i in range(16):\n        np.zeros(1, ctx=mx.gpu(i))\n"
+        "        found.append(i)\nexcept mx.MXNetError:\n    print(found, npx.gpu(3))"
     )
     process, content, _ = played(run_cli, notebook(tmp_path / "a.ipynb", code(source)))
-    assert code_cells(content)[0].outputs[0]["text"] == "True [cpu(0), cpu(1)]\n1\n"
+    assert code_cells(content)[0].outputs[0]["text"] == "True [cpu(0), cpu(1)]\n1\n[0, 1] cpu(3)\n"
     assert "mended: 2 GPUs asked for, none here" in process.stdout and "arrays of int64 and float32" in process.stdout
