@@ -276,7 +276,7 @@ class RunConfig(Recipe):
     precision: str = "float32"
     weights: Optional[str] = None  # trained weights to start from: a file, or a name such as imagenet:a1
     new_head: bool = False  # take all of the file's weights but the classifier's
-    keep_best: bool = False  # write the parameters of the best epoch to best.params
+    keep_best: bool = False  # write the parameters of the best epoch, by patience_metric, to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
     tensorboard: bool = False  # write TensorBoard events into the run folder
 
