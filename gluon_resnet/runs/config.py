@@ -237,7 +237,7 @@ def _type_name(kind: Any) -> str:
     optional = [one for one in getattr(kind, "__args__", ()) if one is not type(None)]
     if getattr(kind, "__origin__", None) is Union and len(optional) == 1:
         return f"{_type_name(optional[0])} or none"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+    names: Dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
     names.update({Tuple[float, ...]: "numbers such as [5,8]", Tuple[float, float]: "two numbers such as [0.5,1]"})
     return names.get(kind, str(kind).replace("typing.", ""))
 
