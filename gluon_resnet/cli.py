@@ -6,6 +6,7 @@ For example:
     gluon-resnet train fashion-mnist --model resnet18 --resize 96 --epochs 1
 """
 
+import fcntl
 import io
 import os
 import re
@@ -105,6 +106,8 @@ def _open_streams() -> None:
     Otherwise the next file that is opened would get the number of a closed stream, and what mxnet prints.
     """
     for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is not None and not _is_writable(number):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)  # a shell script that was started without it reads itself
         if getattr(sys, name) is None:
             try:
                 os.fstat(number)
@@ -115,6 +118,14 @@ def _open_streams() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _is_writable(number: int) -> bool:
+    """Whether what is open under the number of a stream, if anything, is open for writing."""
+    try:
+        return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    except OSError:
+        return True
 
 
 def _fail(problem: object) -> NoReturn:

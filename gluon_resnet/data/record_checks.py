@@ -153,7 +153,7 @@ class _Check:
             self.say(record.index, record.offset, "label", "one label and a picture", error)
             return
         top = float("inf") if self.classes is None else self.classes - 1
-        if not 0 <= record.label <= top or record.label != int(record.label):
+        if not 0 <= record.label <= top or not float(record.label).is_integer():
             self.say(
                 record.index,
                 record.offset,

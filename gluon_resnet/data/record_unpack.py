@@ -62,7 +62,6 @@ def unpacked_names(names: Sequence[str], classes: Sequence[str], folders: Sequen
         classes: the class of each, N names.
         folders: the folder of each class, N names.
     """
-    taken: Set[str] = set()
     targets = []
     for name, class_name, folder in zip(names, classes, folders):
         words = [word for word in name.replace("\\", "/").split("/") if word not in ("", ".", "..")]
@@ -73,8 +72,12 @@ def unpacked_names(names: Sequence[str], classes: Sequence[str], folders: Sequen
             inner = words[place + 1 :]
             part = words[place - 1 : place] if place else []
             folder = "/".join([*map(_as_name, candidates(part, (*TRAINING_WORDS, *VALIDATION_WORDS))), folder])
-        targets.append(_unlike("/".join([folder, *map(_as_name, inner)]), taken))
-    return targets
+        targets.append("/".join([folder, *map(_as_name, inner)]))
+    # a file cannot be called like a folder that another one is in
+    taken = {
+        "/".join(words[:end]) for words in (target.split("/") for target in targets) for end in range(1, len(words))
+    }
+    return [_unlike(target, taken) for target in targets]
 
 
 def _target(folder: Path, name: str) -> Path:

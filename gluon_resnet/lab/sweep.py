@@ -80,6 +80,9 @@ def _check_same(unit: Unit, config: Any) -> None:
 def state(unit: Unit) -> str:
     """NEW, STOPPED (with a checkpoint) or DONE (finished or diverged).
 
+    A run that diverged keeps its last good checkpoint, but from there it would diverge again. One that finished has a
+    checkpoint only if it was killed while it wrote its last files, which resuming it completes.
+
     Raises RunError if something else is at the unit's path.
     """
     if not unit.path.exists():
@@ -94,9 +97,12 @@ def state(unit: Unit) -> str:
     if type(config) is not type(unit.config):
         raise RunError(f"{unit.path}: holds a run on other data: name another folder with --out")
     _check_same(unit, config)
+    status = read_run(unit.path).status if (unit.path / "result.json").exists() else None
+    if status == "diverged":
+        return DONE
     if (unit.path / CHECKPOINT).exists():
         return STOPPED
-    if (unit.path / "result.json").exists() and read_run(unit.path).status in ("finished", "diverged"):
+    if status == "finished":
         return DONE
     if not _begun_here(unit):
         raise RunError(

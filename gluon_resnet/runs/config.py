@@ -67,6 +67,14 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """The dict of a node; a name that is there twice is refused, as in TOML: PyYAML takes the last."""
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        for i, key in enumerate(keys):
+            if key.value in [before.value for before in keys[:i]]:
+                raise yaml.MarkedYAMLError(problem=f"{short(key.value)} is set twice", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """The value of a node; what its conversion cannot take, such as the 45th of a month, is refused with its place.
 
@@ -207,7 +215,8 @@ def make(kind: Type[Config], values: Mapping[str, Any], where: str = "config") -
         return dacite.from_dict(kind, values, config)
     except dacite.WrongTypeError as error:
         raise ConfigError(
-            f"{where}: {error.field_path} is {short(error.value)}: expected {_type_name(error.field_type)}"
+            f"{where}: {error.field_path} is {short(values[str(error.field_path)])}: expected "
+            f"{_type_name(known[str(error.field_path)].type)}"
         ) from None
     except (ValueError, TypeError, OverflowError):
         wrong = next(name for name, value in values.items() if not _takes(known[name], value, config, kind))
@@ -225,7 +234,11 @@ def _takes(field: Any, value: Any, config: dacite.Config, kind: Type[Any]) -> bo
 
 
 def _type_name(kind: Any) -> str:
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+    optional = [one for one in getattr(kind, "__args__", ()) if one is not type(None)]
+    if getattr(kind, "__origin__", None) is Union and len(optional) == 1:
+        return f"{_type_name(optional[0])} or none"
+    names: Dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+    names.update({Tuple[float, ...]: "numbers such as [5,8]", Tuple[float, float]: "two numbers such as [0.5,1]"})
     return names.get(kind, str(kind).replace("typing.", ""))
 
 
@@ -279,7 +292,7 @@ class RunConfig(Recipe):
     precision: str = "float32"
     weights: Optional[str] = None  # trained weights to start from: a file, or a name such as imagenet:a1
     new_head: bool = False  # take all of the file's weights but the classifier's
-    keep_best: bool = False  # write the parameters of the best epoch to best.params
+    keep_best: bool = False  # write the parameters of the best epoch, by patience_metric, to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
     tensorboard: bool = False  # write TensorBoard events into the run folder
 

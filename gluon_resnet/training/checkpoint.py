@@ -172,7 +172,7 @@ class Keeper:
         folder: where checkpoints are written: after every epoch, and when training is stopped. Nothing is saved if
             None.
         seconds: time between checkpoints within an epoch.
-        keep_best: write the parameters of the best epoch to best.params.
+        keep_best: write the parameters of the best epoch, by the recipe's ``patience_metric``, to best.params.
         resume: the checkpoint to resume from, as :func:`read` returns it.
         on_save: called before each checkpoint.
     """
@@ -205,7 +205,8 @@ class Keeper:
         recipe, epoch = training.recipe, note["at"]["epoch"]
         if epoch > recipe.epochs + 1:
             raise ConfigError(f"all {recipe.epochs} epochs of this run are done: nothing to resume")
-        if note["at"]["batch"] == 0 and recipe.patience and result.epochs_since_best >= recipe.patience:
+        without_better = result.epochs_since(recipe.patience_metric)
+        if note["at"]["batch"] == 0 and recipe.patience and without_better >= recipe.patience:
             result.ended_early, epoch = True, recipe.epochs + 1
         return epoch
 
@@ -255,7 +256,8 @@ class Keeper:
         """
         self.start = random_states()
         try:
-            if self.keep_best and self.folder is not None and self.result.epochs_since_best == 0:
+            is_best = self.result.epochs_since(self.training.recipe.patience_metric) == 0
+            if self.keep_best and self.folder is not None and is_best:
                 with self.training.tested() as net:
                     save_parameters(net, Path(self.folder) / "best.params")
             self._save({"epoch": record.epoch + 1, "batch": 0})

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Any, Optional, TextIO, Union
+from typing import Any, Callable, Optional, TextIO, Union
 
 from IPython import display
 from tqdm import tqdm
@@ -11,6 +11,34 @@ from .. import figures
 from . import curves
 from .history import History
 from .progress import Record, busy
+
+
+class _Decoration:
+    """A stream that takes no more after it could not be written, such as a log on a full disk: the training goes on.
+
+    tqdm itself would keep its lock then, and the program would not end.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.failed = stream, False
+
+    def write(self, text: str) -> None:
+        """Write ``text`` if that is possible."""
+        self._try(lambda: self.stream.write(text))
+
+    def flush(self) -> None:
+        """Flush the stream if that is possible."""
+        self._try(self.stream.flush)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        if not self.failed:
+            try:
+                action()
+            except OSError:
+                self.failed = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 class ProgressBar:
@@ -42,7 +70,7 @@ class ProgressBar:
                 total=record.num_batches,
                 desc=f"epoch {record.epoch}/{self.num_epochs}",
                 unit="batch",
-                file=stream,
+                file=_Decoration(stream),
                 leave=False,
                 mininterval=0.2 if stream.isatty() else 10,
                 dynamic_ncols=True,

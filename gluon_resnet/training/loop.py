@@ -7,7 +7,7 @@ import math
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, ContextManager, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import mxnet as mx
 from mxnet import autograd, gluon, init
@@ -19,6 +19,7 @@ from . import winograd
 from .accuracy import count_correct
 from .averages import Average
 from .batches import check_labels, check_layout, check_outputs, forward
+from .jumps import Jumps
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
@@ -35,6 +36,7 @@ class Step(NamedTuple):
     examples: int
     y: Any  # the labels (N,)
     num_classes: int  # the network's outputs
+    lr: float
 
 
 class Epoch:
@@ -44,8 +46,8 @@ class Epoch:
     never idles; fetching waits until the batch is computed.
     """
 
-    def __init__(self, epoch: int, num_batches: int) -> None:
-        self.epoch, self.num_batches = epoch, num_batches
+    def __init__(self, epoch: int, num_batches: int, training: "Training") -> None:
+        self.epoch, self.num_batches, self.training = epoch, num_batches, training
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
         self.started, self.wait_seconds = perf_counter(), 0.0
@@ -55,21 +57,20 @@ class Epoch:
     def fetch(self) -> None:
         """Add the batch under way, if any, to the sums.
 
-        Raises DivergedError if its loss is not a finite number, DataError if a label is none of the network's classes.
+        Raises DivergedError if its loss is not a finite number, or jumps and with it a gradient is not finite;
+        DataError if a label is none of the network's classes.
         """
         if self.pending is None:
             return
         step, self.pending = self.pending, None
-        self.loss += step.loss.asnumpy().item()
+        loss = step.loss.asnumpy().item()
+        self.loss += loss
         self.correct += step.correct.asnumpy().item()
         self.examples += step.examples
         self.batch += 1
         check_labels(step.y, step.num_classes, f"train_iter, epoch {self.epoch}, batch {self.batch}")
-        if not math.isfinite(self.loss):
-            raise DivergedError(
-                f"the loss is {self.loss} at epoch {self.epoch}, batch {self.batch} of "
-                f"{self.num_batches}: training diverged; try a smaller learning rate"
-            )
+        place = f"epoch {self.epoch}, batch {self.batch} of {self.num_batches}, lr {step.lr:g}"
+        self.training.watch(loss / step.examples, place)
 
     def record(self) -> Record:
         """The :class:`Record` of the batches fetched so far."""
@@ -131,6 +132,8 @@ class Training:
         self.average: Optional[Average] = None
         self.gathered = self.examples = 0
         self.looked = False  # whether a batch fits the network
+        self.times = 1.0  # the gathered gradient, divided by the gradient of the mean loss
+        self.jumps = Jumps()
         self.scale = make_loss_scale(net)
         self.convolutions = ExitStack()
         self.winograd = False
@@ -182,11 +185,15 @@ class Training:
             losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
             scaled = losses * self.scale.factor if self.scale else losses
         self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
+        if self.gathered == 0 and self.recipe.accumulate > 1:
+            for param in self._trained():
+                param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         scaled.backward()
         self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
+        self.times = self.examples * (self.scale.factor if self.scale else 1.0)
         if self.gathered == self.recipe.accumulate or last:
             self._update(lr)
-        return Step(losses.sum(), count_correct(y_hat, y), len(y), labels, y_hat.shape[1])
+        return Step(losses.sum(), count_correct(y_hat, y), len(y), labels, y_hat.shape[1], lr)
 
     def _look(self, X: Any, y: Any, y_hat: Any) -> None:
         """Raise DataError unless the batch fits the network; y's values are looked at here if later is too late."""
@@ -197,10 +204,12 @@ class Training:
             check_labels(y, y_hat.shape[1], "train_iter" if self.looked else "train_iter, the first batch")
         self.looked = True
 
+    def _trained(self) -> List[gluon.Parameter]:
+        return [param for param in self.trainer._params if param.grad_req != "null"]
+
     def _update(self, lr: float) -> None:
-        trained = [param for param in self.trainer._params if param.grad_req != "null"]
-        # the gathered gradient, divided by the gradient of the mean loss
-        times = self.examples * (self.scale.factor if self.scale else 1)
+        trained = self._trained()
+        times = self.times  # accepting the gradients may change the scale
         if not self.scale or self.scale.accept([param.grad() for param in trained]):
             if self.recipe.clip:
                 gradients = [param.grad().as_nd_ndarray() for param in trained]
@@ -209,10 +218,15 @@ class Training:
             self.trainer.step(times)
             if self.average:
                 self.average.update()
-        if self.recipe.accumulate > 1:
-            for param in trained:
-                param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         self.gathered = self.examples = 0
+
+    def watch(self, loss: float, place: str) -> None:
+        """Take in the mean ``loss`` of the step at ``place``; DivergedError if it has diverged (jumps.py)."""
+        self.jumps.look(loss, place, self._gradients, exact=self.scale is None)
+
+    def _gradients(self) -> Dict[str, Any]:
+        """{parameter name: gradient of the mean loss}; after clipping, if the recipe clips."""
+        return {self.names[param.name]: param.grad() / self.times for param in self._trained()}
 
     def check_parameters(self, epoch: int) -> None:
         """Raise DivergedError if a parameter, a running statistic or an average is not finite.
@@ -228,9 +242,12 @@ class Training:
         values.update({f"the average of {name}": average for name, average in averages.items()})
         for name, value in values.items():
             if not math.isfinite(value.asnumpy().sum(dtype="float64")):
+                first = f"; before, {self.jumps.first}" if self.jumps.first else ""
                 raise DivergedError(
-                    f"{name} is no longer finite after epoch {epoch}: training diverged; try a smaller learning rate"
+                    f"{name} is no longer finite after epoch {epoch}{first}: training diverged; try a smaller learning "
+                    f"rate"
                 )
+        self.jumps.first = ""
 
     def tested(self) -> ContextManager[Any]:
         """Context that gives the network to test: with averaged parameters if the recipe has them."""
@@ -252,7 +269,7 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
 
     Raises:
         DataError, ModelError, ShapeError: a batch does not fit the network.
-        DivergedError: the loss is no longer a finite number.
+        DivergedError: the loss, or a gradient when the loss jumps, is no longer finite.
     """
     wait_start, position = perf_counter(), sums.batch
     for X, y in batches:

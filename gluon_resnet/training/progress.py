@@ -65,13 +65,11 @@ class Result:
         """The last Record, or None if no batch was done."""
         return self.epochs[-1] if self.epochs else None
 
-    @property
-    def epochs_since_best(self) -> int:
-        """Tested epochs after the one with the best test accuracy so far; 0 if that is the last."""
-        return self.epochs_since("test_acc")
-
     def epochs_since(self, metric: str) -> int:
-        """Tested epochs after the one with the best ``metric`` so far: the highest test_acc or the lowest test_loss."""
+        """Tested epochs after the one with the best ``metric`` so far: the highest test_acc or the lowest test_loss.
+
+        0 if that is the last.
+        """
         sign, best, since = -1 if metric == "test_loss" else 1, -math.inf, 0
         for record in self.epochs:
             value = getattr(record, metric)

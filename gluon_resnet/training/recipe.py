@@ -17,7 +17,7 @@ from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
 
 OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
-#: what patience goes by, and its name in a sentence
+#: what patience and keep_best go by, and its name in a sentence
 PATIENCE_METRICS = {"test_acc": "higher test accuracy", "test_loss": "lower test loss"}
 
 #: how a batch is mixed: (partners, share, box), see :func:`draw_mix`
@@ -46,7 +46,7 @@ class Recipe:
     accumulate: int = 1  # batches whose gradients are summed for one update
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
     patience: int = 0  # epochs without a better test result after which training stops; 0 is never
-    patience_metric: str = "test_acc"  # the result that patience goes by: test_acc, or test_loss, where less is better
+    patience_metric: str = "test_acc"  # what patience and keep_best go by: test_acc, or test_loss (less is better)
     freeze_stages: int = 0  # 1: the stem is not trained; 2: nor is the first stage; and so on
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate

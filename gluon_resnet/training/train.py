@@ -129,7 +129,7 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
     """Train and test epoch by epoch, from the checkpoint of the session's keeper on; ``result`` gets the Records."""
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
-        sums = Epoch(epoch, len(train_iter))
+        sums = Epoch(epoch, len(train_iter), training)
         batches, state = session.keeper.open_epoch(iter(train_iter))
         if state:
             sums.resume(state)

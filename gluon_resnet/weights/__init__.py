@@ -80,8 +80,8 @@ def _identified(
         raise WeightsError(f"{weights.path}: {closest(weights, nearest, new_head)}")
     if not new_head:
         raise WeightsError(
-            f"{weights.path}: {closest(weights, [body.spec])}; all but the head fits: to train a new one, leave the "
-            f"file's out with --new-head (in Python new_head=True)"
+            f"{weights.path}: {closest(weights, [body.spec])}; all but the head fits, which is enough to "
+            f"train a new one: gluon-resnet train with --new-head (in Python new_head=True)"
         )
     return body
 
@@ -156,7 +156,8 @@ def _parameters(identified: Identified, spec: ResNetSpec, in_channels: Optional[
     if same[0].num_classes != spec.num_classes and not new_head:
         raise WeightsError(
             f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
-            f"ask for a fresh head (--new-head) or take {same[0].num_classes:,} classes"
+            f"take {same[0].num_classes:,} classes, or train a new head: gluon-resnet train with --new-head (in Python "
+            f"new_head=True)"
         )
     if identified.note:
         print(identified.note, file=sys.stderr, flush=True)

@@ -86,7 +86,8 @@ def _mxnet(path: str) -> WeightFile:
     try:
         with open(path, "rb") as file:
             first_array = file.read(28)[24:]
-        with mx.util.np_shape(first_array == SAVED_IN_NUMPY_MODE):
+        # a training is in NumPy mode, where mxnet lets nobody leave NumPy's shapes
+        with mx.util.np_array(False), mx.util.np_shape(first_array == SAVED_IN_NUMPY_MODE):
             loaded = mx.nd.load(path)
             if not isinstance(loaded, dict):
                 raise WeightsError(f"{path}: holds arrays without names: expected parameters saved by name")

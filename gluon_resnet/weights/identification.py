@@ -210,6 +210,8 @@ def identify(weights: WeightFile, wanted: Sequence[ResNetSpec] = (), body: bool 
             return identified
         if identified:
             found.append((view, identified))
+    # net. and net.features. are one network, named with and without the block that holds its layers
+    found = [(view, one) for view, one in found if not any(_inside(view.prefix, other.prefix) for other, _ in found)]
     usual = [(view, identified) for view, identified in found if view.usual] or found
     if len(usual) > 1:
         prefixes = ", ".join(view.prefix for view, _ in usual)
@@ -218,6 +220,10 @@ def identify(weights: WeightFile, wanted: Sequence[ResNetSpec] = (), body: bool 
             f"one you mean alone"
         )
     return usual[0][1] if usual else None
+
+
+def _inside(prefix: str, other: str) -> bool:
+    return prefix != other and prefix.startswith(other)
 
 
 def closest(weights: WeightFile, specs: Iterable[ResNetSpec], body: bool = False) -> str:

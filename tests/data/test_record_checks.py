@@ -115,7 +115,9 @@ def test_an_empty_file_and_one_that_is_missing(tmp_path):
         assert reason in one.found
 
 
-@pytest.mark.parametrize("label, expected", [(3.0, "3"), (-1.0, "-1"), (1.5, "1.5"), (float("nan"), "nan")])
+@pytest.mark.parametrize(
+    "label, expected", [(3.0, "3"), (-1.0, "-1"), (1.5, "1.5"), (float("nan"), "nan"), (float("inf"), "inf")]
+)
 def test_a_label_out_of_range_is_found(packed, label, expected):
     path = packed / "out_train.rec"
     at = offsets(path)[2]
@@ -374,6 +376,11 @@ def test_names_of_unpacked_pictures():
         "cat/1-3.jpg",
         "cat/deep/cat/1.jpg",
     ]
+
+
+def test_a_picture_is_not_called_like_a_folder_of_another():
+    names, classes = ["cat/1", "cat/1/2", "cat/1-2", "3/x", "3"], ["cat", "cat", "cat", "3", "3"]
+    assert unpacked_names(names, classes, classes) == ["cat/1-2", "cat/1/2", "cat/1-2-2", "3/x", "3/3"]
 
 
 def test_bytes_that_are_not_the_described_ones_are_not_unpacked(packed):

@@ -206,6 +206,23 @@ def test_folders_with_something_else_in_them_are_left_alone(mine, tmp_path):
     assert (folder / "slow-seed2" / "notes.txt").exists()
 
 
+def test_a_run_that_diverged_is_done_though_it_keeps_its_last_good_checkpoint(mine, tmp_path):
+    made = mine()
+    conduct.conduct(made, Request(seeds=1), quiet)
+    [unit] = sweep.make_units(conduct.with_sources(made), 1, tmp_path / "runs" / "experiments" / "mine")
+    (unit.path / "checkpoint.npz").write_bytes(b"")
+    states = []
+    for status in (
+        "finished",
+        "stopped",
+        "diverged",
+    ):  # of the first, killed before the checkpoint went, resuming is right
+        result = json.loads((unit.path / "result.json").read_text())
+        (unit.path / "result.json").write_text(json.dumps({**result, "status": status}))
+        states.append(sweep.state(unit))
+    assert states == [sweep.STOPPED, sweep.STOPPED, sweep.DONE]
+
+
 def test_a_run_ended_before_its_first_checkpoint_begins_anew(mine, tmp_path):
     made = mine()
     conduct.conduct(made, Request(seeds=1), quiet)

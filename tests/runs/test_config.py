@@ -77,6 +77,8 @@ def test_settings_that_do_not_fit(text, expected):
         ("a.yaml", "step_epochs:\n" + "".join(" " * i + "-\n" for i in range(400)), "lists nested more than 20 deep"),
         ("a.yml", "epochs: " + "7" * 5000, "line 1: "),
         ("a.yaml", "epochs: 0x" + "f" * 6000, "epochs is a number of 7,2"),
+        ("a.yaml", "lr: 1\nepochs: 3\nlr: 2\n", "line 3: 'lr' is set twice"),
+        ("a.yaml", "lr: !!map x", "line 1: "),
         ("a.yaml", "epochs: 1\nlr: \0", "line 2: a character '\\x00'"),
         ("a.toml", "epochs = 3\nstep_epochs = " + "[" * 5000, "line 2: lists nested more than 20 deep"),
         ("a.toml", "step_epochs = " + "[\n" * 5000, "line 21: lists nested more than 20 deep"),
@@ -101,6 +103,8 @@ def test_values_that_the_parsers_trip_over(tmp_path, name, text, expected):
         ("step_epochs=" + "[" * 5000, ": lists nested more than 20 deep"),
         ("lr=2020-13-45", "--set: lr is '2020-13-45': expected a number"),
         ("lr=1" + "0" * 400, "--set: lr is 1000"),
+        ("step_epochs=[1", "--set: step_epochs is '[1': expected numbers such as [5,8]"),
+        ("limit=[1", "--set: limit is '[1': expected a whole number or none"),
         ("lr=0.1\nmomentum=0.9", r"--set: lr is '0.1\nmomentum=0.9': expected a number"),
     ],
 )

@@ -346,6 +346,28 @@ def test_patience_goes_by_the_metric_that_is_asked_for(np_mode, monkeypatch, met
     assert len(result.epochs) == epochs and result.ended_early == (epochs < 5)
 
 
+@pytest.mark.parametrize("metric, best", [("test_acc", 3), ("test_loss", 1)])
+def test_the_best_parameters_are_those_of_the_metric_that_is_asked_for(np_mode, monkeypatch, tmp_path, metric, best):
+    """Accuracies that rise from epoch to epoch, while the loss is lowest after the first."""
+    series, seen, net = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2)]), [], small_resnet()
+    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    made = Recipe(epochs=3, lr=0.01, patience_metric=metric)
+    keep = gr.Session([lambda record: seen.append(values(net))], keeper=Keeper(tmp_path, keep_best=True))
+    gr.fit(net, picture_batches(16), picture_batches(16), made, CPU, keep)
+    fresh, last_of_epoch = small_resnet(), seen[1::2]  # one record of the only batch, one after the test
+    fresh.load_parameters(str(tmp_path / "best.params"))
+    assert all((values(fresh)[name] == value).all() for name, value in last_of_epoch[best - 1].items())
+
+
+def test_a_run_that_patience_ends_by_the_loss_is_ended_when_it_is_taken_up_again(np_mode, monkeypatch, tmp_path):
+    series = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2)])
+    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    made = Recipe(patience=2, patience_metric="test_loss")
+    run(tmp_path, made, epochs=9)
+    _, result = run(tmp_path, made, resume=True, epochs=9)
+    assert result.ended_early and len(result.epochs) == 3
+
+
 def test_patience_by_an_unknown_metric_is_refused():
     with pytest.raises(ConfigError, match="^patience_metric is 'val_loss': expected one of test_acc, test_loss$"):
         Recipe(patience_metric="val_loss").check()

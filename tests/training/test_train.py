@@ -6,6 +6,7 @@ import math
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from functools import partial
@@ -238,7 +239,7 @@ def test_result_by_hand():
     summary = result.summary()
     assert (summary["best_test_acc"], summary["epochs"], summary["test_seconds"]) == (0.75, 2, 4)
     assert summary["test_loss"] == 0.5
-    assert (result.epochs_since("test_acc"), result.epochs_since("test_loss"), result.epochs_since_best) == (1, 0, 1)
+    assert (result.epochs_since("test_acc"), result.epochs_since("test_loss")) == (1, 0)
     assert summary["others_cores"] is None
 
 
@@ -409,6 +410,21 @@ def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
         r"epoch 1/1: loss \d\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}, test loss \d\.\d{3}, \d",
         out.getvalue(),
     )
+
+
+def test_a_full_disk_under_the_log_ends_the_display_and_not_the_training(np_mode, monkeypatch):
+    from gluon_resnet.training.display import ProgressBar
+
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with open("/dev/full", "w") as stream:  # every write fails: no space left on device
+        bar = ProgressBar(1, stream)
+        result = gr.fit(small_net(), *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session([bar]))
+        bar.close()
+        del bar
+        with contextlib.suppress(OSError):  # what is left in the buffer
+            stream.close()
+    assert len(result.epochs) == 1 and ignored == []
 
 
 def test_the_live_plot_redraws_one_figure(monkeypatch):

@@ -116,6 +116,37 @@ def test_the_features_alone_with_a_new_head(tmp_path):
     assert (net[0].weight.data().asnumpy() == theirs.features[0].weight.data().asnumpy()).all()
 
 
+class WithAHead(nn.HybridBlock):
+    """A network inside another one that takes its features; or, with ``on_top``, its classes."""
+
+    def __init__(self, on_top):
+        super().__init__()
+        self.base, self.head, self.on_top = vision.resnet18_v1(classes=9), nn.Dense(3), on_top
+
+    def hybrid_forward(self, F, x):
+        return self.head(self.base(x) if self.on_top else self.base.features(x))
+
+
+@pytest.mark.parametrize("on_top", [False, True])
+def test_a_network_with_its_own_head_and_another_one_is_one_network(tmp_path, both_modes, on_top):
+    """Saved without NumPy mode, read with and without it, as a training is in NumPy mode."""
+    active = mx.util.is_np_array()
+    mx.npx.reset_np()
+    theirs = WithAHead(on_top)
+    theirs.initialize()
+    theirs.base(mx.nd.ones((1, 3, 32, 32)))  # the head that is not used is saved, too
+    theirs(mx.nd.ones((1, 3, 32, 32)))
+    theirs.save_parameters(str(tmp_path / "saved.params"))
+    expected = theirs.base.features[0].weight.data().asnumpy()
+    if active:
+        mx.npx.set_np()
+    with pytest.raises(WeightsError, match="head.weight and 1 more are not part of it; all but the head fits"):
+        gr.identify_weights(tmp_path / "saved.params")
+    net = gr.get_model("resnet18@mxnet", 4)
+    assert len(gr.load_weights(net, tmp_path / "saved.params", new_head=True)) == 100
+    assert (net[0].weight.data().asnumpy() == expected).all() and mx.util.is_np_array() == active
+
+
 @pytest.mark.parametrize("name", ["cifar_resnet20_v1", "cifar_resnet20_v2"])
 def test_gluoncvs_cifar_networks_are_named(tmp_path, name):
     """Version 1 has the paper's shapes, but no ReLU after the first norm: it is not to be taken for the paper's."""
