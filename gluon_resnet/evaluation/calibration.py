@@ -18,7 +18,7 @@ from ..data.image_folder import open_folder
 from ..data.images import SUFFIXES, Preparation, normalize, read_image, view
 from ..data.records import RecordSource
 from ..errors import DataError
-from ..instruments.quantized import Batches
+from ..instruments.quantized import LEAST, Batches
 from ..machine import system
 
 IMAGES = 512
@@ -68,12 +68,15 @@ def picture_batches(path: Union[str, Path], preparation: Preparation, in_channel
         count: how many images, spread evenly over all.
 
     Raises:
-        DataError: there is no image; when a batch is asked for, an image cannot be read.
+        DataError: there are fewer than LEAST images; when a batch is asked for, an image cannot be read.
     """
     total, read = _source(Path(path))
     if not total:
         raise DataError(f"{path}: no picture to calibrate on: expected files named {', '.join(SUFFIXES)} in it")
     chosen = spread(total, count)
+    if len(chosen) < LEAST:
+        found = "1 picture" if len(chosen) == 1 else f"{len(chosen)} pictures"
+        raise DataError(f"{path}: {found} to calibrate on: expected {LEAST} or more")
 
     def batches() -> Iterator[numpy.ndarray]:
         for start in range(0, len(chosen), BATCH):
