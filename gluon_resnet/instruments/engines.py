@@ -186,9 +186,11 @@ class Bfloat16Engine(FusedEngine):
     precision = "bfloat16"
 
     def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
-        from ..training import fused, precision
+        from ..training import fused
 
-        problem = fused.unsuitable() or (None if precision.is_native() else "this processor has no avx512_bf16")
+        problem = fused.unsuitable()
+        if problem is None and not fused.has("avx512_bf16"):
+            problem = "this processor has no avx512_bf16, or DNNL_MAX_CPU_ISA keeps oneDNN from it"
         if problem:
             raise ConfigError(f"engine bfloat16: {problem}: take the engine gluon")
         super().__init__(spec, params)

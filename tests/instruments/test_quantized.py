@@ -8,6 +8,7 @@ from gluon_resnet.evaluation import calibration as pictures
 from gluon_resnet.instruments import int8_files, quantized
 from gluon_resnet.instruments.engines import make_engine
 from gluon_resnet.instruments.quantized import Int8Engine, calibrate
+from gluon_resnet.machine import system
 from gluon_resnet.networks.families import ROWS, family_depths
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.slim import slim_spec
@@ -109,10 +110,12 @@ def test_bfloat16_is_near_float32_in_every_family(family, both_modes):
 
 
 def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch, case):
-    monkeypatch.setattr(precision, "is_native", lambda: False)
-    with pytest.raises(
-        ConfigError, match="^engine bfloat16: this processor has no avx512_bf16: take the engine gluon$"
-    ):
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
+    with pytest.raises(ConfigError, match="^engine bfloat16: this processor has no avx512_bf16, or DNNL_MAX_CPU_ISA"):
+        make_engine("bfloat16", *case[:2])
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA")
+    monkeypatch.setattr(system, "cpu", lambda: {"instruction_sets": ["avx2", "avx512f"]})
+    with pytest.raises(ConfigError, match="keeps oneDNN from it: take the engine gluon$"):
         make_engine("bfloat16", *case[:2])
 
 
@@ -209,11 +212,12 @@ def test_images_are_spread_over_all():
 
 def test_without_vnni_it_is_said_once(monkeypatch, capsys):
     pictures.say_if_slow.cache_clear()
-    monkeypatch.setattr(pictures.system, "cpu", lambda: {"instruction_sets": ["avx2"]})
+    monkeypatch.setattr(system, "cpu", lambda: {"instruction_sets": ["avx2"]})
     pictures.say_if_slow()
     pictures.say_if_slow()
     assert capsys.readouterr().err == (
-        "gluon_resnet: this processor has no avx512_vnni: the engine int8 works and is not faster than gluon\n"
+        "gluon_resnet: this processor has no avx512_vnni, or DNNL_MAX_CPU_ISA keeps oneDNN from it: the engine int8 "
+        "works and is not faster than gluon\n"
     )
     pictures.say_if_slow.cache_clear()
 
