@@ -227,7 +227,7 @@ def export(model: str, weights: Optional[str], out: str) -> None:
 
     The file is read back and checked before it appears: .onnx in ONNX Runtime, .pth in torchvision's network.
     """
-    spec, params = gr.readread_with_preparation(options.needed(weights), model)
+    spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
     exported = gr.export(net, out)

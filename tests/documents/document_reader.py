@@ -23,6 +23,7 @@ SMALLER = {
     "train fashion-mnist": ["--epochs", "1"],
     "train pictures": ["--image-size", "32", "--epochs", "1"],
     "microscope": ["--size", "64"],
+    "quantize": ["--size", "64"],
 }
 #: commands that are only parsed: they take minutes or hours even when made smaller
 PARSED = ("bench", "run", "reproduce", "play")
