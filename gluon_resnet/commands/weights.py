@@ -154,7 +154,7 @@ def _engine_option(letter: str, default: str) -> Callable[..., Any]:
 @click.argument("image")
 @options.model_option
 @options.weights
-@_engine_option("a", "gluon-plain")
+@_engine_option("a", "gluon")
 @_engine_option("b", "byhand")
 @options.calibrate
 @click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
