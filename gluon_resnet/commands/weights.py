@@ -154,7 +154,7 @@ def _engine_option(letter: str, default: str) -> Callable[..., Any]:
 @click.argument("image")
 @options.model_option
 @options.weights
-@_engine_option("a", "gluon-plain")
+@_engine_option("a", "gluon")
 @_engine_option("b", "byhand")
 @options.calibrate
 @click.option("--gradients", is_flag=True, help="Compare the gradients of all parameters, too.")
@@ -227,7 +227,7 @@ def export(model: str, weights: Optional[str], out: str) -> None:
 
     The file is read back and checked before it appears: .onnx in ONNX Runtime, .pth in torchvision's network.
     """
-    spec, params = gr.readread_with_preparation(options.needed(weights), model)
+    spec, params = gr.read_network(options.needed(weights), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
     exported = gr.export(net, out)

@@ -18,8 +18,8 @@ from ..data.image_folder import open_folder
 from ..data.images import SUFFIXES, Preparation, normalize, read_image, view
 from ..data.records import RecordSource
 from ..errors import DataError
-from ..instruments.quantized import Batches
-from ..machine import system
+from ..instruments.quantized import LEAST, Batches
+from ..training import fused
 
 IMAGES = 512
 BATCH = 8
@@ -28,9 +28,10 @@ BATCH = 8
 @lru_cache(maxsize=None)
 def say_if_slow() -> None:
     """Say once, on standard error, that a processor without VNNI gains nothing from 8-bit numbers."""
-    if "avx512_vnni" not in system.cpu()["instruction_sets"]:
+    if not fused.has("avx512_vnni"):
         print(
-            "gluon_resnet: this processor has no avx512_vnni: the engine int8 works and is not faster than gluon",
+            "gluon_resnet: this processor has no avx512_vnni, or DNNL_MAX_CPU_ISA keeps oneDNN from it: the engine "
+            "int8 works and is not faster than gluon",
             file=sys.stderr,
             flush=True,
         )
@@ -68,12 +69,15 @@ def picture_batches(path: Union[str, Path], preparation: Preparation, in_channel
         count: how many images, spread evenly over all.
 
     Raises:
-        DataError: there is no image; when a batch is asked for, an image cannot be read.
+        DataError: there are fewer than LEAST images; when a batch is asked for, an image cannot be read.
     """
     total, read = _source(Path(path))
     if not total:
         raise DataError(f"{path}: no picture to calibrate on: expected files named {', '.join(SUFFIXES)} in it")
     chosen = spread(total, count)
+    if len(chosen) < LEAST:
+        found = "1 picture" if len(chosen) == 1 else f"{len(chosen)} pictures"
+        raise DataError(f"{path}: {found} to calibrate on: expected {LEAST} or more")
 
     def batches() -> Iterator[numpy.ndarray]:
         for start in range(0, len(chosen), BATCH):

@@ -5,9 +5,8 @@
     engine.activations(X)                                 # {layer name: array}, in the order they run
 
 Layers have the names of layout.py. A batch norm that a ReLU follows is shown with that ReLU, as Gluon runs the two as
-one. The engine "gluon" is fused (training/fused.py) and shows only the layers that are left; "gluon-plain" is the
-network as it is trained. Each engine imports its own library: the one by hand runs without mxnet, and none but onnx
-needs ONNX Runtime.
+one. The engine "gluon" is fused (training/fused.py), "gluon-plain" is the network as it is trained. Each engine imports
+its own library: the one by hand runs without mxnet, and none but onnx needs ONNX Runtime.
 """
 
 import sys
@@ -169,8 +168,11 @@ class FusedEngine:
         return self.network.features(X)
 
     def activations(self, X: numpy.ndarray) -> Arrays:
-        """{layer name: array} of the layers that are left: convolutions before a batch norm are not."""
-        return flat(self.network.activations(X), self.plan)
+        """{layer name: array} of every layer of :func:`watched_layers`.
+
+        Those that fusing leaves out, such as a convolution before its batch norm, are the plain network's.
+        """
+        return {**self.plain.activations(X), **flat(self.network.activations(X), self.plan)}
 
     def gradients(self, X: numpy.ndarray, y: Sequence[int]) -> Arrays:
         """{parameter name: float64 array}, as :meth:`GluonEngine.gradients`, by the network as it is trained."""
@@ -186,12 +188,18 @@ class Bfloat16Engine(FusedEngine):
     precision = "bfloat16"
 
     def __init__(self, spec: ResNetSpec, params: Arrays) -> None:
-        from ..training import fused, precision
+        from ..training import fused
 
-        problem = fused.unsuitable() or (None if precision.is_native() else "this processor has no avx512_bf16")
+        problem = fused.unsuitable()
+        if problem is None and not fused.has("avx512_bf16"):
+            problem = "this processor has no avx512_bf16, or DNNL_MAX_CPU_ISA keeps oneDNN from it"
         if problem:
             raise ConfigError(f"engine bfloat16: {problem}: take the engine gluon")
         super().__init__(spec, params)
+
+    def activations(self, X: numpy.ndarray) -> Arrays:
+        """{layer name: float32 array} of the layers that fusing leaves."""
+        return flat(self.network.activations(X), self.plan)
 
 
 @lru_cache(maxsize=None)  # said once in a process

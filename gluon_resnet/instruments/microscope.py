@@ -1,10 +1,10 @@
 """The same image through two engines, layer by layer: where do they begin to differ, and by how much?
 
-    gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon-plain --b byhand
+    gluon-resnet microscope cat.png --model resnet50 --weights resnet50.safetensors --a gluon --b byhand
 
 A difference is the largest absolute one of a layer, and relative to the layer's largest value in engine a. Layers come
 in the order they run, so the first one past the tolerance is where to look; those after it only carry it on. Layers
-that one of the engines has not (a fused one computes several as one) are left out.
+that one of the engines has not (bfloat16 and int8 compute several as one) are left out.
 ``--plant LAYER`` damages one layer of engine b on purpose, to see that the instrument finds it.
 """
 

@@ -23,6 +23,7 @@ SMALLER = {
     "train fashion-mnist": ["--epochs", "1"],
     "train pictures": ["--image-size", "32", "--epochs", "1"],
     "microscope": ["--size", "64"],
+    "quantize": ["--size", "64"],
 }
 #: more of them for a command whose output is not shown, as they may change it; not if the command has the option itself
 SMALLER_UNSEEN = {

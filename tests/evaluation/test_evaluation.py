@@ -19,6 +19,7 @@ from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mn
 from gluon_resnet.runs.kinds import as_tested
 from gluon_resnet.runs.network import network_of_run
 from gluon_resnet.runs.pictures import PicturesConfig, train_pictures
+from gluon_resnet.training import precision
 
 import mxnet as mx
 import numpy
@@ -372,6 +373,32 @@ def test_pictures_that_evaluate_leaves_out_are_told(run, tmp_path):
         mx.npx.reset_np()
         assert shown.exit_code == 0 and "bad.png" not in shown.stdout
         assert shown.stderr.startswith(f"{photos}: 9 of 10 pictures usable; left out: empty file (1)")
+
+
+@pytest.mark.parametrize("engine", ["int8", "bfloat16"])
+def test_evaluate_with_shorter_numbers_is_compared_with_float32(run, run_cli, engine):
+    if engine == "bfloat16" and not precision.is_native():
+        assert "no avx512_bf16" in one_line_error(run_cli("evaluate", run, "--engine", engine))
+        return
+    exact = json.loads(run_cli("evaluate", run, "--part", "all", "--format", "json").stdout)
+    done = run_cli("evaluate", run, "--part", "all", "--engine", engine, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found, total = json.loads(done.stdout), 30
+    same = int(done.stderr.split(" of 30 images")[0].rsplit(" ", 1)[1])
+    assert done.stderr.startswith(f"engine {engine}: the same class as float32 for {same} of {total} images")
+    assert same >= 27 and abs(found["top1"] - exact["top1"]) <= (total - same) / total + 1e-9
+    assert found["loss"] == pytest.approx(exact["loss"], abs=0.2) and found["loss"] != exact["loss"]
+
+
+def test_evaluate_calibrates_on_the_images_that_are_named(run, tmp_path, run_cli):
+    photos = write_birds(tmp_path / "photos", 2, 3)
+    done = run_cli("evaluate", run, "--engine", "int8", "--calibrate", photos)
+    assert done.returncode == 0 and " of 6 images" in done.stderr, done.stderr
+    for words, expected in (
+        (("--calibrate", photos), "--calibrate goes with --engine int8"),
+        (("--engine", "int8", "--calibrate", tmp_path / "none"), "none: no such folder or file"),
+    ):
+        assert expected in one_line_error(run_cli("evaluate", run, *words))
 
 
 def test_evaluate_refuses_in_one_line(run, tmp_path, run_cli):

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import gluon_resnet as gr
-from gluon_resnet.instruments.engines import GluonEngine, make_engine, watched_layers
+from gluon_resnet.instruments.engines import GluonEngine, flat, make_engine, watched_layers
 from gluon_resnet.instruments.gradcam import grad_cam
 from gluon_resnet.instruments.microscope import shows_first
 from gluon_resnet.networks.families import ROWS, family_depths
@@ -68,11 +68,12 @@ def test_numpy_mode_makes_no_difference_and_shapes_may_change(family, both_modes
 def test_the_layers_that_are_left_are_those_of_the_network_as_it_is_trained(depth, family):
     spec, params = small(depth, family)
     plain, X = GluonEngine(spec, params), images(2, 3, 33, 36)
-    expected, found = plain.activations(X), make_engine("gluon", spec, params).activations(X)
+    engine = make_engine("gluon", spec, params)
+    expected, found = plain.activations(X), flat(engine.network.activations(X), plain.plan)
     assert tuple(found) == shown_layers(plain.plan)
     assert set(found) < set(watched_layers(plain.plan))
     assert [name for name in found if relative_error(found[name], expected[name]) > 1e-5] == []
-    assert relative_error(make_engine("gluon", spec, params).features(X), plain.features(X)) < 1e-5
+    assert relative_error(engine.features(X), plain.features(X)) < 1e-5
 
 
 def test_every_convolution_takes_the_sum_and_the_relu_after_it_with_it():
@@ -126,14 +127,17 @@ def test_a_gpu_has_no_fusion():
     assert fused.unsuitable(mx.gpu(0)) == "the fusion is for CPUs" and fused.unsuitable(mx.cpu(1)) is None
 
 
-def test_the_microscope_compares_the_layers_that_both_engines_have(tmp_path):
+def test_the_microscope_sees_every_layer_and_those_of_the_fused_network_as_it_computes_them():
     spec, params = small(18, "torchvision")
     X, damaged = images(1, 3, 32, 32), gr.plant(spec, params, "5.0.conv2")
-    engine = make_engine("gluon", spec, params)
-    found = gr.microscope(engine, make_engine("byhand", spec, params), X)
-    assert list(found.table["layer"]) == list(shown_layers(layout(spec))) and found.first is None
+    engine, byhand = make_engine("gluon", spec, params), make_engine("byhand", spec, params)
+    found = gr.microscope(engine, byhand, X)
+    assert list(found.table["layer"]) == watched_layers(layout(spec)) and found.first is None
     found = gr.microscope(engine, make_engine("byhand", spec, damaged), X)
-    assert found.first == shows_first(spec, "5.0.conv2", found) == "5.0"
+    assert found.first == shows_first(spec, "5.0.conv2", found) == "5.0.conv2"
+    engine.network = FusedNetwork(layout(spec, 3), damaged)
+    found = gr.microscope(engine, byhand, X)
+    assert found.first == "5.0"  # damage to the fused network shows where it has a layer
 
 
 #: predicts 1, 9 and again 1 and 9 images of 56x56 with a network whose planes are 14x14 to 2x2

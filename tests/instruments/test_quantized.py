@@ -1,5 +1,8 @@
 """bfloat16 and int8: near float32 for every family, whole numbers in fact, calibrated as mxnet calibrates; files."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 from gluon_resnet.data.images import PREPARATIONS
@@ -8,6 +11,7 @@ from gluon_resnet.evaluation import calibration as pictures
 from gluon_resnet.instruments import int8_files, quantized
 from gluon_resnet.instruments.engines import make_engine
 from gluon_resnet.instruments.quantized import Int8Engine, calibrate
+from gluon_resnet.machine import system
 from gluon_resnet.networks.families import ROWS, family_depths
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.slim import slim_spec
@@ -20,7 +24,7 @@ import pytest
 from mxnet.contrib import quantization
 from safetensors.numpy import load_file, save_file
 
-from tests.conftest import relative_error
+from tests.conftest import ROOT, relative_error
 from tests.instruments.test_fused import images, small
 from tests.instruments.test_microscope import random_params
 
@@ -109,10 +113,12 @@ def test_bfloat16_is_near_float32_in_every_family(family, both_modes):
 
 
 def test_bfloat16_is_refused_where_the_processor_does_not_multiply_it(monkeypatch, case):
-    monkeypatch.setattr(precision, "is_native", lambda: False)
-    with pytest.raises(
-        ConfigError, match="^engine bfloat16: this processor has no avx512_bf16: take the engine gluon$"
-    ):
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
+    with pytest.raises(ConfigError, match="^engine bfloat16: this processor has no avx512_bf16, or DNNL_MAX_CPU_ISA"):
+        make_engine("bfloat16", *case[:2])
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA")
+    monkeypatch.setattr(system, "cpu", lambda: {"instruction_sets": ["avx2", "avx512f"]})
+    with pytest.raises(ConfigError, match="keeps oneDNN from it: take the engine gluon$"):
         make_engine("bfloat16", *case[:2])
 
 
@@ -209,14 +215,42 @@ def test_images_are_spread_over_all():
 
 def test_without_vnni_it_is_said_once(monkeypatch, capsys):
     pictures.say_if_slow.cache_clear()
-    monkeypatch.setattr(pictures.system, "cpu", lambda: {"instruction_sets": ["avx2"]})
+    monkeypatch.setattr(system, "cpu", lambda: {"instruction_sets": ["avx2"]})
     pictures.say_if_slow()
     pictures.say_if_slow()
     assert capsys.readouterr().err == (
-        "gluon_resnet: this processor has no avx512_vnni: the engine int8 works and is not faster than gluon\n"
+        "gluon_resnet: this processor has no avx512_vnni, or DNNL_MAX_CPU_ISA keeps oneDNN from it: the engine int8 "
+        "works and is not faster than gluon\n"
     )
     pictures.say_if_slow.cache_clear()
 
 
 def test_get_spec_gives_the_same_network_as_its_name():
     assert int8_files.check_spec(get_spec(50, "v2", 12)) is None
+
+
+AVX2 = """
+from gluon_resnet.errors import ConfigError
+from gluon_resnet.instruments.engines import make_engine
+from gluon_resnet.instruments.quantized import Int8Engine, calibrate
+from tests.conftest import relative_error
+from tests.instruments.test_fused import images, small
+
+for depth, family in ((18, "torchvision"), (18, "v2")):
+    spec, params = small(depth, family)
+    X = images(4, 3, 32, 32)
+    expected = make_engine("byhand", spec, params).logits(X)
+    assert relative_error(make_engine("gluon", spec, params).logits(X), expected) < 1e-4
+    engine = Int8Engine(spec, params, calibrate(spec, params, lambda: [X]))
+    assert relative_error(engine.logits(X), expected) < 0.06
+try:
+    make_engine("bfloat16", spec, params)
+except ConfigError:
+    print("as expected")
+"""
+
+
+def test_a_processor_with_avx2_alone():
+    environ = {**os.environ, "DNNL_MAX_CPU_ISA": "AVX2"}  # oneDNN reads it when it sets its first operator up
+    done = subprocess.run([sys.executable, "-c", AVX2], cwd=str(ROOT), env=environ, text=True, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, "as expected\n"), done.stderr
