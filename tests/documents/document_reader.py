@@ -160,6 +160,7 @@ class Reader(Installing):
 def measured(line):
     """A line without what differs between machines and runs: numbers, and the layers they were measured at."""
     for pattern, mark in (
+        (r", other programs used \S+ cores", ""),  # the other tests
         (r"-?\b\d[\d,]*\.\d+(e[-+]?\d+)?%?", "#"),
         (r"(\d+ min )?\b\d+ s\b", "#"),
         (r"\bat \S+;", "at LAYER;"),
