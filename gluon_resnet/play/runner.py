@@ -10,12 +10,16 @@ import json
 import math
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from types import FrameType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -213,11 +217,14 @@ def play(
             _start(kernel, chapter, settings, scratch)
             if settings.cell_timeout is not None:
                 kernel.client.timeout = math.ceil(settings.cell_timeout)
-            for number, outcome in enumerate(played.outcomes, 1):
-                tell(number, outcome.cell)
-                _run(kernel, outcome, mends, len(played.mends), chapter, bool(settings.limits))
-                if outcome.error:
-                    break
+            with _ended_by_ctrl_c(kernel, played):
+                for number, outcome in enumerate(played.outcomes, 1):
+                    tell(number, outcome.cell)
+                    _run(kernel, outcome, mends, len(played.mends), chapter, bool(settings.limits))
+                    if played.stopped:
+                        outcome.error = ""  # the kernel died because it was ended
+                    if played.stopped or outcome.error:
+                        break
             passes = scratch / PASSES
             played.passes = json.loads(passes.read_text(encoding="utf-8")) if passes.is_file() else []
         except KeyboardInterrupt:
@@ -229,6 +236,31 @@ def play(
     if cuts:
         played.shortening = f"Shortened: {'; '.join(cuts)}. Losses and accuracies are not the book's."
     return played
+
+
+@contextmanager
+def _ended_by_ctrl_c(kernel: _Kernel, played: Played) -> Iterator[None]:
+    """Context in which Ctrl-C ends the kernel, too.
+
+    The exception alone may be lost among nbclient's tasks; that the kernel died is noticed in any case. Threads other
+    than the main one do not get Ctrl-C.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(signum: int, frame: Optional[FrameType]) -> None:
+        played.stopped = True
+        process = getattr(kernel.manager.provisioner, "process", None)
+        if process is not None:
+            process.kill()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _start(kernel: _Kernel, chapter: Chapter, settings: Settings, scratch: Path) -> None:
