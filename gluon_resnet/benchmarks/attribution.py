@@ -8,8 +8,8 @@ a projection and a convolution of the same sizes in one block may be taken for o
 from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ..machine.onednn_log import Primitive
 from ..networks.layout import Conv, Layout, Norm
-from .onednn_log import Primitive
 
 #: What a layer's primitives have in common in the log: its kind and its sizes.
 Key = Tuple[Any, ...]

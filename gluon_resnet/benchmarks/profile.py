@@ -18,11 +18,11 @@ from ..errors import BackendError
 from ..figures import check_picture_path, new_figure, save_figure
 from ..files import as_json, writing
 from ..machine import env, system
+from ..machine.onednn_log import Primitive, read_steps
 from ..networks.cost import network
 from ..networks.layout import layout, place_name
 from ..networks.specs import parse_model
 from .attribution import DIRECTIONS, attributed, column_of, keys
-from .onednn_log import Primitive, read_steps
 from .processes import run_script
 
 

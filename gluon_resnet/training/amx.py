@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Optional
 
 from ..machine import env, system
+from ..machine.onednn_log import read_line
 
 VARIABLE, AMX = "DNNL_MAX_CPU_ISA", "AVX512_CORE_AMX"
 ARCH_PRCTL, REQUEST_PERMISSION, TILE_DATA = 158, 0x1023, 18  # Linux, x86-64: arch_prctl(ARCH_REQ_XCOMP_PERM, ...)
@@ -66,9 +67,9 @@ def judge(returncode: int, output: str) -> Optional[str]:
     for name in PASSES:
         if not errors[name] <= TOLERANCE:
             return f"the test convolution's {name} pass is wrong by {errors[name]:.2g} of its largest value"
-    used = [line.split(",") for line in lines if ",exec,cpu,convolution," in line]
+    primitives = [primitive for primitive in map(read_line, lines) if primitive and primitive.kind == "convolution"]
     for name in PASSES:
-        if not any(fields[5].startswith(name) and "amx" in fields[4] for fields in used):
+        if not any(one.direction.startswith(name) and "amx" in one.implementation for one in primitives):
             return f"oneDNN does not choose it for the {name} pass"
     return None
 

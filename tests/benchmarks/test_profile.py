@@ -3,9 +3,9 @@
 import json
 import re
 
-from gluon_resnet.benchmarks import attribution, onednn_log, profile
-from gluon_resnet.benchmarks.onednn_log import Primitive, read_line, read_steps
+from gluon_resnet.benchmarks import attribution, profile
 from gluon_resnet.errors import BackendError
+from gluon_resnet.machine.onednn_log import END, STEP, Primitive, read_line, read_steps
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
 
@@ -63,7 +63,7 @@ def test_all_lines_between_the_marks_are_read():
     (step,) = read_steps(LOG)
     assert len(step) == sum(",exec," in line for line in LOG)
     assert sum(one.milliseconds for one in step) == pytest.approx(sum(milliseconds("")))
-    two = read_steps([FUSED, onednn_log.STEP, FUSED, onednn_log.STEP, FUSED, FUSED, onednn_log.END, FUSED])
+    two = read_steps([FUSED, STEP, FUSED, STEP, FUSED, FUSED, END, FUSED])
     assert [len(step) for step in two] == [1, 2]
 
 

@@ -10,8 +10,8 @@ import sys
 from typing import Any, Callable, Dict, List
 
 import gluon_resnet as gr
-from gluon_resnet.benchmarks.onednn_log import END, STEP
 from gluon_resnet.byhand import random_params
+from gluon_resnet.machine.onednn_log import END, STEP
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
 from gluon_resnet.training import winograd

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional
 
-MARK = "gluon-resnet: "  # begins the lines that workers/profiled.py writes between the primitives
+MARK = "gluon-resnet: "  # begins the lines that benchmarks/workers/profiled.py writes between the primitives
 STEP, END = f"{MARK}step", f"{MARK}end"
 FIELDS = 11  # of a line; attributes may have commas of their own
 
