@@ -9,18 +9,22 @@ the processor: with one busy program on two cores, ResNet-18 at 28x28 trained at
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional, Tuple
 
 
 class OtherPrograms:
-    """Context that measures how many cores other programs used; :attr:`cores` is None without /proc/stat."""
+    """Measures how many cores other programs use, from its making on until :meth:`stop` or the end of its context.
 
-    cores: Optional[float]
-    before: Optional[Tuple[float, float]]
+    :attr:`cores` is None until then, and without /proc/stat.
+    """
 
     def __init__(self) -> None:
-        self.start()
+        self.cores: Optional[float] = None
+        self.before: Optional[Tuple[float, float]] = None
+        with suppress(OSError, ValueError):
+            self.before = self._seconds()
 
     def _seconds(self) -> Tuple[float, float]:
         """(processor time of other programs, time) in seconds."""
@@ -29,23 +33,14 @@ class OtherPrograms:
         busy = sum(fields[:3]) + sum(fields[5:8])  # everything except idle and waiting for a disk
         return busy / os.sysconf("SC_CLK_TCK") - sum(own[:4]), own.elapsed
 
-    def start(self) -> None:
-        """Measure from now on."""
-        self.cores = None
-        try:
-            self.before = self._seconds()
-        except (OSError, ValueError):
-            self.before = None
-
     def stop(self) -> Optional[float]:
-        """The mean of :attr:`cores` since the start, which it is from now on."""
+        """The mean since the making, which :attr:`cores` is from now on."""
         if self.before is not None:
             used, elapsed = (now - then for now, then in zip(self._seconds(), self.before))
             self.cores = round(max(0.0, used) / elapsed, 3) if elapsed > 0 else None
         return self.cores
 
     def __enter__(self) -> "OtherPrograms":
-        self.start()
         return self
 
     def __exit__(self, *_: Any) -> None:

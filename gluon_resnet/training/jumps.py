@@ -40,8 +40,9 @@ class Jumps:
             self.mean = loss if self.mean is None else DECAY * self.mean + (1 - DECAY) * loss
             return
         jump, norm = f"the loss is {loss:.4g} at {place}", 0.0
-        if gradients():  # else all parameters are frozen
-            name, norm = largest(gradients())
+        found = gradients()
+        if found:  # else all parameters are frozen
+            name, norm = largest(found)
             jump += f", and the largest gradient that of {name} (norm {norm:.4g})"
         if not math.isfinite(loss) or (exact and not math.isfinite(norm)):
             raise DivergedError(f"{jump}: training diverged; try a smaller learning rate")
