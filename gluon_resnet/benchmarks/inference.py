@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import BackendError
-from ..instruments import engines
+from ..instruments import ONEDNN, SHORT
 from ..machine import system
 from ..networks.cost import network
 from ..networks.layout import layout
@@ -36,7 +36,6 @@ BY_HAND = {
     "NumPy, im2col": ("im2col", 0.5),
     "NumPy, im2col, folded": ("folded", 1),
 }
-NOT_OURS = ("byhand", "onnx")  # engines that have rows of their own, or their own peer
 
 
 def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
@@ -44,17 +43,17 @@ def multiply_adds(spec: ResNetSpec, size: int, in_channels: int = 3) -> int:
     return network(spec, in_channels, (size, size)).total("multiply_adds")
 
 
-def engine_ways(names: Sequence[str] = (*engines.ENGINES, *engines.SHORT)) -> List[Way]:
+def engine_ways(names: Sequence[str] = ONEDNN) -> List[Way]:
     """A row for each of this suite's engines of mxnet; "gluon-resnet" is the one that predicts by default."""
     return [
         Way(
             "gluon-resnet" if name == "gluon" else f"gluon-resnet, {name}",
             "engines.py",
             name,
-            name if name in ("bfloat16", "int8") else "float32",
+            name if name in SHORT else "float32",
         )
         for name in names
-        if name not in NOT_OURS
+        if name in ONEDNN  # the one by hand has rows of its own, ONNX Runtime is a peer
     ]
 
 

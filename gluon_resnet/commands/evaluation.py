@@ -9,7 +9,7 @@ import gluon_resnet as gr
 import click
 from tqdm import tqdm
 
-from ..instruments.engines import ENGINES, SHORT
+from ..instruments import ENGINES, SHORT
 from . import lazy
 
 calibration = lazy("evaluation.calibration")

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional
 
 import click
 
-from ..instruments import engines
+from ..instruments import ONEDNN
 from . import lazy, options
 
 comparison = lazy("benchmarks.compare")
@@ -21,9 +21,6 @@ processes = lazy("benchmarks.processes")
 shapes = lazy("networks.shapes")
 specs = lazy("networks.specs")
 training = lazy("benchmarks.training")
-
-#: the engines that use oneDNN: neither NumPy's nor ONNX Runtime's
-ONEDNN_ENGINES = [name for name in (*engines.ENGINES, *engines.SHORT) if name not in ("byhand", "onnx")]
 
 
 @click.command()
@@ -91,15 +88,23 @@ _docs = click.option(
 )
 
 
+def _next_to_peers(name: str) -> Callable[[Any], Any]:
+    """The options that every benchmark next to other programs ends with; ``name`` is the benchmark's."""
+
+    def add(command: Any) -> Any:
+        for option in (_docs, _bench_out(name), _torch_python, _peers):  # the last one added is shown first
+            command = option(command)
+        return command
+
+    return add
+
+
 @bench.command("train")
 @_rounds
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
-@_peers
-@_torch_python
-@_bench_out("train")
-@_docs
+@_next_to_peers("train")
 def bench_train(
     rounds: int,
     batches: int,
@@ -138,10 +143,7 @@ def _batch_sizes(context: click.Context, option: click.Parameter, value: str) ->
 )
 @click.option("--model", default="resnet50@torchvision", show_default=True, metavar="NAME")
 @click.option("--size", type=click.IntRange(min=32), default=224, show_default=True, help="Side of the images.")
-@_peers
-@_torch_python
-@_bench_out("inference")
-@_docs
+@_next_to_peers("inference")
 def bench_inference(
     rounds: int,
     repeats: int,
@@ -167,10 +169,7 @@ def bench_inference(
 @_rounds
 @click.option("--steps", type=click.IntRange(min=1), default=5, show_default=True, help="Timed steps of a process.")
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
-@_peers
-@_torch_python
-@_bench_out("depth")
-@_docs
+@_next_to_peers("depth")
 def bench_depth(
     rounds: int,
     steps: int,
@@ -214,7 +213,7 @@ def bench_compare(old: str, new: str) -> None:
 )
 @click.option(
     "--engine",
-    type=click.Choice(ONEDNN_ENGINES),
+    type=click.Choice(ONEDNN),
     default="gluon",
     show_default=True,
     help="What predicts.",

@@ -4,7 +4,7 @@ from typing import Any, Callable, Iterable, Optional, Set
 
 import click
 
-from ..instruments.engines import ENGINES, SHORT
+from ..instruments import ENGINES, SHORT
 from ..networks.families import ROWS, by_family, images_of
 from . import lazy
 

@@ -11,7 +11,7 @@ import gluon_resnet as gr
 import click
 
 from ..errors import WeightsError
-from ..instruments.engines import ENGINES, SHORT
+from ..instruments import ENGINES, SHORT
 from . import lazy, options
 
 calibration = lazy("evaluation.calibration")

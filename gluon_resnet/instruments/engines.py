@@ -22,11 +22,6 @@ from ..networks.specs import ResNetSpec
 
 Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
-#: engines that compute in float32 and agree to rounding
-ENGINES = ("gluon", "gluon-plain", "byhand", "onnx")
-#: engines that compute in shorter numbers; int8 needs a calibration (quantized.py)
-SHORT = ("bfloat16", "int8")
-
 
 def watched_layers(plan: Layout) -> List[str]:
     """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum.

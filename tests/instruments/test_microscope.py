@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gluon_resnet.errors import ConfigError, ModelError
 from gluon_resnet.evaluation.predict import predict, softmax
-from gluon_resnet.instruments import microscope
-from gluon_resnet.instruments.engines import ENGINES, make_engine, watched_layers
+from gluon_resnet.instruments import ENGINES, microscope
+from gluon_resnet.instruments.engines import make_engine, watched_layers
 from gluon_resnet.networks.layout import Norm, layout
 from gluon_resnet.networks.specs import parse_model
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import gluon_resnet as gr
-from gluon_resnet.instruments import microscope
-from gluon_resnet.instruments.engines import ENGINES, make_engine, shown_as, watched_layers
+from gluon_resnet.instruments import ENGINES, microscope
+from gluon_resnet.instruments.engines import make_engine, shown_as, watched_layers
 from gluon_resnet.instruments.gradcam import grad_cam
 from gluon_resnet.networks.layout import Norm, layout
 from gluon_resnet.networks.specs import parse_model

@@ -55,7 +55,7 @@ def main(settings: Dict[str, Any]) -> None:
     net.initialize(mx.init.Xavier(), force_reinit=True)
     net.hybridize(static_alloc=True, static_shape=True)
     X, y = mx.np.random.uniform(size=(batch_size, *shape)), mx.np.zeros(batch_size)
-    # as in gr.fit and engines.py, Winograd's convolutions are used in training only
+    # as in gr.fit and the engine gluon-plain, Winograd's convolutions are used in training only
     with winograd.convolutions(settings["way"] == "train", mx.cpu()) as has_winograd:
         seconds = timed(work_of(settings["way"], net, X, y), settings["steps"])
     tell(
