@@ -227,6 +227,18 @@ def run_cli():
     return CommandLine()
 
 
+def with_onednn_log(code, *words):
+    """What Python ``code``, run with the arguments ``words`` in a process of its own, and oneDNN's log printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "DNNL_VERBOSE": "1"},
+    )
+    return done.stdout
+
+
 def one_line_error(process):
     """The single line that a failed command printed; the test fails if it was not one line and exit status 2."""
     assert process.returncode == 2, (process.returncode, process.stdout, process.stderr)

@@ -1,9 +1,6 @@
 """The fused network against the network as it is trained, for every family and shortcut of the table."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import gluon_resnet as gr
@@ -20,7 +17,7 @@ import mxnet as mx
 import numpy
 import pytest
 
-from tests.conftest import relative_error
+from tests.conftest import relative_error, with_onednn_log
 from tests.instruments.test_microscope import random_params
 
 #: the shallowest network of each family, and a bottleneck of those that have both kinds of block
@@ -160,16 +157,10 @@ for count in (1, 9, 1, 9):
 
 @pytest.mark.skipif(winograd.problem() is not None, reason=f"no Winograd here: {winograd.problem()}")
 def test_batches_are_predicted_with_winograds_convolutions_and_their_sums():
-    done = subprocess.run(
-        [sys.executable, "-c", PREDICTIONS],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "DNNL_VERBOSE": "1"},
-    )
-    passes = [part.split("plain\n") for part in done.stdout.split("fused\n")[1:]]
+    printed = with_onednn_log(PREDICTIONS)
+    passes = [part.split("plain\n") for part in printed.split("fused\n")[1:]]
     counts = [(part.count(",jit_wino"), "wino" in plain) for part, plain in passes]
     # In stage 2 are 32 channels of 7x7, and 9 * (49 - 6 * 4) > 200; its first block's convolution has stride 2. Stage 1
     # has too few channels, stages 3 and 4 too small planes.
     assert counts == [(0, False), (3, False)] * 2
-    assert all(float(line.split()[1]) < 1e-5 for line in done.stdout.splitlines() if line.startswith("error"))
+    assert all(float(line.split()[1]) < 1e-5 for line in printed.splitlines() if line.startswith("error"))

@@ -1,7 +1,6 @@
 """Winograd's convolutions: used when asked for, right to float32's rounding, and gone afterwards."""
 
 import ast
-import os
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from scripts import winograd_sites
+from tests.conftest import with_onednn_log
 
 STEP = """
 import gluon_resnet as gr
@@ -75,14 +75,8 @@ def test_output_and_gradients_are_those_of_a_sum_by_hand(batch, channels, filter
 
 @needs_winograd
 def test_onednn_itself_says_which_algorithm_it_took():
-    done = subprocess.run(
-        [sys.executable, "-c", STEP],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "DNNL_VERBOSE": "1"},
-    )
-    parts = done.stdout.split("wanted: ")[1:]
+    printed = with_onednn_log(STEP)
+    parts = printed.split("wanted: ")[1:]
     assert [part.split()[0] for part in parts] == ["False", "True", "False"]
     assert ["jit_wino" in part for part in parts] == [False, True, False]
 
@@ -113,14 +107,8 @@ def test_each_convolution_is_chosen_by_the_rule():
     expected = [batch * (h * w - 6 * -(-h // 4) * -(-w // 4)) > 200 and c > 16 for batch, c, h, w in sizes]
     assert [winograd.is_faster(*size) for size in sizes] == expected
     assert expected[:6] == [False, True] * 3 and expected[10:] == [False, False, True, False]
-    done = subprocess.run(
-        [sys.executable, "-c", CHOICES, *(",".join(map(str, size)) for size in sizes)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "DNNL_VERBOSE": "1"},
-    )
-    parts = done.stdout.split("choice\n")[1:]
+    printed = with_onednn_log(CHOICES, *(",".join(map(str, size)) for size in sizes))
+    parts = printed.split("choice\n")[1:]
     for size, part, chosen in zip(sizes, parts, expected):
         passes = [line for line in part.splitlines() if ",exec,cpu,convolution," in line]
         assert len(passes) == 3 and [",jit_wino" in line for line in passes] == [chosen] * 3, size
