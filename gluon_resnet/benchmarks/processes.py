@@ -83,7 +83,7 @@ def machine(report: Mapping[str, Any]) -> str:
 
 
 def write_results(folder: Path, name: str, content: Mapping[str, Any], text: str) -> None:
-    """Write a benchmark's results into ``folder``: <name>.json, <name>.md and bars as <name>.png.
+    """Write a benchmark's results into ``folder``: <name>.json, <name>.md and bars as <name>.png, spaces as "-".
 
     Args:
         folder: is there.
@@ -92,11 +92,12 @@ def write_results(folder: Path, name: str, content: Mapping[str, Any], text: str
         text: for the Markdown file.
     """
     now = f"{datetime.now():%Y-%m-%d %H:%M}"
-    files.write_json(folder / f"{name}.json", {"benchmark": name, "date": now, **content})
-    with files.written_whole(folder / f"{name}.md") as temporary:
+    stem = name.replace(" ", "-")
+    files.write_json(folder / f"{stem}.json", {"benchmark": name, "date": now, **content})
+    with files.written_whole(folder / f"{stem}.md") as temporary:
         temporary.write_text(text + "\n")
     title = f"bench {name}; {machine(content['system'])}; {now}"
-    figures.save_figure(results.bars(content["measured"], textwrap.fill(title, 110)), folder / f"{name}.png")
+    figures.save_figure(results.bars(content["measured"], textwrap.fill(title, 110)), folder / f"{stem}.png")
 
 
 def _marks(name: str) -> Tuple[str, str]:

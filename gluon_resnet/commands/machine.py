@@ -104,12 +104,20 @@ def _next_to_peers(name: str) -> Callable[[Any], Any]:
 @click.option("--batches", type=click.IntRange(min=5), default=8, show_default=True, help="Batches in a run.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--size", type=click.IntRange(min=32), default=96, show_default=True, help="Side of the images.")
+@click.option(
+    "--model",
+    default="resnet18@d2l",
+    show_default=True,
+    metavar="NAME",
+    help="Another one trains on random images, without d2l; its files are train-NAME.md and so on.",
+)
 @_next_to_peers("train")
 def bench_train(
     rounds: int,
     batches: int,
     batch_size: int,
     size: int,
+    model: str,
     peers_folder: str,
     torch_python: Optional[str],
     out: str,
@@ -117,9 +125,11 @@ def bench_train(
 ) -> None:
     """Training speed of ResNet-18 against d2l's own train_ch6, PyTorch and TensorFlow, and the memory of a run."""
     _measure(
-        "train",
+        training.name_of(model),
         docs,
-        lambda: training.train(rounds, batches, batch_size, size, out, peers_folder, torch_python, say=click.echo),
+        lambda: training.train(
+            rounds, batches, batch_size, size, out, peers_folder, torch_python, model, say=click.echo
+        ),
     )
 
 

@@ -72,8 +72,28 @@ def test_programs_alternate_and_the_files_are_written(tmp_path, workers, small_d
     assert stored["bounds"]["jpeg_per_sec"] == [900.0, 900.0] and "PyTorch eager" in stored["absent"]
 
 
+def test_another_network_trains_on_random_images_without_d2l(tmp_path, workers):
+    text = training.train(1, 8, 2, 32, tmp_path, tmp_path / "none", model="resnet18@torchvision", say=lambda line: None)
+    assert [worker for worker, *_ in workers] == ["ours.py"]
+    assert text.startswith("# resnet18@torchvision, 3x32x32, batch size 2: training speed\n")
+    assert "random images" in text and "70,000" not in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"train-resnet18@torchvision.{ending}" for ending in ("json", "md", "png")
+    ]
+
+
+def test_random_images_are_the_same_for_all_programs(tmp_path):
+    settings = training.write_inputs(tmp_path, 2, 32, 5, "resnet18@torchvision")
+    X, y = numpy.load(settings["images"]), numpy.load(settings["labels"])
+    with numpy.load(settings["uint8"]) as stored:  # this suite's loader makes float32 of them by itself
+        images, labels = stored["images"], stored["labels"]
+    assert X.shape == (2, 3, 32, 32) and numpy.allclose(X, images.transpose(0, 3, 1, 2) / 255, atol=1e-6)
+    assert list(y) == list(labels) and set(y) <= set(range(1000))
+    assert settings["plan"]["stem"][0]["in_channels"] == 3 and settings["plan"]["classifier"]["units"] == 1000
+
+
 def test_if_this_suite_fails_nothing_is_written(tmp_path, monkeypatch, workers, small_data):
-    monkeypatch.setattr(training, "ways_here", lambda: [peers.Way("gluon-resnet", "pytorch.py", "eager")])
+    monkeypatch.setattr(training, "ways_here", lambda model: [peers.Way("gluon-resnet", "pytorch.py", "eager")])
     with pytest.raises(BackendError, match="no such thing"):
         training.train(1, 8, 16, 32, tmp_path / "out", tmp_path / "none", say=lambda line: None)
     assert not list((tmp_path / "out").iterdir())
