@@ -191,12 +191,17 @@ def load_weights(net: Any, path: FilePath, new_head: bool = False) -> List[str]:
 
 def set_parameters(net: Any, arrays: Arrays) -> None:
     """Put {our parameter name: float32 array}, already checked, into ``net``, which is initialized if it was not."""
-    from ..devices import array  # with mxnet, which reading a file does not need
+    import mxnet as mx  # which reading a file does not need
+
+    from ..devices import array
     from ..networks.shapes import layer_shapes
 
     params = net._collect_params_with_prefix()
     if any(param._data is None for param in params.values()):
-        layer_shapes(net, (1, input_channels(net.spec, arrays), 32, 32))  # initializes, and settles every shape
+        # A prediction would let oneDNN keep the weights in another layout, and the first step of a training on 96x96
+        # images would set up its convolutions twice (0.7 GiB); what training mode moves is overwritten below.
+        with mx.autograd.train_mode():
+            layer_shapes(net, (1, input_channels(net.spec, arrays), 32, 32))  # initializes, and settles every shape
     for name, values in arrays.items():
         # not NumPy's own: mxnet cannot copy that into oneDNN's layout
         params[name].set_data(array(values, dtype=params[name].dtype))
