@@ -161,7 +161,7 @@ def _text(
     measured: Measured, absent: Mapping[str, str], bounds: results.Bounds, content: Mapping[str, Any]
 ) -> List[str]:
     size, batch_size, memory = content["size"], content["batch_size"], content["memory"]
-    data = "the same batch of random images (their first losses agree to {:.0e} in float32), and train on it again and again."
+    data = "the same batch of random images (their first losses agree to {:.0e} in float32), and go on training on it."
     if memory:
         data = (
             "the same batch of Fashion-MNIST (their first losses agree to {:.0e} in float32) but d2l's loop, which "

@@ -74,9 +74,15 @@ def set_precision(net: nn.Block, precision: str, device: Optional[mx.Context] = 
         net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 
+def precision_of(net: nn.Block) -> str:
+    """What ``net``'s blocks compute in; "float32" if it has none of this suite's."""
+    blocks = _blocks(net)
+    return blocks[0].conv1.precision if blocks else "float32"
+
+
 def make_loss_scale(net: nn.Block) -> "Optional[LossScale]":
     """A fresh :class:`LossScale` for a network that computes in float16, None for any other."""
-    return LossScale() if any(block.conv1.precision == "float16" for block in _blocks(net)) else None
+    return LossScale() if precision_of(net) == "float16" else None
 
 
 class LossScale:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
-from . import norm_statistics
+from . import fused_test, norm_statistics
 from .accuracy import evaluate
 from .batches import Taken
 from .checkpoint import Keeper
@@ -164,7 +164,8 @@ def _tested(
     """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
     started, count = perf_counter(), training.recipe.renewing
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
-        test_acc, test_loss = evaluate(net, test_iter, training.device, stop)
+        network = fused_test.network_for(net, test_iter, training.device)
+        test_acc, test_loss = evaluate(network, test_iter, training.device, stop)
     if stop():
         return record
     if not math.isfinite(test_loss):
