@@ -147,7 +147,7 @@ def check_processor() -> Iterator[Check]:
         "note" if reason else "ok",
         f"the direct algorithm ({reason})"
         if reason
-        else "Winograd's algorithm in training, where oneDNN finds it faster",
+        else "Winograd's algorithm in training and for batches, where it is measured to be faster",
     )
     without = amx.unsuitable()
     yield Check(

@@ -19,7 +19,7 @@ from ..data.images import SUFFIXES, Preparation, normalize, read_image, view
 from ..data.records import RecordSource
 from ..errors import DataError
 from ..instruments.quantized import LEAST, Batches
-from ..training import fused
+from ..machine import system
 
 IMAGES = 512
 BATCH = 8
@@ -28,7 +28,7 @@ BATCH = 8
 @lru_cache(maxsize=None)
 def say_if_slow() -> None:
     """Say once, on standard error, that a processor without VNNI gains nothing from 8-bit numbers."""
-    if not fused.has("avx512_vnni"):
+    if not system.onednn_may_use("avx512_vnni"):
         print(
             "gluon_resnet: this processor has no avx512_vnni, or DNNL_MAX_CPU_ISA keeps oneDNN from it: the engine "
             "int8 works and is not faster than gluon",

@@ -17,6 +17,7 @@ import numpy
 
 from ..byhand import ResNet
 from ..errors import BackendError, ConfigError, ModelError
+from ..machine import system
 from ..networks.layout import Layout, input_channels, layout
 from ..networks.specs import ResNetSpec
 
@@ -186,7 +187,7 @@ class Bfloat16Engine(FusedEngine):
         from ..training import fused
 
         problem = fused.unsuitable()
-        if problem is None and not fused.has("avx512_bf16"):
+        if problem is None and not system.onednn_may_use("avx512_bf16"):
             problem = "this processor has no avx512_bf16, or DNNL_MAX_CPU_ISA keeps oneDNN from it"
         if problem:
             raise ConfigError(f"engine bfloat16: {problem}: take the engine gluon")

@@ -5,6 +5,7 @@
 mxnet is never imported here, only looked up among the installed packages.
 """
 
+import os
 import platform
 import subprocess
 import sys
@@ -20,6 +21,12 @@ PACKAGES = ("d2l", "gluoncv", "numpy", "pandas", "matplotlib", "Pillow")
 
 #: Instruction sets that decide how fast oneDNN's convolutions are, slowest first, as /proc/cpuinfo calls them.
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
+
+#: instruction set -> values of oneDNN's DNNL_MAX_CPU_ISA that allow it
+ALLOWED_BY = {
+    "avx512_vnni": ("ALL", "DEFAULT", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
+    "avx512_bf16": ("ALL", "DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
+}
 
 
 def _cpuinfo(key: str, root: str = "/") -> str:
@@ -40,6 +47,12 @@ def cpu() -> Dict[str, Any]:
         "logical": len(cpus),
         "physical": env.physical_cores(cpus),
     }
+
+
+def onednn_may_use(instruction_set: str) -> bool:
+    """Whether the processor has "avx512_vnni" or "avx512_bf16", and DNNL_MAX_CPU_ISA does not keep oneDNN from it."""
+    limit = os.environ.get("DNNL_MAX_CPU_ISA", "ALL").upper()
+    return instruction_set in cpu()["instruction_sets"] and limit in ALLOWED_BY[instruction_set]
 
 
 def gpus() -> List[str]:

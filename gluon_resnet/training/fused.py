@@ -27,18 +27,11 @@ from mxnet.contrib.amp.amp import bfloat16
 
 from ..byhand.folded import fold
 from ..byhand.params import norm_params
-from ..machine import system
 from ..networks.layout import Block, Conv, Layout, Norm, Pad
 from . import winograd
 
 BACKEND = "MKLDNN"
 INPUT = "data"
-
-#: instruction set -> values of oneDNN's DNNL_MAX_CPU_ISA that allow it
-LIMITS = {
-    "avx512_vnni": ("ALL", "DEFAULT", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
-    "avx512_bf16": ("ALL", "DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
-}
 
 Arrays = Dict[str, numpy.ndarray]
 
@@ -52,12 +45,6 @@ def unsuitable(device: Optional[mx.Context] = None) -> Optional[str]:
     if os.environ.get("MXNET_MKLDNN_ENABLED", "1") == "0":
         return "MXNET_MKLDNN_ENABLED=0 turns oneDNN off"
     return None
-
-
-def has(instruction_set: str) -> bool:
-    """Whether oneDNN may use an instruction set ("avx512_bf16", "avx512_vnni") of this processor."""
-    limit = os.environ.get("DNNL_MAX_CPU_ISA", "ALL").upper()
-    return instruction_set in system.cpu()["instruction_sets"] and limit in LIMITS[instruction_set]
 
 
 class Graph:

@@ -27,8 +27,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def is_native() -> bool:
-    """Whether this processor multiplies bfloat16 numbers itself."""
-    return "avx512_bf16" in system.cpu()["instruction_sets"]
+    """Whether this processor multiplies bfloat16 numbers itself, and oneDNN may let it."""
+    return system.onednn_may_use("avx512_bf16")
 
 
 def _blocks(net: nn.Block) -> List[Any]:
