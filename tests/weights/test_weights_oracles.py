@@ -3,6 +3,8 @@
 ``make parity`` does the same with the live libraries.
 """
 
+from functools import lru_cache
+
 import gluon_resnet as gr
 from gluon_resnet import byhand
 from gluon_resnet.errors import WeightsError
@@ -74,6 +76,7 @@ class KerasResNet50:
         return Y.mean((1, 2)) @ self.weights["predictions/kernel"] + self.weights["predictions/bias"]
 
 
+@lru_cache(maxsize=None)
 def keras_weights(classes=5):
     """{"layer/variable": float32 array} of Keras's ResNet50, shapes written down from its definition."""
     random, found = numpy.random.RandomState(0), {}
