@@ -1,6 +1,7 @@
 """The order of the sub-packages: imports between them only go down. Read from the imports as text; nothing is run."""
 
 import ast
+from functools import lru_cache
 
 import pytest
 
@@ -53,6 +54,7 @@ def imports(name, path, known):
             yield dotted if dotted in known else ".".join(base)
 
 
+@lru_cache(maxsize=None)
 def arrows():
     """{(module, imported module)} of all imports inside the package."""
     known = modules()

@@ -22,13 +22,13 @@ from tests.documents.installing import Installing
 SMALLER = {
     "train fashion-mnist": ["--epochs", "1"],
     "train pictures": ["--image-size", "32", "--epochs", "1"],
-    "microscope": ["--size", "64"],
+    "microscope": ["--size", "32"],
     "quantize": ["--size", "64"],
 }
-#: more of them for a command whose output is not shown, as they may change it; not if the command has the option itself
+#: more of them for a command whose output is not shown, as they may change it; each if the command does not have it
 SMALLER_UNSEEN = {
-    "train fashion-mnist": ["--resize", "32"],
-    "train pictures": ["--model", "resnet18@torchvision"],
+    "train fashion-mnist": {"--resize": "32", "--model": "resnet8@narrow"},
+    "train pictures": {"--model": "cifar_resnet20"},
 }
 #: commands that read nothing of the reader's and write nothing: typed once, then what they printed is known
 ALIKE = ("doctor",)
@@ -61,8 +61,9 @@ def is_name(words):
 def smaller(words, output):
     """The options that make a command of gluon-resnet take seconds."""
     start = " ".join(words[:2] if words[0] == "train" else words[:1])
-    unseen = [] if output or "--weights" in words else SMALLER_UNSEEN.get(start, [])
-    return [*SMALLER.get(start, []), *(unseen if not set(unseen) & set(words) else [])]
+    unseen = {} if output or "--weights" in words else SMALLER_UNSEEN.get(start, {})
+    more = [word for option, value in unseen.items() if option not in words for word in (option, value)]
+    return [*SMALLER.get(start, []), *more]
 
 
 class Reader(Installing):

@@ -125,7 +125,7 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
     """A reader who types commands in a folder with all the files that the documents name."""
     folder = tmp_path / "work"
     for number, name in enumerate(SPECIES):
-        for i in range(6):
+        for i in range(4):
             draw(folder / "bird_photos" / name / f"{i}.jpg", 10 * number + i)
     for seed, name in enumerate(("photo.jpg", "cat.png", "tiger_cat_256.png", "samoyed_1546.jpg")):
         draw(folder / name, 100 + seed)

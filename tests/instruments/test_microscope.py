@@ -139,13 +139,18 @@ def test_softmax_and_the_table_by_hand():
         predict(Engine(), numpy.zeros((2, 1)), ["a", "b", "c"], ["p", "q"], top=4)
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_tiger_cats_and_the_samoyeds(tmp_path, engine, run_cli):
-    real = os.environ.get("GLUON_RESNET_REAL_DATA")
-    if not real:
+@pytest.fixture(scope="module")
+def real():
+    """The folder of the real data."""
+    if not os.environ.get("GLUON_RESNET_REAL_DATA"):
         pytest.skip("GLUON_RESNET_REAL_DATA is not set")
-    weights = tmp_path / "resnet50.safetensors"
+    return os.environ["GLUON_RESNET_REAL_DATA"]
+
+
+@pytest.fixture(scope="module")
+def real_weights(real, tmp_path_factory):
+    """The file of a trained ResNet-50."""
+    weights = tmp_path_factory.mktemp("weights") / "resnet50.safetensors"
     subprocess.run(
         [
             sys.executable,
@@ -156,6 +161,12 @@ def test_the_tiger_cats_and_the_samoyeds(tmp_path, engine, run_cli):
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    return weights
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_tiger_cats_and_the_samoyeds(real, real_weights, tmp_path, engine, run_cli):
     expected = {
         "tiger_cat_256.png": [("tiger cat", 0.389), ("tabby", 0.270), ("lynx", 0.155)],
         "tiger_cat_1600.jpg": [("tiger cat", 0.346), ("tabby", 0.340), ("Egyptian cat", 0.202)],
@@ -166,7 +177,7 @@ def test_the_tiger_cats_and_the_samoyeds(tmp_path, engine, run_cli):
         "predict",
         *(Path(real, "images", name) for name in expected),
         "--weights",
-        weights,
+        real_weights,
         "--engine",
         engine,
         "--top",

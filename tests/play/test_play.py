@@ -28,6 +28,32 @@ def small_data(small_folder, monkeypatch):
     monkeypatch.setenv("GLUON_RESNET_DATA_FASHION_MNIST", str(small_folder))
 
 
+class KeptKernel(runner._Kernel):
+    """A kernel that goes on after a chapter."""
+
+    def close(self):
+        pass
+
+    def end(self):
+        super().close()
+
+
+@pytest.fixture(scope="module")
+def kept_kernel(tmp_path_factory):
+    """A kernel for several chapters: starting one takes two seconds."""
+    folder = tmp_path_factory.mktemp("kernel")
+    kernel = KeptKernel(folder, folder)
+    yield kernel
+    kernel.end()
+
+
+@pytest.fixture
+def shared_kernel(kept_kernel, monkeypatch):
+    """The chapters of a test are played in ``kept_kernel``: for tests that are not about a fresh kernel."""
+    kept_kernel.notebook.cells.clear()
+    monkeypatch.setattr(runner, "_Kernel", lambda folder, scratch: kept_kernel)
+
+
 def played(run_cli, path, *options):
     """(the finished command, the executed notebook, the page) of ``play PATH``."""
     process = run_cli("play", path, "--out", path.parent / "out", *options)
@@ -83,36 +109,47 @@ def test_a_chapter_from_end_to_end(tmp_path, small_data, run_cli):
     assert "2 printed values: 1 same, 0 differ, 1 not judged" in process.stdout
 
 
-@pytest.mark.parametrize(
-    "source, options, status, words",
-    [
-        ("x = 1\n1 / 0", [], 1, "cell 2: ZeroDivisionError: division by zero"),
-        (
-            "d2l.train_rnn_ch9",
-            [],
-            2,
-            "cell 2: AttributeError: d2l has no 'train_rnn_ch9' (in no release); did you mean",
-        ),
-        ("from d2l import train_ch_6", [], 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
-        ("import time\ntime.sleep(60)", ["--cell-timeout", "3s"], 2, "cell 2: still running after 3 s"),
-        ("import mxnet as mx\nmx.nd.ones(3).reshape((2, 2))", [], 1, "cell 2: MXNetError: NDArray.Reshape: Check"),
-        ("print 'x'", [], 1, "cell 2: SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"),
-        ("import os\nos._exit(1)", [], 1, "cell 2: the kernel died"),
-    ],
-)
-def test_a_cell_that_fails_is_one_line(tmp_path, run_cli, source, options, status, words):
-    path = notebook(tmp_path / "a.ipynb", code("from d2l import mxnet as d2l"), code(source), code("print('not run')"))
+def fails_in_one_line(run_cli, path, source, status, words, *options):
+    """Play ``source`` between two cells: how the command, the notebook and the page tell that it failed."""
+    notebook(path, code("from d2l import mxnet as d2l"), code(source), code("print('not run')"))
     process, content, page = played(run_cli, path, *options)
     (line,) = [line for line in process.stderr.splitlines() if line.startswith("gluon-resnet: ")]
     assert process.returncode == status and words in f"{line}\n" and line.startswith(f"gluon-resnet: {path}:")
     assert "failed after 1 of 3 cells" in process.stdout and not code_cells(content)[2].outputs
     assert "failed after 1 of 3 cells" in page and "not run" in page
-    if status == 1 and "Zero" in words:
+    return line
+
+
+@pytest.mark.parametrize(
+    "source, status, words",
+    [
+        ("x = 1\n1 / 0", 1, "cell 2: ZeroDivisionError: division by zero"),
+        ("d2l.train_rnn_ch9", 2, "cell 2: AttributeError: d2l has no 'train_rnn_ch9' (in no release); did you mean"),
+        ("from d2l import train_ch_6", 2, "d2l has no 'train_ch_6' (in no release); did you mean train_ch6?"),
+        ("import mxnet as mx\nmx.nd.ones(3).reshape((2, 2))", 1, "cell 2: MXNetError: NDArray.Reshape: Check"),
+        ("print 'x'", 1, "cell 2: SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?\n"),
+    ],
+)
+def test_a_cell_that_fails_is_one_line(tmp_path, shared_kernel, run_cli, source, status, words):
+    path = tmp_path / "a.ipynb"
+    line = fails_in_one_line(run_cli, path, source, status, words)
+    if "Zero" in words:
         number = int(re.match(r"gluon-resnet: .*?:(\d+): cell", line)[1])
         assert "x = 1" in path.read_text().splitlines()[number - 2]
 
 
-def test_a_cell_that_is_tagged_may_fail_and_a_script_has_its_own_arguments(tmp_path, run_cli):
+@pytest.mark.parametrize(
+    "source, status, words, options",
+    [
+        ("import time\ntime.sleep(60)", 2, "cell 2: still running after 3 s", ["--cell-timeout", "3s"]),
+        ("import os\nos._exit(1)", 1, "cell 2: the kernel died", []),
+    ],
+)
+def test_a_cell_that_never_ends_or_ends_the_kernel_is_one_line(tmp_path, run_cli, source, status, words, options):
+    fails_in_one_line(run_cli, tmp_path / "a.ipynb", source, status, words, *options)
+
+
+def test_a_cell_that_is_tagged_may_fail_and_a_script_has_its_own_arguments(tmp_path, shared_kernel, run_cli):
     source = "import argparse\nprint(argparse.ArgumentParser().parse_args())"
     path = notebook(tmp_path / "a.ipynb", code("1 / 0", tags=["raises-exception"]), code(source))
     process, content, page = played(run_cli, path)
@@ -160,15 +197,20 @@ def test_modules_that_only_the_author_had(tmp_path, small_data, run_cli):
     assert formats.read(own).stand_ins == ["google.colab"]  # another file of this name is not restored
 
 
-def test_a_data_file_that_a_chapter_expects_next_to_itself(tmp_path, monkeypatch, run_cli):
-    source = "import mxnet, pandas\nprint(len(pandas.read_csv('../data/kaggle_house_pred_train.csv')))"
-    path = notebook(tmp_path / "a.ipynb", code(source))
-    process, _, _ = played(run_cli, path)
+HOUSES = "import mxnet, pandas\nprint(len(pandas.read_csv('../data/kaggle_house_pred_train.csv')))"
+
+
+def test_a_data_file_that_is_not_next_to_a_chapter_is_named(tmp_path, shared_kernel, run_cli):
+    process, _, _ = played(run_cli, notebook(tmp_path / "a.ipynb", code(HOUSES)))
     assert (
         process.returncode == 1
         and ("cell 1: DataError: house prices: no ../data/kaggle_house_pred_train.csv; name a folder with *train.csv")
         in process.stderr
     )
+
+
+def test_a_data_file_that_a_chapter_expects_next_to_itself(tmp_path, monkeypatch, run_cli):
+    path = notebook(tmp_path / "a.ipynb", code(HOUSES))
     (tmp_path / "kaggle").mkdir()
     for name in ("train.csv", "test.csv"):
         (tmp_path / "kaggle" / name).write_text("Id,SalePrice\n1,2\n3,4\n")

@@ -256,15 +256,15 @@ def picture_batches(size=64):
     return gr.ArrayBatches(images, labels, 16, shuffle=True)
 
 
-@pytest.mark.parametrize("count, still", [(1, ("0.", "1.")), (3, ("0.", "1.", "4.", "5."))])
+@pytest.mark.parametrize("count, still", [(1, ("0.", "1.")), (3, ("0.", "1.", "3.", "4."))])
 def test_frozen_stages_stay_with_their_statistics(np_mode, count, still):
-    net = gr.resnet18()
+    net = small_resnet()
     gr.layer_shapes(net, (1, 1, 28, 28))
     before = values(net)
     gr.fit(
         net,
         picture_batches(),
-        picture_batches(),
+        picture_batches(16),
         Recipe(epochs=1, lr=0.1, freeze_stages=count),
         CPU,
         gr.Session(initialize=False),
@@ -272,17 +272,17 @@ def test_frozen_stages_stay_with_their_statistics(np_mode, count, still):
     after = values(net)
     for name in before:
         changed = (before[name] != after[name]).any()
-        assert changed != name.startswith(still) or (not changed and name.endswith("bias")), name
+        assert changed != name.startswith(still), name
 
 
 def test_frozen_norms_keep_everything_and_the_rest_learns(np_mode):
-    net = gr.resnet18()
+    net = small_resnet()
     gr.layer_shapes(net, (1, 1, 28, 28))
     before = values(net)
     gr.fit(
         net,
         picture_batches(),
-        picture_batches(),
+        picture_batches(16),
         Recipe(epochs=1, lr=0.05, freeze_norm=True),
         CPU,
         gr.Session(initialize=False),
@@ -299,16 +299,16 @@ def test_the_heads_own_rate(np_mode):
     moved = []
     for head_lr in (1.0, 10.0):
         gr.seed_everything(0)
-        net = gr.resnet18()
+        net = small_resnet()
         gr.layer_shapes(net, (1, 1, 28, 28))
         before = values(net)
         training = Training(net, Recipe(lr=1e-3, head_lr=head_lr), CPU)
         (images, labels), _ = small_arrays(train=16)
         training.step(mx.np.array(images[:, None] / 255.0, dtype="float32"), mx.np.array(labels, dtype="int32"), 1e-3)
         after = values(net)
-        moved.append({name: abs(after[name] - before[name]).max() for name in ("9.weight", "7.1.conv2.weight")})
-    assert moved[1]["9.weight"] == pytest.approx(10 * moved[0]["9.weight"], rel=1e-3)
-    assert moved[1]["7.1.conv2.weight"] == moved[0]["7.1.conv2.weight"]
+        moved.append({name: abs(after[name] - before[name]).max() for name in ("7.weight", "5.0.conv2.weight")})
+    assert moved[1]["7.weight"] == pytest.approx(10 * moved[0]["7.weight"], rel=1e-3)
+    assert moved[1]["5.0.conv2.weight"] == moved[0]["5.0.conv2.weight"]
 
 
 def test_refusals():
@@ -375,7 +375,7 @@ def test_patience_by_an_unknown_metric_is_refused():
 
 def test_a_checkpoint_of_a_version_without_test_losses_is_resumed(np_mode, tmp_path):
     whole, expected = whole_run(Recipe())
-    run(tmp_path, Recipe(), stop_after=9)  # in the second epoch
+    run(tmp_path, Recipe(), stop_after=7)  # in the second epoch
     arrays, note = checkpoint.read(tmp_path)
     assert [one.pop("test_loss") for one in note["done"]] == [expected.epochs[0].test_loss]
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
@@ -421,15 +421,18 @@ EVERYTHING = dict(
 
 
 def run(folder, made, stop_after=None, resume=False, epochs=2):
-    """Train; stop after so many records in all; or go on from the folder's checkpoint. (net, Result)."""
+    """Train; stop after so many records in all; or go on from the folder's checkpoint. (net, Result).
+
+    An epoch has 5 records: one of each batch, and one after the test.
+    """
     gr.seed_everything(99 if resume else 5)  # what the generators hold on resuming must not matter
     net, count = small_resnet(), []
     gr.layer_shapes(net, (1, 1, 28, 28))
     keeper = Keeper(folder, resume=checkpoint.read(folder) if resume else None)
     result = gr.fit(
         net,
-        picture_batches(96),
-        picture_batches(32),
+        picture_batches(64),
+        picture_batches(16),
         replace(made, epochs=epochs, lr=0.05),
         CPU,
         gr.Session(
@@ -454,7 +457,7 @@ def whole_run(made):
     [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
     ids=["sgd", "adam", "everything", "fresh statistics"],
 )
-@pytest.mark.parametrize("stop_after", [2, 6, 9, 13])
+@pytest.mark.parametrize("stop_after", [2, 4, 6, 9])  # within an epoch, and before its test
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
     made = Recipe(**settings)
     whole, expected = whole_run(made)
@@ -491,14 +494,14 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint(np_mode, tmp_pat
 
     def die(record):
         seen.append(record)
-        if len(seen) == 11:
+        if len(seen) == 8:
             raise MemoryError
 
     with pytest.raises(MemoryError):
         gr.fit(
             net,
-            picture_batches(96),
-            picture_batches(32),
+            picture_batches(64),
+            picture_batches(16),
             Recipe(epochs=2, lr=0.05, momentum=0.9),
             CPU,
             gr.Session(listeners=[die], keeper=Keeper(tmp_path, seconds=0)),

@@ -3,6 +3,8 @@
 ``make parity`` does the same with the live libraries.
 """
 
+from functools import lru_cache
+
 import gluon_resnet as gr
 from gluon_resnet import byhand
 from gluon_resnet.errors import WeightsError
@@ -74,13 +76,15 @@ class KerasResNet50:
         return Y.mean((1, 2)) @ self.weights["predictions/kernel"] + self.weights["predictions/bias"]
 
 
+@lru_cache(maxsize=None)
 def keras_weights(classes=5):
     """{"layer/variable": float32 array} of Keras's ResNet50, shapes written down from its definition."""
-    random, found = numpy.random.RandomState(0), {}
+    random, found = numpy.random.default_rng(0), {}
 
     def conv(name, size, into, out):
-        found[f"{name}_conv/kernel"] = random.randn(size, size, into, out) * numpy.sqrt(1 / (size * size * into))
-        found[f"{name}_conv/bias"] = random.randn(out) * 0.1
+        kernel = random.standard_normal((size, size, into, out), "float32")
+        found[f"{name}_conv/kernel"] = kernel * numpy.float32(numpy.sqrt(1 / (size * size * into)))
+        found[f"{name}_conv/bias"] = random.standard_normal(out) * 0.1
         for part, low, high in (
             ("gamma", 0.7, 1.3),
             ("beta", -0.1, 0.1),
@@ -100,7 +104,10 @@ def keras_weights(classes=5):
             conv(f"{name}_2", 3, width, width)
             conv(f"{name}_3", 1, width, 4 * width)
             into = 4 * width
-    found["predictions/kernel"], found["predictions/bias"] = random.randn(2048, classes) * 0.02, random.randn(classes)
+    found["predictions/kernel"], found["predictions/bias"] = (
+        random.standard_normal((2048, classes)) * 0.02,
+        random.standard_normal(classes),
+    )
     return {key: values.astype("float32") for key, values in found.items()}
 
 
