@@ -23,10 +23,10 @@ tests show by how much.
 mxnet is imported inside the functions that need it: :func:`unsuitable` has to work without loading it.
 """
 
+import ctypes
 import importlib.util
 import os
 import sys
-import warnings
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Dict, Iterator, Optional, Tuple, Union
@@ -91,6 +91,12 @@ SITES: Dict[Optional[str], Tuple[Tuple[int, str, str], ...]] = {
         ),
     ),
 }
+
+#: functions of these builds' libmxnet.so, by their C++ names: mxnet::LibraryInitializer's Get(), atfork_prepare() and
+#: atfork_parent()
+GET = "_ZN5mxnet18LibraryInitializer3GetEv"
+BEFORE_FORK = "_ZN5mxnet18LibraryInitializer14atfork_prepareEv"
+AFTER_FORK = "_ZN5mxnet18LibraryInitializer13atfork_parentEv"
 
 
 def library() -> Optional[str]:
@@ -171,16 +177,17 @@ def _write(replaced: bool) -> None:
 def _forget() -> None:
     """Let mxnet drop the convolutions it has set up.
 
-    They belong to its threads, which it ends before a fork of the process and starts again after it (src/initialize.cc,
-    pthread_atfork). The child process ends at once.
+    They belong to its threads, which it ends before a fork of the process and starts again after it. These are the two
+    functions that it registers for that with pthread_atfork (src/initialize.cc), called without a fork: copying a
+    process of gigabytes takes long, and fails where memory may not be promised twice.
     """
-    with warnings.catch_warnings():
-        # Python 3.12 warns that the child of a process with threads may hang; this one only ends
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+    import mxnet
+
+    functions = mxnet.base._LIB
+    functions[GET].restype = ctypes.c_void_p
+    itself = ctypes.c_void_p(functions[GET]())
+    functions[BEFORE_FORK](itself)
+    functions[AFTER_FORK](itself)
 
 
 _open = 0
