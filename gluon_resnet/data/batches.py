@@ -80,8 +80,8 @@ def moved(images: numpy.ndarray, shifts: numpy.ndarray) -> numpy.ndarray:
 def copied(values: numpy.ndarray, dtype: str) -> Any:
     """An mx.nd array of ``values`` on the CPU.
 
-    ``mx.nd.array`` would copy in mxnet's queue, after the step that is being computed, and with all of OpenMP's threads,
-    which wait for each other on the cores that read the next images. Measured with ResNet-18 on batches of 8 at
+    ``mx.nd.array`` would copy in mxnet's queue, after the step that is being computed, and with all of OpenMP's
+    threads, which wait for each other on the cores that read the next images. With ResNet-18 on batches of 8 at
     224x224, it waited 30 ms in every second batch.
     """
     array, place = mx.nd.empty(values.shape, mx.cpu(), dtype), ctypes.c_void_p()
