@@ -24,6 +24,7 @@ import numpy
 from mxnet.contrib import quantization
 
 from ..errors import DataError, WeightsError
+from ..machine import system
 from ..networks.layout import Layout, input_channels, layout
 from ..networks.specs import ResNetSpec
 from ..training.fused import INPUT, Compiled, Graph, shown_layers
@@ -166,6 +167,8 @@ class Int8Engine:
 
     def __init__(self, spec: ResNetSpec, params: Arrays, calibration: Calibration) -> None:
         self.plan, self.calibration = layout(spec, input_channels(spec, params)), calibration
+        #: without VNNI, products are added in pairs in 16 bits, where 2 * 255 * 127 is cut off: then 7 bits are used
+        self.narrow = not system.onednn_may_use("avx512_vnni")
         self.graph = Graph(self.plan, params)
         self._logits = self._compile(self.graph.output)
 
@@ -192,7 +195,9 @@ class Int8Engine:
         """The calibrated range of what mxnet calls ``output``: the image, or a node's name and "_output"."""
         node = output[: -len("_output")] if output.endswith("_output") else output
         layer = layers.get(node, node)
-        return safe_range(self.plan, layer, *self.calibration.ranges[layer])
+        lowest, highest = self.calibration.ranges[layer]
+        low, high = safe_range(self.plan, layer, lowest, highest)
+        return (low, max(high, 2 * highest)) if self.narrow and low == 0 else (low, high)
 
     def logits(self, X: numpy.ndarray) -> numpy.ndarray:
         """(N, num_classes) float32 for X (N, C, H, W)."""

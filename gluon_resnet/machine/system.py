@@ -24,6 +24,7 @@ INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "a
 
 #: instruction set -> values of oneDNN's DNNL_MAX_CPU_ISA that allow it
 ALLOWED_BY = {
+    "avx512f": ("ALL", "DEFAULT", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
     "avx512_vnni": ("ALL", "DEFAULT", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
     "avx512_bf16": ("ALL", "DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_AMX"),
 }
@@ -50,7 +51,7 @@ def cpu() -> Dict[str, Any]:
 
 
 def onednn_may_use(instruction_set: str) -> bool:
-    """Whether the processor has "avx512_vnni" or "avx512_bf16", and DNNL_MAX_CPU_ISA does not keep oneDNN from it."""
+    """Whether the processor has an instruction set of :data:`ALLOWED_BY`, and DNNL_MAX_CPU_ISA lets oneDNN use it."""
     limit = os.environ.get("DNNL_MAX_CPU_ISA", "ALL").upper()
     return instruction_set in cpu()["instruction_sets"] and limit in ALLOWED_BY[instruction_set]
 

@@ -117,6 +117,8 @@ def unsuitable() -> Optional[str]:
     path = library()
     if path is None or not os.path.exists(path) or build_id(path) not in SITES:
         return "known for mxnet 1.9.1's own CPU build only"
+    if not system.onednn_may_use("avx512f"):
+        return f"DNNL_MAX_CPU_ISA={os.environ['DNNL_MAX_CPU_ISA']} keeps oneDNN from AVX-512"
     return None
 
 

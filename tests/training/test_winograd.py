@@ -148,6 +148,14 @@ def test_the_librarys_code_is_put_back_after_an_error():
     assert code() == originals
 
 
+@needs_winograd
+def test_onednn_may_be_kept_from_avx512(monkeypatch):
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
+    assert winograd.unsuitable() == "DNNL_MAX_CPU_ISA=AVX2 keeps oneDNN from AVX-512"
+    monkeypatch.setenv("DNNL_MAX_CPU_ISA", "avx512_core")
+    assert winograd.unsuitable() is None
+
+
 def test_another_build_of_mxnet_is_left_alone(monkeypatch):
     winograd._sites.cache_clear()
     monkeypatch.setattr(winograd, "SITES", {})
