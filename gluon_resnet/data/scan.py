@@ -26,15 +26,15 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from ..text import printable
+from .conversion import MAX_PIXELS, Notes
 from .decoded import DecodedPictures
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
-from .images import Notes, one_colour, read_image, with_image
+from .images import one_colour, read_image, with_image
 from .picture_source import Indices
 from .pixels import FAST, resize
 from .reading import read_least
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below
 WORKERS = 4
 CHUNK = 1 << 20
