@@ -30,7 +30,7 @@ TABLE = click.option("--format", "form", type=click.Choice(["text", "csv"]), def
 
 
 def _table(table: Any, **options: Any) -> str:
-    return text.table(table, showindex=False, **options)
+    return text.table(table, **options)
 
 
 def _report(evaluation: Any) -> str:
