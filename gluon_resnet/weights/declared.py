@@ -9,6 +9,7 @@ Sources: numpy.lib.format; NDArray::Save and LegacyLoad in src/ndarray/ndarray.c
 import math
 import os
 import struct
+import tokenize
 from pathlib import Path
 from typing import IO, Any, Iterator, Tuple, Union
 
@@ -35,7 +36,10 @@ def npy(stream: IO[bytes], size: int) -> Tuple[Tuple[int, ...], Any]:
         raise ValueError(f"an array whose header has more than {MAX_HEADER:,} bytes")
     header = length + stream.read(int.from_bytes(length, "little"))
     readers = {2: numpy.lib.format.read_array_header_1_0, 4: numpy.lib.format.read_array_header_2_0}
-    shape, _, kind = readers[width](_Bytes(header))
+    try:
+        shape, _, kind = readers[width](_Bytes(header))
+    except (SyntaxError, tokenize.TokenError):  # of Python's parser
+        raise ValueError("an array whose header cannot be read") from None
     if kind.hasobject or len(start) + len(header) + math.prod(shape) * kind.itemsize != size:
         raise ValueError(f"{size:,} bytes where an array {shape} of {kind} is declared")
     return shape, kind

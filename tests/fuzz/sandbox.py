@@ -8,6 +8,7 @@ errors.py. The others are harm: "crash" of the interpreter, "hang", "memory", "w
 program, and "raised", any other exception. Seconds are those of the processor: a busy machine is no hang.
 """
 
+import gc
 import json
 import os
 import resource
@@ -171,6 +172,7 @@ def main():
     """Answer the lines of standard input, each [target, folder, seconds, names...], by an Outcome's values in lines."""
     from tests.fuzz.targets import TARGETS
 
+    gc.freeze()  # else each child would copy what its garbage collector looks at
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:
