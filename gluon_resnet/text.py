@@ -10,7 +10,7 @@ MAX_DIGITS = 20  # of a whole number in JSON: 64 bits have fewer
 #: What a terminal obeys instead of showing it: control characters of both sets, line and paragraph separators, and
 #: marks that turn the direction of what follows. A line feed and a tab are left.
 OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_OBEYED = re.compile(f"[{OBEYED}]")
+_OBEYED = re.compile(f"(?!\r\n)[{OBEYED}]")  # a carriage return before a line feed is the end of a line
 _MOVES = re.compile(r"\r|\n*(?:\x1b\[A)+\Z")  # of tqdm's
 _OBEYED_IN_LINE = re.compile(f"[{OBEYED}\t\n]")
 
