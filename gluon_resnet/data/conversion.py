@@ -64,19 +64,28 @@ class _Room:
 
 
 _room = _Room(MAX_PIXELS)
+_own = threading.local()  # ``has_room``: whether this thread is in a context of room_for
 
 
 @contextmanager
 def room_for(size: Tuple[int, int]) -> Iterator[None]:
-    """Context in which an image of this size is decoded, when there is room for it.
+    """Context in which an image of this size is decoded, and its pixels are used, when there is room for them.
 
-    Raises DecompressionBombError if it has more than MAX_PIXELS; Pillow itself only does so above twice as many.
+    In the context of another image's or of its own, a thread does not wait again. Raises DecompressionBombError if the
+    image has more than MAX_PIXELS; Pillow itself only does so above twice as many.
     """
     pixels = size[0] * size[1]
     if pixels > MAX_PIXELS:
         raise Image.DecompressionBombError(f"{pixels} pixels, more than {MAX_PIXELS}")
-    with _room(pixels):
+    if getattr(_own, "has_room", False):
         yield
+        return
+    with _room(pixels):
+        _own.has_room = True
+        try:
+            yield
+        finally:
+            _own.has_room = False
 
 
 def odd(notes: Notes, error: Exception) -> None:
