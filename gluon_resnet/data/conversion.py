@@ -8,6 +8,7 @@ A small file can be a large picture: 671 KB of PNG decode to 88 million pixels o
 once, however many threads there are, and a large image is converted piece by piece.
 """
 
+import ctypes
 import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Tuple
@@ -17,6 +18,7 @@ from PIL import Image
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit, from which on it warns: 256 MiB as RGB
 PIECE = 2**22  # pixels that are converted at once
+LARGE = 2**24  # pixels, after which the memory goes back to the system: the C library keeps some for each thread
 ORIENTATION = 0x0112  # EXIF's number of it
 #: EXIF's orientation -> how an image is turned upright
 TURNS = {
@@ -64,6 +66,7 @@ class _Room:
 
 
 _room = _Room(MAX_PIXELS)
+_libc = ctypes.CDLL(None)
 _own = threading.local()  # ``has_room``: whether this thread is in a context of room_for
 
 
@@ -86,6 +89,9 @@ def room_for(size: Tuple[int, int]) -> Iterator[None]:
             yield
         finally:
             _own.has_room = False
+            trim = getattr(_libc, "malloc_trim", None)  # only glibc has it
+            if pixels > LARGE and trim is not None:
+                trim(0)
 
 
 def odd(notes: Notes, error: Exception) -> None:
