@@ -4,9 +4,10 @@ VENV := .venv
 RUN := $(VENV)/bin/gluon-resnet
 # A process for each core, one thread in each: most tests are too small to use several threads.
 PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+SECONDS := 60
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-quick lint test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint fuzz test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -33,6 +34,10 @@ lint: setup-dev  ## format, rules and types: ruff and mypy
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+
+fuzz: setup-dev  ## hostile inputs that take seconds each, then damaged files for every parser: SECONDS=60
+	@$(VENV)/bin/python -m pytest -q -m fuzz tests/fuzz
+	@$(VENV)/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow

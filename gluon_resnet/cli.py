@@ -30,7 +30,7 @@ from .commands import (
     weights,
 )
 from .errors import BackendError, GluonResNetError
-from .text import last_line
+from .text import Terminal, last_line
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -75,7 +75,10 @@ def main(args: Optional[Sequence[str]] = None) -> None:
 
     The exit status is 0, 1 (a check found a problem), 2 (an error, one line on standard error) or 130 (Ctrl-C).
     """
+    streams = sys.stdout, sys.stderr
     _open_streams()
+    # the one place through which all that is printed goes: names from outside are shown, not obeyed
+    sys.stdout, sys.stderr = Terminal(sys.stdout), Terminal(sys.stderr)
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:
@@ -98,6 +101,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
         if type(error).__name__ != "MXNetError":  # mxnet itself failed: mostly out of memory
             raise
         _fail(BackendError(f"mxnet: {last_line(error)}; try a smaller --batch-size or --resize"))
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 def _open_streams() -> None:

@@ -1,11 +1,85 @@
 """Texts for a person: counts, durations, tables, names that any terminal can show."""
 
-from typing import Any
+import json
+import re
+import reprlib
+from typing import Any, Iterable
+
+MAX_DIGITS = 20  # of a whole number in JSON: 64 bits have fewer
+
+#: What a terminal obeys instead of showing it: control characters of both sets, line and paragraph separators, and
+#: marks that turn the direction of what follows. A line feed and a tab are left.
+OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_OBEYED = re.compile(f"(?!\r\n)[{OBEYED}]")  # a carriage return before a line feed is the end of a line
+_MOVES = re.compile(r"\r|\n*(?:\x1b\[A)+\Z")  # of tqdm's
+_OBEYED_IN_LINE = re.compile(f"[{OBEYED}\t\n]")
 
 
-def printable(name: object) -> str:
-    """``name`` as text that any terminal can print: bytes that are not UTF-8 become question marks."""
-    return str(name).encode("utf-8", "replace").decode("utf-8")
+def _escaped(match: Any) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def printable(text: object) -> str:
+    """``text``, of one or more lines, as any terminal can show it.
+
+    Bytes that are not UTF-8 become question marks. What a terminal would obey is written as ``\\u001b``, which means
+    the same in JSON.
+    """
+    return _OBEYED.sub(_escaped, str(text).encode("utf-8", "replace").decode("utf-8"))
+
+
+def one_line(name: object) -> str:
+    """A name from outside, such as that of a file, as :func:`printable` text of one line."""
+    return _OBEYED_IN_LINE.sub(_escaped, printable(name))
+
+
+class Terminal:
+    """A stream for a person: passes everything on to ``stream``, what is written as :func:`printable` text.
+
+    What tqdm writes to move the cursor is left: a carriage return at the start, or nothing but moves up and down.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write ``text``; returns its length."""
+        moves = _MOVES.match(text)
+        start = moves[0] if moves else ""
+        self._stream.write(start + printable(text[len(start) :]))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write ``lines``."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def short(value: object) -> str:
+    """repr() of a value from outside, cut off in the middle if it is long; what is nested deep is not shown."""
+    shortened = reprlib.Repr()
+    shortened.maxlevel, shortened.maxstring, shortened.maxlong, shortened.maxother = 2, 60, 60, 60
+    try:
+        return shortened.repr(value)
+    except ValueError:  # a number of more digits than Python prints
+        return "a number of too many digits"
+
+
+def parse_json(content: str) -> Any:
+    """The value of a JSON text from outside; ValueError also if it is nested too deep, or a number has many digits."""
+
+    def whole(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:  # reading a million digits takes minutes before Python 3.11
+            raise ValueError(f"a number of {len(digits):,} digits")
+        return int(digits)
+
+    try:
+        return json.loads(content, parse_int=whole)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def count(number: int, what: str = "picture") -> str:
@@ -25,10 +99,16 @@ def duration(seconds: float) -> str:
 
 
 def table(rows: Any, headers: Any = "keys", **options: Any) -> str:
-    """``rows`` as a table for a terminal, its text and numbers unchanged; the arguments are those of ``tabulate``."""
+    """``rows`` as a table for a terminal, each cell in one line; the arguments are those of ``tabulate``.
+
+    ``rows`` are sequences, or a DataFrame, of which the index is left out.
+    """
     from tabulate import tabulate  # files.py uses this module before any package need be there
 
-    return tabulate(rows, headers=headers, disable_numparse=True, **options)
+    if hasattr(rows, "columns"):
+        headers, rows = list(rows.columns) if headers == "keys" else headers, rows.values
+    cells = [[one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    return tabulate(cells, headers=headers, disable_numparse=True, **options)
 
 
 def last_line(error: object) -> str:

@@ -30,7 +30,7 @@ TABLE = click.option("--format", "form", type=click.Choice(["text", "csv"]), def
 
 
 def _table(table: Any, **options: Any) -> str:
-    return text.table(table, showindex=False, **options)
+    return text.table(table, **options)
 
 
 def _report(evaluation: Any) -> str:
@@ -85,7 +85,7 @@ def _judged(
     network = gr.network_of_run(run, best)
     examples = evaluation.open_examples(network, data, part)
     for note in examples.notes:
-        click.echo(text.printable(note), err=True)
+        click.echo(text.one_line(note), err=True)
     for name in cams:
         examples.find(name)
     made = _make_engine(engine, network, calibrate)

@@ -38,7 +38,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _table(table: Any) -> str:
-    return text.table(table, showindex=False)
+    return text.table(table)
 
 
 def _command(words: List[str], chosen: Dict[str, Any]) -> str:

@@ -74,7 +74,7 @@ def pack(
     packed = record_files.pack(folder, out, settings, jobs, strict, overwrite, webp, parts)
     for problem in packed.report.of(findings.LEFT_OUT):
         click.echo(
-            text.printable(
+            text.one_line(
                 f"left out: {problem.file}: {problem.problem}: expected {problem.expected}, found "
                 f"{problem.found}; {problem.advice}"
             ),
@@ -94,7 +94,7 @@ def pack(
 def info(file: str, as_json: bool) -> None:
     """Count classes, sizes and bytes of a record file."""
     content = record_info.info(file)
-    click.echo(json.dumps(content, indent=2) if as_json else text.printable("\n".join(record_info.info_lines(content))))
+    click.echo(json.dumps(content, indent=2) if as_json else "\n".join(record_info.info_lines(content)))
 
 
 @records.command("verify")
@@ -113,7 +113,7 @@ def verify(files: Tuple[str, ...], classes: Optional[int], as_json: bool) -> Non
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
         for finding in report.findings:
-            click.echo(text.printable(finding.line()))
+            click.echo(finding.line())
         click.echo(
             f"{report.whole:,} of {text.count(report.records)} whole in {text.count(len(files), 'file')}: "
             f"{len(report.wrong):,} wrong, {text.count(len(report.findings) - len(report.wrong), 'warning')}"

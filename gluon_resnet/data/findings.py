@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 import pandas as pd
 
 from ..errors import DataError
-from ..text import count, printable
+from ..text import count, one_line, printable
 
 LEFT_OUT = "left out"  # not used: no batch shows it
 SUSPECT = "suspect"  # used, but a person should look
@@ -38,7 +38,7 @@ class Problem:
 
 def refusal(message: str) -> DataError:
     """A DataError with this one line, fit for any terminal."""
-    return DataError(printable(message))
+    return DataError(one_line(message))
 
 
 class Report:
@@ -91,19 +91,19 @@ class Report:
                 kinds[problem.problem] = kinds.get(problem.problem, 0) + 1
             if kinds:
                 parts.append(f"{effect}: " + ", ".join(f"{kind} ({number:,})" for kind, number in kinds.items()))
-        return printable(f"{self.where}: {'; '.join(parts)}")
+        return one_line(f"{self.where}: {'; '.join(parts)}")
 
     def first(self, names: Optional[Iterable[str]] = None) -> str:
         """The first finding of something left out, in words, among ``names`` if they are given; "" if there is none."""
         chosen = None if names is None else set(names)
         for problem in self.of(LEFT_OUT):
             if chosen is None or problem.file in chosen:
-                return printable(f"the first: {problem.problem}: {problem}")
+                return one_line(f"the first: {problem.problem}: {problem}")
         return ""
 
     def first_lines(self) -> List[str]:
         """What a reader is told before training: the layout, if it needs a word, and the summary, if there is any."""
-        layout = [] if self.layout is None else [printable(f"{self.where}: {self.layout}")]
+        layout = [] if self.layout is None else [one_line(f"{self.where}: {self.layout}")]
         return layout + ([self.summary()] if self.has_findings else [])
 
     def lines(self, limit: Optional[int] = 3) -> List[str]:
@@ -115,7 +115,7 @@ class Report:
         for (effect, kind), problems in kinds.items():
             lines.append(f"{effect}, {kind}: {len(problems):,}")
             for problem in problems[:limit]:
-                lines.append(f"  {printable(problem)}")
+                lines.append(f"  {one_line(problem)}")
             if limit is not None and len(problems) > limit:
                 lines.append(f"  and {len(problems) - limit:,} more")
         return lines or ["nothing to report"]

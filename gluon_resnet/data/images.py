@@ -9,11 +9,12 @@ the book's networks plain numbers from 0 to 1.
 """
 
 import io
+import re
 import threading
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Optional, Tuple, TypeVar, Union
 
 import cv2
 import numpy
@@ -22,25 +23,17 @@ from PIL import Image, ImageFile
 from ..errors import DataError
 from ..networks.families import ROWS, images_of
 from ..weights.published import find
+from .conversion import MAX_PIXELS, Notes, odd, rgb, turned
 from .metadata import pixels_only
 from .pixels import EXACT, look_up, resize, tables
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
-ORIENTATION = 0x0112  # EXIF's number of it
-#: EXIF's orientation -> how an image is turned upright
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 SAME = 2  # grey levels by which an image of one colour may differ, as after JPEG
 Result = TypeVar("Result")
-Notes = List[Tuple[str, str, str, str]]  # what was not read as it is stored: problem, expected, found, advice
+#: A side is this many times the other at most before an image is cropped: what is further out of the middle is cut off,
+#: as a picture of 60,000x1 would be enlarged to 15 million pixels by 256 first.
+LONGEST = 16
 
 
 @dataclass(frozen=True)
@@ -136,11 +129,6 @@ class _WholeFilesOnly:
 whole_files_only = _WholeFilesOnly()
 
 
-def _odd(notes: Notes, error: Exception) -> None:
-    reason = " ".join(str(error).split())[:100] or type(error).__name__
-    notes.append(("odd metadata", "metadata that can be read", reason, "the pixels are used"))
-
-
 def with_image(file: Any, work: Callable[[Any, Notes], Result], notes: Optional[Notes] = None) -> Result:
     """``work(image, notes)`` for the Pillow image in ``file``; if that fails, again without the file's metadata.
 
@@ -161,7 +149,7 @@ def with_image(file: Any, work: Callable[[Any, Notes], Result], notes: Optional[
     except Exception as error:  # Pillow's plugins raise whatever a damaged file makes them
         found = []
         result = _without_metadata(file, work, found, error)
-        _odd(found, error)
+        odd(found, error)
     if notes is not None:
         notes += found
     return result
@@ -187,41 +175,6 @@ def _without_metadata(file: Any, work: Callable[[Any, Notes], Result], found: No
     raise error
 
 
-def _upright(image: Any, notes: Notes) -> Any:
-    """A Pillow image turned as its EXIF says, if that can be read."""
-    image.load()
-    turn = None
-    try:
-        exif = image.getexif()
-        turn = TURNS.get(exif.get(ORIENTATION))
-        if turn is not None:
-            exif.tobytes()  # only to see whether the rest can be read
-    except Exception as error:  # whatever odd EXIF makes Pillow raise
-        _odd(notes, error)
-    return image if turn is None else image.transpose(turn)
-
-
-def _to_rgb(image: Any, notes: Notes) -> Any:
-    """A Pillow image of any kind as RGB: alpha over white, 16 bits to 8, palettes, grey and CMYK converted.
-
-    An alpha channel that is 0 everywhere would leave nothing to see: it counts as none.
-    """
-    mode = image.mode
-    if mode.startswith("I") or mode == "F":  # 16-bit grey: Pillow's own conversion clips at 255
-        values = numpy.asarray(image, dtype=numpy.float64)
-        image = Image.fromarray((values / 257).round().clip(0, 255).astype(numpy.uint8))
-    if "A" in mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema()[1] == 0:
-            notes.append(
-                ("empty alpha channel", "something to see", f"{mode}, alpha 0 everywhere", "read without alpha")
-            )
-        else:
-            notes.append(("transparent", "RGB", mode, "laid over white"))
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
-
-
 def read_image(path: Union[str, Path], notes: Optional[Notes] = None) -> numpy.ndarray:
     """The image at ``path`` as uint8 (H, W, 3) RGB, upright as its EXIF says; of an animation the first frame.
 
@@ -237,11 +190,11 @@ def decode_image(content: bytes, name: Any) -> numpy.ndarray:
 
 
 def _decode(file: Any, name: Any, notes: Optional[Notes] = None) -> numpy.ndarray:
-    def pixels(image: Any, found: Notes) -> numpy.ndarray:
-        return numpy.ascontiguousarray(_to_rgb(_upright(image, found), found))
-
     try:
-        return with_image(file, pixels, notes)
+        return turned(*with_image(file, rgb, notes))
+    except Image.DecompressionBombError as error:
+        pixels = int(re.findall("[0-9]+", str(error))[0])
+        raise DataError(f"{name}: has {pixels:,} pixels: expected at most {MAX_PIXELS:,}; scale it down") from None
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
     except MemoryError:
@@ -268,6 +221,7 @@ def view(image: numpy.ndarray, preparation: Preparation) -> numpy.ndarray:
     crop = preparation.crop
     if preparation.resize is None:
         return resize(image, crop, crop, preparation.reading)
+    image = _middle(image)
     if preparation.interpolation is not None:
         return _pillow_view(image, preparation.resize, crop, preparation.interpolation)
     height, width = image.shape[:2]
@@ -275,6 +229,14 @@ def view(image: numpy.ndarray, preparation: Preparation) -> numpy.ndarray:
     image = resize(image, max(crop, round(height * factor)), max(crop, round(width * factor)), preparation.reading)
     top, left = (image.shape[0] - crop) // 2, (image.shape[1] - crop) // 2
     return image[top : top + crop, left : left + crop]
+
+
+def _middle(image: numpy.ndarray) -> numpy.ndarray:
+    """What is at most LONGEST times as long as it is wide of an image, or the other way round."""
+    height, width = image.shape[:2]
+    most = LONGEST * min(height, width)
+    top, left = max(0, height - most) // 2, max(0, width - most) // 2
+    return image[top : top + most, left : left + most]
 
 
 def _pillow_view(image: numpy.ndarray, shorter: int, crop: int, interpolation: str) -> numpy.ndarray:

@@ -15,7 +15,8 @@ import cv2
 import numpy
 from PIL import Image
 
-from .images import ORIENTATION, TURNS, Notes, Preparation, decode_image, read_image, whole_files_only
+from .conversion import LYING, ORIENTATION, TURNS, Notes, room_for, turned
+from .images import Preparation, decode_image, read_image, whole_files_only
 from .pixels import EXACT
 
 Size = Tuple[int, int]  # (height, width)
@@ -29,8 +30,6 @@ SMALLER = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     1: cv2.IMREAD_COLOR,
 }
-#: the turns that swap height and width
-LYING = {Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE}
 AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -81,12 +80,13 @@ def _decode_jpeg(content: bytes, least: Size) -> Optional[numpy.ndarray]:
             turn = TURNS.get(exif.get(ORIENTATION))
             if turn is not None:
                 exif.tobytes()  # as read_image(), which notes EXIF that cannot be read
-        pixels = cv2.imdecode(numpy.frombuffer(content, numpy.uint8), _smaller((height, width), least, turn))
+        with room_for((width, height)):
+            pixels = cv2.imdecode(numpy.frombuffer(content, numpy.uint8), _smaller((height, width), least, turn))
     except Exception:  # whatever a damaged file makes either of them raise
         return None
     if pixels is None:  # cut off
         return None
-    return pixels if turn is None else numpy.array(Image.fromarray(pixels).transpose(turn))
+    return turned(pixels, turn)
 
 
 def _smaller(stored: Size, least: Size, turn: Any) -> int:

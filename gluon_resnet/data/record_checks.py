@@ -18,6 +18,7 @@ import numpy
 from tqdm import tqdm
 
 from ..errors import DataError
+from ..text import one_line
 from .duplicates import close_pairs
 from .images import decode_image, one_colour
 from .recordio import CutOff, Damaged, RecordFile, read_index, unpack
@@ -45,7 +46,9 @@ class Finding:
         """The finding as one line of text."""
         place = "" if self.index is None else f": record {self.index}"
         place += "" if self.offset is None else f" at byte {self.offset}" if place else f": byte {self.offset}"
-        return f"{self.severity}: {self.file}{place}: {self.what}: expected {self.expected}, found {self.found}"
+        return one_line(
+            f"{self.severity}: {self.file}{place}: {self.what}: expected {self.expected}, found {self.found}"
+        )
 
 
 @dataclass
@@ -140,7 +143,8 @@ class _Check:
             except Damaged as error:
                 what = "record cut off" if isinstance(error, CutOff) else "record damaged"
                 self.say(record.index, error.offset, what, error.expected, error.found)
-                offset = file.next_magic(offset)
+                # not from the record's start if a later part is damaged: all parts before it would be read again
+                offset = file.next_magic(offset if error.offset == offset else error.offset - 1)
                 continue
             self._record(record, content)
             bar.update(end - offset)

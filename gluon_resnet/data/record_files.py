@@ -30,9 +30,10 @@ from tqdm import tqdm
 from ..errors import ConfigError, DataError
 from ..files import as_json, check_utf8
 from ..text import last_line
+from .conversion import ORIENTATION
 from .findings import LEFT_OUT, Report
 from .image_folder import open_folder, open_parts
-from .images import ORIENTATION, decode_image, resize, whole_files_only
+from .images import FORMATS, decode_image, resize, whole_files_only
 from .listing import KERAS_SUFFIXES
 from .recordio import LABEL_SIZE, LONGEST
 from .records import FORMAT, PARTS, VERSION
@@ -75,7 +76,7 @@ def _is_plain_jpeg(content: bytes) -> bool:
     mx.io.ImageRecordIter turns a picture upright, ImageRecordDataset does not.
     """
     try:
-        with whole_files_only, Image.open(io.BytesIO(content)) as image:
+        with whole_files_only, Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return (
                 image.format in ("JPEG", "MPO")
                 and image.mode in ("RGB", "L")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from ..errors import DataError
+from ..text import one_line
 from .images import with_image
 from .recordio import ADVICE
 from .records import RecordSource, read_description
@@ -58,7 +59,7 @@ def info(path: Any) -> Dict[str, Any]:
 
 
 def info_lines(content: Dict[str, Any]) -> List[str]:
-    """:func:`info` as lines of text."""
+    """:func:`info` as lines of text for a terminal."""
     ranges = [
         f"{title}: {', '.join(f'{key} {value:,g}' for key, value in content[key_of].items())}"
         for title, key_of in (
@@ -72,9 +73,10 @@ def info_lines(content: Dict[str, Any]) -> List[str]:
     packed = "no .json next to it"
     if content["settings"]:
         packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
-    return [
+    lines = [
         f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})",
         *ranges,
         *(f"class {entry['label']}, {entry['name']}: {entry['records']:,}" for entry in content["classes"]),
         packed,
     ]
+    return [one_line(line) for line in lines]

@@ -9,45 +9,54 @@ class, and never out of the folder that was named.
 
 import hashlib
 import os
+import re
 from pathlib import Path
-from typing import Any, List, Sequence, Set
+from typing import Any, Dict, List, Sequence
 
 from tqdm import tqdm
 
 from ..errors import DataError
 from ..files import written_whole
+from ..text import OBEYED
 from .folder_parts import TRAINING_WORDS, VALIDATION_WORDS, candidates
 from .records import RecordSource
 
 LONGEST_NAME = 200  # bytes; file systems take 255, and another number may follow
+DEEPEST = 16  # folders in the folder of a class
+#: what no name of a file has: see _as_name
+UNFIT = re.compile(f"[/\\\\{OBEYED}\\t\\n\ud800-\udc7f\udd00-\udfff]")
 #: how an image's file begins -> its suffix, for records without a name
 STARTS = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
 
 
 def _as_name(text: str) -> str:
-    """``text`` as the name of one file or folder: without a slash, not too long, and not only dots."""
-    name = "".join("_" if letter in "/\\\0" else letter for letter in text).strip()
+    """``text`` as the name of one file or folder: without a slash, not too long, and not only dots.
+
+    What a terminal would obey, and half a character (a lone surrogate that stands for no byte), become _ as well.
+    """
+    name = UNFIT.sub("_", text).strip()
     name = f"_{name}" if not name.strip(".") else name
-    stem, suffix = os.path.splitext(name)
+    stem, suffix = (part[:LONGEST_NAME] for part in os.path.splitext(name))
     while len(os.fsencode(stem + suffix)) > LONGEST_NAME:
         stem, suffix = (stem[:-1], suffix) if stem else ("", suffix[:-1])
     return stem + suffix
 
 
-def _unlike(name: str, taken: Set[str]) -> str:
-    """``name``, or with a number if it is among ``taken``; puts it there."""
+def _unlike(name: str, taken: Dict[str, int]) -> str:
+    """``name``, or with a number if it is among ``taken``; puts it there, with the last number that followed it."""
     stem, suffix = os.path.splitext(name)
-    number, free = 1, name
+    number, free = taken.get(name, 0), name
     while free in taken:
         number += 1
-        free = f"{stem}-{number}{suffix}"
-    taken.add(free)
+        free = f"{stem}-{number}{suffix}" if number > 1 else name
+    taken[name] = max(number, 1)
+    taken.setdefault(free, 1)
     return free
 
 
 def _class_folders(class_names: Sequence[str]) -> List[str]:
     """The name of each class's folder: the class's own, if a folder that is read back can be called so."""
-    taken: Set[str] = set()
+    taken: Dict[str, int] = {}
     names = [_as_name(name) for name in class_names]
     return [_unlike(f"_{name}" if name.startswith(".") else name, taken) for name in names]
 
@@ -72,10 +81,10 @@ def unpacked_names(names: Sequence[str], classes: Sequence[str], folders: Sequen
             inner = words[place + 1 :]
             part = words[place - 1 : place] if place else []
             folder = "/".join([*map(_as_name, candidates(part, (*TRAINING_WORDS, *VALIDATION_WORDS))), folder])
-        targets.append("/".join([folder, *map(_as_name, inner)]))
+        targets.append("/".join([folder, *map(_as_name, inner[-DEEPEST:])]))
     # a file cannot be called like a folder that another one is in
     taken = {
-        "/".join(words[:end]) for words in (target.split("/") for target in targets) for end in range(1, len(words))
+        "/".join(words[:end]): 1 for words in (target.split("/") for target in targets) for end in range(1, len(words))
     }
     return [_unlike(target, taken) for target in targets]
 

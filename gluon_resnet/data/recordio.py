@@ -25,6 +25,7 @@ HEAD = struct.Struct("<II")
 LABEL_SIZE = struct.calcsize("<IfQQ")  # of an IRHeader with one label
 ARRAY_LABEL = 4  # bytes of each label of an array of them (im2rec --pack-label), after the IRHeader
 LONGEST = (1 << 29) - 1
+MOST_DIGITS = 18  # of a number in an index: an offset beyond is in no file
 WHOLE, FIRST, MIDDLE, LAST = range(4)  # part flags
 ADVICE = "gluon-resnet records verify lists all that is wrong with it"
 
@@ -119,10 +120,17 @@ class RecordFile:
             parts += [MAGIC_BYTES, content]
         return b"".join(parts), end
 
-    def label(self, offset: int) -> float:
-        """The label of the record at ``offset`` as float, without reading its picture; Damaged and ValueError."""
-        flag, content, _ = self._part(offset, (WHOLE, FIRST), LABEL_SIZE + ARRAY_LABEL)
-        return unpack(content if flag == WHOLE else self.record(offset)[0])[0]
+    def label(self, offset: int) -> Tuple[float, int]:
+        """(label as float, where the next record starts) of the record at ``offset``; its picture is not read.
+
+        Raises Damaged and ValueError.
+        """
+        needed = LABEL_SIZE + ARRAY_LABEL
+        flag, content, end = self._part(offset, (WHOLE, FIRST), needed)
+        while flag in (FIRST, MIDDLE):
+            flag, more, end = self._part(end, (MIDDLE, LAST), max(0, needed - len(content)))
+            content += MAGIC_BYTES + more if len(content) < needed else b""
+        return unpack(content)[0], end
 
     def walk(self, offset: int = 0) -> Iterator[Tuple[int, bytes]]:
         """Yield (offset, bytes) of every record from ``offset`` to the end of the file; Damaged where it breaks off."""
@@ -168,7 +176,7 @@ def read_index(path: Any) -> List[Tuple[int, int]]:
     entries = []
     for number, line in enumerate(lines, 1):
         words = line.split("\t")
-        if len(words) != 2 or not all(word.isdigit() for word in words):
+        if len(words) != 2 or not all(word.isdigit() and len(word) <= MOST_DIGITS for word in words):
             raise DataError(
                 f"{path}: line {number}: expected a number, a tab and a byte offset, found {line[:40]!r}; "
                 f"pack the file again"

@@ -7,12 +7,12 @@ What record_files.py packs has a .json next to it, which knows the names; other 
 without an .idx, too: their records are then found by their lengths.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy
 
+from .. import text
 from ..errors import DataError
 from ..files import writing
 from .images import decode_image
@@ -23,6 +23,7 @@ from .recordio import Damaged, RecordFile, read_index, unpack
 FORMAT, VERSION = "gluon-resnet records", 1
 PARTS = ("train", "val")
 NUMBERS = ("label", "height", "width", "bytes")  # of every record in a .json
+WORDS = ("name", "sha256")
 #: classes without a record that are believed, or ten times as many as classes with one: parts of ImageNet's have gaps
 MOST_EMPTY = 1000
 
@@ -50,7 +51,7 @@ def read_description(path: Any) -> Optional[Dict[str, Any]]:
     if json_path is None:
         return None
     try:
-        content = json.loads(json_path.read_text(encoding="utf-8"))
+        content = text.parse_json(json_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{json_path}: cannot be read ({error}): expected the names that belong to {Path(path).name}; "
@@ -59,26 +60,34 @@ def read_description(path: Any) -> Optional[Dict[str, Any]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
     if content.get("version") != VERSION:
-        raise DataError(f"{json_path}: version {content.get('version')!r}: expected {VERSION}; pack again")
-    try:
-        description = {
-            "class_names": content["class_names"],
-            "settings": content["settings"],
-            "records": content["parts"][part]["records"],
-        }
-        whole = (
-            all(isinstance(name, str) for name in description["class_names"])
-            and all(isinstance(record[key], str) for record in description["records"] for key in ("name", "sha256"))
-            and all(isinstance(record[key], int) for record in description["records"] for key in NUMBERS)
-        )
-    except (KeyError, TypeError):
-        whole = False
-    if not whole:
+        raise DataError(f"{json_path}: version {text.short(content.get('version'))}: expected {VERSION}; pack again")
+    parts = content.get("parts")
+    described = parts.get(part) if isinstance(parts, dict) else None
+    description = {
+        "class_names": content.get("class_names"),
+        "settings": content.get("settings"),
+        "records": described.get("records") if isinstance(described, dict) else None,
+    }
+    if not _is_description(description):
         raise DataError(
             f"{json_path}: expected class names and the records of part {part!r}, found none or other things; "
             f"pack again, or move it away to go without names"
         )
     return description
+
+
+def _is_description(description: Dict[str, Any]) -> bool:
+    """Whether all that :func:`read_description` returns is there and of the right types."""
+    names, records = description["class_names"], description["records"]
+    return (
+        isinstance(description["settings"], dict)
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        and isinstance(records, list)
+        and all(isinstance(record, dict) for record in records)
+        and all(isinstance(record.get(key), str) for record in records for key in WORDS)
+        and all(type(record.get(key)) is int and 0 <= record[key] < 2**63 for record in records for key in NUMBERS)
+    )
 
 
 def wild_labels(labels: Any) -> numpy.ndarray:
@@ -128,7 +137,7 @@ class RecordSource(PictureSource):
         index = Path(path).with_suffix(".idx")
         offsets = [offset for _, offset in read_index(index)] if index.exists() else list(self._file.offsets())
         self._offsets = numpy.array(offsets, dtype=numpy.int64)
-        self.labels = numpy.array([self._label(offset) for offset in offsets], dtype=numpy.int32)
+        self.labels = self._labels()
         if not len(self.labels):
             raise DataError(f"{path}: its index has no line: expected one for each record; pack the file again")
         self.digests: Optional[List[str]] = None
@@ -164,9 +173,23 @@ class RecordSource(PictureSource):
             f"number of a class, from 0 without large gaps; {rest}{number}; correct the labels and pack again"
         )
 
-    def _label(self, offset: int) -> int:
+    def _labels(self) -> numpy.ndarray:
+        """The label of each record, int32 (N,); DataError if one record is in another, or the same."""
+        labels, end = numpy.empty(len(self._offsets), numpy.int32), 0
+        for i in numpy.argsort(self._offsets, kind="stable"):
+            offset = int(self._offsets[i])
+            if offset < end:  # a few bytes of an index would make a file of gigabytes out of one large record
+                raise DataError(
+                    f"{self.where}: its index has a record at byte {offset}: expected none before byte {end}, where "
+                    f"the one before ends; write it again: gluon-resnet records index --overwrite {self.where}"
+                )
+            labels[i], end = self._label(offset)
+        return labels
+
+    def _label(self, offset: int) -> Tuple[int, int]:
+        """(label, where the next record starts) of the record at ``offset``."""
         try:
-            label = self._file.label(offset)
+            label, end = self._file.label(offset)
         except ValueError as error:
             if isinstance(error, Damaged):
                 raise
@@ -175,7 +198,7 @@ class RecordSource(PictureSource):
             ) from None
         if not 0 <= label < 2**31 or label != int(label):
             raise DataError(f"{self.where}: at byte {offset}: expected a whole label from 0, found {label}; pack again")
-        return int(label)
+        return int(label), end
 
     def stored(self, i: int) -> bytes:
         """The bytes of image ``i`` as they are stored, a JPEG or PNG file as a rule; DataError."""

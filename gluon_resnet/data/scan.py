@@ -26,15 +26,15 @@ from tqdm import tqdm
 
 from ..errors import DataError
 from ..text import printable
+from .conversion import MAX_PIXELS, Notes, room_for
 from .decoded import DecodedPictures
 from .duplicates import find_copies
 from .findings import LEFT_OUT, NOTE, SUSPECT, Problem, Report
-from .images import Notes, one_colour, read_image, with_image
+from .images import one_colour, read_image, with_image
 from .picture_source import Indices
 from .pixels import FAST, resize
 from .reading import read_least
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 MIN_SIDE = 16  # pixels; nothing can be recognised below
 WORKERS = 4
 CHUNK = 1 << 20
@@ -178,27 +178,33 @@ def examine(path: Any, name: str, keeper: Optional[Keeper] = None) -> Look:
     """Look one file over; its pixels are given to the ``keeper``, if any. Nothing in the file makes this raise."""
     look = Look(name)
     if _look_at_file(look, path) and _look_at_header(look, path):
-        notes: Notes = []
-        try:
-            least = keeper.least if keeper else None
-            image = read_least(path, least, notes) if least else read_image(path, notes)
-        except DataError as error:
-            reason = str(error).replace(f"{path}: ", "").split(": expected")[0]
-            look.say("damaged", LEFT_OUT, "a whole picture", f"one that {reason}", AGAIN)
-        except MemoryError:
-            raise
-        except Exception as error:  # a decoder that stumbled
-            look.say("damaged", LEFT_OUT, "a whole picture", f"one that cannot be decoded ({error!r})", AGAIN)
-        else:
-            for problem, expected, found, advice in notes:
-                look.say(problem, NOTE, expected, found, advice)
-            if one_colour(image):
-                colour = ", ".join(map(str, image[0, 0]))
-                look.say("one colour", SUSPECT, "something to see", f"every pixel about {colour}", "look at it")
-            look.hash = perceptual_hash(image)
-            if keeper is not None:
-                keeper.take(image)
+        with room_for((look.width or 0, look.height or 0)):
+            _look_at_pixels(look, path, keeper)
     return look
+
+
+def _look_at_pixels(look: Look, path: Any, keeper: Optional[Keeper]) -> None:
+    """Decode the image, look at its pixels and give them to the ``keeper``, if any."""
+    notes: Notes = []
+    try:
+        least = keeper.least if keeper else None
+        image = read_least(path, least, notes) if least else read_image(path, notes)
+    except DataError as error:
+        reason = str(error).replace(f"{path}: ", "").split(": expected")[0]
+        look.say("damaged", LEFT_OUT, "a whole picture", f"one that {reason}", AGAIN)
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder that stumbled
+        look.say("damaged", LEFT_OUT, "a whole picture", f"one that cannot be decoded ({error!r})", AGAIN)
+    else:
+        for problem, expected, found, advice in notes:
+            look.say(problem, NOTE, expected, found, advice)
+        if one_colour(image):
+            colour = ", ".join(map(str, image[0, 0]))
+            look.say("one colour", SUSPECT, "something to see", f"every pixel about {colour}", "look at it")
+        look.hash = perceptual_hash(image)
+        if keeper is not None:
+            keeper.take(image)
 
 
 def damaged_records(decoded: DecodedPictures, workers: int = WORKERS) -> Dict[int, Problem]:

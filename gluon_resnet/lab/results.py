@@ -5,7 +5,6 @@ For example:
     gluon-resnet run fashion_mnist_resnet18_28px --save-results      # writes them to experiments/results
 """
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..errors import ConfigError, RunError
 from ..figures import save_figure
 from ..machine import system
 from ..runs.table import Run, read_run
+from ..text import parse_json
 from ..training.metrics import METRICS
 from .claims import Seeds, judge
 from .experiment import Experiment
@@ -210,7 +210,7 @@ def read(path: Union[str, Path]) -> Content:
     """The content of a results file; raises RunError if it cannot be read, is damaged or of another version."""
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:

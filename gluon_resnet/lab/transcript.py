@@ -11,8 +11,8 @@ TensorFlow editions (``conv5 output shape: (1, 64, 112, 112)``, ``torch.Size([1,
 compared layer by layer. The numbers of the layers do not matter, and a Sequential may be several layers of ours.
 """
 
+import bisect
 import re
-import unicodedata
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -33,13 +33,18 @@ from .transcript_compare import (
     compare_walk,
 )
 
+MAX_DIGITS = 9  # of the number of an epoch
 COLUMNS = ["line", "kind", "published", "ours", "same", "note"]
 
+# Each pattern takes time in proportion to the text: none can begin at every letter of a word and read on to its end,
+# and no two parts next to each other can divide what is between them in many ways.
 _GAP = r"(?:\s|\\[tn])*"  # the file of a notebook has \t for a tab
+#: A name begins after what belongs to no name, without digits and dots; a letter after a backslash is an escape's.
+_NAME = r"(?<![\w.])(?:(?<!\\)|(?<=\\)\w)[\d.]*([A-Za-z_][\w.]*)"
 _SHAPE = re.compile(
-    r"(?:(?<=\\[tn])|(?<!\\))([A-Za-z_][\w.]*)[^\S\n]+output[^\S\n]+shape[^\S\n]*:"
+    rf"{_NAME}[^\S\n]+output[^\S\n]+shape[^\S\n]*:"
     rf"{_GAP}(?:[A-Za-z_][\w.]*\()?"
-    r"[(\[]((?:\d{1,9}|None)(?:\s*,\s*(?:\d{1,9}|None))*),?\s*[)\]]",
+    r"[(\[]((?:\d{1,9}|None)(?:\s*,\s*(?:\d{1,9}|None)){0,7}),?\s*[)\]]",
     re.ASCII,
 )
 #: A number is cut after three decimals if the next line's number follows without a space.
@@ -50,13 +55,13 @@ _LOSS = re.compile(
     re.ASCII,
 )
 _RATE = re.compile(
-    r"(\d[\d,]*(?:\.\d+)?)[^\S\n]*exam\w*/s(?:ec)?\b(?:[^\S\n]+on[^\S\n]+(\[[^\]\n]*\]|[\w:/.()]+)|"
+    r"(?<![\d,])(\d[\d,]*(?:\.\d+)?)[^\S\n]*exam\w*/s(?:ec)?\b(?:[^\S\n]+on[^\S\n]+(\[[^\]\n]*\]|[\w:/.()]+)|"
     r"[^\S\n]+(end to end))?",
     re.ASCII,
 )
 #: A residual block on its own: its arguments, the code up to .shape, and the shape printed below.
 _BLOCK = re.compile(
-    r"Residual\(([^()]*)\)((?:(?!Residual\().){0,400}?\.shape)\)?\s*\n\s*(?:[A-Za-z_][\w.]*\()?"
+    r"Residual\(([^()]*)\)((?:(?!Residual\().){0,400}?\.shape)\)?[^\S\n]*\n\s*(?:[A-Za-z_][\w.]{0,99}\()?"
     r"[(\[](\d{1,9}(?:\s*,\s*\d{1,9}){3})[)\]]",
     re.ASCII | re.DOTALL,
 )
@@ -65,6 +70,11 @@ _BLOCKS_INPUT = re.compile(
     r"(\d{1,9}(?:\s*,\s*\d{1,9}){3})\)",
     re.ASCII,
 )
+#: full-width signs and other spaces, between Chinese characters -> those of ASCII
+_ASCII: Dict[int, Union[int, str]] = {
+    **{place: place - 0xFEE0 for place in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "),
+}
 
 
 #: what a book prints
@@ -97,13 +107,15 @@ def _sizes(text: str) -> Tuple[Any, ...]:
 
 def _blocks(text: str, line: Callable[[int], int]) -> Iterator[Tuple[int, Block]]:
     """(place, Block) of the residual blocks on their own; the input of each is the last one made before it."""
+    inputs = list(_BLOCKS_INPUT.finditer(text))
+    ends = [found.end() for found in inputs]
     for match in _BLOCK.finditer(text):
         arguments = match[1].replace(" ", "").split(",")
         # PyTorch's first editions name the channels of the input, too
-        channels = [int(argument) for argument in arguments if argument.isdigit()]
-        inputs = list(_BLOCKS_INPUT.finditer(text, 0, match.end(2)))
-        strides = [int(argument[8:]) for argument in arguments if re.fullmatch(r"strides=\d{1,3}", argument)]
-        if channels and inputs:
+        channels = [int(argument) for argument in arguments if re.fullmatch(r"\d{1,9}", argument, re.ASCII)]
+        before = bisect.bisect_right(ends, match.end(2))
+        strides = [int(argument[8:]) for argument in arguments if re.fullmatch(r"strides=\d{1,3}", argument, re.ASCII)]
+        if channels and before:
             yield (
                 match.start(3),
                 Block(
@@ -111,26 +123,27 @@ def _blocks(text: str, line: Callable[[int], int]) -> Iterator[Tuple[int, Block]
                     channels[-1],
                     "use_1x1conv=True" in arguments,
                     strides[0] if strides else 1,
-                    _sizes(inputs[-1][2]),
+                    _sizes(inputs[before - 1][2]),
                     _sizes(match[3]),
-                    bool(inputs[-1][1]),
+                    bool(inputs[before - 1][1]),
                 ),
             )
 
 
 def find(text: str) -> List[Item]:
     """All shapes, blocks and values that a book prints in ``text``, in the order of the text."""
-    text = unicodedata.normalize("NFKC", text)  # full-width commas and digits between Chinese characters
+    text = text.translate(_ASCII)
+    ends = [found.start() for found in re.finditer("\n", text)]
 
     def line(place: int) -> int:
-        return text.count("\n", 0, place) + 1
+        return bisect.bisect_left(ends, place) + 1
 
     items: List[Tuple[int, Item]] = [
-        (match.start(), Shape(line(match.start()), match[1], _sizes(match[2]))) for match in _SHAPE.finditer(text)
+        (match.start(1), Shape(line(match.start(1)), match[1], _sizes(match[2]))) for match in _SHAPE.finditer(text)
     ]
     items += _blocks(text, line)
     for match in _LOSS.finditer(text):
-        epoch = int(match[1]) if match[1] else None
+        epoch = int(match[1]) if match[1] and len(match[1]) <= MAX_DIGITS else None
         items += [
             (match.start() + place, Value(line(match.start()), kind, match[place + 2], epoch))
             for place, kind in enumerate(BANDS)
@@ -193,6 +206,7 @@ def compare(
         )
     ours, walker = Ours(run), None
     rows: Dict[int, Row] = {}
+    blocks: Dict[Any, Any] = {}
     for walk in walks(items):
         walker = walker or Walker(ours.network(model))
         rows.update(zip(map(id, walk), compare_walk(walk, walker, shape)))
@@ -200,7 +214,7 @@ def compare(
         if isinstance(item, Value):
             rows[id(item)] = compare_value(item, ours)
         elif isinstance(item, Block):
-            rows[id(item)] = compare_block(item)
+            rows[id(item)] = compare_block(item, blocks)
     return pd.DataFrame([rows[id(item)] for item in items], columns=COLUMNS).astype({"same": object})
 
 

@@ -7,7 +7,7 @@ transcript.py uses this module, and describes what is compared and how.
 
 import re
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import mul
 from pathlib import Path
 from statistics import mean
@@ -31,7 +31,10 @@ Layer = Tuple[str, Sizes]  # name and output shape
 NO_RUN = "no run given: gluon-resnet transcript FILE --run RUN"
 
 DEFAULT = "resnet18"
-MOST = 2**22  # numbers in the input of a block on its own
+MOST_WORK = 2**30  # multiply-adds of a block on its own
+MOST_BLOCKS = 32  # that are tried; a chapter has ten
+MOST_PIXELS = 4 * 2**20  # of all inputs of walks that are tried: 80 inputs of 224x224
+LEAST_PIXELS = 2**16  # that a smaller input counts as
 LARGEST = 1024  # height and width of an input that is guessed
 
 STAGE = "block"
@@ -93,6 +96,7 @@ class Value:
     where: str = ""  # the device, or "end to end"
 
 
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> str:
     """What a layer is, by its name: "convolution" for conv5 and Conv2D; the name without its number if unknown."""
     name = name.lower().split(".")[-1]
@@ -175,6 +179,10 @@ def _candidates(walk: Sequence[Shape]) -> List[Tuple[int, int, _Order]]:
     return inputs or [(224, 224, tuple), (224, 224, _channels_last)]
 
 
+class TooMany(ShapeError):
+    """A text has more different walks than are tried."""
+
+
 class Walker:
     """The network of ``spec``, built once, for walks of several inputs."""
 
@@ -185,14 +193,18 @@ class Walker:
 
         self.spec = spec
         self.known: Dict[Sizes, List[Layer]] = {}
+        self.pixels = 0  # of the inputs tried
         with NameManager():  # conv0, whatever was built before
             self.net = build(spec)
 
     def layers(self, shape: Sizes) -> List[Layer]:
-        """[(name, output shape)] of the layers for an input of ``shape``."""
+        """[(name, output shape)] of the layers for an input of ``shape``; ShapeError, and TooMany."""
         from ..networks.shapes import layer_shapes
 
         if shape not in self.known:
+            self.pixels += max(LEAST_PIXELS, reduce(mul, shape[2:]))
+            if self.known and self.pixels > MOST_PIXELS:
+                raise TooMany(f"more inputs of {MOST_PIXELS:,} pixels together were tried before")
             self.known[shape] = list(layer_shapes(self.net, shape).itertuples(index=False, name=None))
         return self.known[shape]
 
@@ -228,7 +240,13 @@ def _walked(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes]) -> Tu
 
 def compare_walk(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes] = None) -> List[Row]:
     """A row for each line of a walk, next to the layers of ``walker``; ``shape`` is the input, guessed if None."""
-    layers, places = _walked(walk, walker, shape)
+    try:
+        layers, places = _walked(walk, walker, shape)
+    except TooMany:
+        return [
+            (line.line, "shape", f"{line.name} {_written(line.shape)}", "", None, "too many walks to try")
+            for line in walk
+        ]
     rows: List[Row] = []
     before = -1
     for printed, place in zip(walk, places):
@@ -255,26 +273,23 @@ def compare_walk(walk: Sequence[Shape], walker: Walker, shape: Optional[Sizes] =
     return rows
 
 
-def compare_block(block: Block) -> Row:
-    """The row of a residual block on its own."""
-    from mxnet.gluon import nn
-    from mxnet.name import NameManager
-
-    from ..networks.blocks import Residual
-    from ..networks.shapes import layer_shapes
-
+def compare_block(block: Block, known: Dict[Any, Any]) -> Row:
+    """The row of a residual block on its own; ``known`` has what was found of others of the same text."""
     options = ", use_1x1conv=True" * block.use_1x1conv + f", strides={block.strides}" * (block.strides > 1)
     published = f"Residual({block.num_channels}{options}) {_written(block.shape)}"
-    input_shape = (block.input[0], block.input[3], *block.input[1:3]) if block.channels_last else block.input
-    if reduce(mul, input_shape) > MOST or not 0 < block.num_channels <= 4096 or not block.strides:
+    channels, (N, C, height, width) = block.num_channels, block.input
+    if block.channels_last:
+        C, height, width = width, C, height
+    if not channels or not block.strides or 9 * N * height * width * channels * (C + channels) > MOST_WORK:
         return block.line, "shape", published, "", None, "too large to try"
-    with NameManager():
-        net = nn.HybridSequential()
-        net.add(Residual(block.num_channels, block.use_1x1conv, block.strides))
-    try:
-        ((_, size),) = layer_shapes(net, input_shape).itertuples(index=False, name=None)
-    except ShapeError as error:
-        return block.line, "shape", published, "", False, str(error)
+    arguments = channels, block.use_1x1conv, block.strides, (N, C, height, width)
+    if arguments not in known:
+        if len(known) >= MOST_BLOCKS:
+            return block.line, "shape", published, "", None, "too many blocks to try"
+        known[arguments] = _block_shape(*arguments)
+    size = known[arguments]
+    if isinstance(size, str):
+        return block.line, "shape", published, "", False, size
     size = _channels_last(size) if block.channels_last else size
     return (
         block.line,
@@ -284,6 +299,24 @@ def compare_block(block: Block) -> Row:
         size == block.shape,
         "" if size == block.shape else "the shape differs",
     )
+
+
+def _block_shape(num_channels: int, use_1x1conv: bool, strides: int, input_shape: Sizes) -> Union[Sizes, str]:
+    """The shape of a residual block's output, or why it cannot take this input."""
+    from mxnet.gluon import nn
+    from mxnet.name import NameManager
+
+    from ..networks.blocks import Residual
+    from ..networks.shapes import layer_shapes
+
+    with NameManager():
+        net = nn.HybridSequential()
+        net.add(Residual(num_channels, use_1x1conv, strides))
+    try:
+        ((_, size),) = layer_shapes(net, input_shape).itertuples(index=False, name=None)
+    except ShapeError as error:
+        return str(error)
+    return tuple(size)
 
 
 def _written(shape: Sizes) -> str:

@@ -41,8 +41,9 @@ DEPTHS: Dict[int, Structure] = {
     152: ("bottleneck", (3, 8, 36, 3)),
 }
 
-#: Depths of the paper's CIFAR-10 networks, 6n + 2 layers (section 4.2); any other n >= 1 is built on request.
+#: Depths of the paper's CIFAR-10 networks, 6n + 2 layers (section 4.2); any other n from 1 to 200 is built on request.
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
+DEEPEST_CIFAR = 1202  # the paper's deepest network; Gluon takes gigabytes for the objects of ten thousands of layers
 
 #: family -> what its networks have in common; "basic" and "bottleneck": for that block alone. All five depths.
 FAMILIES: Dict[str, Dict[str, Any]] = {
@@ -182,7 +183,7 @@ def structure(depth: int, family: str) -> Optional[Structure]:
     """(block, blocks in each stage) of ``depth`` in ``family``; None if there is no such network."""
     if family == CIFAR:
         blocks, rest = divmod(depth - 2, 6)
-        return ("basic", (blocks,) * 3) if blocks >= 1 and rest == 0 else None
+        return ("basic", (blocks,) * 3) if rest == 0 and blocks >= 1 and depth <= DEEPEST_CIFAR else None
     return OWN_DEPTHS.get(family, DEPTHS)[depth] if depth in family_depths(family) else None
 
 

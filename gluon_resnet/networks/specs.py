@@ -20,6 +20,7 @@ from ..errors import ModelError, did_you_mean, whole
 from .families import (
     CIFAR,
     CIFAR_DEPTHS,
+    DEEPEST_CIFAR,
     DEFAULT_FAMILY,
     DEPTHS,
     NOT_OF_SPEC,
@@ -30,6 +31,9 @@ from .families import (
 )
 
 SHORTCUTS = ("A", "B", "C", "none")
+#: The classifier of a ResNet-152 then has 0.66 GB, and the network's weight file may still be read (weights/budget.py).
+#: ImageNet-21k has 21,841 classes.
+MOST_CLASSES = 80_000
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,11 @@ def get_spec(
     Args:
         depth: 18, 34, 50, 101 or 152; slim and slim_fc have 50 and more, cifar any 6n + 2, narrow 8.
         family: a row of families.py.
-        num_classes: at least 1; the family's own if None.
+        num_classes: 1 to MOST_CLASSES; the family's own if None.
         shortcut: "A", "B", "C" or "none", in upper or lower case; the family's own if None.
 
     Raises:
-        ModelError: the table has no such depth, family or shortcut, or the number of classes is below 1.
+        ModelError: the table has no such depth, family or shortcut, or the number of classes is out of range.
     """
     if family not in ROWS:
         raise _unknown("family", str(family), list(ROWS))
@@ -173,8 +177,11 @@ def model_names() -> List[str]:
 
 
 def check_classes(num_classes: Any) -> int:
-    """``num_classes`` if it is a whole number of at least 1; ModelError otherwise."""
-    return whole("num_classes", num_classes, 1, ModelError)
+    """``num_classes`` if it is a whole number from 1 to MOST_CLASSES; ModelError otherwise."""
+    number = whole("num_classes", num_classes, 1, ModelError)
+    if number > MOST_CLASSES:
+        raise ModelError(f"num_classes is {number:,}: expected at most {MOST_CLASSES:,}")
+    return number
 
 
 #: (depth, family or None for any, whether it is plain)
@@ -211,8 +218,8 @@ def _unknown_depth(depth: Any, family: str) -> ModelError:
     if family == CIFAR:
         nearest = 6 * max(1, round((depth - 2) / 6)) + 2 if isinstance(depth, int) else 20
         return ModelError(
-            f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{nearest}? CIFAR's networks "
-            f"have 6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ..."
+            f"unknown model 'cifar_resnet{depth}': did you mean cifar_resnet{min(nearest, DEEPEST_CIFAR)}? CIFAR's "
+            f"networks have 6n + 2 layers: {', '.join(map(str, CIFAR_DEPTHS))}, ... up to {DEEPEST_CIFAR}"
         )
     known = [f"resnet{own}" for own in family_depths(family)]
     if depth in DEPTHS:

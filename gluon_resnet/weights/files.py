@@ -18,12 +18,13 @@ import safetensors
 from ..errors import WeightsError
 from ..files import check_utf8
 from ..text import last_line
+from . import declared
+from .budget import Budget
 from .keras_h5 import read_keras_h5
 from .pickles import LEGACY_START, from_bfloat16, read_torch
 
 #: what tools write before every name: data-parallel and compiled modules of PyTorch, MXNet's exported symbols
 PREFIXES = ("module.", "_orig_mod.", "arg:", "aux:")
-MAX_BYTES = 2**30  # of one array in an npz file
 PARAMS_START = (0x112).to_bytes(8, "little")
 SAVED_IN_NUMPY_MODE = (0xF993FACA).to_bytes(4, "little")  # how an array starts that was saved under npx.set_np()
 
@@ -42,6 +43,8 @@ class WeightFile:
 
 
 def _safetensors(path: str) -> WeightFile:
+    budget = Budget(path)
+    budget.take_file()
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             notes = file.metadata() or {}
@@ -64,6 +67,7 @@ def _safetensors(path: str) -> WeightFile:
     for name, entry in entries:
         if entry["dtype"] not in kinds:
             raise WeightsError(f"{path}: {name} is of type {entry['dtype']}: expected one of {', '.join(kinds)}")
+        budget.take(name, entry["shape"], numpy.dtype(kinds[entry["dtype"]]).itemsize)
         values = numpy.frombuffer(entry["data"], kinds[entry["dtype"]]).reshape(entry["shape"])
         if entry["dtype"] == "BF16":
             values = from_bfloat16(values)
@@ -83,7 +87,10 @@ def _mxnet(path: str) -> WeightFile:
     import mxnet as mx  # only this format needs it
 
     check_utf8(path, "mxnet", WeightsError, "rename it, or a folder that it is in")
+    budget = Budget(path)
     try:
+        for shape, itemsize in declared.params(path):  # mxnet itself takes the memory first
+            budget.take("an array", shape, itemsize)
         with open(path, "rb") as file:
             first_array = file.read(28)[24:]
         # a training is in NumPy mode, where mxnet lets nobody leave NumPy's shapes
@@ -92,7 +99,11 @@ def _mxnet(path: str) -> WeightFile:
             if not isinstance(loaded, dict):
                 raise WeightsError(f"{path}: holds arrays without names: expected parameters saved by name")
             return WeightFile(path, "mxnet", {name: values.asnumpy() for name, values in loaded.items()})
-    except (mx.MXNetError, UnicodeDecodeError) as error:
+    except ValueError as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(f"{path}: damaged or cut off: {last_line(error)}; copy the file again") from None
+    except mx.MXNetError as error:
         raise WeightsError(
             f"{path}: damaged or cut off: mxnet says {last_line(error) or 'nothing'}; copy the file again"
         ) from None
@@ -109,19 +120,23 @@ def _is_npz(path: str) -> bool:
 
 
 def _npz(path: str) -> WeightFile:
+    budget, tensors = Budget(path), {}
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
-                if member.file_size > MAX_BYTES:
-                    raise WeightsError(f"{path}: {member.filename} has {member.file_size:,} bytes: no network has that")
-        with numpy.load(path, allow_pickle=False) as arrays:
-            tensors = {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, MemoryError) as error:
+                name = member.filename[: -len(".npy")]
+                with archive.open(member) as stream:
+                    shape, kind = declared.npy(stream, member.file_size)
+                if kind.kind not in "fiub":
+                    raise WeightsError(f"{path}: {name} is of type {kind}: expected numbers")
+                budget.take(name, shape, kind.itemsize)
+                with archive.open(member) as stream:
+                    tensors[name] = numpy.lib.format.read_array(stream, allow_pickle=False)
+    except WeightsError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path}: damaged, or no arrays of numbers: {reason}; copy the file again") from None
-    for name, values in tensors.items():
-        if values.dtype.kind not in "fiub":
-            raise WeightsError(f"{path}: {name} is of type {values.dtype}: expected numbers")
     return WeightFile(path, "npz", tensors)
 
 
@@ -168,14 +183,15 @@ def read(path: Union[str, Path]) -> WeightFile:
     if not start:
         raise WeightsError(f"{path}: empty: expected a weight file")
     weights, tensors = _reader(path, start)(path), {}
-    for key, values in weights.tensors.items():
+    for key in list(weights.tensors):
+        values = weights.tensors.pop(key)  # it is let go when it has become float32
         name = _clean(key)
         if name.endswith("num_batches_tracked"):
             continue
         if name in tensors:
             raise WeightsError(f"{path}: {name} is there twice, once as {key}")
         values = numpy.ascontiguousarray(values, dtype=numpy.float32)
-        if not numpy.isfinite(values).all():
+        if values.size and not numpy.isfinite((values.min(), values.max())).all():  # a NaN is its array's least number
             raise WeightsError(
                 f"{path}: {name} holds numbers that are not finite: the training diverged or the file is damaged"
             )

@@ -8,12 +8,13 @@ attributes; in 2016 the variables were W, b and running_std, which holds the var
 """
 
 import io
+import math
 import re
 import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
 import h5py
 import numpy
@@ -21,6 +22,7 @@ import numpy
 from ..errors import WeightsError
 from ..networks.layout import Conv, Dense, layout
 from ..networks.specs import DEPTHS, get_spec
+from .budget import Budget
 from .names import KERAS_PARTS, NAMINGS, keras_order
 
 #: what Keras 1 called the variables -> what they are called today
@@ -49,8 +51,10 @@ DAMAGE = (
     zlib.error,
 )
 
-MAX_DEPTH = 16  # of groups in groups: a group can be linked into itself
-MAX_SIZE = 2**28  # elements; a ResNet's largest array has 2.4 million
+MAX_DEPTH = 16  # of groups in groups
+MAX_NAMES = 10_000  # in an attribute
+MAX_CHUNK = 2**20  # numbers that are stored in one piece, if the array is smaller
+MEMBER = "model.weights.h5"  # of a .keras archive
 
 Arrays = Dict[str, numpy.ndarray]
 #: (name or None, kind, (path of the group, number), variables) of a layer in a .weights.h5 file
@@ -65,11 +69,13 @@ def read_keras_h5(path: Union[str, Path]) -> Arrays:
     come in that order. Links, and data in other files, are not followed. Raises WeightsError.
     """
     path = str(path)
+    budget = Budget(path)
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return _read(path, io.BytesIO(archive.read("model.weights.h5")))
-        return _read(path, path)
+                budget.take(MEMBER, (archive.getinfo(MEMBER).file_size,), 1)
+                return _read(budget, io.BytesIO(archive.read(MEMBER)))
+        return _read(budget, path)
     except WeightsError:
         raise
     except FileNotFoundError:
@@ -79,13 +85,14 @@ def read_keras_h5(path: Union[str, Path]) -> Arrays:
         raise WeightsError(f"{path}: damaged, cut off or no Keras file: {reason}; copy the file again") from None
 
 
-def _read(path: str, file: Union[str, BinaryIO]) -> Arrays:
+def _read(budget: Budget, file: Union[str, BinaryIO]) -> Arrays:
+    path = budget.path
     with h5py.File(file, "r") as root:
         if "model_weights" in _children(root):
             root = _follow(path, root, "model_weights")
         if _has(root, "layer_names"):
-            return _grouped(path, root)
-        layers, there = list(_numbered(path, root)), ", ".join(_children(root)[:3]) or "nothing"
+            return _grouped(budget, root)
+        layers, there = list(_numbered(budget, root)), ", ".join(_children(root)[:3]) or "nothing"
     if not layers:
         raise WeightsError(
             f"{path}: no Keras weight file: expected the attribute layer_names or the group layers with "
@@ -139,19 +146,32 @@ def _follow(path: str, group: Any, name: str) -> Any:
     return group
 
 
-def _array(path: str, dataset: Any) -> numpy.ndarray:
+def _array(budget: Budget, dataset: Any) -> numpy.ndarray:
     """The values of a dataset: floating point or whole numbers; bfloat16 as float32."""
+    path = budget.path
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise WeightsError(f"{path}: {dataset.name} holds no values: expected an array")
     if dataset.external or dataset.is_virtual:
         raise WeightsError(f"{path}: {dataset.name} has its values in another file, which is not opened")
-    if dataset.size > MAX_SIZE:
-        raise WeightsError(f"{path}: {dataset.name} has {dataset.size:,} elements: expected at most {MAX_SIZE:,}")
-    if dataset.dtype.kind == "V" and _text(dataset.attrs.get("dtype", "")) == "bfloat16":
-        return (dataset[()].view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
-    if dataset.dtype.kind not in "fiu":
+    bfloat16 = dataset.dtype.kind == "V" and _text(_attribute(path, dataset, "dtype", "")) == "bfloat16"
+    if not bfloat16 and dataset.dtype.kind not in "fiu":
         raise WeightsError(f"{path}: {dataset.name} is of type {dataset.dtype}: expected numbers")
+    budget.take(dataset.name, dataset.shape, dataset.dtype.itemsize)
+    if math.prod(dataset.chunks or ()) > max(dataset.size, MAX_CHUNK):  # unpacked as a whole, however little is asked
+        raise WeightsError(f"{path}: {dataset.name} is stored in pieces {dataset.chunks}, larger than itself")
+    if bfloat16:
+        return (dataset[()].view("<u2").astype(numpy.uint32) << 16).view(numpy.float32)
     return dataset[()]
+
+
+def _attribute(path: str, thing: Any, name: str, default: Any = None) -> Any:
+    """An attribute of a group or a dataset, of at most MAX_NAMES values."""
+    if name not in thing.attrs:
+        return default
+    number = math.prod(thing.attrs.get_id(name).shape or ())
+    if number > MAX_NAMES:
+        raise WeightsError(f"{path}: {thing.name} has {number:,} {name}: expected at most {MAX_NAMES:,}")
+    return thing.attrs[name]
 
 
 def _has(group: Any, attribute: str) -> bool:
@@ -163,10 +183,10 @@ def _listed(path: str, group: Any, attribute: str) -> List[str]:
     if not _has(group, attribute):
         raise WeightsError(f"{path}: {group.name} has no attribute {attribute}: expected it on every layer")
     if attribute in group.attrs:
-        return [_text(name) for name in group.attrs[attribute]]
+        return [_text(name) for name in _attribute(path, group, attribute)]
     names, chunk = [], 0
     while f"{attribute}{chunk}" in group.attrs:
-        names += [_text(name) for name in group.attrs[f"{attribute}{chunk}"]]
+        names += [_text(name) for name in _attribute(path, group, f"{attribute}{chunk}")]
         chunk += 1
     return names
 
@@ -183,8 +203,9 @@ def _key(path: str, layer: str, weight: str) -> str:
     return f"{layer}/{variable}"
 
 
-def _grouped(path: str, root: Any) -> Arrays:
+def _grouped(budget: Budget, root: Any) -> Arrays:
     """The arrays of a file with a group for each layer, named in attributes."""
+    path = budget.path
 
     def pairs() -> Iterator[Tuple[str, numpy.ndarray]]:
         for name in _listed(path, root, "layer_names"):
@@ -195,15 +216,22 @@ def _grouped(path: str, root: Any) -> Arrays:
                 # A group of many scopes is a model, and they are its layers. A single scope may differ from the group:
                 # conv1_1/kernel in a network made twice in a session, model/conv1/kernel in a Sequential.
                 layer = weight.split("/")[-2] if len(scopes) > 1 and "/" in weight else name
-                yield _key(path, layer, weight), _array(path, _follow(path, group, weight))
+                yield _key(path, layer, weight), _array(budget, _follow(path, group, weight))
 
     return _flat(path, pairs())
 
 
-def _groups(path: str, group: Any, trail: Tuple[str, ...]) -> Iterator[Tuple[Tuple[str, ...], Any]]:
-    """(names from the layers' group downwards, the group vars) for all layers in layers."""
+def _groups(path: str, group: Any, trail: Tuple[str, ...], seen: Set[int]) -> Iterator[Tuple[Tuple[str, ...], Any]]:
+    """(names from the layers' group downwards, the group vars) for all layers in layers.
+
+    ``seen`` has the places of groups in the file: one that is linked into itself would have no end.
+    """
     if len(trail) > MAX_DEPTH:
         raise WeightsError(f"{path}: {group.name} is more than {MAX_DEPTH} groups deep: expected layers in layers")
+    place = h5py.h5o.get_info(group.id).addr
+    if place in seen:
+        raise WeightsError(f"{path}: {group.name} is there under two names: expected layers in layers")
+    seen.add(place)
     for name in _children(group):
         parts = name.split("\\")
         if not trail and parts[0] not in LAYERS:
@@ -212,18 +240,19 @@ def _groups(path: str, group: Any, trail: Tuple[str, ...]) -> Iterator[Tuple[Tup
         if name == "vars":
             yield trail, child
         elif isinstance(child, h5py.Group):
-            yield from _groups(path, child, trail + tuple(parts))
+            yield from _groups(path, child, trail + tuple(parts), seen)
 
 
-def _numbered(path: str, root: Any) -> Iterator[Numbered]:
+def _numbered(budget: Budget, root: Any) -> Iterator[Numbered]:
     """All layers with variables of a .weights.h5 file."""
-    for trail, group in _groups(path, root, ()):
+    path = budget.path
+    for trail, group in _groups(path, root, (), set()):
         numbers = sorted(_children(group), key=lambda number: (len(number), number))
         if not numbers or trail[-1] == "seed_generator":
             continue
         numbered = re.fullmatch(r"(.*)_(\d+)", trail[-1])
         kind, number = numbered.groups() if numbered else (trail[-1], "0")
-        parts, name = KINDS.get(kind, ()), group.attrs.get("name")
+        parts, name = KINDS.get(kind, ()), _attribute(path, group, "name")
         is_norm = kind == "batch_normalization"
         enough = len(numbers) == len(parts) if is_norm else len(numbers) <= len(parts)
         if not enough or numbers != [str(i) for i in range(len(numbers))]:
@@ -231,7 +260,7 @@ def _numbered(path: str, root: Any) -> Iterator[Numbered]:
                 f"{path}: {group.name} holds {', '.join(numbers)}: expected the variables of a Conv2D, "
                 f"a Dense or a BatchNormalization with both scale and shift"
             )
-        variables = {part: _array(path, _follow(path, group, number)) for part, number in zip(parts, numbers)}
+        variables = {part: _array(budget, _follow(path, group, number)) for part, number in zip(parts, numbers)}
         yield None if name is None else _text(name), kind, (trail[:-1], int(number)), variables
 
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from gluon_resnet.data import conversion
 from gluon_resnet.data.images import IMAGENET, PREPARATIONS, normalize, read_image, resize, view
 from gluon_resnet.data.labels import read_labels
 from gluon_resnet.errors import DataError
@@ -192,3 +193,34 @@ def test_label_files(tmp_path):
 def test_predict_without_weights_or_with_a_bad_picture_path(tmp_path, run_cli):
     assert "--weights FILE is needed" in one_line_error(run_cli("predict", tmp_path / "a.png"))
     assert "written as .png" in one_line_error(run_cli("predict", tmp_path / "a.png", "--save", tmp_path / "out.xyz"))
+
+
+@pytest.mark.parametrize("orientation", sorted(conversion.TURNS))
+def test_turns_are_pillows(orientation):
+    pixels, turn = (
+        numpy.random.RandomState(0).randint(0, 255, (5, 3, 3), dtype=numpy.uint8),
+        conversion.TURNS[orientation],
+    )
+    assert (conversion.turned(pixels, turn) == numpy.asarray(Image.fromarray(pixels).transpose(turn))).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "LA", "CMYK", "I;16", "1"])
+def test_pieces_give_the_pixels_of_the_whole(tmp_path, monkeypatch, mode):
+    random = numpy.random.RandomState(0)
+    image = Image.fromarray(random.randint(0, 255, (23, 17, 4), dtype=numpy.uint8), "RGBA")
+    if mode == "I;16":
+        image = Image.fromarray(random.randint(0, 65535, (23, 17), dtype=numpy.uint16))
+    elif mode != "RGBA":
+        image = image.convert("RGB").convert(mode) if mode != "LA" else image.convert("LA")
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    image.save(path, **({"transparency": 3} if mode == "P" else {}))
+    whole = read_image(path)
+    monkeypatch.setattr(conversion, "PIECE", 40)
+    assert (read_image(path) == whole).all()
+
+
+def test_the_middle_of_a_long_picture_is_what_a_crop_of_it_sees():
+    long = numpy.zeros((10, 4000, 3), numpy.uint8)
+    long[:, 1999:2001] = 255
+    seen = view(long, IMAGENET)
+    assert seen.shape == (224, 224, 3) and seen[:, 112].min() > 250 and seen[:, :6].max() == 0

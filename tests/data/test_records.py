@@ -421,7 +421,7 @@ def test_files_that_do_not_fit_together_are_refused(photos, tmp_path):
             RecordSource(tmp_path / "out.rec")
     (tmp_path / "out.json").unlink()
     (tmp_path / "out.idx").write_text("0\t0\n1\t4\n")
-    with pytest.raises(DataError, match="at byte 4: expected the magic number ced7230a"):
+    with pytest.raises(DataError, match="its index has a record at byte 4: expected none before byte"):
         RecordSource(tmp_path / "out.rec")
     (tmp_path / "out.idx").write_text("")
     with pytest.raises(DataError, match="its index has no line"):

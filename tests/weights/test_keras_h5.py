@@ -333,7 +333,7 @@ def test_a_size_no_network_has_is_refused_before_it_is_read(tmp_path):
     with h5py.File(path, "r+") as file:
         del file["conv1/conv1_W:0"]
         file["conv1"].create_dataset("conv1_W:0", (10**6, 10**6), "float32", chunks=(1000, 1000))
-    refused(path, "1,000,000,000,000 elements")
+    refused(path, "'/conv1/conv1_W:0' of shape (1000000, 1000000) makes it larger than")
 
 
 def test_numbered_variables_must_be_a_known_layers(tmp_path):
@@ -348,4 +348,4 @@ def test_a_group_inside_itself_ends(tmp_path):
     with h5py.File(tmp_path / "a.weights.h5", "w") as file:
         file["layers/conv2d/layers"] = file.create_group("layers/functional")
         file["layers/functional/layers"] = file["layers"]
-    refused(tmp_path / "a.weights.h5", "groups deep")
+    refused(tmp_path / "a.weights.h5", "/layers is there under two names")
