@@ -42,8 +42,8 @@
 
   for (const table of document.querySelectorAll("article table")) {
     const cells = [...table.querySelectorAll("td, th")];
-    if (!table.tHead || cells.some((cell) => cell.rowSpan > 1)) continue;
-    const names = columns(table.tHead);
+    if (cells.some((cell) => cell.rowSpan > 1)) continue;
+    const names = table.tHead ? columns(table.tHead) : [];
     table.setAttribute("role", "table");
     for (const row of table.rows) {
       row.setAttribute("role", "row");
