@@ -17,6 +17,7 @@ import nbformat
 from . import commands, reference
 from .chapters import CHAPTERS, ROOT, ChapterError, command_line, english_chapters, read_chapter, shown
 from .downloads import for_download
+from .drawn import with_drawn_pictures
 from .pages import page
 from .weave import chinese_chapters, weave
 
@@ -93,6 +94,7 @@ class Assembly:
         for text in english_chapters(self.texts):
             chapter = read_chapter(text)
             notebook, state = shown(chapter, self.executed / f"{chapter.name}.ipynb" if self.executed else None)
+            notebook = with_drawn_pictures(chapter, notebook)
             path = chinese.pop(chapter.name, None)
             self._write(
                 self.out / f"{chapter.name}.ipynb",

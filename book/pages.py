@@ -23,7 +23,6 @@ WORDS = {
         "notebook": "Notebook",
         "solution": "Solution",
         "code": "Code of the figure",
-        "drawn": "Drawn birds in the place of the photographs, which may not be shown: the same cell, run on them.",
     },
     "zh": {
         "run": "运行于 {date}，用时 {seconds} 秒，机器：{machine}；Python {python}，mxnet {mxnet}，提交 {commit}。",
@@ -36,7 +35,6 @@ WORDS = {
         "notebook": "下载笔记本",
         "solution": "答案",
         "code": "作图的代码",
-        "drawn": "照片不能公开，这里用画出来的鸟代替，由同一个单元运行得到。",
     },
 }
 HTML_LANG = {"en": "en", "zh": "zh-CN"}
