@@ -54,6 +54,7 @@ chapters-full: setup-dev  ## in full the chapters whose kept results do not belo
 book: setup-book chapters-full  ## the book as HTML, in book/_build/html (Python 3.10 or newer)
 	@$(VENV)/bin/python -m book.assemble
 	@$(VENV)/bin/python -m sphinx -q -W --keep-going -b html -c book book/_build/source book/_build/html
+	@$(VENV)/bin/python -m sphinx -q -W --keep-going -b html -c book -D language=zh_CN book/_build/source/zh book/_build/html/zh
 	@$(VENV)/bin/python -m book.links book/_build/html
 	@echo "book/_build/html/index.html"
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import click
 import nbformat
 
-from . import reference
+from . import commands, reference
 from .chapters import CHAPTERS, ROOT, ChapterError, command_line, english_chapters, read_chapter, shown
+from .downloads import for_download
+from .drawn import with_drawn_pictures
 from .pages import page
 from .weave import chinese_chapters, weave
 
@@ -59,10 +61,17 @@ class Assembly:
 
     def __init__(self, texts, out, executed=None):
         self.texts, self.out, self.executed, self.problems = texts, out, executed, []
+        self.chapter_names = {
+            lang: {int(path.stem[:2]): path.stem for path in paths}
+            for lang, paths in (("en", english_chapters(texts)), ("zh", chinese_chapters(texts)))
+        }
 
     def _write(self, path, notebook, name, state, lang, other):
-        content, without_alt = page(notebook, name, state, lang, other)
+        content, without_alt = page(notebook, name, state, lang, other, self.chapter_names)
         nbformat.write(content, str(path))
+        download = path.parent / "extra" / "notebooks" / path.name
+        download.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(for_download(notebook, lang), str(download))
         for cell in without_alt:
             needed = "Chinese: give it alt_zh" if lang == "zh" else "English: give it alt"
             self.problems.append(
@@ -85,6 +94,7 @@ class Assembly:
         for text in english_chapters(self.texts):
             chapter = read_chapter(text)
             notebook, state = shown(chapter, self.executed / f"{chapter.name}.ipynb" if self.executed else None)
+            notebook = with_drawn_pictures(chapter, notebook)
             path = chinese.pop(chapter.name, None)
             self._write(
                 self.out / f"{chapter.name}.ipynb",
@@ -107,7 +117,7 @@ class Assembly:
             raise ChapterError(f"{next(iter(chinese.values()))}: there is no English chapter of this name")
 
     def others(self):
-        """The two title pages, the guides, the experiments and the reference of the package."""
+        """The two title pages, the guides, the experiments, the command line and the reference of the package."""
         for name in ("index.md", "zh/index.md"):
             if (self.texts / name).is_file():
                 shutil.copy(self.texts / name, self.out / name)
@@ -115,6 +125,7 @@ class Assembly:
         (self.out / "docs").mkdir()
         for path in sorted(DOCS.iterdir()):
             self._copy(path, self.out / "docs" / path.name)
+        (self.out / "commands.rst").write_text(commands.page(), encoding="utf-8")
         reference.write(self.out / "reference")
 
 

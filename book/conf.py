@@ -1,4 +1,7 @@
-"""Sphinx's settings for the book: `make book`. The source folder is the one that assemble.py writes."""
+"""Sphinx's settings for the book: `make book`. The source folder is the one that assemble.py writes.
+
+Its folder zh is a book of its own, built with ``-D language=zh_CN``.
+"""
 
 import importlib
 import shutil
@@ -17,9 +20,12 @@ author = "gluon-resnet's authors"
 copyright = "2026, gluon-resnet's authors"
 version = release = gluon_resnet.__version__
 language = "en"
+locale_dirs = [str(HERE / "locale")]
+exclude_patterns = ["zh", "extra"]
 
 extensions = [
     "myst_nb",
+    "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",
     "sphinx.ext.autodoc",
@@ -36,7 +42,7 @@ myst_heading_anchors = 3
 myst_update_mathjax = False
 
 bibtex_bibfiles = [str(HERE.parent / "chapters" / "references.bib")]
-bibtex_default_style = "plain"
+bibtex_default_style = "as-written"  # of site.py
 suppress_warnings = ["bibtex.duplicate_label"]  # numbers begin anew on each page, with its own list of sources
 
 autodoc_typehints = "none"
@@ -58,6 +64,17 @@ mathjax3_config = {
 html_theme = "furo"
 html_title = "gluon-resnet"
 html_static_path = [str(HERE / "_static")]
+templates_path = [str(HERE / "_templates")]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/language.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 html_copy_source = False
@@ -67,6 +84,10 @@ html_scaled_image_link = False
 html_search_language = search_words.NAME
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
+
+# what a reader types: code, and of a session with a shell the lines after "$"; no outputs
+copybutton_selector = "div:not(.output) > div.highlight > pre"
+copybutton_prompt_text = "$ "
 
 linkcheck_timeout = 20
 

@@ -20,6 +20,7 @@ WORDS = {
         "cores": "{model}, {cores} cores",
         "core": "{model}, one core",
         "other": "中文",
+        "notebook": "Notebook",
         "solution": "Solution",
         "code": "Code of the figure",
     },
@@ -31,12 +32,15 @@ WORDS = {
         "cores": "{model}，{cores} 核",
         "core": "{model}，单核",
         "other": "English",
+        "notebook": "下载笔记本",
         "solution": "答案",
         "code": "作图的代码",
     },
 }
 HTML_LANG = {"en": "en", "zh": "zh-CN"}
 CITATION = re.compile(r"(\{cite(?::[a-z]+)?\}`)([^`]+)`")
+CHAPTER = re.compile(r"(?<![A-Za-z\[`])([Cc]hapter ([1-9])|第([一二三四五六七八九])章)")
+DIGITS = "一二三四五六七八九"
 
 
 def _date(text, lang):
@@ -62,13 +66,16 @@ def execution_line(notebook, state, lang):
     )
 
 
-def _head(notebook, state, lang, other):
-    """The block under a page's title: the other language's page, and :func:`execution_line`."""
-    link = ""
+def _head(notebook, name, state, lang, other):
+    """The block under a page's title: the notebook, the other language's page, and :func:`execution_line`."""
+    links = [f'<a href="notebooks/{name}.ipynb" download>{WORDS[lang]["notebook"]}</a>']
     if other:
         to = "en" if lang == "zh" else "zh"
-        link = f'<a href="{other}" lang="{HTML_LANG[to]}" hreflang="{HTML_LANG[to]}">{WORDS[lang]["other"]}</a>'
-    return f'```{{raw}} html\n<p class="executed">{link}\n<span>{execution_line(notebook, state, lang)}</span></p>\n```'
+        links.append(f'<a href="{other}" lang="{HTML_LANG[to]}" hreflang="{HTML_LANG[to]}">{WORDS[lang]["other"]}</a>')
+    return (
+        f'```{{raw}} html\n<p class="executed">{" ".join(links)}\n'
+        f"<span>{execution_line(notebook, state, lang)}</span></p>\n```"
+    )
 
 
 def _give_sizes(output):
@@ -125,19 +132,45 @@ def _with_own_bibliography(source, prefix):
     return CITATION.sub(prefixed, source)
 
 
-def page(notebook, name, state, lang="en", other=None):
+def with_links_to_chapters(source, name, chapters, lang):
+    """MyST text in which "chapter 3" leads to that chapter.
+
+    Args:
+        source: the text; headings, and code between backquotes, are left as they are.
+        name: the chapter that the text is of, which gets no link to itself.
+        chapters: {number: name} of the chapters in this language. A Chinese text leads to the English chapter if there
+            is no other.
+        lang: "en" or "zh".
+    """
+
+    def link(match):
+        words, number = match.group(1), int(match.group(2) or 1 + DIGITS.index(match.group(3)))
+        if name.startswith(f"{number:02}-"):
+            return words
+        if number in chapters[lang]:
+            return f"[{words}]({chapters[lang][number]}.ipynb)"
+        return f'<a href="../{chapters["en"][number]}.html" hreflang="en">{words}</a>'
+
+    lines = source.split("\n")
+    return "\n".join(line if line.startswith("#") else CHAPTER.sub(link, line) for line in lines)
+
+
+def page(notebook, name, state, lang="en", other=None, chapters=None):
     """(notebook of a chapter's page, [names of its cells whose pictures lack an alternative text]).
 
-    ``state`` is that of its kept result; ``other`` the address of the same chapter in the other language, or None.
+    ``state`` is that of its kept result; ``other`` the address of the same chapter in the other language, or None;
+    ``chapters`` are those of :func:`with_links_to_chapters`, None for no links.
     """
     notebook, without_alt = nbformat.from_dict(notebook), []
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell["source"] = _with_own_bibliography(cell["source"], f"{lang}{name[:2]}-")
+            if chapters:
+                cell["source"] = with_links_to_chapters(cell["source"], name, chapters, lang)
         elif not _page_cell(cell, lang):
             without_alt.append(cell.metadata["name"])
     first = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
     title, _, rest = first["source"].partition("\n")
-    first["source"] = f"{title}\n\n{_head(notebook, state, lang, other)}\n{rest}"
+    first["source"] = f"{title}\n\n{_head(notebook, name, state, lang, other)}\n{rest}"
     return notebook, without_alt

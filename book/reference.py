@@ -95,7 +95,8 @@ PAGES = {
 }
 
 
-def _heading(text, line):
+def heading(text, line):
+    """A heading of reStructuredText, underlined with ``line``."""
     return f"{text}\n{line * len(text)}\n"
 
 
@@ -106,7 +107,7 @@ def _public():
         (name for name in homes if callable(getattr(gluon_resnet, name))), key=lambda name: (homes[name], name)
     )
     parts = [
-        _heading("gluon_resnet", "="),
+        heading("gluon_resnet", "="),
         ".. py:module:: gluon_resnet\n\n.. currentmodule:: gluon_resnet\n",
         ".. autosummary::\n   :nosignatures:\n\n" + "".join(f"   {name}\n" for name in names),
     ]
@@ -121,10 +122,10 @@ def _public():
 
 def _modules(title, modules):
     """The page of some modules: of each its docstring, and what is public in it."""
-    parts = [_heading(title, "=")]
+    parts = [heading(title, "=")]
     for module in modules:
         parts += [
-            _heading(module, "-"),
+            heading(module, "-"),
             f".. automodule:: gluon_resnet.{module}\n   :members:\n   :member-order: bysource\n",
         ]
     return "\n".join(parts)
@@ -138,7 +139,7 @@ def write(folder):
         (folder / f"{name}.rst").write_text(_modules(title, modules), encoding="utf-8")
     listed = "".join(f"   {name}\n" for name in ("gluon_resnet", *PAGES))
     (folder / "index.rst").write_text(
-        f"{_heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules behind it.\n\n"
+        f"{heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules behind it.\n\n"
         f".. toctree::\n   :maxdepth: 2\n\n{listed}",
         encoding="utf-8",
     )
@@ -157,7 +158,7 @@ def _begins_example(lines, number):
     )
 
 
-def _plain(line):
+def escaped(line):
     """A line in which stars and bars are what they are, not markup; nothing in ``literals`` is changed."""
     parts = re.split(r"(``.*?``)", line)
     return "".join(part if part.startswith("``") else re.sub(r"([*|@])", r"\\\1", part) for part in parts)
@@ -180,5 +181,5 @@ def plain_docstring(app, what, name, thing, options, lines):
         if section == "Returns" and lines[number - 1] == "Returns:":
             line = re.sub(r"^ +", r"\g<0>: ", line)  # no type: napoleon takes the words before a colon for one
         as_is = line.startswith("    ") and not section or line.lstrip().startswith("* ")
-        text.append(line if as_is else _plain(line))
+        text.append(line if as_is else escaped(line))
     lines[:] = text

@@ -13,6 +13,7 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LEFT_OUT = "Left out here: a picture made of other people's photographs. Run the cell to see it.\n"
+DRAWN = "Drawn birds, in the place of photographs of other people: the same cell, run on them with small settings.\n"
 #: what a path of this machine may be replaced by: the variable or place that stands for it elsewhere
 VARIABLES = ("GLUON_RESNET_REAL_DATA", "GLUON_RESNET_WEIGHTS", "GLUON_RESNET_HOME")
 

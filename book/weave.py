@@ -14,11 +14,14 @@ import click
 import nbformat
 
 from .chapters import CHAPTERS, ChapterError, command_line, read_chapter, shown
-from .tidy import LEFT_OUT
+from .tidy import DRAWN, LEFT_OUT
 
 MARK = re.compile(r"%\s*cell:\s*(.*?)\s*")
 CHINESE_BREAK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]{2}")
-LEFT_OUT_IN_CHINESE = "这里略去一幅由他人照片组成的图：运行这个单元即可看到。\n"
+IN_CHINESE = {
+    LEFT_OUT: "这里略去一幅由他人照片组成的图：运行这个单元即可看到。\n",
+    DRAWN: "图中是画出来的鸟，代替他人的照片：由同一个单元以较小的设置运行得到。\n",
+}
 CHINESE = "+zh"  # end of the MIME types of Chinese pictures
 
 
@@ -96,8 +99,8 @@ def joined_lines(text):
 def _chinese_output(output):
     """A copy of an output that shows its Chinese picture where it has one."""
     output = nbformat.from_dict(output)
-    if output.get("text") == LEFT_OUT:
-        output["text"] = LEFT_OUT_IN_CHINESE
+    if output.get("text") in IN_CHINESE:
+        output["text"] = IN_CHINESE[output["text"]]
     for mime in [mime for mime in output.get("data", {}) if mime.endswith(CHINESE)]:
         shown = mime[: -len(CHINESE)]
         output["data"][shown] = output["data"].pop(mime)

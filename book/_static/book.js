@@ -24,6 +24,42 @@
   document.addEventListener("toggle", mark, true); // a solution that was opened
 })();
 
+// Tables that narrow windows show as a block a row: each cell is told its column, and stays a cell for readers of screens.
+(() => {
+  const text = (cell) => cell.textContent.replace(/¶|#$/g, "").trim();
+
+  // [name of each column]: of a head of several rows the names one below the other
+  function columns(head) {
+    const names = [];
+    for (const row of head.rows) {
+      let at = 0;
+      for (const cell of row.cells) {
+        for (let i = 0; i < cell.colSpan; i += 1, at += 1) names[at] = [names[at], text(cell)].filter(Boolean).join(" ");
+      }
+    }
+    return names;
+  }
+
+  for (const table of document.querySelectorAll("article table")) {
+    const cells = [...table.querySelectorAll("td, th")];
+    if (cells.some((cell) => cell.rowSpan > 1)) continue;
+    const names = table.tHead ? columns(table.tHead) : [];
+    table.setAttribute("role", "table");
+    for (const row of table.rows) {
+      row.setAttribute("role", "row");
+      let at = 0;
+      for (const cell of row.cells) {
+        const isHead = cell.tagName === "TH";
+        cell.setAttribute("role", !isHead ? "cell" : row.parentElement === table.tHead ? "columnheader" : "rowheader");
+        if (row.parentElement !== table.tHead && names[at]) cell.dataset.column = names[at];
+        at += cell.colSpan;
+      }
+    }
+    table.querySelectorAll("thead, tbody").forEach((group) => group.setAttribute("role", "rowgroup"));
+    table.classList.add("stacks");
+  }
+})();
+
 // roles that a reader of screens can use, and a navigation that opens and closes by keyboard
 (() => {
   const switches = [["__navigation", ".nav-overlay-icon"], ["__toc", ".toc-overlay-icon"]];

@@ -22,6 +22,10 @@ class PageChecks:
         """Nothing but boxes made for it scrolls sideways."""
         none(visit.overflow)
 
+    def test_nothing_is_cut_off(self, visit):
+        """Code, outputs and tables are as wide as their boxes at most; code alone may scroll in a narrow window."""
+        none(visit.cut)
+
     def test_formulas_are_set(self, visit):
         """No TeX is left to be read."""
         none(visit.raw_formulas)

@@ -23,7 +23,7 @@ def pages_of(site):
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*.html")
-        if path.relative_to(folder).parts[0] not in NO_PAGES
+        if not set(path.relative_to(folder).parts) & set(NO_PAGES)
     )
     if not names:
         raise pytest.UsageError(f"{folder}: no pages in it: run {command} first")

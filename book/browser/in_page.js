@@ -48,6 +48,37 @@
     return [`${page.scrollWidth} pixels wide`, ...wide.slice(0, 5).map((element) => this.name(element))];
   },
 
+  // code, outputs and tables that end outside their boxes; a narrow window may scroll code, which no reader wants broken
+  cut() {
+    const closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((details) => { details.open = true; });
+    const tables = ".table-wrapper, .cell_output .text_html", texts = "div.highlight pre, .cell_output .output";
+    const faults = [...document.querySelectorAll(window.innerWidth < 1008 ? tables : `${tables}, ${texts}`)]
+      .filter((element) => element.scrollWidth > element.clientWidth)
+      .map((element) => `${this.name(element)}: ${element.scrollWidth} pixels in ${element.clientWidth}`);
+    closed.forEach((details) => { details.open = false; });
+    return faults;
+  },
+
+  // what the frame of a page says: all but its text, its title and the names of other pages, and the titles of its notes
+  frame() {
+    const words = [...document.querySelectorAll("body, #search-results, .admonition-title")].flatMap((root) => {
+      const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT), found = [];
+      while (walker.nextNode()) {
+        const parent = walker.currentNode.parentElement;
+        const isText = parent.closest("script, style, .sidebar-tree, .toc-tree, .related-pages .title")
+          || (root === document.body && parent.closest("article"));
+        if (!isText) found.push(walker.currentNode.data);
+      }
+      return found;
+    });
+    const labels = ["aria-label", "title", "placeholder", "data-tooltip", "alt"];
+    for (const element of document.querySelectorAll("body *:not(article img, article a.reference)")) {
+      labels.forEach((name) => { if (element.hasAttribute(name)) words.push(element.getAttribute(name)); });
+    }
+    return words;
+  },
+
   // formulas still written as TeX
   raw_formulas() {
     const faults = [...document.querySelectorAll(".math")]

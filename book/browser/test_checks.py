@@ -28,6 +28,8 @@ FAULTS = {
     "<img src='none.gif' width=1 height=1 alt='lost'>": "pictures",
     "<svg width=9 height=9><rect width=9 height=9 /></svg>": "pictures",
     "<div style='width: 2000px'>wide</div>": "overflow",
+    "<div class=highlight><pre style='overflow: auto; width: 50px'>a line that is longer</pre></div>": "cut",
+    "<div class=table-wrapper style='overflow: auto; width: 50px'><table><tr><td>unbreakable</table></div>": "cut",
     "<span class=math>\\(x^2\\)</span>": "raw_formulas",
     "<article><p>so $$x^2$$</p></article>": "raw_formulas",
     "<p style='color: #aaa; background: #fff'>pale</p>": "axe",

@@ -53,11 +53,11 @@ def test_search_finds_bottleneck_in_the_chapters(opened):
 
 
 def test_search_finds_chinese_words(opened):
-    """Chinese has no spaces: the search splits it all the same. Holds also of a book without Chinese chapters."""
-    chinese = [name for name in pages_of("book") if re.match(r"zh/\d\d", name)]
-    if chinese:
-        found = search(opened("book", "index.html"), "\u6b8b\u5dee")
-        assert any("zh/" in href for href in found), found
+    """Chinese has no spaces: the search of the Chinese book splits it all the same, and answers in Chinese."""
+    page = opened("book", "zh/index.html")
+    found = search(page, "\u6b8b\u5dee")
+    assert any(CHAPTER.match(href) for href in found), found
+    assert page.inner_text("#search-results h2") == "\u641c\u7d22\u7ed3\u679c"
 
 
 def test_search_says_when_it_finds_nothing(opened):
@@ -139,6 +139,80 @@ def test_solutions_open_and_close_by_enter(opened):
             for expected in (not before, before):
                 page.keyboard.press("Enter")
                 assert details.evaluate("element => element.open") == expected, name
+
+
+#: what the frame of a Chinese page may say in other letters
+NAMES = {"gluon-resnet", "Sphinx", "Furo", "@pradyunsg", "English", "ResNet", "authors", "s"}
+
+
+def test_the_frame_of_a_chinese_page_is_chinese(opened):
+    """Navigation, labels, notes, buttons and the search: no English word is left but names."""
+    for name in ("zh/index.html", "zh/02-resnet18.html", "zh/04-bird-photos.html", "zh/search.html?q=xyzzyplugh"):
+        page = opened("book", name)
+        if "search" in name:
+            page.wait_for_selector("#search-results p")
+        words = page.evaluate("inPage.frame()")
+        left = {word for word in re.findall(r"@?[A-Za-z][A-Za-z-]*", " ".join(words)) if word not in NAMES}
+        assert not left and any("\u641c\u7d22" in text for text in words), (name, left)
+
+
+def test_chinese_texts_are_bold_where_english_ones_are_slanted(opened):
+    """Slanted characters are hard to read, and no font has them."""
+    slanted = """[...document.querySelectorAll("body *")].filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === 3 && /[\\u4e00-\\u9fff]/.test(node.data))
+        && getComputedStyle(element).fontStyle !== "normal").map((element) => element.textContent)"""
+    for name in [name for name in pages_of("book") if name.startswith("zh/")]:
+        page = opened("book", name)
+        assert page.evaluate(slanted) == [], name
+        for emphasis in page.locator("article em:not(.citation em)").all():
+            assert emphasis.evaluate("element => getComputedStyle(element).fontWeight") == "700"
+
+
+def test_chapters_are_numbered_and_follow_each_other(opened):
+    """From the first one "next" leads through all, and "previous" back; in both languages."""
+    for folder in ("", "zh/"):
+        names = [name for name in pages_of("book") if re.fullmatch(rf"{folder}\d\d-[\w-]+\.html", name)]
+        for number, name in enumerate(names, 1):
+            page = opened("book", name)
+            assert page.inner_text("h1").startswith(f"{number}. "), name
+            for step, selector in ((1, "a.next-page"), (-1, "a.prev-page")):
+                if 0 < number + step <= len(names):
+                    assert folder + page.get_attribute(selector, "href") == names[number - 1 + step]
+
+
+def test_code_can_be_copied(opened):
+    """A button at each code cell, and none at an output; of a shell's session it copies the commands alone."""
+    for name, label in ((chapters()[0], "Copy"), ("zh/01-residuals.html", "\u590d\u5236")):
+        page = opened("book", name)
+        cells = page.locator(".cell_input div.highlight").count()
+        assert page.locator(".cell_input button.copybtn").count() == cells > 10
+        assert page.locator(".cell_output button.copybtn").count() == 0
+        assert page.locator("button.copybtn").first.get_attribute("data-tooltip") == label
+
+
+def test_notebooks_can_be_downloaded(opened):
+    """The link under the title of each chapter: all of its code cells, and nothing that only this book understands."""
+    for name in [name for name in pages_of("book") if CHAPTER.fullmatch(name.split("/")[-1])]:
+        page = opened("book", name)
+        answer = page.request.get(page.evaluate("document.querySelector('p.executed a[download]').href"))
+        notebook = answer.json()
+        texts = ["".join(cell["source"]) for cell in notebook["cells"]]
+        assert answer.status == 200 and notebook["nbformat"] == 4
+        assert sum(cell["cell_type"] == "code" for cell in notebook["cells"]) == page.locator(".cell_input").count()
+        assert not re.search(r"\{cite|```\{", "\n".join(texts)), name
+
+
+def test_an_exercise_has_one_bar_to_open(opened):
+    """The code of a solution is in the box of its text."""
+    for name in with_details():
+        page = opened("book", name)
+        assert page.locator("details.sd-dropdown + .cell > details").count() == 0, name
+
+
+def test_titles_keep_their_capitals(opened):
+    """In the list of sources."""
+    text = opened("book", "02-resnet18.html").inner_text("article")
+    assert "Deep Residual Learning for Image Recognition" in text
 
 
 def test_the_colour_scheme_is_switched_by_enter(opened):

@@ -50,6 +50,7 @@ class Visit:
     foreign: List[str] = field(default_factory=list)
     pictures: List[str] = field(default_factory=list)
     overflow: List[str] = field(default_factory=list)
+    cut: List[str] = field(default_factory=list)
     raw_formulas: List[str] = field(default_factory=list)
     axe: List[str] = field(default_factory=list)
 
@@ -118,7 +119,7 @@ def look(browser, address, name, view, picture=None):
     visit = Visit()
     with window(browser, address, view, visit) as page:
         visit.status = open_page(page, address + name)
-        for question in ("pictures", "overflow", "raw_formulas"):
+        for question in ("pictures", "overflow", "cut", "raw_formulas"):
             setattr(visit, question, page.evaluate(f"inPage.{question}()"))
         if picture:
             picture.parent.mkdir(parents=True, exist_ok=True)

@@ -215,23 +215,16 @@ def _draw_depth(axes: Any, differences: Differences, kind: str) -> None:
     first = differences.first if kind == "activation" else differences.first_gradient
     if first is not None:
         at = int(table.index[table["layer"] == first][0])
-        axes.annotate(
-            first,
-            (at, table["relative"][at]),
-            xytext=(0, 12),
-            textcoords="offset points",
-            color="tab:red",
-            ha="center",
-            fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": "tab:red"},
-        )
+        axes.axvline(at, color="tab:red", linewidth=0.8)
+        above = axes.get_xaxis_transform()  # layers from left to right, the frame's height from 0 to 1
+        axes.text(at, 1.02, first, transform=above, color="tab:red", ha="center", va="bottom", fontsize=9)
     step = max(1, len(table) // 24)
     axes.set_xticks(range(0, len(table), step))
     axes.set_xticklabels(table["layer"][::step], rotation=90, fontsize=7)
     axes.set(ylabel=f"largest difference of {kind}s", xlim=(-1, len(table)))
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def _maps(differences: Differences, layer: str, count: int) -> Tuple[List[int], numpy.ndarray, numpy.ndarray]:

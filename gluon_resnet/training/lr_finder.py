@@ -131,11 +131,10 @@ def draw(result: Found) -> Figure:
     """Loss over the rate as a Figure, with the suggested rate."""
     figure = new_figure(6, 3.6)
     axes, table = figure.subplots(), result.table
-    axes.semilogx(table["lr"], table["loss"], color="tab:blue", alpha=0.3, label="each batch")
-    axes.semilogx(table["lr"], table["smoothed"], color="tab:blue", label="smoothed")
+    axes.loglog(table["lr"], table["loss"], color="tab:blue", alpha=0.3, label="each batch")
+    axes.loglog(table["lr"], table["smoothed"], color="tab:blue", label="smoothed")
     axes.axvline(result.suggestion, color="tab:red", linestyle="--", label=f"falls fastest: {result.suggestion:.1e}")
-    low, high = table["smoothed"].min(), table["smoothed"].iloc[0]
-    axes.set(xlabel="learning rate", ylabel="loss", ylim=(low - 0.1 * (high - low), high + 0.6 * (high - low)))
+    axes.set(xlabel="learning rate", ylabel="loss")  # logarithmic: the last losses may be many times the others
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return figure

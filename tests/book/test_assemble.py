@@ -2,9 +2,10 @@
 
 import re
 
+import nbformat
 import pytest
 
-from book import assemble, reference
+from book import assemble, commands, downloads, pages, reference
 from tests.conftest import ROOT
 
 
@@ -47,3 +48,53 @@ def test_stars_are_no_markup_but_in_examples():
 def test_sections_are_kept_for_napoleon():
     text = "Sum.\n\nArgs:\n    a: 2 * b,\n        or c.\n\nReturns:\n    {name: array}."
     assert plain(text) == "Sum.\n\nArgs:\n    a: 2 \\* b,\n        or c.\n\nReturns:\n    : {name: array}."
+
+
+def test_every_command_is_in_the_reference_with_all_its_options(run_cli):
+    page, seen = commands.page(), []
+    sections = re.split(r"\n\n(?=[^\n]+\n[-~]+\n\n)", page)
+
+    def look(words):
+        """Compare the page with what ``--help`` prints for a command, and go on to its sub-commands."""
+        printed = run_cli(*words, "--help").stdout
+        listed = printed.partition("\nCommands:\n")[2]
+        seen.append(" ".join(words))
+        if words:
+            section = next(part for part in sections if part.startswith(f"{' '.join(words)}\n"))
+            options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", printed, re.MULTILINE)) - {"--help"}
+            assert options == set(re.findall(r"^``(?:-\w, )?(--[\w-]+)", section, re.MULTILINE)), words
+        for name in re.findall(r"^  ([a-z][\w-]*)", listed, re.MULTILINE):
+            look([*words, name])
+
+    look([])
+    assert len(seen) == len(sections) > 30
+
+
+def test_a_downloaded_notebook_needs_no_book():
+    text = (
+        "# T\n\nSee {cite}`he2016deep`.\n\n```{note}\nTake care.\n```\n\n```{dropdown} Solution\nIt is *so*.\n```\n\n"
+        "```{bibliography}\n:filter: docname in docnames\n```"
+    )
+    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("1", outputs=[])]
+    made = downloads.for_download(nbformat.v4.new_notebook(cells=cells), "en")
+    nbformat.validate(made)
+    assert made.cells[0].source == (
+        "# T\n\nSee [he2016deep].\n\n> **Note**\n> \n> Take care.\n\n"
+        "<details><summary>Solution</summary>\n\nIt is *so*.\n\n</details>\n\n"
+        "- [he2016deep] Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: "
+        "Deep Residual Learning for Image Recognition, 2016, arXiv:1512.03385"
+    )
+    assert made.cells[1].source == "1"
+
+
+@pytest.mark.parametrize(
+    "text, lang, expected",
+    [
+        ("chapter 1, chapter 2", "en", "[chapter 1](01-a.ipynb), chapter 2"),
+        ("# Chapter 1", "en", "# Chapter 1"),
+        ("见第一章和第三章。", "zh", '见[第一章](01-a.ipynb)和<a href="../03-c.html" hreflang="en">第三章</a>。'),
+    ],
+)
+def test_chapters_are_linked(text, lang, expected):
+    chapters = {"en": {1: "01-a", 2: "02-b", 3: "03-c"}, "zh": {1: "01-a", 2: "02-b"}}
+    assert pages.with_links_to_chapters(text, "02-b", chapters, lang) == expected

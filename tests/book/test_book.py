@@ -406,7 +406,7 @@ def test_weaving(tmp_path):
     curves = notebook.cells[-1]
     assert curves.outputs[0].data["image/png"] == png(31)
     assert curves.outputs[1].data == {"image/svg+xml": "<svg>块</svg>"}
-    assert curves.outputs[2].text == "loss 0.1\n" and curves.outputs[3].text == weave.LEFT_OUT_IN_CHINESE
+    assert curves.outputs[2].text == "loss 0.1\n" and curves.outputs[3].text == weave.IN_CHINESE[tidy.LEFT_OUT]
     assert curves.metadata["mystnb"]["image"]["alt"] == "一条线"
     nbformat.validate(notebook)
 

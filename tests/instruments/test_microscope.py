@@ -16,6 +16,8 @@ from gluon_resnet.networks.specs import parse_model
 import numpy
 import pytest
 
+from tests.figures import assert_curves_in_the_frame_and_legends_outside
+
 
 def random_params(spec, in_channels=3, seed=0):
     """Parameters with which activations neither vanish nor grow; running statistics are not the default ones."""
@@ -124,6 +126,8 @@ def test_the_drawing_has_the_layers_and_the_maps(case, tmp_path):
     weight = params["5.1.conv1.weight"]
     channel = abs(weight).reshape(len(weight), -1).sum(1).argmax()
     assert maps.axes[0].get_title() == f"channel {channel}"
+    assert_curves_in_the_frame_and_legends_outside(figure)
+    assert "5.1.conv1" in [text.get_text() for text in depth.axes[0].texts]
 
 
 def test_softmax_and_the_table_by_hand():

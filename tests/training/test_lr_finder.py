@@ -10,9 +10,11 @@ from gluon_resnet.training.tensorboard import Events
 
 import mxnet as mx
 import numpy
+import pandas as pd
 import pytest
 
 from tests.conftest import small_arrays
+from tests.figures import assert_curves_in_the_frame_and_legends_outside
 
 
 def test_smoothing_by_hand():
@@ -38,6 +40,15 @@ def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
     assert found.table["lr"].iloc[0] == pytest.approx(1e-4)
     assert numpy.diff(numpy.log(found.table["lr"])) == pytest.approx(numpy.log(1e6) / 39)
     assert len(lr_finder.draw(found).axes[0].lines) == 3
+
+
+def test_the_drawing_has_all_of_its_curves_and_nothing_over_them():
+    rates = numpy.geomspace(1e-6, 1, 80)
+    losses = 2.3 - 1.5 * rates**0.2 + 400 * rates**4  # ends at 200 times its minimum
+    losses[::7] *= 0.3
+    table = pd.DataFrame({"lr": rates, "loss": losses, "smoothed": lr_finder.smooth(losses)})
+    figure = lr_finder.draw(lr_finder.Found(table, 1e-3))
+    assert_curves_in_the_frame_and_legends_outside(figure)
 
 
 def test_events_are_read_back_by_hand(tmp_path):
