@@ -19,10 +19,10 @@ from ..runs.kinds import kind_of
 from ..runs.launch import resume
 from ..runs.network import read_config
 from ..runs.table import read_run
-from ..training.checkpoint import NAME as CHECKPOINT
+from ..training.checkpoint_files import checkpoints
 
 #: fields of a config that do not change what is learned
-WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep_best")
+WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep", "keep_best")
 NEW, STOPPED, DONE = "new", "stopped", "done"
 LOCK = ".lock"  # a file that is locked while a sweep works in a folder; holds the name of the unit started last
 
@@ -100,7 +100,7 @@ def state(unit: Unit) -> str:
     status = read_run(unit.path).status if (unit.path / "result.json").exists() else None
     if status == "diverged":
         return DONE
-    if (unit.path / CHECKPOINT).exists():
+    if checkpoints(unit.path):
         return STOPPED
     if status == "finished":
         return DONE
