@@ -35,8 +35,7 @@ def check_random_states(states: Any, where: str) -> None:
         numbers = [*keys, *internal, position, has_gauss]
         right = all(type(value) is int and 0 <= value < 2**32 for value in numbers) and len(keys) == 624
         right = right and kind == "MT19937" and position <= 624 and has_gauss <= 1
-        right = right and all(value is None or math.isfinite(value) for value in (gauss, gauss_next))
-        numpy.random.RandomState().set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, gauss))
+        right = right and math.isfinite(gauss) and (gauss_next is None or math.isfinite(gauss_next))
         random.Random().setstate((version, tuple(internal), gauss_next))
     except (KeyError, TypeError, ValueError, OverflowError):
         right = False
