@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/gluon-resnet
 PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-quick lint test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint test-slow test-faults parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -33,6 +33,9 @@ lint: setup-dev  ## format, rules and types: ruff and mypy
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
+
+test-faults: setup-dev  ## kills, every bit and byte of a checkpoint, each option resumed, memory of long runs (about 20 minutes)
+	@$(VENV)/bin/python -m pytest -q -s -m faults
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow

@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, T
 from ..errors import DivergedError, RunError
 from ..runs.kinds import kind_of
 from ..runs.launch import resume
+from ..runs.lock import NAME as RUN_LOCK
 from ..runs.network import read_config
 from ..runs.table import read_run
 from ..training.checkpoint_files import checkpoints
@@ -88,7 +89,7 @@ def state(unit: Unit) -> str:
     if not unit.path.exists():
         return NEW
     if not unit.path.is_dir() or not (unit.path / "config.json").exists():
-        if unit.path.is_dir() and not any(unit.path.iterdir()):
+        if unit.path.is_dir() and all(path.name == RUN_LOCK for path in unit.path.iterdir()):
             return NEW
         raise RunError(
             f"{unit.path}: not a run folder: expected one, or nothing; remove it or name another folder with --out"

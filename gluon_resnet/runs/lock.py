@@ -44,7 +44,7 @@ def _read(number: int) -> Dict[str, Any]:
     """The owner in an open lock; empty if nobody has written it whole."""
     try:
         content = json.loads(os.pread(number, 10_000, 0))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

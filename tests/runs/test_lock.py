@@ -116,7 +116,7 @@ def test_the_lock_of_another_machine_is_not_taken_over(tmp_path):
     assert written(tmp_path)["host"] == "elsewhere"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"host": 7}', "\0" * 99])
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"host": 7}', "\0" * 99, "[" * 9999])
 def test_a_lock_that_was_not_written_whole_is_nobodys_unless_it_names_another_host(tmp_path, content):
     (tmp_path / lock.NAME).write_text(content)
     if "host" in content:
