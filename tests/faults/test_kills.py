@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT, small_arrays, write_idx_folder
 
 KILLS, CALLS_OF_A_SAVE = 50, 500
-WORDS = ("--model", "resnet8@narrow", "--no-resize", "--batch-size", 16, "--epochs", 60, "--unverified")
+WORDS = ("--model", "resnet8@narrow", "--no-resize", "--batch-size", 16, "--epochs", 24, "--unverified")
 RECIPE = ("momentum=0.9", "schedule=onecycle", "ema=0.9", "mixup=0.2", "checkpoint_seconds=0", "accumulate=2")
 
 
@@ -46,13 +46,15 @@ def test_a_run_killed_fifty_times_ends_bit_by_bit_as_one_that_was_not(tmp_path):
         process = start(choice.randint(1, 3 * CALLS_OF_A_SAVE) if in_a_save else 0, *words)
         if not in_a_save:
             first_checkpoint(out, process)
-            time.sleep(choice.uniform(0, 0.5))
+            time.sleep(choice.uniform(0, 0.25))
             process.kill()
         printed = process.communicate()[0]
         assert process.returncode == -9, printed
         assert (out / "checkpoint-000001.npz").exists() or "resuming" in printed or not kills, printed
         assert "Traceback" not in printed and "damaged" not in printed, printed
         kills, inside = kills + 1, inside + in_a_save
+        newest = max(out.glob("checkpoint-*.npz"), default=None)
+        print(f"kill {kills}{' inside a save' if in_a_save else ''}: {newest and newest.stem}", flush=True)
         words = ("train", "--resume", out) if list(out.glob("checkpoint-*.npz")) else (*new, restarted(out))
     last = start(0, "train", "--resume", out)
     assert "run folder:" in last.communicate()[0] and last.returncode == 0
