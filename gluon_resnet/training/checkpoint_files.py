@@ -258,7 +258,7 @@ def newest(
         except DamagedError as error:
             damaged.append(str(error))
             continue
-        _tell(damaged, path, say)
+        _tell(damaged, say)
         if set_aside:
             _set_aside(paths[: len(damaged)])
         return found
@@ -271,7 +271,7 @@ def newest(
     raise RunError(f"{damaged[0]}{others}: expected one that is whole; copy the run folder again, or train a new run")
 
 
-def _tell(damaged: List[str], path: Path, say: Callable[[str], Any]) -> None:
+def _tell(damaged: List[str], say: Callable[[str], Any]) -> None:
     for i, line in enumerate(damaged):
         say(f"{line}: the one before is {'taken' if i == len(damaged) - 1 else 'tried'}")
 
