@@ -41,7 +41,8 @@ def test_ten_thousand_steps(tmp_path):
     words = (
         "--model",
         "resnet8@narrow",
-        "--no-resize",
+        "--resize",
+        8,
         "--batch-size",
         4,
         "--epochs",

@@ -105,9 +105,8 @@ def test_three_checkpoints_are_kept_or_as_many_as_keep_says(run, begun, run_cli,
     words = ("--model", "resnet8@narrow", "--no-resize", "--batch-size", 16, "--epochs", 1, "--unverified", "--keep", 1)
     rest = ("--data", begun / "digits", "--out", tmp_path / "one", "--set", "checkpoint_seconds=0")
     killed_after(3, "fashion-mnist", *words, *rest, cwd=tmp_path)
-    assert [path.name for path in (tmp_path / "one").glob("checkpoint*")] == [
-        f"checkpoint-000003.{kind}" for kind in ("npz", "sha256")
-    ] or len(list((tmp_path / "one").glob("checkpoint*"))) == 2
+    kept = sorted(path.name for path in (tmp_path / "one").glob("checkpoint*"))
+    assert kept == ["checkpoint-000003.npz", "checkpoint-000003.sha256"]
     assert "0 is not in the range" in one_line_error(run_cli("train", "fashion-mnist", "--keep", 0))
     assert "keep is 0: expected a whole number of at least 1" in one_line_error(
         run_cli("train", "fashion-mnist", "--set", "keep=0")
@@ -287,7 +286,7 @@ def array(name, to):
 def test_any_field_of_a_checkpoint_altered_is_one_line_though_its_hash_is_right(run, run_cli, change, words):
     alter(run, change)
     line = refused(run_cli, run)
-    assert words in line and "other images" in line or str(run) in line
+    assert words in line
 
 
 def test_other_images_under_the_same_names_are_refused_though_their_list_is_gone(begun, run_cli, tmp_path):
