@@ -6,6 +6,7 @@ from typing import Any, Callable, Iterator, List
 from ..errors import RunError
 from ..training.checkpoint import Checkpoint, Keeper, Note, read
 from ..training.checkpoint_files import checkpoints
+from ..training.optimizer_state import ANOTHER
 from .belonging import check_same, made_of, most_bytes
 from .folder import RunFolder
 
@@ -16,6 +17,12 @@ def checkpoint_of(config: Any, job: Any, folder: RunFolder, say: Say) -> Checkpo
     """The checkpoint to go on from; an error if config, images or history are no longer those of the run."""
     arrays, note = read(folder.path, most_bytes(job.spec), say, set_aside=True)
     check_same(note.get("run"), made_of(config, job), folder, job)
+    batch, batches = note["at"]["batch"], len(job.train_iter)
+    if batch > batches:
+        raise RunError(
+            f"{folder.path}: the checkpoint is at batch {batch:,} of an epoch, which has {batches:,}: it is "
+            f"of {ANOTHER}"
+        )
     line = folder.check_history(note)
     if line:
         say(line)

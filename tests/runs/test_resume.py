@@ -260,7 +260,7 @@ def array(name, to):
         (setting("start", "numpy", 1, to=[1, 2]), "its note's start: expected the states"),
         (setting("start", "python", 1, to=["a"] * 625), "its note's start: expected the states"),
         (setting("scale", to={"factor": 2.0, "good": 1}), "the checkpoint is of another precision"),
-        (setting("scale", to={"factor": 0}), "scale.factor is 0: expected a number from 1 to 2^24"),
+        (setting("scale", to={"factor": 0, "good": 1}), "scale.factor is 0: expected a number from 1 to 2^24"),
         (setting("version", to=9), "version 9 of the format: expected 2"),
         (setting("run", "settings", "seed", to=1), "seed is 0: it was 1 when the checkpoint was written"),
         (setting("run", "data", to="0" * 64), "digits (the folder given): other images, labels or parts than those"),
