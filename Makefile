@@ -7,7 +7,7 @@ PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxpro
 SECONDS := 60
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-quick lint fuzz test-slow parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint fuzz test-slow test-faults parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -38,6 +38,9 @@ lint: setup-dev  ## format, rules and types: ruff and mypy
 fuzz: setup-dev  ## hostile inputs that take seconds each, then damaged files for every parser: SECONDS=60
 	@$(VENV)/bin/python -m pytest -q -m fuzz tests/fuzz
 	@$(VENV)/bin/python -m tests.fuzz --seconds $(SECONDS)
+
+test-faults: setup-dev  ## kills, every bit and byte of a checkpoint, each option resumed, memory of long runs (about 20 minutes)
+	@$(VENV)/bin/python -m pytest -q -s -m faults
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow

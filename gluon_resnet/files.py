@@ -1,5 +1,6 @@
 """Files that are written whole or not at all: a program that is interrupted leaves no half-written file."""
 
+import errno
 import json
 import os
 import secrets
@@ -33,17 +34,37 @@ def check_utf8(path: Union[str, Path], library: str, error: Type[GluonResNetErro
         raise error(f"{printable(path)}: a name that is not UTF-8, which {library} cannot open; {advice}")
 
 
+def sync(path: Union[str, Path]) -> None:
+    """Wait until the disk has the file ``path``, or, if it is a folder, the names in it.
+
+    Some network file systems cannot do this for a folder, and write the names at once.
+    """
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not os.path.isdir(path):
+            raise
+    finally:
+        os.close(number)
+
+
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, durable: bool = False) -> Iterator[Path]:
     """Context with a temporary file next to ``path``, which replaces ``path`` at the end if nothing went wrong.
 
-    The file may be read by whom the umask says. A process that is killed leaves the temporary file, ``.NAME.*``.
+    The file may be read by whom the umask says. If it is ``durable``, the disk has it at the end: a power cut leaves
+    the file from before or the new one. A process that is killed leaves the temporary file, ``.NAME.*``.
     """
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
-    temporary.touch(exist_ok=False)
+    open(temporary, "xb").close()
     try:
         yield temporary
+        if durable:
+            sync(temporary)
         os.replace(temporary, path)
+        if durable:
+            sync(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
@@ -51,7 +72,10 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
-    """Remove what :func:`written_whole` left in ``folder`` of the files ``names`` when its process was killed."""
+    """Remove what :func:`written_whole` left in ``folder`` of the files ``names`` when its process was killed.
+
+    The names may be patterns, such as ``checkpoint-*.npz``.
+    """
     for name in names:
         for leftover in folder.glob(f".{name}.{'[0-9a-f]' * 8}{Path(name).suffix}"):
             with suppress(OSError):
@@ -60,9 +84,9 @@ def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
 
 @contextmanager
 def writing(path: Union[str, Path], advice: Optional[str] = None) -> Iterator[Path]:
-    """:func:`written_whole` that raises RunError if the file cannot be written; the message ends in ``advice``."""
+    """:func:`written_whole` and durable; RunError if the file cannot be written, whose message ends in ``advice``."""
     try:
-        with written_whole(Path(path)) as temporary:
+        with written_whole(Path(path), durable=True) as temporary:
             yield temporary
     except RunError:
         raise
@@ -77,7 +101,7 @@ def as_json(content: Any) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON to ``path``, whole or not at all."""
-    with written_whole(path) as temporary:
+    with written_whole(path, durable=True) as temporary:
         temporary.write_text(as_json(content))
 
 

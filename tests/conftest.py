@@ -58,6 +58,13 @@ def own_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def disk_not_waited_for(request, monkeypatch):
+    """Only the tests in faults/ wait until the disk has what was written: it takes 10 ms a file."""
+    if "faults" not in request.node.path.parts:
+        monkeypatch.setattr(os, "fsync", lambda number: None)
+
+
+@pytest.fixture(autouse=True)
 def mxnet_as_found():
     """End in a test what it has begun in mxnet's threads, and ``npx.set_np()``."""
     yield

@@ -29,9 +29,23 @@ def data_fashion_mnist(data_dir: Optional[str]) -> None:
     )
 
 
-@click.group()
-def train() -> None:
-    """Train a network and write a run folder."""
+@click.group(invoke_without_command=True, no_args_is_help=True)
+@options.resume
+@click.pass_context
+def train(context: click.Context, resume: Optional[str]) -> None:
+    """Train a network and write a run folder, or resume one."""
+    if resume and context.invoked_subcommand:
+        raise click.UsageError(
+            f"--resume RUN needs no {context.invoked_subcommand}, the run knows its own kind: leave that out"
+        )
+    if resume:
+        _end(launch.resume(None, resume, click.echo)[0])
+
+
+def _end(result: Any) -> None:
+    """Exit with status 130 if Ctrl-C has stopped a training."""
+    if result and result.stopped:
+        sys.exit(130)
 
 
 Settings = Dict[str, Any]  # {field of the config: value}
@@ -61,8 +75,7 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
             chosen["settings"],
         )
         result, _ = kind.train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
-    if result and result.stopped:
-        sys.exit(130)
+    _end(result)
 
 
 @train.command("fashion-mnist")
@@ -72,6 +85,7 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 @options.of_config("fashion-mnist", "--batch-size", type=click.IntRange(min=1))
 @options.of_config("fashion-mnist", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate of SGD.")
 @options.of_config("fashion-mnist", "--epochs", type=click.IntRange(min=1))
+@options.of_config("fashion-mnist", "--keep", type=click.IntRange(min=1), help="Checkpoints that are kept.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N images only.")
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Accept other images in the same format in --data.")
@@ -109,6 +123,7 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw or lamb.")
 @options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
+@options.of_config("pictures", "--keep", type=click.IntRange(min=1), help="Checkpoints that are kept.")
 @click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
 @options.parts
 @options.run

@@ -17,12 +17,13 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, T
 from ..errors import DivergedError, RunError
 from ..runs.kinds import kind_of
 from ..runs.launch import resume
+from ..runs.lock import NAME as RUN_LOCK
 from ..runs.network import read_config
 from ..runs.table import read_run
-from ..training.checkpoint import NAME as CHECKPOINT
+from ..training.checkpoint_files import checkpoints
 
 #: fields of a config that do not change what is learned
-WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep_best")
+WITHOUT_EFFECT = ("checkpoint_seconds", "tensorboard", "keep", "keep_best")
 NEW, STOPPED, DONE = "new", "stopped", "done"
 LOCK = ".lock"  # a file that is locked while a sweep works in a folder; holds the name of the unit started last
 
@@ -88,7 +89,7 @@ def state(unit: Unit) -> str:
     if not unit.path.exists():
         return NEW
     if not unit.path.is_dir() or not (unit.path / "config.json").exists():
-        if unit.path.is_dir() and not any(unit.path.iterdir()):
+        if unit.path.is_dir() and all(path.name == RUN_LOCK for path in unit.path.iterdir()):
             return NEW
         raise RunError(
             f"{unit.path}: not a run folder: expected one, or nothing; remove it or name another folder with --out"
@@ -100,7 +101,7 @@ def state(unit: Unit) -> str:
     status = read_run(unit.path).status if (unit.path / "result.json").exists() else None
     if status == "diverged":
         return DONE
-    if (unit.path / CHECKPOINT).exists():
+    if checkpoints(unit.path):
         return STOPPED
     if status == "finished":
         return DONE

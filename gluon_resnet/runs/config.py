@@ -32,7 +32,7 @@ import dacite
 import tomli
 import yaml
 
-from ..errors import ConfigError, RunError, did_you_mean
+from ..errors import ConfigError, RunError, did_you_mean, whole
 from ..training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -294,7 +294,13 @@ class RunConfig(Recipe):
     new_head: bool = False  # take all of the file's weights but the classifier's
     keep_best: bool = False  # write the parameters of the best epoch, by patience_metric, to best.params
     checkpoint_seconds: int = 300  # between checkpoints within an epoch
+    keep: int = 3  # checkpoints that are kept while the run goes on
     tensorboard: bool = False  # write TensorBoard events into the run folder
+
+    def check(self) -> None:
+        """Raise ConfigError for a value outside its range."""
+        super().check()
+        whole("keep", self.keep)
 
 
 def resolved(config: Config, written: Mapping[str, Any]) -> Config:

@@ -111,6 +111,11 @@ def array_facts(*arrays: numpy.ndarray) -> Facts:
     return sum(values.nbytes for values in arrays), digest.hexdigest()
 
 
+def digest(table: pd.DataFrame) -> str:
+    """SHA-256 of a table of :func:`make` or :func:`read`."""
+    return hashlib.sha256(table.to_csv(index=False).encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def write(table: pd.DataFrame, folder: Union[str, Path]) -> None:
     """Write the table into a run folder; RunError if it cannot be written. Names keep their bytes."""
     with writing(Path(folder) / NAME) as temporary:

@@ -52,7 +52,7 @@ def _batches(config: FashionMnistConfig, resumed: Optional[RunFolder]) -> Tuple[
         train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
     )
     parts = {TRAINING: [(TRAIN, "")], VALIDATION: [(TEST, "")]}
-    return train_iter, test_iter, len(train[0]), where, data_list.make(parts, facts) if facts and not resumed else None
+    return train_iter, test_iter, len(train[0]), where, data_list.make(parts, facts) if facts else None
 
 
 def _title(
@@ -93,7 +93,8 @@ def job(config: FashionMnistConfig, resumed: Optional[RunFolder] = None) -> Job:
         f"{spec.name}-fashion-mnist",
         (f"data: {where}",),
         {"data": where},
-        files,
+        None if resumed else files,
+        None if files is None else data_list.digest(files),
     )
 
 

@@ -5,6 +5,7 @@ the trained parameters.
 """
 
 import json
+import reprlib
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -17,14 +18,18 @@ from ..files import as_json, check_utf8, remove_leftovers, write_json, writing
 from ..machine import system
 from ..text import last_line
 from ..training import curves
-from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.checkpoint import save_parameters
-from ..training.history import History
+from ..training.checkpoint_files import PATTERNS
+from ..training.history import ADVICE, History
 from ..training.progress import Record
+from .lock import NAME as LOCK
 
 VERSION = 1  # of the layout of a run folder
+ANOTHER = "name another folder with --out"
 #: files that a training replaces while it runs
-REPLACED = ("history.csv", "result.json", "curves.png", "net.params", "best.params", CHECKPOINT)
+REPLACED = ("history.csv", "result.json", "curves.png", "net.params", "best.params", "checkpoint.npz", *PATTERNS)
+#: what the entries of config.json are, if they are there
+TEXTS = ("kind", "command", "title", "started_in", "data")
 
 
 def default_folder(name: str, now: Optional[datetime] = None) -> Path:
@@ -41,10 +46,18 @@ def default_folder(name: str, now: Optional[datetime] = None) -> Path:
             break
         except OSError as error:
             if not (isinstance(error, FileExistsError) and path.parent.is_dir()):
-                raise RunError(
-                    f"{path}: cannot be written ({error.strerror}); name another folder with --out"
-                ) from None
+                raise RunError(f"{path}: cannot be written ({error.strerror}); {ANOTHER}") from None
     return path
+
+
+def made(path: Union[str, Path]) -> Path:
+    """``path``, a folder from now on; RunError if it cannot be one of a run."""
+    check_utf8(path, "mxnet", RunError, ANOTHER)  # found now, not after the last epoch
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); {ANOTHER}") from None
+    return Path(path)
 
 
 class RunFolder:
@@ -54,12 +67,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Union[str, Path], config: Dict[str, Any]) -> None:
-        self.path, self.history, self.config = Path(path), History(), config
-        # found now, not after the last epoch
-        check_utf8(path, "mxnet", RunError, "name another folder with --out")
+        self.path, self.history, self.config = made(path), History(), config
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            if any(self.path.iterdir()):
+            if any(file.name != LOCK for file in self.path.iterdir()):
                 raise RunError(f"{self.path}: not empty; name a new folder with --out, or remove this one")
             write_json(self.path / "config.json", {"version": VERSION, **config})
             write_json(
@@ -69,9 +79,7 @@ class RunFolder:
         except RunError:
             raise
         except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}); name another folder with --out"
-            ) from None
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); {ANOTHER}") from None
 
     @classmethod
     def reopen(cls, path: Union[str, Path]) -> "RunFolder":
@@ -82,9 +90,10 @@ class RunFolder:
             folder.config = json.loads((folder.path / "config.json").read_text())
             if folder.config["version"] != VERSION:
                 raise RunError(f"{path}: version {folder.config['version']} of the layout: expected {VERSION}")
+            _check_config(folder.config, folder.path / "config.json")
             if (folder.path / "history.csv").exists():
                 folder.history.load(folder.path / "history.csv")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, RunError):
                 raise
             raise RunError(f"{path}: not a run folder that can be read ({error})") from None
@@ -93,6 +102,22 @@ class RunFolder:
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a run that was killed while it wrote; nothing else may be writing here."""
         remove_leftovers(self.path, REPLACED)
+
+    def check_history(self, note: Dict[str, Any]) -> Optional[str]:
+        """Look whether the history is the one that a checkpoint was written with, by its note.
+
+        Returns:
+            A line for the reader if there is none any more.
+
+        Raises:
+            RunError: it is another.
+        """
+        expected, path = note.get("history"), self.path / "history.csv"
+        if expected is None or self.history.digest(note["at"]["epoch"], note["at"]["batch"]) == expected:
+            return None
+        if not path.exists():
+            return f"{path}: no such file: the history of the run begins here"
+        raise RunError(f"{path}: not as it was when the checkpoint was written: {ADVICE}")
 
     def rewind(self, epoch: int, batch: int) -> None:
         """Remove the history's rows after ``batch`` of ``epoch``."""
@@ -105,8 +130,12 @@ class RunFolder:
 
     def save_history(self) -> None:
         """Write history.csv."""
-        with writing(self.path / "history.csv") as temporary:
-            self.history.table().to_csv(temporary, index=False, float_format="%.6g")
+        self.write("history.csv", self.history.text())
+
+    def save_history_until(self, epoch: int, batch: int) -> str:
+        """Write history.csv; returns the hash of its rows before ``batch`` of ``epoch``."""
+        self.save_history()
+        return self.history.digest(epoch, batch)
 
     def write(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
@@ -144,3 +173,17 @@ class RunFolder:
         figure = curves.draw_curves(self.history.table(), title=self.config.get("title"))
         with writing(self.path / "curves.png") as temporary:
             temporary.write_bytes(figures.as_png(figure))
+
+
+def _check_config(content: Dict[str, Any], path: Path) -> None:
+    """Raise RunError if an entry of config.json is of another type than this suite writes."""
+    for name in TEXTS:
+        if not isinstance(content.get(name, ""), str):
+            raise RunError(
+                f"{path}: {name} is {reprlib.repr(content[name])}: expected a text; copy the run folder again"
+            )
+    names = content.get("class_names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RunError(
+            f"{path}: class_names is {reprlib.repr(names)}: expected a list of texts; copy the run folder again"
+        )

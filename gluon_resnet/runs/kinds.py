@@ -226,7 +226,7 @@ class Pictures(Kind):
         return Path(config.data).name
 
     def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
-        return tuple(str(name) for name in written["class_names"])
+        return tuple(str(name) for name in written.get("class_names", ()))
 
     def preparation(self, spec: ResNetSpec, config: PicturesConfig) -> Preparation:
         return as_tested(spec.family, self.side(config), config.crop, config.weights, config.model, config.reading)

@@ -1,10 +1,10 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 
 import os
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from tqdm import tqdm
@@ -15,16 +15,18 @@ from ..machine import memory
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
 from ..text import last_line, printable
-from ..training.checkpoint import NAME as CHECKPOINT
-from ..training.checkpoint import Arrays, Keeper, Note, read
+from ..training.checkpoint import Checkpoint, Keeper
 from ..training.progress import Result
 from ..training.recipe import PATIENCE_METRICS
 from ..training.tensorboard import Events
 from ..weights import read_network, set_parameters
 from . import data_list
+from .belonging import made_of
 from .config import resolved, written_config
-from .folder import RunFolder, default_folder
+from .folder import RunFolder, default_folder, made
 from .kinds import Kind, kind_of, kind_of_run
+from .lock import alone_in
+from .resuming import checkpoint_of, removed, resumable, rewind
 
 Say = Callable[[str], Any]
 #: a Result and a run folder, or None twice after a search for a learning rate
@@ -52,13 +54,14 @@ class Job:
     notes: Tuple[str, ...] = ()  # lines for the reader
     record: Dict[str, Any] = field(default_factory=dict)  # further entries of config.json
     files: Any = None  # table of the files of a new run (data_list.py), if their bytes may change
+    data_digest: Optional[str] = None  # of the table of its files; None if their bytes are verified to be the published
 
 
-def resume(kind: Kind, path: Union[str, Path], say: Say = print, **options: Any) -> Outcome:
+def resume(kind: Optional[Kind], path: Union[str, Path], say: Say = print, **options: Any) -> Outcome:
     """Resume the run in the folder ``path`` from its last checkpoint.
 
     Args:
-        kind: the expected kind (kinds.py).
+        kind: the expected kind (kinds.py); the run's own if None.
         path: the run folder.
         say: called with each line for the reader.
         options: for :func:`execute`.
@@ -67,13 +70,17 @@ def resume(kind: Kind, path: Union[str, Path], say: Say = print, **options: Any)
         (Result, run folder).
 
     Raises:
-        RunError: the run is of another kind, or has no checkpoint.
+        RunError: the run is of another kind, has no checkpoint, is no longer what it was, or is under way.
     """
-    run = RunFolder.reopen(path)
-    own = kind_of_run(run.config, path)
-    if own is not kind:
-        raise RunError(f"{path}: a run of another kind: resume it with: gluon-resnet train {own.name} --resume {path}")
-    return kind.train(resolved(written_config(kind.config, run), run.config), say=say, resumed=run, **options)
+    RunFolder.reopen(path)  # before anything is written
+    with alone_in(path):
+        run = RunFolder.reopen(path)
+        own = kind_of_run(run.config, path)
+        if kind not in (None, own):
+            raise RunError(
+                f"{path}: a run of another kind, {own.name}: resume it with: gluon-resnet train --resume {path}"
+            )
+        return own.train(resolved(written_config(own.config, run), run.config), say=say, resumed=run, **options)
 
 
 def execute(
@@ -112,7 +119,8 @@ def execute(
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
 
-    checkpoint = read(resumed.path) if resumed else None
+    damaged: List[str] = []
+    checkpoint = checkpoint_of(config, job, resumed, damaged.append) if resumed else None
     frozen_prefixes(layout(job.spec), config.freeze_stages)  # refused before anything is written
     notes = [amx.line()] if config.precision == "bfloat16" else []  # asked before mxnet's first computation
     net, device = models.build(job.spec), try_gpu()
@@ -121,18 +129,21 @@ def execute(
         return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
-    folder = resumed or _new_folder(config, job, out)
     tell = _printing(say)
-    for line in (
-        job.title,
-        *job.notes,
-        *notes,
-        *_how_tested(config),
-        f"shapes of one image, {'x'.join(map(str, job.shape))}:",
-        *walk,
-    ):
-        tell(line)
-    return _train(config, folder, net, job, device, tell, make_listener, checkpoint)
+    path = resumed.path if resumed else made(out or default_folder(job.name))
+    with nullcontext() if resumed else alone_in(path):
+        folder = resumed or _new_folder(config, job, path)
+        for line in (
+            job.title,
+            *job.notes,
+            *damaged,
+            *notes,
+            *_how_tested(config),
+            f"shapes of one image, {'x'.join(map(str, job.shape))}:",
+            *walk,
+        ):
+            tell(line)
+        return _train(config, folder, net, job, device, tell, make_listener, checkpoint)
 
 
 def _printing(say: Say) -> Say:
@@ -140,10 +151,10 @@ def _printing(say: Say) -> Say:
     return lambda line: say(printable(line))
 
 
-def _new_folder(config: Any, job: Job, out: Union[str, Path, None]) -> RunFolder:
+def _new_folder(config: Any, job: Job, path: Path) -> RunFolder:
     """The folder of a new run, with all that is known before training."""
     folder = RunFolder(
-        out or default_folder(job.name),
+        path,
         {
             "kind": kind_of(config).name,
             "command": config.command(),
@@ -220,7 +231,7 @@ def _train(
     device: Any,
     say: Say,
     make_listener: Optional[Callable[[int], Any]],
-    checkpoint: Optional[Tuple[Arrays, Note]],
+    checkpoint: Optional[Checkpoint],
 ) -> Tuple[Result, RunFolder]:
     from ..training import display, train
 
@@ -228,11 +239,19 @@ def _train(
     if config.tensorboard:
         listeners.append(Events(folder.path / "tensorboard"))
     _start(config, net, job, device)
-    keeper = Keeper(folder.path, config.checkpoint_seconds, config.keep_best, checkpoint, folder.save_history)
+    keeper = Keeper(
+        folder.path,
+        config.checkpoint_seconds,
+        config.keep_best,
+        checkpoint,
+        folder.save_history_until,
+        config.keep,
+        made_of(config, job),
+    )
     if checkpoint:
-        _rewind(folder, checkpoint[1]["at"], config.epochs, say)
+        rewind(folder, checkpoint[1]["at"], config.epochs, say)
     problem: Optional[DivergedError] = None
-    with train.interruptible() as stop, _resumable(folder):
+    with train.interruptible() as stop, resumable(folder):
         try:
             session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
@@ -249,7 +268,7 @@ def _train(
         }
         notes += folder.finish(summary, None if problem else net)
         if status == "finished":  # all is written: only now may the checkpoint go
-            keeper.remove()
+            notes += removed(keeper)
     for note in notes:
         say(f"note: {note}; the run is complete without it")
     if problem:
@@ -257,29 +276,6 @@ def _train(
     _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(folder.files())})")
     return result, folder
-
-
-def _rewind(folder: RunFolder, at: Note, epochs: int, say: Say) -> None:
-    """Bring the folder of a resumed run to where its checkpoint is."""
-    folder.remove_leftovers()
-    folder.rewind(at["epoch"], at["batch"])
-    if at["epoch"] > epochs:
-        say(f"resuming {folder.path} after its last epoch: its results are written")
-    else:
-        say(f"resuming {folder.path} at epoch {at['epoch']}, after batch {at['batch']}")
-
-
-@contextmanager
-def _resumable(folder: RunFolder) -> Iterator[None]:
-    """Context in which a RunError, of a full disk say, ends in how to resume the run if it has a checkpoint."""
-    try:
-        yield
-    except RunError as error:
-        if not (folder.path / CHECKPOINT).exists():
-            raise
-        raise RunError(
-            f"{error}; the last checkpoint is whole: make room, then go on with --resume {folder.path}"
-        ) from None
 
 
 def _close(listeners: Sequence[Any]) -> List[str]:

@@ -10,31 +10,37 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 from mxnet import npx
 
 from ..data.images import to_train
 from ..data.pictures import PictureBatches
 from ..devices import try_gpu
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, RunError
 from ..training.progress import Result
 from . import data_list
+from .data_list import DataList
 from .folder import RunFolder
 from .kinds import PicturesConfig
 from .launch import Job, execute, network
 from .opening import Opened, fits, open_again, open_now
 
 
-def _open_for(config: PicturesConfig, resumed: Optional[RunFolder]) -> Opened:
+def _open_for(config: PicturesConfig, resumed: Optional[RunFolder], files: Optional[DataList]) -> Opened:
     """The images to train on: split now, or for a run that is resumed as they were split when it began.
 
     Raises DataError if they are no longer those that the run began with.
     """
     kept = (config.cache, config.cache)
-    files = data_list.read(resumed.path) if resumed else None
-    before = list(resumed.config["class_names"]) if resumed else []
+    before = _names_before(resumed) if resumed else []
     if resumed and files:
+        unknown = sorted({name for _, name in files.facts()} - set(before))
+        if unknown:
+            raise RunError(
+                f"{resumed.path}/config.json: class names {', '.join(before)}: expected all that {data_list.NAME} has, "
+                f"also {unknown[0]}; copy the run folder again"
+            )
         opened = open_again(config, fits(config), kept, before, files)
         assert opened.changes is not None  # since it is opened again
         opened.changes.check_same(resumed.path)
@@ -50,6 +56,14 @@ def _open_for(config: PicturesConfig, resumed: Optional[RunFolder]) -> Opened:
     return opened
 
 
+def _names_before(resumed: RunFolder) -> List[str]:
+    """The names of the classes that a run began with; RunError if its config.json does not say."""
+    names = resumed.config.get("class_names")
+    if not names:
+        raise RunError(f"{resumed.path}/config.json: no class_names: expected those of a run on pictures")
+    return list(names)
+
+
 def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
     """The Job (launch.py) of a config, with its images found and split; raises as :func:`train`.
 
@@ -59,7 +73,9 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
     config.check()
     if not config.data:
         raise ConfigError("no images named: a folder, a CSV or a .rec file is needed, or --resume RUN")
-    opened = _open_for(config, resumed)
+    files = data_list.read(resumed.path) if resumed else None
+    opened = _open_for(config, resumed, files)
+    table = files.table if files else opened.table()
     training, validation = opened.parts
     class_names = training.source.class_names
     seen = sorted({class_names[label] for label in training.source.labels})
@@ -85,7 +101,8 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
         f"{spec.name}-{Path(config.data).stem or 'pictures'}",
         tuple(opened.notes),
         {"class_names": class_names, "data": os.path.abspath(config.data)},
-        None if resumed else opened.table(),
+        None if resumed else table,
+        data_list.digest(table),
     )
 
 

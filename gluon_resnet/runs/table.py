@@ -15,8 +15,7 @@ import pandas as pd
 
 from ..errors import GluonResNetError, RunError
 from ..networks.specs import ResNetSpec
-from ..training.checkpoint import NAME as CHECKPOINT
-from ..training.history import COLUMNS as HISTORY
+from ..training.checkpoint_files import checkpoints
 from ..training.metrics import shown_in
 from .config import RunConfig, differences
 from .folder import RunFolder
@@ -67,7 +66,7 @@ class Run:
         """finished, stopped, diverged, or unfinished: still running, or killed."""
         if self.result is not None:
             return self.result["status"]
-        return "unfinished, can be resumed" if (self.path / CHECKPOINT).exists() else "unfinished"
+        return "unfinished, can be resumed" if checkpoints(self.path) else "unfinished"
 
 
 def _read_json(path: Path, optional: bool = False) -> Any:
@@ -98,8 +97,6 @@ def read_run(path: Union[str, Path]) -> Run:
         raise RunError(f"{path / 'result.json'}: damaged: expected a status")
     spec = spec_of_run(written, path)
     history = RunFolder.reopen(path).history
-    if any(set(row) != set(HISTORY) for row in history.rows):
-        raise RunError(f"{path / 'history.csv'}: damaged: expected the columns {', '.join(HISTORY)}")
     return Run(path, kind, config, spec, written, _read_json(path / "env.json"), result, history.table())
 
 

@@ -9,13 +9,15 @@ rest is a DataError in one line. A look costs microseconds: shapes and dtypes ar
 values in the first before it is used, and in the others when their loss is fetched, so that nothing waits for them.
 """
 
+from contextlib import suppress
+from time import perf_counter
 from typing import Any, Iterable, Iterator, Optional, Set, Tuple
 
 import mxnet as mx
 import numpy
 from mxnet.gluon import nn
 
-from ..errors import ConfigError, DataError, ModelError, ShapeError
+from ..errors import ConfigError, DataError, GluonResNetError, ModelError, ShapeError
 from ..networks.shapes import complaint
 from .randomness import borrowed
 from .rounds import Rounds, split
@@ -177,6 +179,22 @@ class _Pass:
     def close(self) -> None:
         """End the pass; what prepares batches in the background ends, too."""
         getattr(self.iterator, "close", lambda: None)()
+
+
+def not_finite(batches: Taken, seconds: float = 10.0) -> str:
+    """In words, a batch with pictures that are not numbers; empty if none is found in about so many seconds."""
+    end = perf_counter() + seconds
+    with suppress(GluonResNetError), borrowed(batches) as passing:
+        for number, (X, _) in enumerate(passing, 1):
+            wrong = ~numpy.isfinite(X.asnumpy())
+            if wrong.any():
+                return (
+                    f"{wrong.sum():,} of the {wrong.size:,} numbers of X in {batches.name}, batch {number} of a pass, "
+                    f"are not finite"
+                )
+            if perf_counter() > end:
+                break
+    return ""
 
 
 def forward(net: Any, X: Any) -> Any:

@@ -1,82 +1,41 @@
 """Checkpoints: a resumed run ends with bit for bit the parameters of an uninterrupted one.
 
-    gluon-resnet train fashion-mnist --resume runs/20261122-...
+    gluon-resnet train --resume runs/20261122-...
 
-One file, ``checkpoint.npz``, holds everything that decides what comes next: parameters, the optimizer's state by
-parameter, the averages, the position in the epoch with its sums so far, and the states of Python's and NumPy's random
-generators, at the epoch's start (the order of its images) and now. It is plain arrays and JSON: nothing in it is run.
-MXNet's own generator cannot be read, but nothing draws from it during training.
+A checkpoint holds everything that decides what comes next: parameters, the optimizer's state by parameter, the
+averages, the position in the epoch with its sums so far, and the states of Python's and NumPy's random generators, at
+the epoch's start (the order of its images) and now. It is plain arrays and JSON: nothing in it is run, and every field
+is looked at before it is used (checkpoint_note.py). MXNet's own generator cannot be read, but nothing draws from it
+during training. How the files are written and read: checkpoint_files.py.
 """
 
 import json
-import zipfile
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 import numpy
 
 from ..errors import ConfigError, RunError
 from ..files import writing
 from ..text import last_line
+from . import checkpoint_files
+from .checkpoint_files import KEEP, Arrays, DamagedError, FilePath
+from .checkpoint_note import check_note
+from .optimizer_state import ANOTHER, check_names, fitting, optimizer_arrays, restore_optimizer
 from .progress import Record, Result
 from .randomness import random_states, set_random_states
 
 if TYPE_CHECKING:
     from .loop import Epoch, Training  # only for the types: it loads mxnet
 
-NAME, VERSION = "checkpoint.npz", 1
+VERSION = 2  # of the note; 1 is that of runs from before 2026-11-28, which does not know what the run is made of
 
-FilePath = Union[str, Path]
-Arrays = Dict[str, numpy.ndarray]
 Note = Dict[str, Any]  # JSON values
+Checkpoint = Tuple[Arrays, Note]
 Batches = Iterator[Tuple[Any, Any]]
-
-
-def _as_arrays(state: Any) -> List[numpy.ndarray]:
-    """A parameter's optimizer state, an array, a tuple of them or None, as a list of NumPy arrays."""
-    if state is None:
-        return []
-    return [part.asnumpy() for part in (state if isinstance(state, (tuple, list)) else (state,))]
-
-
-def optimizer_arrays(trainer: Any, names: Mapping[str, str]) -> Tuple[Arrays, Note]:
-    """The state of a gluon.Trainer's optimizer: {"optimizer/<parameter>/<i>": array}, and its counts of updates.
-
-    ``names`` maps the parameters' own names to the layout's.
-    """
-    states, optimizer = trainer._updaters[0].states, trainer._optimizer
-    arrays: Arrays = {}
-    counts: Dict[str, int] = {}
-    for index, param in enumerate(trainer._params):
-        name = names[param.name]
-        for i, values in enumerate(_as_arrays(states.get(index))):
-            arrays[f"optimizer/{name}/{i}"] = values
-        counts[name] = optimizer._index_update_count.get(index, 0)
-    return arrays, {"updates": optimizer.num_update, "by_parameter": counts}
-
-
-def restore_optimizer(trainer: Any, names: Mapping[str, str], arrays: Arrays, counts: Note) -> None:
-    """Put the state from :func:`optimizer_arrays` into a fresh trainer over the same parameters.
-
-    Args:
-        trainer: a gluon.Trainer that has made no step yet.
-        names: the layout's names by the parameters' own.
-        arrays: the optimizer's arrays; others among them are ignored.
-        counts: the numbers of updates.
-    """
-    updater, optimizer = trainer._updaters[0], trainer._optimizer
-    for index, param in enumerate(trainer._params):
-        name = names[param.name]
-        state = optimizer.create_state_multi_precision(index, param.data())
-        parts = [] if state is None else list(state) if isinstance(state, (tuple, list)) else [state]
-        for i, part in enumerate(parts):
-            part[:] = arrays[f"optimizer/{name}/{i}"]
-        updater.states[index], updater.states_synced[index] = state, True
-        if counts["by_parameter"][name]:
-            optimizer._index_update_count[index] = counts["by_parameter"][name]
-    optimizer.num_update = counts["updates"]
 
 
 def save_parameters(net: Any, path: FilePath) -> None:
@@ -91,21 +50,17 @@ def save_parameters(net: Any, path: FilePath) -> None:
             raise RunError(f"{path}: cannot be written ({last_line(error)}): is the disk full?") from None
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> None:
-    """Write ``arrays`` as numpy.savez does, which does not close its archive if the disk is full.
+def save(folder: FilePath, training: "Training", position: Note, keep: int = KEEP) -> None:
+    """Write the newest checkpoint of ``training``, whole or not at all, and remove all but the ``keep`` newest.
 
-    The archive would then complain on standard error when Python clears it away.
-    """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, values in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                numpy.lib.format.write_array(member, values, allow_pickle=False)
+    Args:
+        folder: of the run.
+        training: the :class:`gluon_resnet.training.loop.Training`.
+        position: the other fields of the note (checkpoint_note.py), JSON values.
+        keep: number of checkpoints.
 
-
-def save(folder: FilePath, training: "Training", position: Note) -> None:
-    """Write the checkpoint of ``training`` at ``position``, a dict of JSON values, whole or not at all.
-
-    Raises RunError if it cannot be written.
+    Raises:
+        RunError: it cannot be written.
     """
     names = training.names
     arrays = {
@@ -124,45 +79,78 @@ def save(folder: FilePath, training: "Training", position: Note) -> None:
         **position,
     }
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
-    with writing(Path(folder) / NAME) as temporary:
-        _write_arrays(temporary, arrays)
+    checkpoint_files.write(folder, arrays, keep)
 
 
-def read(folder: FilePath) -> Tuple[Arrays, Note]:
-    """(arrays, note) of a run folder's checkpoint; RunError if there is none or it is damaged."""
-    path = Path(folder) / NAME
+def read(
+    folder: FilePath,
+    at_most: Optional[int] = None,
+    say: Callable[[str], Any] = warnings.warn,
+    set_aside: bool = False,
+) -> Checkpoint:
+    """(arrays, note) of a run folder's newest checkpoint that is whole.
+
+    Args:
+        folder: of the run.
+        at_most: bytes that a checkpoint may have.
+        say: called with a line for each newer one that is damaged.
+        set_aside: rename damaged ones, so that they are never tried again; nobody else may be working in the folder.
+
+    Raises:
+        RunError: there is none, or none that is whole.
+    """
+    return checkpoint_files.newest(folder, _with_note, at_most, say, set_aside)
+
+
+def _with_note(path: Path, arrays: Arrays) -> Checkpoint:
+    """(arrays, note) of a checkpoint; DamagedError if the note or a number is not as it can have been written."""
     try:
-        with numpy.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        if "note" not in arrays:
+            raise ValueError("it has no note")
         note = json.loads(arrays.pop("note").tobytes().decode())
-    except FileNotFoundError:
-        raise RunError(
-            f"{path}: no such file: the run is finished, or was stopped before its first checkpoint"
-        ) from None
-    except Exception as error:  # a damaged archive may raise anything
-        raise RunError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
-    if note.get("version") != VERSION:
-        raise RunError(f"{path}: version {note.get('version')} of the format: expected {VERSION}")
+        version = note.get("version") if isinstance(note, dict) else None
+        if version in (1, VERSION):
+            check_note(note)
+            _check_finite(arrays)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: damaged checkpoint ({error})") from None
+    if version not in (1, VERSION):
+        raise RunError(f"{path}: version {version!r} of the format: expected {VERSION}; take a newer gluon-resnet")
     return arrays, note
 
 
+def _check_finite(arrays: Arrays) -> None:
+    """Raise ValueError for numbers that no checkpoint is written with; an optimizer may have infinities."""
+    for name, values in arrays.items():
+        if values.dtype.kind != "f":
+            raise ValueError(f"{name}: {values.dtype}: expected real numbers")
+        wrong = numpy.isnan(values) if name.startswith("optimizer/") else ~numpy.isfinite(values)
+        if wrong.any():
+            raise ValueError(f"{name}: {wrong.sum():,} of {values.size:,} numbers are not finite")
+
+
 def restore(training: "Training", arrays: Arrays, note: Note) -> None:
-    """Put a checkpoint from :func:`read` into ``training``; the loop sets the random generators later."""
+    """Put a checkpoint from :func:`read` into ``training``; the loop sets the random generators later.
+
+    Raises RunError if it is of another network, or of other settings.
+    """
     import mxnet as mx
 
     params = training.net._collect_params_with_prefix()
-    saved = {name.partition("/")[2] for name in arrays if name.startswith("parameter/")}
-    if saved != set(params):
-        raise RunError(f"the checkpoint has {len(saved)} parameters, the network {len(params)}: another network")
+    training.start_average()
+    averages = training.average.values if training.average else {}
+    expected = [f"parameter/{name}" for name in params] + [f"average/{name}" for name in averages]
+    check_names([name for name in arrays if not name.startswith("optimizer/")], expected, "parameters and averages")
+    if bool(training.scale) != bool(note.get("scale")):
+        raise RunError(f"the checkpoint is of another precision: it is of {ANOTHER}")
     for name, param in params.items():
-        param.data().as_nd_ndarray()[:] = mx.nd.array(arrays[f"parameter/{name}"], dtype=param.dtype)
+        values = fitting(arrays, f"parameter/{name}", param.shape, param.dtype)
+        param.data().as_nd_ndarray()[:] = mx.nd.array(values, dtype=param.dtype)
     restore_optimizer(training.trainer, training.names, arrays, note["counts"])
     if training.scale:
         training.scale.restore(note["scale"])
-    training.start_average()
-    if training.average:
-        for name, values in training.average.values.items():
-            values[:] = mx.nd.array(arrays[f"average/{name}"], dtype=values.dtype)
+    for name, average in averages.items():
+        average[:] = mx.nd.array(fitting(arrays, f"average/{name}", average.shape, average.dtype), dtype=average.dtype)
 
 
 class Keeper:
@@ -174,7 +162,10 @@ class Keeper:
         seconds: time between checkpoints within an epoch.
         keep_best: write the parameters of the best epoch, by the recipe's ``patience_metric``, to best.params.
         resume: the checkpoint to resume from, as :func:`read` returns it.
-        on_save: called before each checkpoint.
+        on_save: called with epoch and batch before each checkpoint; what it returns is the hash of the history so far,
+            or None, and is written into the checkpoint.
+        keep: number of checkpoints that are kept.
+        run: what the run is made of, JSON values, to be written into each checkpoint.
     """
 
     def __init__(
@@ -183,10 +174,13 @@ class Keeper:
         seconds: float = 300,
         keep_best: bool = False,
         resume: Optional[Tuple[Arrays, Note]] = None,
-        on_save: Callable[[], None] = lambda: None,
+        on_save: Callable[[int, int], Optional[str]] = lambda epoch, batch: None,
+        keep: int = KEEP,
+        run: Optional[Note] = None,
     ) -> None:
         self.folder, self.seconds, self.keep_best = folder, seconds, keep_best
         self.resume, self.on_save = resume, on_save
+        self.keep, self.run = keep, run
         self.saved = perf_counter()
 
     def begin(self, training: "Training", result: Result) -> int:
@@ -218,8 +212,12 @@ class Keeper:
         (_, note), self.resume = self.resume, None
         self.start = note["start"]
         set_random_states(self.start)
-        for _ in range(note["at"]["batch"]):
-            next(batches)
+        for done in range(note["at"]["batch"]):
+            if next(batches, None) is None:
+                raise RunError(
+                    f"the checkpoint is at batch {note['at']['batch']:,} of an epoch, which has {done:,}: it is of "
+                    f"{ANOTHER}"
+                )
         set_random_states(note["now"])
         return batches, note["at"] if note["at"]["batch"] else None
 
@@ -238,15 +236,17 @@ class Keeper:
 
     def _save(self, at: Note) -> None:
         if self.folder is not None:
-            self.on_save()  # first: what it writes may be newer than the checkpoint, but not older
+            # first: what it writes may be newer than the checkpoint, but not older
+            history = self.on_save(at["epoch"], at["batch"])
             done = [asdict(record) for record in self.result.epochs if record.test_acc is not None]
-            save(self.folder, self.training, {"at": at, "start": self.start, "done": done})
+            note = {"at": at, "start": self.start, "done": done, "history": history, "run": self.run}
+            save(self.folder, self.training, note, self.keep)
             self.saved = perf_counter()
 
     def remove(self) -> None:
-        """Delete the checkpoint: the run is finished."""
-        if self.folder is not None and (Path(self.folder) / NAME).exists():
-            (Path(self.folder) / NAME).unlink()
+        """Delete the checkpoints: the run is finished. RunError if they cannot be removed."""
+        if self.folder is not None:
+            checkpoint_files.remove(self.folder)
 
     def end_epoch(self, record: Record) -> None:
         """After an epoch and its test: keep the parameters if they are the best, and write a checkpoint.

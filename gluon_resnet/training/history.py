@@ -1,10 +1,13 @@
 """The records of a run as a table: some points of each epoch, and its end with the test accuracy and loss."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Dict, List, Union
 
+import numpy
 import pandas as pd
 
+from ..errors import RunError
 from .progress import Record
 
 COLUMNS = [
@@ -23,6 +26,9 @@ COLUMNS = [
     "others_cores",
 ]
 LATER = ("test_loss", "others_cores")  # columns that the files of older versions lack
+WHOLE = ("epoch", "batch", "examples")  # columns of whole numbers from 1
+SOME = ("test_acc", "test_loss", "test_seconds", "others_cores")  # columns that may be empty
+ADVICE = "copy the run folder again, or remove this file to go on without it"
 
 
 class History:
@@ -46,10 +52,47 @@ class History:
         return True
 
     def load(self, path: Union[str, Path]) -> None:
-        """Replace the rows by those of a history.csv, which may lack the columns :data:`LATER`."""
-        rows = pd.read_csv(path).replace({float("nan"): None}).to_dict("records")
+        """Replace the rows by those of a history.csv, which may lack the columns :data:`LATER`.
+
+        Raises RunError if it is damaged.
+        """
+        try:
+            table = pd.read_csv(path)
+            _check(table)
+        except ValueError as error:  # pandas' own errors are ValueErrors, too
+            raise RunError(f"{path}: damaged: {' '.join(str(error).split())}; {ADVICE}") from None
+        rows = table.replace({float("nan"): None}).to_dict("records")
         self.rows = [{**dict.fromkeys(LATER), **row} for row in rows]
 
     def table(self) -> pd.DataFrame:
         """The rows as a pandas DataFrame with :data:`COLUMNS`."""
         return pd.DataFrame(self.rows, columns=COLUMNS)
+
+    def text(self) -> str:
+        """The content of a history.csv."""
+        return self.table().to_csv(index=False, float_format="%.6g")
+
+    def digest(self, epoch: int, batch: int) -> str:
+        """SHA-256 of the rows before ``batch`` of ``epoch``, which no longer change then."""
+        before = History()
+        before.rows = [row for row in self.rows if (row["epoch"], row["batch"]) < (epoch, batch)]
+        return hashlib.sha256(before.text().encode()).hexdigest()
+
+
+def _check(table: pd.DataFrame) -> None:
+    """Raise ValueError unless ``table`` is one that a History can have written."""
+    if set(table.columns) | set(LATER) != set(COLUMNS):
+        raise ValueError(f"expected the columns {', '.join(COLUMNS)}, found {', '.join(map(str, table.columns))}")
+    for name in table.columns:
+        values = pd.to_numeric(table[name], errors="coerce").astype(float)
+        wrong = ~numpy.isfinite(values) & (table[name].notna() if name in SOME else True)
+        if name in WHOLE:
+            wrong |= (values < 1) | (values % 1 != 0)
+        if wrong.any():
+            row = int(numpy.argmax(wrong))
+            kind = "a whole number of at least 1" if name in WHOLE else "a number"
+            raise ValueError(f"line {row + 2}: {name} is {str(table[name].iloc[row])[:60]!r}: expected {kind}")
+    places = list(zip(table["epoch"], table["batch"]))
+    for row in range(1, len(places)):
+        if places[row] <= places[row - 1]:
+            raise ValueError(f"line {row + 2}: epoch {places[row][0]}, batch {places[row][1]}: expected a later one")

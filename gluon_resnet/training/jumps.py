@@ -5,13 +5,15 @@ without a jump costs one comparison of two numbers that are at hand anyway.
 """
 
 import math
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import mxnet as mx
 
 from ..errors import DivergedError
 
 TIMES = 10.0
+SHOWN = 3  # of the gradients
+DIVERGED = "training diverged; try a smaller learning rate"  # the end of every message of it
 DECAY = 0.9  # of the running mean, for each step
 
 
@@ -42,17 +44,22 @@ class Jumps:
         jump, norm = f"the loss is {loss:.4g} at {place}", 0.0
         found = gradients()
         if found:  # else all parameters are frozen
-            name, norm = largest(found)
-            jump += f", and the largest gradient that of {name} (norm {norm:.4g})"
+            norm = largest(found)[0][1]
+            jump += f", and the largest gradients are {in_words(found)}"
         if not math.isfinite(loss) or (exact and not math.isfinite(norm)):
-            raise DivergedError(f"{jump}: training diverged; try a smaller learning rate")
+            raise DivergedError(f"{jump}: {DIVERGED}")
         self.first = self.first or jump
 
 
-def largest(gradients: Dict[str, Any]) -> Tuple[str, float]:
-    """(name, Euclidean norm) of the largest of some arrays; the first one that is not finite counts as the largest."""
+def largest(gradients: Dict[str, Any]) -> List[Tuple[str, float]]:
+    """[(name, Euclidean norm)] of some arrays, largest first; those that are not finite count as the largest."""
     # in float64, where the squares of large numbers do not overflow
     norms = {
         name: mx.nd.norm(values.as_nd_ndarray().astype("float64")).asscalar() for name, values in gradients.items()
     }
-    return max(norms.items(), key=lambda item: item[1] if math.isfinite(item[1]) else math.inf)
+    return sorted(norms.items(), key=lambda item: item[1] if math.isfinite(item[1]) else math.inf, reverse=True)
+
+
+def in_words(gradients: Dict[str, Any]) -> str:
+    """ "those of 0.weight (norm inf), 7.bias (norm 5)": the largest of {parameter name: gradient}."""
+    return "those of " + ", ".join(f"{name} (norm {norm:.4g})" for name, norm in largest(gradients)[:SHOWN])

@@ -19,7 +19,7 @@ from . import winograd
 from .accuracy import count_correct
 from .averages import Average
 from .batches import check_labels, check_layout, check_outputs, forward
-from .jumps import Jumps
+from .jumps import DIVERGED, Jumps, in_words
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
@@ -69,8 +69,8 @@ class Epoch:
         self.examples += step.examples
         self.batch += 1
         check_labels(step.y, step.num_classes, f"train_iter, epoch {self.epoch}, batch {self.batch}")
-        place = f"epoch {self.epoch}, batch {self.batch} of {self.num_batches}, lr {step.lr:g}"
-        self.training.watch(loss / step.examples, place)
+        self.training.place = f"epoch {self.epoch}, batch {self.batch} of {self.num_batches}, lr {step.lr:g}"
+        self.training.watch(loss / step.examples, self.training.place)
 
     def record(self) -> Record:
         """The :class:`Record` of the batches fetched so far."""
@@ -134,6 +134,7 @@ class Training:
         self.looked = False  # whether a batch fits the network
         self.times = 1.0  # the gathered gradient, divided by the gradient of the mean loss
         self.jumps = Jumps()
+        self.place = ""  # the last step whose loss was fetched, and its rate, in words
         self.scale = make_loss_scale(net)
         self.convolutions = ExitStack()
         self.winograd = False
@@ -242,12 +243,16 @@ class Training:
         values.update({f"the average of {name}": average for name, average in averages.items()})
         for name, value in values.items():
             if not math.isfinite(value.asnumpy().sum(dtype="float64")):
-                first = f"; before, {self.jumps.first}" if self.jumps.first else ""
                 raise DivergedError(
-                    f"{name} is no longer finite after epoch {epoch}{first}: training diverged; try a smaller learning "
-                    f"rate"
+                    f"{name} is no longer finite after {self.place or f'epoch {epoch}'}{self._around()}: {DIVERGED}"
                 )
         self.jumps.first = ""
+
+    def _around(self) -> str:
+        """What else there is to say of a training that diverged: the largest gradients, the first loss that jumped."""
+        gradients = self._gradients()
+        largest = f"; the largest gradients are {in_words(gradients)}" if gradients else ""
+        return largest + (f"; before, {self.jumps.first}" if self.jumps.first else "")
 
     def tested(self) -> ContextManager[Any]:
         """Context that gives the network to test: with averaged parameters if the recipe has them."""

@@ -22,6 +22,7 @@ from ..errors import ConfigError, DivergedError
 from ..machine import system
 from ..networks.blocks import Bottleneck, Residual
 from ..networks.layers import BatchNorm, Conv2D
+from .jumps import DIVERGED
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -113,10 +114,7 @@ class LossScale:
         elif self.good == self.patience:
             self.factor, self.good = min(2 * self.factor, self.largest), 0
         if self.factor < 1:
-            raise DivergedError(
-                "the gradients are not finite however little the loss is scaled: training diverged; "
-                "try a smaller learning rate"
-            )
+            raise DivergedError(f"the gradients are not finite however little the loss is scaled: {DIVERGED}")
         return bool(finite)
 
     def state(self) -> Dict[str, Any]:

@@ -1,5 +1,6 @@
 """The random generators of Python and NumPy."""
 
+import math
 import random
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator
@@ -21,6 +22,25 @@ def set_random_states(states: Dict[str, Any]) -> None:
     numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, gauss))
     version, internal, gauss_next = states["python"]
     random.setstate((version, tuple(internal), gauss_next))
+
+
+def check_random_states(states: Any, where: str) -> None:
+    """Raise ValueError, beginning with ``where``, unless ``states`` are such as :func:`random_states` gives.
+
+    NumPy itself would take some of what it cannot use, such as a position outside its numbers.
+    """
+    try:
+        kind, keys, position, has_gauss, gauss = states["numpy"]
+        version, internal, gauss_next = states["python"]
+        numbers = [*keys, *internal, position, has_gauss]
+        right = all(type(value) is int and 0 <= value < 2**32 for value in numbers) and len(keys) == 624
+        right = right and kind == "MT19937" and position <= 624 and has_gauss <= 1
+        right = right and math.isfinite(gauss) and (gauss_next is None or math.isfinite(gauss_next))
+        random.Random().setstate((version, tuple(internal), gauss_next))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        right = False
+    if not right:
+        raise ValueError(f"{where}: expected the states of NumPy's and Python's random generators")
 
 
 @contextmanager

@@ -20,9 +20,10 @@ from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
 from . import fused_test, norm_statistics
 from .accuracy import evaluate
-from .batches import Taken
+from .batches import Taken, not_finite
 from .checkpoint import Keeper
 from .display import default_listener
+from .jumps import DIVERGED
 from .loop import Epoch, Training, start, train_epoch
 from .progress import Record, Result
 from .recipe import Recipe
@@ -116,13 +117,20 @@ def fit(
         try:
             _train_and_test(training, train, test, session, result)
         except DivergedError as error:
-            error.result = result
-            raise
+            told = _blamed(error, train, test)
+            told.result = result
+            raise told from None
         finally:
             result.winograd = training.winograd
     if training.average:
         training.average.settle()
     return result
+
+
+def _blamed(error: DivergedError, *parts: Taken) -> DivergedError:
+    """The error itself, or one that blames the data if a batch of them is not finite: no learning rate helps then."""
+    found = next(filter(None, map(not_finite, parts)), None)
+    return DivergedError(str(error).replace(DIVERGED, f"{found}: correct the data")) if found else error
 
 
 def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, session: Session, result: Result) -> None:
@@ -169,9 +177,7 @@ def _tested(
     if stop():
         return record
     if not math.isfinite(test_loss):
-        raise DivergedError(
-            f"the test loss is {test_loss} after epoch {record.epoch}: training diverged; try a smaller learning rate"
-        )
+        raise DivergedError(f"the test loss is {test_loss} after {training.place}: {DIVERGED}")
     return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=perf_counter() - started)
 
 

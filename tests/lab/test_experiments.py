@@ -82,7 +82,7 @@ def test_a_sweep_that_is_stopped_and_taken_up_ends_as_one_that_was_not(mine, tmp
     assert conduct.conduct(made, Request(out=str(out)), quiet, Interrupt(run=2).make) is None
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["slow-seed0", "slow-seed1"]
     before = {path: path.stat().st_mtime_ns for path in out.glob("slow-seed0/*")}
-    assert before and (out / "slow-seed1" / "checkpoint.npz").exists()
+    assert before and list((out / "slow-seed1").glob("checkpoint-*.npz"))
 
     content = conduct.conduct(made, Request(out=str(out)), lines.append)
     assert lines[0] == "1 of 2 runs are done already" and "slow-seed1, resumed" in lines[1]
@@ -185,7 +185,7 @@ def test_ctrl_c_on_the_command_line_says_how_to_go_on(mine, tmp_path, run_cli):
             process.kill()
     text = (tmp_path / "log").read_text()
     assert f"go on with: gluon-resnet run {made.path} --seeds 2" in text and "Traceback" not in text
-    assert (folder / "slow-seed0" / "checkpoint.npz").exists() and not (folder / "slow-seed1").exists()
+    assert list((folder / "slow-seed0").glob("checkpoint-*.npz")) and not (folder / "slow-seed1").exists()
 
 
 def test_folders_with_something_else_in_them_are_left_alone(mine, tmp_path):

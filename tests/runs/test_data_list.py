@@ -153,6 +153,24 @@ def test_a_run_that_could_not_be_the_same_is_refused_before_anything_is_written(
     assert bytes_of(copy / "run") == before
 
 
+@pytest.mark.parametrize(
+    "alter, words",
+    [
+        (lambda table: table.replace({"part": {"validation": "training"}}), "none of the run's validation pictures"),
+        (lambda table: table.sort_values("name"), "photos: other images, labels or parts than those that the run"),
+        (lambda table: table.assign(part=[*table["part"][-4:], *table["part"][:-4]]), "photos: other images, labels"),
+        (lambda table: table.replace({"class": {"auk": "owl"}}), "config.json: class names auk, coot: expected all"),
+    ],
+    ids=["all trained on", "another order", "other parts", "another class"],
+)
+def test_a_list_that_was_altered_is_refused(copy, run_cli, alter, words):
+    table = alter(data_list.read(copy / "run").table)
+    data_list.write(table, copy / "run")
+    before = bytes_of(copy / "run")
+    assert words in one_line_error(run_cli("train", "--resume", copy / "run"))
+    assert bytes_of(copy / "run") == before
+
+
 def test_an_older_run_without_a_list_is_split_again_and_its_classes_are_compared(copy, run_cli):
     (copy / "run" / "files.csv.gz").unlink()
     photograph(copy / "photos" / "dodo" / "0.png", 1, 1)

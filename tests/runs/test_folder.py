@@ -18,6 +18,7 @@ from tests.conftest import CommandLine, one_line_error, small_arrays, write_idx_
 from tests.full_disk import full_disk
 
 pytestmark = pytest.mark.usefixtures("plain_curves")
+CHECKPOINTS = [f"checkpoint-00000{number}.{kind}" for number in (1, 2) for kind in ("npz", "sha256")]
 FILES = ["config.json", "curves.png", "env.json", "files.csv.gz", "history.csv", "net.params", "result.json"]
 
 
@@ -60,7 +61,7 @@ def test_a_run_killed_between_any_two_steps_of_its_end_is_not_lost(run_cli, data
     out = tmp_path / "run"
     replace, remove = os.replace, Keeper.remove
     there = {}
-    for step in ("net.params", "result.json", "curves.png", "checkpoint.npz"):
+    for step in ("net.params", "result.json", "curves.png", "checkpoints"):
 
         def killed(source, target, step=step):
             if os.path.basename(target) == step:
@@ -72,15 +73,15 @@ def test_a_run_killed_between_any_two_steps_of_its_end_is_not_lost(run_cli, data
 
         with monkeypatch.context() as patch:
             # in the first round it is trained, from then on it is resumed at its very end
-            patch.setattr(files.os, "replace", replace if step == "checkpoint.npz" else killed)
-            patch.setattr(Keeper, "remove", killed_at_last if step == "checkpoint.npz" else remove)
+            patch.setattr(files.os, "replace", replace if step == "checkpoints" else killed)
+            patch.setattr(Keeper, "remove", killed_at_last if step == "checkpoints" else remove)
             with pytest.raises(Killed):
                 (train(run_cli, data, out) if step == "net.params" else resume(run_cli, out))
         there[step] = sorted(os.listdir(out))
     assert "net.params" not in there["net.params"] and "result.json" not in there["net.params"]
     assert "net.params" in there["result.json"] and "result.json" not in there["result.json"]
     assert "result.json" in there["curves.png"] and "curves.png" not in there["curves.png"]
-    assert there["checkpoint.npz"] == sorted([*FILES, "checkpoint.npz"])
+    assert there["checkpoints"] == [*CHECKPOINTS, *FILES]
     done = resume(run_cli, out)
     assert done.returncode == 0, done.stderr
     assert f"resuming {out} after its last epoch: its results are written" in done.stdout
@@ -105,7 +106,7 @@ def test_a_disk_that_is_full_at_the_end_is_one_line_and_the_run_goes_on_later(
     line = done.stderr.splitlines()[-1]
     assert f"{out}/net.params: cannot be written (" in line
     assert line.endswith(f"the last checkpoint is whole: make room, then go on with --resume {out}")
-    assert sorted(os.listdir(out)) == ["checkpoint.npz", "config.json", "env.json", "files.csv.gz", "history.csv"]
+    assert sorted(os.listdir(out)) == [*CHECKPOINTS, "config.json", "env.json", "files.csv.gz", "history.csv"]
     assert resume(run_cli, out).returncode == 0
     assert sorted(os.listdir(out)) == FILES and results(out) == results(whole)
 
@@ -139,8 +140,8 @@ def test_what_a_killed_run_left_half_written_is_no_file_of_the_run_and_goes_when
     with monkeypatch.context() as patch:
         patch.setattr(Keeper, "remove", lambda keeper: None)
         assert train(run_cli, data, out, 1).returncode == 0
-    for name in (".checkpoint.npz.0123abcd.npz", ".net.params.89abcdef.params"):
-        (out / name).write_bytes(b"half")
+    for name in ("checkpoint.npz", "checkpoint-000007.npz", "checkpoint-000007.sha256", "net.params"):
+        (out / f".{name}.0123abcd{os.path.splitext(name)[1]}").write_bytes(b"half")
     (out / ".of_the_user").write_bytes(b"theirs")
     done = resume(run_cli, out)
     assert f"run folder: {out} ({', '.join(FILES)})" in done.stdout

@@ -93,7 +93,7 @@ def test_an_unknown_kind_is_one_line(old):
 def test_a_run_of_another_kind_is_not_resumed(old):
     kind, folder = old
     other = PICTURES if kind is FASHION_MNIST else FASHION_MNIST
-    with pytest.raises(RunError, match=f"another kind: resume it with: gluon-resnet train {kind.name} --resume"):
+    with pytest.raises(RunError, match=f"another kind, {kind.name}: resume it with: gluon-resnet train --resume"):
         resume(other, folder)
 
 

@@ -181,7 +181,8 @@ def test_ctrl_c_keeps_what_there_is(small_folder, tmp_path):
     assert "stopping after this batch" in text
     assert re.search(r"stopped by Ctrl-C after epoch \d+, batch \d+ of 4; what there is was kept", text)
     assert f"run folder: {out}" in text and "Traceback" not in text
-    assert sorted(os.listdir(out)) == ["checkpoint.npz", *FILES]
+    others = sorted(set(os.listdir(out)) - {path.name for path in out.glob("checkpoint-*")})
+    assert others == FILES and 1 <= len(list(out.glob("checkpoint-*.npz"))) <= 3
     assert json.loads((out / "result.json").read_text())["status"] == "stopped"
 
 

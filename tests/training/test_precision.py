@@ -6,6 +6,7 @@ from gluon_resnet.machine import system
 from gluon_resnet.networks import layers
 from gluon_resnet.training import checkpoint, loop, precision
 from gluon_resnet.training.precision import LossScale
+from gluon_resnet.training.randomness import random_states
 from gluon_resnet.training.recipe import Recipe
 
 import mxnet as mx
@@ -179,7 +180,8 @@ def test_a_checkpoint_keeps_the_factor(np_mode, monkeypatch, tmp_path):
     training = small_training(monkeypatch, True)
     training.step(*batch(0), 0.01)
     training.scale.factor, training.scale.good = 512.0, 77
-    checkpoint.save(tmp_path, training, {})
+    start = {"at": {"epoch": 1, "batch": 0}, "start": random_states(), "done": []}
+    checkpoint.save(tmp_path, training, start)
     other = small_training(monkeypatch, True)
     checkpoint.restore(other, *checkpoint.read(tmp_path))
     assert other.scale.state() == {"factor": 512.0, "good": 77}

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training import checkpoint, recipe, schedules, train
+from gluon_resnet.training import checkpoint, checkpoint_files, recipe, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
+from gluon_resnet.training.randomness import random_states
 from gluon_resnet.training.recipe import Recipe
 
 import mxnet as mx
@@ -373,13 +374,16 @@ def test_patience_by_an_unknown_metric_is_refused():
         Recipe(patience_metric="val_loss").check()
 
 
-def test_a_checkpoint_of_a_version_without_test_losses_is_resumed(np_mode, tmp_path):
+def test_a_checkpoint_of_an_older_version_is_resumed(np_mode, tmp_path):
     whole, expected = whole_run(Recipe())
     run(tmp_path, Recipe(), stop_after=7)  # in the second epoch
     arrays, note = checkpoint.read(tmp_path)
+    assert (note.pop("history"), note.pop("run")) == (None, None)
+    note["version"] = 1
     assert [one.pop("test_loss") for one in note["done"]] == [expected.epochs[0].test_loss]
     arrays["note"] = numpy.frombuffer(json.dumps(note).encode(), dtype=numpy.uint8)
-    numpy.savez(str(tmp_path / checkpoint.NAME), **arrays)
+    checkpoint_files.remove(tmp_path)
+    numpy.savez(str(tmp_path / "checkpoint.npz"), **arrays)
     again, result = run(tmp_path, Recipe(), resume=True)
     assert all((whole[name] == value).all() for name, value in values(again).items())
     assert [one.test_loss for one in result.epochs] == [None, expected.last.test_loss]
@@ -407,6 +411,8 @@ def test_the_best_epochs_parameters_are_kept(np_mode, tmp_path):
     assert all((values(fresh)[name] == value).all() for name, value in seen[best][1].items())
 
 
+#: the note of a checkpoint before the first step, without the generators' present states
+START = {"at": {"epoch": 1, "batch": 0}, "start": random_states(), "done": []}
 EVERYTHING = dict(
     momentum=0.9,
     schedule="onecycle",
@@ -524,14 +530,15 @@ def test_the_checkpoint_of_the_last_epoch_gives_the_whole_result(np_mode, tmp_pa
 def test_a_full_disk_is_one_error_and_the_checkpoint_before_stays(np_mode, tmp_path, monkeypatch):
     net, _ = run(None, Recipe(), epochs=1)
     training, ignored = Training(net, Recipe(), CPU), []
-    checkpoint.save(tmp_path, training, {})
-    before = (tmp_path / checkpoint.NAME).read_bytes()
+    checkpoint.save(tmp_path, training, START)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    size = len(before["checkpoint-000001.npz"])
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)
-    for size in (0, 1000, len(before) // 2, len(before) - 1000, len(before) - 1):
-        with full_disk(size), pytest.raises(RunError, match=r"checkpoint.npz: cannot be written \(File too large\)"):
-            checkpoint.save(tmp_path, training, {})
+    for room in (0, 1000, size // 2, size - 1000, size - 1):
+        with full_disk(room), pytest.raises(RunError, match=r"02.npz: cannot be written \(File too large\)"):
+            checkpoint.save(tmp_path, training, START)
         gc.collect()
-        assert (tmp_path / checkpoint.NAME).read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert ignored == []
 
 
@@ -555,7 +562,7 @@ def test_checkpoints_that_cannot_be_taken_up(np_mode, tmp_path):
     run(tmp_path, Recipe(), epochs=2)
     with pytest.raises(ConfigError, match="all 1 epochs of this run are done"):
         run(tmp_path, Recipe(), resume=True, epochs=1)
-    content = (tmp_path / checkpoint.NAME).read_bytes()
-    (tmp_path / checkpoint.NAME).write_bytes(content[: len(content) // 2])
-    with pytest.raises(RunError, match="damaged checkpoint"):
+    for path in tmp_path.glob("*.npz"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(RunError, match="damaged checkpoint .its SHA-256 is .*, and so is the one before: expected"):
         checkpoint.read(tmp_path)
