@@ -19,6 +19,7 @@ from . import __version__
 from .commands import (
     evaluation,
     experiments,
+    launch,
     machine,
     networks,
     pictures,
@@ -49,6 +50,7 @@ for _command in (
     networks.draw,
     training.data,
     training.train,
+    launch.launch,
     weights.predict,
     weights.microscope,
     weights.export,
