@@ -2,7 +2,7 @@
 
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -10,6 +10,7 @@ import numpy
 from tqdm import tqdm
 
 from .. import figures
+from ..distributed import share
 from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
@@ -17,6 +18,7 @@ from ..networks.specs import ResNetSpec, parse_model
 from ..text import last_line, printable
 from ..training.checkpoint import NAME as CHECKPOINT
 from ..training.checkpoint import Arrays, Keeper, Note, read
+from ..training.group import ALONE, Group
 from ..training.progress import Result
 from ..training.recipe import PATIENCE_METRICS
 from ..training.tensorboard import Events
@@ -107,6 +109,7 @@ def execute(
         DivergedError: the loss is no longer a finite number; the run so far has been written.
     """
     from ..devices import try_gpu
+    from ..distributed.group import join, leaving
     from ..networks import models, shapes
     from ..training import amx
     from ..training.optimizers import frozen_prefixes
@@ -121,18 +124,57 @@ def execute(
         return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
-    folder = resumed or _new_folder(config, job, out)
-    tell = _printing(say)
-    for line in (
-        job.title,
-        *job.notes,
-        *notes,
-        *_how_tested(config),
-        f"shapes of one image, {'x'.join(map(str, job.shape))}:",
-        *walk,
-    ):
-        tell(line)
-    return _train(config, folder, net, job, device, tell, make_listener, checkpoint)
+    group = join(os.environ, config)
+    with leaving(group):
+        job = _shared(job, group)
+        if group.rank:
+            return _follow(config, net, job, device, checkpoint, group), None
+        folder = resumed or _new_folder(config, job, out)
+        tell = _printing(say)
+        for line in (
+            job.title,
+            *job.notes,
+            *notes,
+            *_how_tested(config),
+            f"shapes of one image, {'x'.join(map(str, job.shape))}:",
+            *walk,
+        ):
+            tell(line)
+        return _train(config, folder, net, job, device, tell, make_listener, checkpoint, group)
+
+
+def _shared(job: Job, group: Group) -> Job:
+    """A job with this worker's share of its batches, if there are others, and lines about them."""
+    if group is ALONE:
+        return job
+    own, tested = share.shares(job.train_iter, job.test_iter, group)
+    return replace(job, train_iter=own, test_iter=tested, notes=(*job.notes, *share.lines(job.train_iter, own, group)))
+
+
+def _follow(
+    config: Any, net: Any, job: Job, device: Any, checkpoint: Optional[Tuple[Arrays, Note]], group: Group
+) -> Result:
+    """Train next to worker 0, which alone writes and talks.
+
+    Args:
+        config: the run's config.
+        net: its network.
+        job: the :class:`Job`, with this worker's share of the batches.
+        device: an mxnet context.
+        checkpoint: to resume from, if any.
+        group: the workers.
+    """
+    from ..training import train
+
+    _start(config, net, job, device)
+    initialize = not job.params and not checkpoint
+    with train.interruptible() as stop:
+        session = train.Session((), group.agreed(stop), Keeper(resume=checkpoint), initialize, group)
+        try:
+            return train.fit(net, job.train_iter, job.test_iter, config, device, session)
+        except DivergedError:
+            group.totals([0.0])  # not to end before worker 0 has written the run so far
+            raise
 
 
 def _printing(say: Say) -> Say:
@@ -221,6 +263,7 @@ def _train(
     say: Say,
     make_listener: Optional[Callable[[int], Any]],
     checkpoint: Optional[Tuple[Arrays, Note]],
+    group: Group = ALONE,
 ) -> Tuple[Result, RunFolder]:
     from ..training import display, train
 
@@ -234,7 +277,8 @@ def _train(
     problem: Optional[DivergedError] = None
     with train.interruptible() as stop, _resumable(folder):
         try:
-            session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
+            initialize = not job.params and not checkpoint
+            session = train.Session(listeners, group.agreed(stop), keeper, initialize, group)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
             result, problem = error.result, error
@@ -253,6 +297,7 @@ def _train(
     for note in notes:
         say(f"note: {note}; the run is complete without it")
     if problem:
+        group.totals([0.0])  # now the other workers may end, too
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(folder.files())})")
