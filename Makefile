@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/gluon-resnet
 PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-quick lint test-slow test-distributed parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint test-slow test-distributed test-allreduce parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -39,6 +39,9 @@ test-slow: setup-dev  ## the accuracies a reader should reach, on the full data 
 
 test-distributed: setup-dev  ## several workers: equal results, and what is killed, stopped or out of reach (about 10 minutes)
 	@$(VENV)/bin/python -m pytest -q -m distributed tests/distributed
+
+test-allreduce: setup-dev  ## workers that sum by MPI (installs Open MPI and mpi4py once)
+	@sh scripts/allreduce.sh $(VENV)
 
 setup-book:
 	@sh scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt requirements-book.txt

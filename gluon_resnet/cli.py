@@ -26,6 +26,7 @@ from .commands import (
     play,
     quantizing,
     records,
+    scaling,
     training,
     transcript,
     weights,
@@ -69,6 +70,7 @@ for _command in (
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
 cli.add_command(play.play)
+cli.add_command(scaling.scaling)
 training.data.add_command(pictures.data_show)
 
 

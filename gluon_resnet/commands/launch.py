@@ -56,10 +56,14 @@ def launch(words: Tuple[str, ...], **chosen: Any) -> None:
     not depend on their number. docs/distributed.md has the details.
     """
     if chosen["under"]:
-        others = [name for name in ("hosts_file", "restarts") if chosen[name]]
-        if others:
-            raise click.UsageError(f"--under leaves --{others[0].replace('_file', '')} to {chosen['under']}")
+        if chosen["hosts_file"]:
+            raise click.UsageError(f"--under leaves --hosts to {chosen['under']}")
         _enter(_job(words, chosen, ()), chosen)
+    if chosen["kvstore"] == STORES[2]:
+        raise click.UsageError(
+            "allreduce is started by mpirun, which ends all when one fails: mpirun -n N gluon-resnet launch --under "
+            "mpirun --kvstore allreduce --workers N -- train ..."
+        )
     if chosen["root"]:
         raise click.UsageError("--root goes with --under SYSTEM; without it the first machine of --hosts is the root")
     hosts = addresses.read_hosts(chosen["hosts_file"], chosen["trust"]) if chosen["hosts_file"] else ()
@@ -80,7 +84,7 @@ def _job(words: Tuple[str, ...], chosen: Dict[str, Any], hosts: Tuple[Any, ...])
     if chosen["restarts"] and not run:
         raise click.UsageError("--restarts needs the run's name in the command: --out DIR or --resume RUN")
     if chosen["compress"] and chosen["kvstore"] != STORES[0]:
-        raise click.UsageError("--compress goes with --kvstore dist_sync: allreduce has no compression")
+        raise click.UsageError("--compress goes with --kvstore dist_sync: the others send gradients as they are")
     return jobs.Job(
         words,
         chosen["workers"],

@@ -58,19 +58,24 @@ def trusted_networks(texts: Sequence[str]) -> List[ipaddress.IPv4Network]:
     return networks
 
 
-def address_of(name: str, trusted: Sequence[str] = ()) -> str:
-    """The IPv4 address of a host, which is what ps-lite takes; ConfigError if it is unknown or not trusted."""
+def resolved(name: str) -> str:
+    """The IPv4 address of a host, which is what ps-lite takes; ConfigError if it is unknown."""
     try:
-        address = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]
+        return str(socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"{name}: no such host ({getattr(error, 'strerror', error)}): expected its address") from None
+
+
+def address_of(name: str, trusted: Sequence[str] = ()) -> str:
+    """The IPv4 address of a host; ConfigError if it is unknown or not trusted."""
+    address = resolved(name)
     number = ipaddress.IPv4Address(address)
     if not any(number in network for network in (*ALLOWED, *trusted_networks(trusted))):
         raise ConfigError(
             f"{name}: the address {address} is neither of this machine nor of a private network: whoever reaches it "
             f"could change the training; name it with --trust {address} if the network is yours"
         )
-    return str(address)
+    return address
 
 
 def read_hosts(path: Union[str, Path], trusted: Sequence[str] = ()) -> List[Host]:

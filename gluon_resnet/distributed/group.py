@@ -39,7 +39,7 @@ class Together(Group):
         self.asked: Callable[[], bool] = lambda: False
         self.pending: Deque[Any] = deque()  # of each step under way, whether anyone was asked to stop
         self.stopping = False
-        self.keys: Dict[Tuple[str, int], int] = {}
+        self.keys: Dict[Tuple[str, int], Tuple[int, Any]] = {}
 
     def store(self) -> Dict[str, Any]:
         squeezed = {"type": "2bit", "threshold": self.compression} if self.compression else None
@@ -62,7 +62,19 @@ class Together(Group):
             trainer._init_kvstore()
             trainer._init_params()
             mx.nd.waitall()
-        trainer.allreduce_grads()
+        if self.compression:
+            for number, param in enumerate(trainer._params):
+                self._exchange(number, param.grad(), priority=-number)
+        else:
+            trainer.allreduce_grads()
+
+    def _exchange(self, key: int, array: Any, priority: int = 0) -> None:
+        """Replace an array by its sum over all workers; mxnet has no single call for that with compression."""
+        if self.compression:
+            self.kvstore.push(key, array, priority)
+            self.kvstore.pull(key, array, priority)
+        else:
+            self.kvstore.pushpull(key, array, out=array, priority=priority)
 
     def add(self, loss: Any, correct: Any) -> Tuple[Any, Any]:
         asked = mx.nd.full((1,), float(self.asked()), loss.context)
@@ -85,16 +97,21 @@ class Together(Group):
         return [float(value) for value in self._sum("test", mx.nd.array(values)).asnumpy()]
 
     def _sum(self, what: str, values: Any) -> Any:
-        """The sum of a float32 vector over all workers; each kind of vector has a key of its own."""
+        """The sum of a float32 vector over all workers; each kind of vector has a key of its own.
+
+        A key's sums use one array, so that mxnet waits for each before it sends the next: a server that gets two
+        vectors of one worker takes the second for another worker's.
+        """
         sent = _in_bits(values, self.compression) if self.compression else values
-        key = self.keys.get((what, values.size))
-        if key is None:
-            key = self.keys[what, values.size] = FIRST_KEY + len(self.keys)
-            zeros = mx.nd.zeros_like(sent)
-            self.kvstore.broadcast(key, zeros, out=zeros)
-            zeros.wait_to_read()  # see reduce()
-        self.kvstore.pushpull(key, sent, out=sent)
-        return _from_bits(sent, self.compression) if self.compression else sent
+        if (what, values.size) not in self.keys:
+            key, array = FIRST_KEY + len(self.keys), mx.nd.zeros_like(sent)
+            self.kvstore.broadcast(key, array, out=array)
+            array.wait_to_read()  # see reduce()
+            self.keys[what, values.size] = key, array
+        key, array = self.keys[what, values.size]
+        array[:] = sent
+        self._exchange(key, array)
+        return _from_bits(array, self.compression) if self.compression else array.copy()
 
 
 def _in_bits(values: Any, threshold: float) -> Any:

@@ -5,19 +5,22 @@ outcome = run(Job(words=("train", "fashion-mnist"), workers=2), say)
 
 import os
 import sys
+import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import ConfigError
-from .addresses import Host, address_of, free_port, here, own_address
+from .addresses import Host, address_of, free_port, here, own_address, resolved
 from .roles import ALLREDUCE, PORT, SCHEDULER, SERVER, SYNC, WORKER, Layout, port_of, root_of, task_of
 from .supervisor import Order, Outcome, Say, Supervisor
 
 #: what a server or the scheduler runs: mxnet serves while it is imported, and ends the process there
 SERVE = "import gluon_resnet, mxnet"
 REFUSED = 2  # the exit status of a command that cannot be run
+NAME_SECONDS = 60  # in which the machine of task 0 must have its name
 
 
 @dataclass(frozen=True)
@@ -83,17 +86,17 @@ def has_checkpoint(run: str) -> bool:
     return any(Path(run).glob("checkpoint*"))
 
 
-def next_words(job: Job) -> Tuple[str, ...]:
+def next_words(job: Job, makes_room: bool = True) -> Tuple[str, ...]:
     """The command of the next start: it resumes the run, or begins again if there is no checkpoint yet.
 
-    A folder without one has only what its start has written; it is moved aside.
+    A folder without one has only what its start has written; it is moved aside, if this process ``makes_room``.
     """
     assert job.run is not None
     if has_checkpoint(job.run):
         kind = job.words[1:2] if not job.words[1].startswith("-") else ()
         return ("train", *kind, "--resume", job.run)
     folder = Path(job.run)
-    if folder.is_dir() and any(folder.iterdir()):
+    if makes_room and folder.is_dir() and any(folder.iterdir()):
         number = 1
         while folder.with_name(f"{folder.name}.failed-{number}").exists():
             number += 1
@@ -130,6 +133,15 @@ def run(job: Job, say: Say) -> Outcome:
     raise AssertionError("the last start returns")
 
 
+def run_module(module: str, say: Say, workers: int = 1) -> Outcome:
+    """Run a module as the workers of a job on this machine, with one server, instead of a training."""
+    job = Job((), workers)
+    layout = layout_of(job)
+    command = [sys.executable, "-m", module]
+    made = [replace(order, command=command) if order.role == WORKER else order for order in orders(job, layout, ())]
+    return Supervisor(made, say).run()
+
+
 def described(layout: Layout, job: Job) -> str:
     """The line that says who will work where."""
     where = "this machine" if not job.hosts else ", ".join(host.name for host in job.hosts)
@@ -155,7 +167,8 @@ def task(
     """This process's part in a job whose processes a cluster's own launcher has started.
 
     Args:
-        job: the :class:`Job`; its hosts and restarts are the launcher's.
+        job: the :class:`Job`; its hosts are the launcher's. With ``restarts``, which the launcher counts, a run that
+            has a checkpoint is resumed.
         system: slurm, mpirun or jobset.
         environ: the environment.
         root: name or address of the machine of task 0; Slurm says it itself.
@@ -171,8 +184,19 @@ def task(
         name = root or root_of(system, environ)
         if not name:
             raise ConfigError(f"--under {system} needs --root HOST, the machine of task 0: {system} does not say it")
-        address = address_of(name, trusted)
+        address = _address_in_time(name, trusted)
         layout = replace(layout, root=address, port=job.port or port_of(system, environ))
         host = address if role == SCHEDULER else own_address(address)
-    command = ("-m", "gluon_resnet", *job.words) if role == WORKER else ("-c", SERVE)
+    words = next_words(job, makes_room=number == 0) if job.restarts and role == WORKER else job.words
+    command = ("-m", "gluon_resnet", *words) if role == WORKER else ("-c", SERVE)
     return Task(role, number, layout.variables(role, number, host), (sys.executable, *command))
+
+
+def _address_in_time(name: str, trusted: Sequence[str]) -> str:
+    """The address of a host whose name may not be known yet: a JobSet's is once its pod has been placed."""
+    for _ in range(NAME_SECONDS):
+        with suppress(ConfigError):
+            resolved(name)
+            break
+        time.sleep(1)
+    return address_of(name, trusted)

@@ -211,15 +211,14 @@ class Supervisor:
                 if len(self.asked) > 1 or now - sent > FINISH or None not in workers:
                     return self._was_asked(workers)
                 continue
+            if all(status == 0 for status in workers):  # all that was to be done is done
+                ended = ended or now
+                if now - ended > FINISH or None not in [status for _, status in statuses]:
+                    return Outcome(0)
+                continue
             bad = [(member, status) for member, status in statuses if status]
             if bad:
                 return self._failed(*bad[0])
-            if all(status == 0 for _, status in statuses):
-                return Outcome(0)
-            if None not in workers:
-                ended = ended or now
-                if now - ended > FINISH:  # all that was to be done is done
-                    return Outcome(0)
             if now - looked >= 1:
                 looked = now
                 for member in self.members:

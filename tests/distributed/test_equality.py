@@ -67,7 +67,7 @@ def test_any_number_of_workers_and_servers_gives_the_same(tmp_path, workers, ser
 
 
 @pytest.mark.distributed
-@pytest.mark.parametrize("settings", [{"accumulate": 2}, {"ema": 0.9}, {"optimizer": "adamw", "momentum": 0}])
+@pytest.mark.parametrize("settings", [{"accumulate": 2}, {"ema": 0.9}, {"optimizer": "nag"}])
 def test_other_recipes_give_the_same(tmp_path, settings):
     found, expected = launched(tmp_path / "out.npz", 2, settings=settings), alone(settings=settings)
     assert difference(found, expected) < 1e-5 and abs(found["table"] - expected["table"]).max() < 1e-5
@@ -76,7 +76,7 @@ def test_other_recipes_give_the_same(tmp_path, settings):
 @pytest.mark.distributed
 def test_messages_that_are_lost_are_sent_again(tmp_path):
     """ps-lite itself drops a tenth of what it receives."""
-    lossy = {"PS_DROP_MSG": "10", "PS_RESEND": "1", "PS_RESEND_TIMEOUT": "200"}
+    lossy = {"PS_DROP_MSG": "10", "PS_RESEND": "1", "PS_RESEND_TIMEOUT": "2000"}
     found = launched(tmp_path / "out.npz", 2, settings={"epochs": 1}, **lossy)
     assert difference(found, alone(settings={"epochs": 1})) < 1e-5
 
