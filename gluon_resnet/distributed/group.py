@@ -7,7 +7,10 @@ Servers only sum (``update_on_kvstore=False``), and each worker makes the same u
 and accumulation work as in one process, checkpoints have the optimizer's state, and no server unpickles anything.
 """
 
+import atexit
 import ctypes
+import os
+import sys
 from collections import deque
 from contextlib import contextmanager
 from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Sequence, Tuple
@@ -16,7 +19,7 @@ import mxnet as mx
 import numpy
 from mxnet.base import _LIB, check_call
 
-from ..errors import ConfigError
+from ..errors import ConfigError, GluonResNetError
 from ..training.group import ALONE, Group
 from .roles import ALLREDUCE, ASYNC, COMPRESSION, RANK, STORE, SYNC
 
@@ -188,15 +191,30 @@ def join(environ: Mapping[str, str], config: Any) -> Group:
     return Together(mx.kv.create(name), int(rank), float(environ.get(COMPRESSION, 0)))
 
 
+def _status(error: BaseException) -> int:
+    """The exit status that the command line gives to an error (cli.py)."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    return 2 if isinstance(error, (GluonResNetError, OSError, mx.MXNetError)) else 1
+
+
+def _end_at_once(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 @contextmanager
 def leaving(group: Group) -> Iterator[None]:
     """Context from which an error lets this process end without waiting for the others, who may be dead.
 
-    The store would wait for them at a barrier.
+    The store would wait for them at a barrier, and mxnet at its end for what was sent and is not answered.
     """
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if group is not ALONE:
+            atexit.register(_end_at_once, _status(error))  # what is registered last is called first
         handle = getattr(getattr(group, "kvstore", None), "handle", None)
         if handle is not None:
             check_call(_LIB.MXKVStoreSetBarrierBeforeExit(handle, ctypes.c_int(0)))

@@ -148,7 +148,8 @@ def _shared(job: Job, group: Group) -> Job:
     if group is ALONE:
         return job
     own, tested = share.shares(job.train_iter, job.test_iter, group)
-    return replace(job, train_iter=own, test_iter=tested, notes=(*job.notes, *share.lines(job.train_iter, own, group)))
+    notes = (*job.notes, *share.lines(job.train_iter, own, group))
+    return replace(job, train_iter=own, test_iter=tested, notes=notes, record={**job.record, "workers": group.workers})
 
 
 def _follow(

@@ -34,6 +34,8 @@ def launched(out, workers, kind="plain", settings=None, servers=1, store="dist_s
         for order in jobs.orders(job, jobs.layout_of(job), ())
     ]
     outcome = supervisor.Supervisor(orders, lambda line, is_error: lines.append(line)).run()
+    if "TINY_FAILS" in variables:
+        return outcome, lines
     assert outcome.status == 0, (outcome, lines)
     with numpy.load(out) as written:
         return dict(written)
@@ -93,6 +95,13 @@ def test_with_batch_norm_workers_differ_by_what_they_normalize_by(tmp_path, caps
     with capsys.disabled():
         print(f"\nbatch norm, 2 workers of 8 against one of 16: {apart:.2g}; with its statistics fixed: {fixed:.2g}")
     assert apart > 1e-3 and fixed < 1e-5
+
+
+@pytest.mark.distributed
+def test_a_worker_with_an_error_ends_although_its_gradients_are_not_answered(tmp_path):
+    outcome, lines = launched(tmp_path / "out.npz", 2, TINY_FAILS="1")
+    assert outcome.status == 2 and "worker 1 " in outcome.line
+    assert any("a picture that cannot be read" in line for line in lines)
 
 
 @pytest.mark.distributed

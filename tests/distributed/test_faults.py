@@ -197,6 +197,15 @@ def test_ctrl_c_keeps_a_checkpoint_and_the_run_goes_on(data, tmp_path, undisturb
     assert_finished(run, undisturbed, but=("running_mean", "running_var"))  # within an epoch worker 0's were kept
 
 
+def test_training_that_diverges_is_written_before_all_end(data, tmp_path):
+    """All workers see it in the same step; the others wait until worker 0 has written."""
+    run = tmp_path / "run"
+    job = Launched((*command(data, run), "--lr", 1e30))
+    assert job.outcome.status == 2
+    assert json.loads((run / "result.json").read_text())["status"] == "diverged"
+    assert json.loads((run / "config.json").read_text())["workers"] == 2
+
+
 def test_a_mistake_in_the_training_is_not_started_again(data, tmp_path, capsys):
     """A batch of 16 cannot be divided among 3 workers: all refuse it."""
     words = [str(word) for word in command(data, tmp_path / "run")]

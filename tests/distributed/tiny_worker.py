@@ -13,6 +13,7 @@ import gluon_resnet  # noqa: F401  before mxnet
 from gluon_resnet.data.batches import ArrayBatches
 from gluon_resnet.distributed import share
 from gluon_resnet.distributed.group import join, leaving
+from gluon_resnet.errors import DataError
 from gluon_resnet.runs.config import RunConfig
 from gluon_resnet.training import train
 from gluon_resnet.training.group import ALONE
@@ -59,7 +60,13 @@ def fit(norm, settings, group=ALONE, stop=lambda: False):
     mx.random.seed(0)
     numpy.random.seed(0)
     net, records = network(norm), []
-    session = train.Session([records.append], group.agreed(stop), group=group)
+
+    def fail(record):
+        """Fail in the middle, while the others wait for this worker's next gradients."""
+        if record.batch == 3 and os.environ.get("TINY_FAILS") == str(group.rank):
+            raise DataError("a picture that cannot be read")
+
+    session = train.Session([records.append, fail], group.agreed(stop), group=group)
     train.fit(net, training, test, RunConfig(**{**DEFAULTS, **settings}), mx.cpu(), session)
     params = {name: param.data().asnumpy() for name, param in net._collect_params_with_prefix().items()}
     return params, [record for record in records if record.test_acc is not None]
