@@ -3,6 +3,7 @@
 outcome = run(Job(words=("train", "fashion-mnist"), workers=2), say)
 """
 
+import json
 import os
 import sys
 import time
@@ -86,6 +87,14 @@ def has_checkpoint(run: str) -> bool:
     return any(Path(run).glob("checkpoint*"))
 
 
+def is_finished(run: Optional[str]) -> bool:
+    """Whether all results of a run have been written."""
+    try:
+        return bool(json.loads((Path(run or "") / "result.json").read_text())["status"] == "finished")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def next_words(job: Job, makes_room: bool = True) -> Tuple[str, ...]:
     """The command of the next start: it resumes the run, or begins again if there is no checkpoint yet.
 
@@ -113,16 +122,19 @@ def run(job: Job, say: Say) -> Outcome:
 
     Returns:
         The last start's :class:`Outcome`. A command that was refused before its first checkpoint is not started again.
+        A failure after all results were written is none: servers and scheduler are no longer needed.
 
     Raises:
         ConfigError: before anything is started.
     """
-    words = job.words
+    words, finished_before = job.words, is_finished(job.run)
     for start in range(job.restarts + 1):
         layout = layout_of(job, start)
         if start == 0:
             say(described(layout, job), False)
         outcome = Supervisor(orders(job, layout, words), say).run()
+        if outcome.status and is_finished(job.run) and not finished_before:
+            return Outcome(0, f"{outcome.line}; the run {job.run} was finished")
         refused = outcome.status == REFUSED and not (job.run and has_checkpoint(job.run))
         if outcome.status == 0 or outcome.asked or refused or start == job.restarts:
             return outcome

@@ -109,6 +109,21 @@ def test_no_more_restarts_than_asked_for_and_the_last_status_counts(monkeypatch,
     assert (outcome.status, outcome.line, len(starts.words)) == (134, "second", 2)
 
 
+def test_a_failure_after_the_run_was_finished_is_none(monkeypatch, tmp_path):
+    """The scheduler may die while the workers say goodbye: nothing is trained again, nothing moved."""
+    run = tmp_path / "run"
+
+    def happens(number):
+        run.mkdir()
+        (run / "result.json").write_text('{"status": "finished"}')
+
+    starts = Starts(monkeypatch, [Outcome(137, "scheduler ... was ended")], happens)
+    outcome = starts.job(3, run)
+    assert (outcome.status, outcome.line) == (0, f"scheduler ... was ended; the run {run} was finished")
+    again = Starts(monkeypatch, [Outcome(2, "refused: nothing to resume")])
+    assert again.job(0, run).status == 2  # it was finished before
+
+
 @pytest.mark.parametrize("outcome", [Outcome(2, "refused"), Outcome(130, "asked", asked=True), Outcome(0)])
 def test_what_is_not_started_again(monkeypatch, tmp_path, outcome):
     starts = Starts(monkeypatch, [outcome])
