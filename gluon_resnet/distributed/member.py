@@ -25,6 +25,10 @@ from ..machine import env
 #: A process that is found stopped (SIGSTOP) so many times in a row, a second apart, counts as dead. Looks are counted,
 #: not seconds: if the whole machine was suspended, nobody looked.
 LOOKS = 10
+#: A process that has used less than so many seconds of its cores in so many looks is idle: it waits for something. The
+#: supervisor is told by a line of its own, and ends the job if all workers wait.
+IDLE_SECONDS, IDLE_LOOKS = 0.15, 30
+IDLE, BUSY = "\x02idle", "\x02busy"
 STOPPED = 128 + int(signal.SIGSTOP)
 PDEATHSIG = 1  # prctl of Linux: the signal that a process gets when its parent ends
 
@@ -36,6 +40,34 @@ def is_stopped(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def used_seconds(pid: int) -> float:
+    """The processor time of a process of this machine so far, as /proc says; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Idleness:
+    """Looks at a process once in a while, and says when it begins to be idle and when it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.looks, self.used, self.is_idle = pid, 0, 0.0, False
+
+    def look(self) -> None:
+        """Look once."""
+        used = used_seconds(self.pid)
+        if used - self.used > IDLE_SECONDS:
+            self.looks, self.used = 0, used
+        else:
+            self.looks += 1
+        idle = self.looks >= IDLE_LOOKS
+        if idle != self.is_idle:
+            self.is_idle = idle
+            print(f"\n{IDLE if idle else BUSY}", flush=True)
 
 
 def share_of_cores(processes: int) -> Dict[str, str]:
@@ -78,13 +110,14 @@ def _obey(child: "subprocess.Popen[bytes]") -> None:
 
 def watch(child: "subprocess.Popen[bytes]", interval: float = 1.0) -> int:
     """Wait until a process ends or counts as dead; its exit status. What it has started is ended, too."""
-    looks = 0
+    looks, idleness = 0, Idleness(child.pid)
     while True:
         try:
             status = child.wait(interval)
             break
         except subprocess.TimeoutExpired:
             looks = looks + 1 if is_stopped(child.pid) else 0
+            idleness.look()
         if looks >= LOOKS:
             end(child)
             child.wait()

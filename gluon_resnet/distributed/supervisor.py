@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import IO, Any, Callable, Dict, List, Optional, Sequence
 
 from .addresses import Host
-from .member import LOOKS, STOPPED, is_stopped
+from .member import BUSY, IDLE, IDLE_LOOKS, LOOKS, STOPPED, is_stopped
 from .roles import WORKER
 
 Say = Callable[[str, bool], None]  # (line, whether it is of standard error)
@@ -33,6 +33,7 @@ END = 5.0  # seconds in which a member must have ended its process
 #: what ssh is called with: no questions; a host that does not answer is given up after 10 s, a silent one after 15
 SSH = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED = 255
+STALLED = 124  # the status of a job whose workers wait for each other, as of a command that timeout ends
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -93,7 +94,7 @@ class Member:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self.looks = 0
+        self.looks, self.is_idle = 0, False
         self.readers = [
             threading.Thread(target=self._stream, args=(stream, is_error), daemon=True)
             for stream, is_error in ((self.process.stdout, False), (self.process.stderr, True))
@@ -119,6 +120,9 @@ class Member:
             part = os.read(stream.fileno(), 65536)
             *lines, rest = re.split(rb"[\r\n]", rest + part) if part else [rest, b""]
             for line in lines:
+                if line in (IDLE.encode(), BUSY.encode()):
+                    self.is_idle = line == IDLE.encode()
+                    continue
                 self._take(CONTROL.sub("", line.decode(errors="replace")).rstrip(), is_error)
             if not part:
                 return
@@ -219,6 +223,10 @@ class Supervisor:
             bad = [(member, status) for member, status in statuses if status]
             if bad:
                 return self._failed(*bad[0])
+            at_work = [member for member, status in statuses if member.order.role == WORKER and status is None]
+            if all(member.is_idle for member in at_work):
+                why = f"no worker has computed anything for {IDLE_LOOKS} s: one may have failed without an end"
+                return Outcome(STALLED, f"{self._when()}: {why}; all were ended")
             if now - looked >= 1:
                 looked = now
                 for member in self.members:

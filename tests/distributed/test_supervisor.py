@@ -84,6 +84,34 @@ def test_a_process_that_is_stopped_is_noticed_and_ended():
     assert left([child.pid]) == [] and not member.is_stopped(child.pid)
 
 
+def test_the_processor_time_of_a_process_decides_whether_it_is_idle(monkeypatch, capsys):
+    """As /proc counts it: of this process, which computes and then sleeps."""
+    monkeypatch.setattr(member, "IDLE_LOOKS", 3)
+    idleness = member.Idleness(os.getpid())
+    assert member.used_seconds(os.getpid()) == pytest.approx(sum(os.times()[:2]), abs=0.05)
+    for _ in range(4):
+        idleness.look()
+    assert idleness.is_idle
+    until = time.process_time() + 0.25
+    while time.process_time() < until:
+        pass
+    idleness.look()
+    assert not idleness.is_idle and capsys.readouterr().out == "\n\x02idle\n\n\x02busy\n"
+
+
+def test_workers_that_all_wait_end_the_job():
+    """The members say it by a line; here the processes do. One that waits while another computes is left alone."""
+    waits = "import time; print('up'); print('\x02idle', flush=True); time.sleep(600)"
+    outcome, _ = Job({("server", 0): FOREVER, ("worker", 0): waits, ("worker", 1): waits}).run()
+    assert outcome.status == supervisor.STALLED == 124
+    assert (
+        "no worker has computed anything for 30 s: one may have failed without an end; all were ended" in outcome.line
+    )
+    computes = "import time; time.sleep(1.5)"
+    code = "import time; print('\x02idle', flush=True); time.sleep(0.7); print('\x02busy', flush=True)"
+    assert Job({("worker", 0): code, ("worker", 1): computes}).run()[0].status == 0
+
+
 def test_a_process_that_goes_on_in_time_is_left_alone():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.6)"], start_new_session=True)
     os.kill(child.pid, signal.SIGSTOP)
