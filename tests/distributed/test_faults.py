@@ -161,7 +161,7 @@ def test_a_worker_without_memory(data, tmp_path, undisturbed, capsys):
     words = (*command(data, run), "--set", "checkpoint_seconds=1000")
     job = Launched(words, happens, restarts=1, run=run)
     if any("start 2 of 2" in line for _, line in job.lines):
-        report(capsys, "no memory", job.seconds_to("start 2 of 2"), next(x for _, x in job.lines if "others were" in x))
+        report(capsys, "no memory", job.seconds_to("start 2 of 2"), next(x for _, x in job.lines if "were ended" in x))
         assert job.seconds_to("start 2 of 2") < LIMIT
     assert job.outcome.status == 0
     assert_finished(run, undisturbed)
