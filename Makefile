@@ -7,7 +7,7 @@ PYTEST := env OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --maxpro
 SECONDS := 60
 DEMO := --model resnet18 --no-resize --limit 24000 --epochs 3
 
-.PHONY: help demo test test-quick lint fuzz test-slow test-faults parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
+.PHONY: help demo test test-quick lint fuzz test-slow test-faults test-distributed test-allreduce parity doctor bench check-cu112 browser test-pythons constraints setup setup-dev clean \
 	setup-book chapters chapters-full book linkcheck
 
 help:
@@ -44,6 +44,12 @@ test-faults: setup-dev  ## kills, every bit and byte of a checkpoint, each optio
 
 test-slow: setup-dev  ## the accuracies a reader should reach, on the full data (about 20 minutes)
 	@$(VENV)/bin/python -m pytest -q -m slow
+
+test-distributed: setup-dev  ## several workers: equal results, and what is killed, stopped or out of reach (about 10 minutes)
+	@$(VENV)/bin/python -m pytest -q -m distributed tests/distributed
+
+test-allreduce: setup-dev  ## workers that sum by MPI (installs Open MPI and mpi4py once)
+	@sh scripts/allreduce.sh $(VENV)
 
 setup-book:
 	@sh scripts/setup.sh $(VENV) requirements.txt requirements-dev.txt requirements-book.txt

@@ -19,12 +19,14 @@ from . import __version__
 from .commands import (
     evaluation,
     experiments,
+    launch,
     machine,
     networks,
     pictures,
     play,
     quantizing,
     records,
+    scaling,
     training,
     transcript,
     weights,
@@ -49,6 +51,7 @@ for _command in (
     networks.draw,
     training.data,
     training.train,
+    launch.launch,
     weights.predict,
     weights.microscope,
     weights.export,
@@ -67,6 +70,7 @@ for _command in (
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
 cli.add_command(play.play)
+cli.add_command(scaling.scaling)
 training.data.add_command(pictures.data_show)
 
 

@@ -14,6 +14,7 @@ QUICK = {
     "data/test_batches.py": ("test_pixels_equal_mxnets_to_tensor", "test_the_seed_decides_the_order"),
     "data/test_pictures.py": ("test_a_preparation_gives_its_familys_values",),
     "training/test_train.py": ("test_it_does_what_d2ls_loop_does", "test_one_step_of_sgd_by_hand"),
+    "distributed/test_roles.py": ("test_the_variables_of_ps_lite_by_hand",),
     "instruments/test_reconcile.py": ("test_torchvisions_resnet50_against_keras_by_hand",),
     "instruments/test_microscope.py": ("test_the_numbers_of_a_row_by_hand",),
     "editions/test_d2l.py": ("test_batches_are_to_the_bit_those_of_d2ls_own_loader",),

@@ -17,6 +17,7 @@ FLOORS = (
     ("networks",),
     ("byhand", "weights"),
     ("data", "training"),
+    ("distributed",),
     ("instruments", "editions"),
     ("runs", "benchmarks", "drawing"),
     ("evaluation", "lab"),

@@ -24,6 +24,7 @@ EXTRAS = {
     "cu112": ("requirements-cu112.txt", "requirements-below.txt"),
     "book": ("requirements-book.txt",),
     "bench": ("requirements-bench.txt",),
+    "allreduce": ("requirements-allreduce.txt",),
 }
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 #: what is copied into the package, apart from COMMIT

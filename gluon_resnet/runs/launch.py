@@ -2,7 +2,7 @@
 
 import os
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -10,12 +10,15 @@ import numpy
 from tqdm import tqdm
 
 from .. import figures
+from ..distributed import share
+from ..distributed.roles import follows
 from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
 from ..text import last_line, printable
 from ..training.checkpoint import Checkpoint, Keeper
+from ..training.group import ALONE, Group
 from ..training.progress import Result
 from ..training.recipe import PATIENCE_METRICS
 from ..training.tensorboard import Events
@@ -73,7 +76,7 @@ def resume(kind: Optional[Kind], path: Union[str, Path], say: Say = print, **opt
         RunError: the run is of another kind, has no checkpoint, is no longer what it was, or is under way.
     """
     RunFolder.reopen(path)  # before anything is written
-    with alone_in(path):
+    with nullcontext() if follows(os.environ) else alone_in(path):
         run = RunFolder.reopen(path)
         own = kind_of_run(run.config, path)
         if kind not in (None, own):
@@ -114,13 +117,14 @@ def execute(
         DivergedError: the loss is no longer a finite number; the run so far has been written.
     """
     from ..devices import try_gpu
+    from ..distributed.group import join, leaving
     from ..networks import models, shapes
     from ..training import amx
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
 
     damaged: List[str] = []
-    checkpoint = checkpoint_of(config, job, resumed, damaged.append) if resumed else None
+    checkpoint = checkpoint_of(config, job, resumed, damaged.append, not follows(os.environ)) if resumed else None
     frozen_prefixes(layout(job.spec), config.freeze_stages)  # refused before anything is written
     notes = [amx.line()] if config.precision == "bfloat16" else []  # asked before mxnet's first computation
     net, device = models.build(job.spec), try_gpu()
@@ -129,21 +133,59 @@ def execute(
         return None, None
     set_precision(net, config.precision, device)
     walk = shapes.walk_lines(shapes.layer_shapes(net, job.shape))
-    tell = _printing(say)
-    path = resumed.path if resumed else made(out or default_folder(job.name))
-    with nullcontext() if resumed else alone_in(path):
-        folder = resumed or _new_folder(config, job, path)
-        for line in (
-            job.title,
-            *job.notes,
-            *damaged,
-            *notes,
-            *_how_tested(config),
-            f"shapes of one image, {'x'.join(map(str, job.shape))}:",
-            *walk,
-        ):
-            tell(line)
-        return _train(config, folder, net, job, device, tell, make_listener, checkpoint)
+    group = join(os.environ, config)
+    with leaving(group):
+        job = _shared(job, group)
+        if group.rank:
+            return _follow(config, net, job, device, checkpoint, group), None
+        tell = _printing(say)
+        path = resumed.path if resumed else made(out or default_folder(job.name))
+        with nullcontext() if resumed else alone_in(path):
+            folder = resumed or _new_folder(config, job, path)
+            for line in (
+                job.title,
+                *job.notes,
+                *damaged,
+                *notes,
+                *_how_tested(config),
+                f"shapes of one image, {'x'.join(map(str, job.shape))}:",
+                *walk,
+            ):
+                tell(line)
+            return _train(config, folder, net, job, device, tell, make_listener, checkpoint, group)
+
+
+def _shared(job: Job, group: Group) -> Job:
+    """A job with this worker's share of its batches, if there are others, and lines about them."""
+    if group is ALONE:
+        return job
+    own, tested = share.shares(job.train_iter, job.test_iter, group)
+    notes = (*job.notes, *share.lines(job.train_iter, own, group))
+    return replace(job, train_iter=own, test_iter=tested, notes=notes, record={**job.record, "workers": group.workers})
+
+
+def _follow(config: Any, net: Any, job: Job, device: Any, checkpoint: Optional[Checkpoint], group: Group) -> Result:
+    """Train next to worker 0, which alone writes and talks.
+
+    Args:
+        config: the run's config.
+        net: its network.
+        job: the :class:`Job`, with this worker's share of the batches.
+        device: an mxnet context.
+        checkpoint: to resume from, if any.
+        group: the workers.
+    """
+    from ..training import train
+
+    _start(config, net, job, device)
+    initialize = not job.params and not checkpoint
+    with train.interruptible() as stop:
+        session = train.Session((), group.agreed(stop), Keeper(resume=checkpoint), initialize, group)
+        try:
+            return train.fit(net, job.train_iter, job.test_iter, config, device, session)
+        except DivergedError:
+            group.totals([0.0])  # not to end before worker 0 has written the run so far
+            raise
 
 
 def _printing(say: Say) -> Say:
@@ -232,6 +274,7 @@ def _train(
     say: Say,
     make_listener: Optional[Callable[[int], Any]],
     checkpoint: Optional[Checkpoint],
+    group: Group = ALONE,
 ) -> Tuple[Result, RunFolder]:
     from ..training import display, train
 
@@ -253,7 +296,8 @@ def _train(
     problem: Optional[DivergedError] = None
     with train.interruptible() as stop, resumable(folder):
         try:
-            session = train.Session(listeners, stop, keeper, initialize=not job.params and not checkpoint)
+            initialize = not job.params and not checkpoint
+            session = train.Session(listeners, group.agreed(stop), keeper, initialize, group)
             result = train.fit(net, job.train_iter, job.test_iter, config, device, session)
         except DivergedError as error:
             result, problem = error.result, error
@@ -272,6 +316,7 @@ def _train(
     for note in notes:
         say(f"note: {note}; the run is complete without it")
     if problem:
+        group.totals([0.0])  # now the other workers may end, too
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(folder.files())})")

@@ -13,9 +13,17 @@ from .folder import RunFolder
 Say = Callable[[str], Any]
 
 
-def checkpoint_of(config: Any, job: Any, folder: RunFolder, say: Say) -> Checkpoint:
-    """The checkpoint to go on from; an error if config, images or history are no longer those of the run."""
-    arrays, note = read(folder.path, most_bytes(job.spec), say, set_aside=True)
+def checkpoint_of(config: Any, job: Any, folder: RunFolder, say: Say, set_aside: bool = True) -> Checkpoint:
+    """The checkpoint to go on from; an error if config, images or history are no longer those of the run.
+
+    Args:
+        config: the run's config.
+        job: its ``Job`` (launch.py).
+        folder: of the run.
+        say: called with a line for each damaged checkpoint.
+        set_aside: rename those; nobody else may be working in the folder.
+    """
+    arrays, note = read(folder.path, most_bytes(job.spec), say, set_aside)
     check_same(note.get("run"), made_of(config, job), folder, job)
     batch, batches = note["at"]["batch"], len(job.train_iter)
     if batch > batches:

@@ -1,7 +1,7 @@
 """How good a network is on data it has not seen: its accuracy and its loss, from one pass over the data."""
 
 from collections import deque
-from typing import Any, Callable, Deque, Iterable, List, Tuple, Union
+from typing import Any, Callable, Deque, Iterable, List, Sequence, Tuple, Union
 
 from mxnet import gluon
 
@@ -63,7 +63,11 @@ def evaluate_accuracy(net: Any, data_iter: Iterable[Any], device: Any = None) ->
 
 
 def evaluate(
-    net: Any, batches: Union[Taken, Iterable[Any]], device: Any = None, stop: Callable[[], bool] = _never
+    net: Any,
+    batches: Union[Taken, Iterable[Any]],
+    device: Any = None,
+    stop: Callable[[], bool] = _never,
+    totals: Callable[[Sequence[float]], List[float]] = list,
 ) -> Tuple[float, float]:
     """(accuracy, loss) of ``net`` on batches (X, y), in one pass.
 
@@ -75,13 +79,13 @@ def evaluate(
         batches: of any kind that batches.py takes.
         device: an mxnet context; the one of the network's parameters if None.
         stop: asked before each batch; once true, the rest is left out.
+        totals: gives the sums of some numbers over all processes, if each has a share of the batches (group.py).
 
     Raises:
         DataError, ModelError, ShapeError: the batches, the outputs and the labels do not fit each other.
     """
     batches = batches if isinstance(batches, Taken) else Taken(batches, "data_iter", net)
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    (correct, loss), labels = _sums(
-        net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum()
-    )
+    own, number = _sums(net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
+    correct, loss, labels = totals([*own, number])
     return correct / max(labels, 1), loss / max(labels, 1)

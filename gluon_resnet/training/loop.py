@@ -19,6 +19,7 @@ from . import winograd
 from .accuracy import count_correct
 from .averages import Average
 from .batches import check_labels, check_layout, check_outputs, forward
+from .group import ALONE, Group
 from .jumps import DIVERGED, Jumps, in_words
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
@@ -120,13 +121,13 @@ class Training:
                 training.step(X, y, lr=0.1)
 
     Inside ``with``, 3x3 convolutions may be Winograd's (winograd.py); at the end mxnet's own are restored. Outside of
-    it, convolutions are left as they are.
+    it, convolutions are left as they are. With a ``group`` of several processes, batches are this one's share.
     """
 
-    def __init__(self, net: gluon.Block, recipe: Recipe, device: mx.Context) -> None:
-        self.net, self.recipe, self.device = net, recipe, device
+    def __init__(self, net: gluon.Block, recipe: Recipe, device: mx.Context, group: Group = ALONE) -> None:
+        self.net, self.recipe, self.device, self.group = net, recipe, device, group
         prepare_parameters(net, recipe)
-        self.trainer = make_trainer(net, recipe)
+        self.trainer = make_trainer(net, recipe, group.store())
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average: Optional[Average] = None
@@ -190,11 +191,13 @@ class Training:
             for param in self._trained():
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
         scaled.backward()
-        self.gathered, self.examples = self.gathered + 1, self.examples + len(y)
+        examples = len(y) * self.group.size  # every process has as many
+        self.gathered, self.examples = self.gathered + 1, self.examples + examples
         self.times = self.examples * (self.scale.factor if self.scale else 1.0)
         if self.gathered == self.recipe.accumulate or last:
             self._update(lr)
-        return Step(losses.sum(), count_correct(y_hat, y), len(y), labels, y_hat.shape[1], lr)
+        loss, correct = self.group.add(losses.sum(), count_correct(y_hat, y))
+        return Step(loss, correct, examples, labels, y_hat.shape[1], lr)
 
     def _look(self, X: Any, y: Any, y_hat: Any) -> None:
         """Raise DataError unless the batch fits the network; y's values are looked at here if later is too late."""
@@ -211,12 +214,14 @@ class Training:
     def _update(self, lr: float) -> None:
         trained = self._trained()
         times = self.times  # accepting the gradients may change the scale
+        if self.group.updates:
+            self.group.reduce(self.trainer)
         if not self.scale or self.scale.accept([param.grad() for param in trained]):
             if self.recipe.clip:
                 gradients = [param.grad().as_nd_ndarray() for param in trained]
                 gluon.utils.clip_global_norm(gradients, self.recipe.clip * times)
             self.trainer.set_learning_rate(lr)
-            self.trainer.step(times)
+            (self.trainer.update if self.group.updates else self.trainer.step)(times)
             if self.average:
                 self.average.update()
         self.gathered = self.examples = 0
@@ -253,6 +258,13 @@ class Training:
         gradients = self._gradients()
         largest = f"; the largest gradients are {in_words(gradients)}" if gradients else ""
         return largest + (f"; before, {self.jumps.first}" if self.jumps.first else "")
+
+    def average_statistics(self) -> None:
+        """Give all processes the same running statistics: the means over what each has seen."""
+        if self.group.size > 1:
+            values = {name: param.data() for name, param in self.net._collect_params_with_prefix().items()}
+            kept = self.average.values if self.average else {}
+            self.group.average([held[name] for held in (values, kept) for name in held if "running_" in name])
 
     def tested(self) -> ContextManager[Any]:
         """Context that gives the network to test: with averaged parameters if the recipe has them."""

@@ -8,7 +8,7 @@ gradient, LAMB to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arX
 """
 
 import math
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mxnet as mx
 from mxnet import gluon
@@ -147,10 +147,10 @@ def _freeze_norms(net: nn.Block, recipe: Recipe, frozen: Sequence[str]) -> None:
     net.apply(lambda block: getattr(block, "_clear_cached_op", lambda: None)())
 
 
-def make_trainer(net: nn.Block, recipe: Recipe) -> gluon.Trainer:
+def make_trainer(net: nn.Block, recipe: Recipe, store: Optional[Mapping[str, Any]] = None) -> gluon.Trainer:
     """A gluon.Trainer over the parameters of ``net`` that are not frozen; call :func:`prepare_parameters` first.
 
-    Raises ConfigError if all are frozen.
+    ``store`` has the trainer's options of a group's store (group.py). Raises ConfigError if all are frozen.
     """
     name, settings = _settings(recipe)
     # A list, as Trainer sorts a dict by mxnet's names, batchnorm10 before batchnorm9: the sum of clip_global_norm would
@@ -158,4 +158,4 @@ def make_trainer(net: nn.Block, recipe: Recipe) -> gluon.Trainer:
     params = [param for param in net.collect_params().values() if param.grad_req != "null"]
     if not params:
         raise ConfigError("every parameter is frozen: nothing to train")
-    return gluon.Trainer(params, name, settings, kvstore=None)
+    return gluon.Trainer(params, name, settings, **(store or {"kvstore": None}))

@@ -23,6 +23,7 @@ from .accuracy import evaluate
 from .batches import Taken, not_finite
 from .checkpoint import Keeper
 from .display import default_listener
+from .group import ALONE, Group
 from .jumps import DIVERGED
 from .loop import Epoch, Training, start, train_epoch
 from .progress import Record, Result
@@ -63,12 +64,14 @@ class Session:
         stop: once it returns true, the current batch is finished and the rest left out.
         keeper: keeps checkpoints and resumes from them.
         initialize: begin with Xavier's initial values; otherwise training goes on from the network's parameters.
+        group: the processes that train together; the batches are then this one's share.
     """
 
     listeners: Sequence[Callable[[Record], None]] = ()
     stop: Callable[[], bool] = lambda: False
     keeper: Keeper = field(default_factory=Keeper)
     initialize: bool = True
+    group: Group = ALONE
 
     def tell(self, record: Record) -> None:
         """Call every listener with ``record``."""
@@ -113,7 +116,7 @@ def fit(
     train = Taken(train_iter, "train_iter", net)
     test = train if test_iter is train_iter else Taken(test_iter, "test_iter", net)
     result = Result(str(device))
-    with Training(net, recipe, device) as training:
+    with Training(net, recipe, device, session.group) as training:
         try:
             _train_and_test(training, train, test, session, result)
         except DivergedError as error:
@@ -171,9 +174,12 @@ def _tested(
 ) -> Record:
     """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
     started, count = perf_counter(), training.recipe.renewing
+    training.average_statistics()
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
+        if count:
+            training.average_statistics()
         network = fused_test.network_for(net, test_iter, training.device)
-        test_acc, test_loss = evaluate(network, test_iter, training.device, stop)
+        test_acc, test_loss = evaluate(network, test_iter, training.device, stop, training.group.totals)
     if stop():
         return record
     if not math.isfinite(test_loss):

@@ -33,7 +33,7 @@ SMALLER_UNSEEN = {
 #: commands that read nothing of the reader's and write nothing: typed once, then what they printed is known
 ALIKE = ("doctor",)
 #: commands that are only parsed: they take minutes or hours even when made smaller
-PARSED = ("bench", "profile", "run", "reproduce", "play")
+PARSED = ("bench", "profile", "run", "reproduce", "play", "launch", "scaling")
 #: commands whose output is compared to the last digit; the output of others has measured numbers
 EXACT = ("shapes", "summary", "reconcile", "table1", "models")
 #: words of the documents that stand for a file or folder of the reader
