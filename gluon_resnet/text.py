@@ -98,16 +98,17 @@ def duration(seconds: float) -> str:
     )
 
 
-def table(rows: Any, headers: Any = "keys", **options: Any) -> str:
-    """``rows`` as a table for a terminal, each cell in one line; the arguments are those of ``tabulate``.
+def table(rows: Any, headers: Any = "keys", escape: bool = True, **options: Any) -> str:
+    """``rows`` as a table for a terminal; the other arguments are those of ``tabulate``.
 
-    ``rows`` are sequences, or a DataFrame, of which the index is left out.
+    ``rows`` are sequences, or a DataFrame, of which the index is left out. With ``escape`` each cell is one line; a
+    table that has cells of several lines, and no text from outside, does without.
     """
     from tabulate import tabulate  # files.py uses this module before any package need be there
 
     if hasattr(rows, "columns"):
         headers, rows = list(rows.columns) if headers == "keys" else headers, rows.values
-    cells = [[one_line(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[one_line(cell) if escape and isinstance(cell, str) else cell for cell in row] for row in rows]
     return tabulate(cells, headers=headers, disable_numparse=True, **options)
 
 

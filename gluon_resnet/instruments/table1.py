@@ -113,7 +113,7 @@ def as_text(table: pd.DataFrame) -> str:
     for row in table.itertuples(index=False, name=None):
         cells = [f"{cell / 1e9:.3f}" if isinstance(cell, int) else _in_lines(cell) for cell in row[2:]]
         rows.append([*row[:2], *cells])
-    return text.table(rows, headers=["", "output", *table.columns[2:]]) + (
+    return text.table(rows, headers=["", "output", *table.columns[2:]], escape=False) + (
         "\n\nmultiply-adds of one picture in 10^9; the paper's: He et al., arXiv 1512.03385, Table 1, at 224x224"
     )
 

@@ -92,12 +92,19 @@ class RunFolder:
                 raise RunError(f"{path}: version {folder.config['version']} of the layout: expected {VERSION}")
             _check_config(folder.config, folder.path / "config.json")
             if (folder.path / "history.csv").exists():
-                folder.history.load(folder.path / "history.csv")
+                folder.history.load(folder.path / "history.csv", folder._has_diverged())
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, RunError):
                 raise
             raise RunError(f"{path}: not a run folder that can be read ({error})") from None
         return folder
+
+    def _has_diverged(self) -> bool:
+        """Whether result.json says so; one that is damaged does not."""
+        try:
+            return bool(json.loads((self.path / "result.json").read_text())["status"] == "diverged")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a run that was killed while it wrote; nothing else may be writing here."""

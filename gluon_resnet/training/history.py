@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Sequence, Union
 
 import numpy
 import pandas as pd
@@ -51,14 +51,15 @@ class History:
             self.rows.append(row)
         return True
 
-    def load(self, path: Union[str, Path]) -> None:
+    def load(self, path: Union[str, Path], diverged: bool = False) -> None:
         """Replace the rows by those of a history.csv, which may lack the columns :data:`LATER`.
 
-        Raises RunError if it is damaged.
+        In that of a run that has ``diverged``, losses and accuracies may be missing or infinite. Raises RunError if it
+        is damaged.
         """
         try:
             table = pd.read_csv(path)
-            _check(table)
+            _check(table, (*SOME, "loss", "train_acc") if diverged else SOME)
         except ValueError as error:  # pandas' own errors are ValueErrors, too
             raise RunError(f"{path}: damaged: {' '.join(str(error).split())}; {ADVICE}") from None
         rows = table.replace({float("nan"): None}).to_dict("records")
@@ -79,13 +80,15 @@ class History:
         return hashlib.sha256(before.text().encode()).hexdigest()
 
 
-def _check(table: pd.DataFrame) -> None:
-    """Raise ValueError unless ``table`` is one that a History can have written."""
+def _check(table: pd.DataFrame, some: Sequence[str]) -> None:
+    """Raise ValueError unless a History can have written ``table``, in which the columns ``some`` may be empty."""
     if set(table.columns) | set(LATER) != set(COLUMNS):
         raise ValueError(f"expected the columns {', '.join(COLUMNS)}, found {', '.join(map(str, table.columns))}")
     for name in table.columns:
         values = pd.to_numeric(table[name], errors="coerce").astype(float)
-        wrong = ~numpy.isfinite(values) & (table[name].notna() if name in SOME else True)
+        wrong = ~numpy.isfinite(values) & (table[name].notna() if name in some else True)
+        if name not in SOME and name in some:  # of a run that has diverged
+            wrong &= ~numpy.isinf(values)
         if name in WHOLE:
             wrong |= (values < 1) | (values % 1 != 0)
         if wrong.any():

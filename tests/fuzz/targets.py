@@ -23,7 +23,7 @@ from gluon_resnet.lab import results, transcript
 from gluon_resnet.networks import models
 from gluon_resnet.networks.specs import parse_model
 from gluon_resnet.runs import config, kinds
-from gluon_resnet.training import checkpoint
+from gluon_resnet.training import checkpoint, checkpoint_files
 from gluon_resnet.weights import identify_weights
 from gluon_resnet.weights.files import read
 
@@ -125,7 +125,7 @@ TARGETS = {
     "keras": Target(_weights, "net.h5"),
     "params": Target(_weights, "net.params"),
     "npz": Target(_weights, "net.npz"),
-    "checkpoint": Target(lambda name: checkpoint.read("."), checkpoint.NAME),
+    "checkpoint": Target(lambda name: checkpoint.read("."), checkpoint_files.OLD),
     "config": Target(_config, "run.toml"),
     "yaml": Target(_config, "run.yaml"),
     "settings": Target(_settings, "setting"),

@@ -467,13 +467,13 @@ def damage_stages(path):
     [
         (
             lambda path: (path / "history.csv").write_text((path / "history.csv").read_text().replace("1,", "one,", 1)),
-            "history.csv: damaged: epoch",
+            "history.csv: damaged: line 2: epoch is 'one': expected a whole number",
         ),
         (
             lambda path: (path / "history.csv").write_text(
                 "\n".join(re.sub(r"^1,\d+,", "1,,", line) for line in (path / "history.csv").read_text().splitlines())
             ),
-            "history.csv: damaged: line 2 has no batch",
+            "history.csv: damaged: line 2: batch is 'nan': expected a whole number",
         ),
         (
             lambda path: change(path / "result.json", loss="small"),
