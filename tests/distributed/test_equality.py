@@ -36,7 +36,8 @@ def launched(out, workers, kind="plain", settings=None, servers=1, store="dist_s
     outcome = supervisor.Supervisor(orders, lambda line, is_error: lines.append(line)).run()
     if "TINY_FAILS" in variables:
         return outcome, lines
-    assert outcome.status == 0, (outcome, lines)
+    # where messages are lost, ps-lite may abort at its end, after the results are written (docs/distributed.md)
+    assert outcome.status == 0 or ("PS_DROP_MSG" in variables and out.exists()), (outcome, lines)
     with numpy.load(out) as written:
         return dict(written)
 
@@ -119,9 +120,9 @@ def test_compressed_gradients_train_and_everything_else_is_exact(tmp_path):
 
 @pytest.mark.distributed
 def test_asynchronous_workers_train(tmp_path):
-    settings = {"clip": 0.0, "schedule": "constant", "weight_decay": 0.0, "momentum": 0.0, "epochs": 3, "lr": 0.2}
+    settings = {"clip": 0.0, "schedule": "constant", "weight_decay": 0.0, "momentum": 0.0, "epochs": 4, "lr": 0.05}
     found = launched(tmp_path / "out.npz", 2, settings=settings, store="dist_async")
-    assert numpy.isfinite(found["table"]).all() and list(found["table"][:, 4]) == [48] * 3
+    assert numpy.isfinite(found["table"]).all() and list(found["table"][:, 4]) == [48] * 4
     assert found["table"][-1, 0] < found["table"][0, 0]
 
 
