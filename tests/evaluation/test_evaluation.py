@@ -385,7 +385,8 @@ def test_evaluate_with_shorter_numbers_is_compared_with_float32(run, run_cli, en
     assert done.returncode == 0, done.stderr
     found, total = json.loads(done.stdout), 30
     same = int(done.stderr.split(" of 30 images")[0].rsplit(" ", 1)[1])
-    assert done.stderr.startswith(f"engine {engine}: the same class as float32 for {same} of {total} images")
+    # without VNNI, a line before it says that int8 is not faster
+    assert f"engine {engine}: the same class as float32 for {same} of {total} images" in done.stderr
     assert same >= 27 and abs(found["top1"] - exact["top1"]) <= (total - same) / total + 1e-9
     assert found["loss"] == pytest.approx(exact["loss"], abs=0.2) and found["loss"] != exact["loss"]
 
