@@ -139,7 +139,7 @@ def write(folder):
         (folder / f"{name}.rst").write_text(_modules(title, modules), encoding="utf-8")
     listed = "".join(f"   {name}\n" for name in ("gluon_resnet", *PAGES))
     (folder / "index.rst").write_text(
-        f"{heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules behind it.\n\n"
+        f"{heading(TITLE, '=')}\nWhat ``import gluon_resnet as gr`` gives, and the modules that it comes from.\n\n"
         f".. toctree::\n   :maxdepth: 2\n\n{listed}",
         encoding="utf-8",
     )

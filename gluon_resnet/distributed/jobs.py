@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import ConfigError
+from ..training.checkpoint_files import checkpoints
 from .addresses import Host, address_of, free_port, here, own_address, resolved
 from .roles import ALLREDUCE, PORT, SCHEDULER, SERVER, SYNC, WORKER, Layout, port_of, root_of, task_of
 from .supervisor import Order, Outcome, Say, Supervisor
@@ -84,7 +85,7 @@ def passed_on(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 def has_checkpoint(run: str) -> bool:
     """Whether a run folder has a checkpoint to go on from."""
-    return any(Path(run).glob("checkpoint*"))
+    return bool(checkpoints(run))
 
 
 def is_finished(run: Optional[str]) -> bool:

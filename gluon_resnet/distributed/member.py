@@ -17,10 +17,9 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Dict, Optional
 
-from ..machine import env
+from ..machine import env, process
 
 #: A process that is found stopped (SIGSTOP) so many times in a row, a second apart, counts as dead. Looks are counted,
 #: not seconds: if the whole machine was suspended, nobody looked.
@@ -35,20 +34,14 @@ PDEATHSIG = 1  # prctl of Linux: the signal that a process gets when its parent 
 
 def is_stopped(pid: int) -> bool:
     """Whether a process of this machine is stopped by a signal, as /proc says; False if it is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] in ("T", "t")
+    found = process.fields(pid)
+    return found is not None and found[0] in ("T", "t")
 
 
 def used_seconds(pid: int) -> float:
     """The processor time of a process of this machine so far, as /proc says; 0 if it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    found = process.fields(pid)
+    return (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK") if found else 0.0
 
 
 class Idleness:

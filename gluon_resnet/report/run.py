@@ -19,7 +19,6 @@ from ..training.metrics import shown_in
 from ..training.recipe import PATIENCE_METRICS
 
 NOTHING = "\N{EN DASH}"  # in place of a missing value
-ALWAYS = ("epoch", "batch", "position", "examples", "seconds", "wait_seconds")  # in every line of a history
 
 
 def _shown(value: Any, form: str) -> str:
@@ -27,17 +26,9 @@ def _shown(value: Any, form: str) -> str:
 
 
 def numeric_history(run: Run) -> pd.DataFrame:
-    """The run's history with numbers in all columns; raises RunError if history.csv has something else."""
-    where, history = run.path / "history.csv", pd.DataFrame(index=run.history.index)
-    for column in run.history:
-        try:
-            history[column] = pd.to_numeric(run.history[column]).astype(float)
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{where}: damaged: {column}: {error}: expected numbers") from None
-        missing = history.index[history[column].isna()]
-        if column in ALWAYS and len(missing):
-            raise RunError(f"{where}: damaged: line {missing[0] + 2} has no {column}: expected a number")
-    return history
+    """The run's history as floats, NaN where a value is missing; history.csv was looked at when it was read."""
+    columns = {column: pd.to_numeric(run.history[column]).astype(float) for column in run.history}
+    return pd.DataFrame(columns, index=run.history.index)
 
 
 def about(run: Run, spec: ResNetSpec) -> Dict[str, Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Union
 
 from ..errors import RunError
+from ..machine import process
 
 NAME = ".lock"
 
@@ -27,12 +28,11 @@ def started(pid: int) -> Optional[str]:
     Source: proc(5), the 22nd field of stat.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except (OSError, ValueError):
         return None
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else f"{fields[18]} after {boot}"
+    found = process.fields(pid)
+    return None if found is None or found[0] in "ZX" else f"{found[19]} after {boot}"
 
 
 def _owner() -> Dict[str, Any]:
