@@ -4,10 +4,12 @@ Images stay uint8 as they are; only the batches under way are resized and turned
 resizes tens of thousands of images a second, and no process can hang (apache/mxnet #18224) or leak (#20959).
 """
 
+import collections
 import ctypes
+import itertools
 import queue
 import threading
-from typing import Any, Callable, Iterable, Iterator, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Tuple, Union
 
 import mxnet as mx
 import numpy
@@ -18,7 +20,11 @@ from PIL import Image
 from ..errors import ConfigError, whole
 
 AHEAD = 3  # batches kept ready
+#: Arrays that exist for batches to come: those kept ready, two being filled, and one for the batch the trainer has,
+#: which is replaced only when it asks for the next.
+PLACES = AHEAD + 3
 Drawn = Optional[numpy.ndarray]  # what a pass draws at random, one row for each image; None if nothing is drawn
+Part = Tuple[Any, ...]  # indices of a batch's images, and what was drawn for them
 
 
 def resize_image(image: numpy.ndarray, size: Tuple[int, int]) -> numpy.ndarray:
@@ -77,6 +83,14 @@ def moved(images: numpy.ndarray, shifts: numpy.ndarray) -> numpy.ndarray:
     return numpy.pad(images, margins)[numpy.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
+def numpy_view(array: Any) -> numpy.ndarray:
+    """The memory of an mx.nd array on the CPU as a NumPy array, to be filled; valid as long as ``array`` exists."""
+    place = ctypes.c_void_p()
+    check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(place)))
+    memory = (ctypes.c_char * (array.size * array.dtype().itemsize)).from_address(place.value or 0)
+    return numpy.frombuffer(memory, array.dtype).reshape(array.shape)
+
+
 def copied(values: numpy.ndarray, dtype: str) -> Any:
     """An mx.nd array of ``values`` on the CPU.
 
@@ -84,10 +98,8 @@ def copied(values: numpy.ndarray, dtype: str) -> Any:
     threads, which wait for each other on the cores that read the next images. With ResNet-18 on batches of 8 at
     224x224, it waited 30 ms in every second batch.
     """
-    array, place = mx.nd.empty(values.shape, mx.cpu(), dtype), ctypes.c_void_p()
-    check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(place)))
-    values = numpy.ascontiguousarray(values, dtype)
-    ctypes.memmove(place.value or 0, values.ctypes.data, values.nbytes)
+    array = mx.nd.empty(values.shape, mx.cpu(), dtype)
+    numpy_view(array)[:] = values
     return array
 
 
@@ -99,8 +111,11 @@ class Batches:
     whatever else is random are drawn from NumPy's global generator when a pass starts, so ``numpy.random.seed`` decides
     them, whatever the number of threads.
 
-    A subclass has :meth:`batch`, which makes the images, and :meth:`draw` if they change at random.
+    A subclass has :meth:`batch`, which makes the images, :attr:`example_shape`, and :meth:`draw` if they change at
+    random.
     """
+
+    example_shape: Tuple[int, int, int]  # (C, H, W) of an image in a batch
 
     def __init__(self, number: int, batch_size: int, shuffle: bool) -> None:
         self.num_examples = number  # images in one pass
@@ -117,25 +132,43 @@ class Batches:
         """What a pass draws at random for its N images, in its order: further arguments of :meth:`batch`."""
         return ()
 
-    def batch(self, indices: Any, *drawn: Drawn) -> Tuple[numpy.ndarray, numpy.ndarray]:
-        """X float32 (n, C, H, W) and y int32 (n,) of the images ``indices``, as NumPy arrays."""
+    def batch(
+        self, indices: Any, *drawn: Drawn, out: Optional[numpy.ndarray] = None
+    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """X float32 (n, C, H, W), in ``out`` if it is given, and y int32 (n,) of the images ``indices``, as NumPy's."""
         raise NotImplementedError
 
-    def one_pass(
-        self, order: numpy.ndarray, drawn: Tuple[Drawn, ...], **options: Any
-    ) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-        """The batches of one pass as NumPy arrays; runs in the thread that works ahead. ``options`` are batch's."""
-        for start in range(0, len(order), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            yield self.batch(order[part], *(None if rows is None else rows[part] for rows in drawn), **options)
+    def one_pass(self, parts: Iterable[Part], place: Callable[[], numpy.ndarray]) -> Iterator[numpy.ndarray]:
+        """Fill ``place()`` after ``place()`` with the images of ``parts`` and yield their labels; see __iter__.
+
+        Runs in the thread that works ahead. ``parts`` are the arguments of :meth:`batch` for each batch.
+        """
+        for part in parts:
+            yield self.batch(*part, out=place())[1]
 
     def __iter__(self) -> Iterator[Tuple[Any, Any]]:
         order, drawn = self.order(), self.draw()  # in the caller's thread, where the seed was set
-        for X, y in prefetch(lambda: self.one_pass(order, drawn)):
-            # mxnet's arrays are made in this thread: winograd.py ends and restarts mxnet's threads between two batches,
-            # and another thread that used mxnet at that moment would wait for ever
-            images, labels = copied(X, "float32"), copied(y, "int32")
+        slices = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
+        parts: List[Part] = [
+            (order[part], *(None if rows is None else rows[part] for rows in drawn)) for part in slices
+        ]
+        # mxnet's arrays are made in this thread: winograd.py ends and restarts mxnet's threads between two batches,
+        # and another thread that used mxnet at that moment would wait for ever. The thread that works ahead fills
+        # their memory, so that nothing is copied.
+        lengths = iter([len(part[0]) for part in parts])
+        arrays: Deque[Any] = collections.deque()
+        places: queue.SimpleQueue[numpy.ndarray] = queue.SimpleQueue()
+
+        def add_places(number: int) -> None:
+            for length in itertools.islice(lengths, number):
+                arrays.append(mx.nd.empty((length, *self.example_shape), mx.cpu(), "float32"))
+                places.put(numpy_view(arrays[-1]))
+
+        add_places(PLACES)
+        for y in prefetch(lambda: self.one_pass(parts, places.get_nowait)):
+            images, labels = arrays.popleft(), copied(y, "int32")
             yield (images.as_np_ndarray(), labels.as_np_ndarray()) if is_np_array() else (images, labels)
+            add_places(1)
 
 
 class ArrayBatches(Batches):
@@ -179,6 +212,8 @@ class ArrayBatches(Batches):
             )
         self.flip, self.shift = flip, shift
         self.size = None if size == tuple(images.shape[1:3]) else size
+        height, width = size or images.shape[1:3]
+        self.example_shape = (images.shape[3] if images.ndim == 4 else 1, height, width)
 
     def draw(self) -> Tuple[Drawn, ...]:
         """Whether each image of one pass is flipped, (N,), and how far it is moved, (N, 2)."""
@@ -193,7 +228,9 @@ class ArrayBatches(Batches):
         """One image uint8 (H, W) or (H, W, 3) at ``size`` = (height, width)."""
         return resize_image(image, size)
 
-    def batch(self, indices: Any, *drawn: Drawn) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    def batch(
+        self, indices: Any, *drawn: Drawn, out: Optional[numpy.ndarray] = None
+    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """X float32 (n, C, h, w) and y int32 (n,) of the images ``indices``, flipped and moved as ``drawn`` says."""
         flips, shifts = drawn or (None, None)
         X = self.images[indices]
@@ -204,4 +241,4 @@ class ArrayBatches(Batches):
         if self.size is not None:
             X = numpy.stack([self.resized(image, self.size) for image in X])
         X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
-        return numpy.divide(X, 255, dtype=numpy.float32), self.labels[indices]
+        return numpy.divide(X, 255, out=out, dtype=numpy.float32), self.labels[indices]

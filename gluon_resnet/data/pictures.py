@@ -10,14 +10,15 @@ side and cut out of the middle. When Keras shrinks an image, it interpolates bet
 this averages over areas, as ``predict`` does. From 227x227 to 224x224 the two are 0.2 grey levels apart on average.
 """
 
+import collections
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Tuple
 
 import numpy
 
 from ..errors import ConfigError, whole
 from .augment import Augment
-from .batches import Batches, Drawn
+from .batches import Batches, Drawn, Part
 from .decoded import CACHE_BYTES, DecodedPictures, make_fit
 from .images import PLAIN, Preparation, normalize
 from .pixels import FAST, resize
@@ -73,6 +74,7 @@ class PictureBatches(Batches):
             memory = whole("cache_bytes", cache_bytes, 0)
             self.decoded = DecodedPictures(source, fit, memory if cache else None)
         self.source, self.size = self.decoded.source, self.decoded.fit.size
+        self.example_shape = (3, *self.size)
         self.report: Any = None  # of the scan, if there was one
 
     @property
@@ -101,20 +103,41 @@ class PictureBatches(Batches):
         number = self.num_examples
         return (None if self.augment is None else numpy.random.randint(2**32, size=number, dtype=numpy.uint32),)
 
-    def batch(self, indices: Any, *drawn: Drawn, pool: Any = None) -> Tuple[numpy.ndarray, numpy.ndarray]:
-        """X float32 (n, 3, H, W) and y int32 (n,) of the images ``indices``, each made by a thread of ``pool``, if any.
+    def begin(self, part: Part, X: numpy.ndarray, pool: Any = None) -> Iterator[Any]:
+        """Start to fill ``X`` with the images of ``part``, in the threads of ``pool``, if any.
+
+        ``X`` is filled at the end of the iterator.
+        """
+        indices, seeds = part[0], part[1] if len(part) > 1 else None
+        each = [None] * len(indices) if seeds is None else seeds
+        return (pool.map if pool else map)(self.example, indices, each, X)  # each into its own place
+
+    def batch(
+        self, indices: Any, *drawn: Drawn, out: Optional[numpy.ndarray] = None
+    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """X float32 (n, 3, H, W) and y int32 (n,) of the images ``indices``.
 
         ``drawn`` may be the seeds of their augmentation, (n,).
         """
-        seeds = drawn[0] if drawn and drawn[0] is not None else [None] * len(indices)
-        X = numpy.empty((len(indices), 3, *self.size), numpy.float32)
-        for _ in (pool.map if pool else map)(self.example, indices, seeds, X):  # each into its own place
-            pass
+        X = numpy.empty((len(indices), *self.example_shape), numpy.float32) if out is None else out
+        collections.deque(self.begin((indices, *drawn), X), 0)
         return X, self.source.labels[indices]
 
-    def one_pass(
-        self, order: numpy.ndarray, drawn: Tuple[Drawn, ...], **options: Any
-    ) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-        """The batches of one pass, whose images are made by ``workers`` threads."""
+    def one_pass(self, parts: Iterable[Part], place: Callable[[], numpy.ndarray]) -> Iterator[numpy.ndarray]:
+        """The batches of one pass, whose images are made by ``workers`` threads.
+
+        Each batch is started before the one before it is waited for, so that no thread is idle meanwhile.
+        """
         with ThreadPoolExecutor(self.workers, "pictures") as pool:
-            yield from super().one_pass(order, drawn, pool=pool, **options)
+            begun: Deque[Tuple[Any, Iterator[Any]]] = collections.deque()
+            for part in parts:
+                begun.append((part[0], self.begin(part, place(), pool)))
+                if len(begun) == 2:
+                    yield self._finished(*begun.popleft())
+            if begun:
+                yield self._finished(*begun.popleft())
+
+    def _finished(self, indices: Any, made: Iterator[Any]) -> numpy.ndarray:
+        """The labels of a batch that was begun, once all of its images are there."""
+        collections.deque(made, 0)
+        return self.source.labels[indices]

@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from . import memory
+
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
 
@@ -260,6 +262,7 @@ def prepare() -> Prepared:
         if os.environ.get(name) == value:
             del os.environ[name]
     os.environ.pop(SET_BY_US, None)
+    memory.keep_freed_memory()
     cpus, plan = tuple(allowed_cpus()), thread_plan()
     variables: Dict[str, str] = {}
     opened: Tuple[str, ...] = ()

@@ -55,6 +55,12 @@ def test_pictures_stay_with_their_labels():
         assert (numpy.round(X.asnumpy()[:, 0, 5, 5] * 255) == y.asnumpy()).all()
 
 
+def test_batches_that_are_kept_stay_as_they_are():
+    batches = gr.ArrayBatches(IMAGES, numpy.arange(50), 4)
+    kept = [X for X, _ in batches]  # 13 of them, more than are made ahead
+    assert numpy.array_equal(numpy.concatenate([X.asnumpy() for X in kept])[:, 0], numpy.float32(IMAGES) / 255)
+
+
 def test_the_seed_decides_the_order():
     batches = gr.ArrayBatches(IMAGES, numpy.arange(50), 16, shuffle=True)
     orders = []
