@@ -10,7 +10,7 @@ from gluon_resnet.data.image_folder import open_folder
 from gluon_resnet.data.images import HALF, IMAGENET, PREPARATIONS, Preparation, normalize, read_image, view
 from gluon_resnet.data.pictures import PictureBatches
 from gluon_resnet.data.pixels import EXACT, FAST, resize
-from gluon_resnet.data.reading import decode_least, read_for, read_least
+from gluon_resnet.data.reading import _size_of_plain, decode_least, read_for, read_least
 from gluon_resnet.data.record_files import pack
 from gluon_resnet.data.records import RecordSource
 from gluon_resnet.errors import ConfigError, DataError
@@ -93,6 +93,32 @@ def test_exif_turns_a_jpeg_upright_at_every_size(orientation, tmp_path, by_pillo
     # a quarter of the length and of the height, but swapped: as much as the larger one needs is left
     assert read_least(path, (90, 60) if orientation < 5 else (60, 90)).shape == whole.shape
     assert difference(half, resize(whole, *half.shape[:2])) < 1 and by_pillow == [path]
+
+
+WITHOUT_METADATA = {
+    "RGB": {},
+    "progressive": {"progressive": True},
+    "comment": {"comment": "a bird"},
+    "restarts": {"restart_marker_rows": 1},
+}
+WITH_METADATA = {"EXIF": {"exif": turned(1)}, "profile": {"icc_profile": b"profile"}}
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("name", [*WITHOUT_METADATA, *WITH_METADATA])
+def test_only_files_without_metadata_are_measured_without_pillow(mode, name):
+    content = stored(SCENE.convert(mode), **{**WITHOUT_METADATA, **WITH_METADATA}[name])
+    expected = Image.open(io.BytesIO(content)).size[::-1] if name in WITHOUT_METADATA else None
+    assert _size_of_plain(content) == expected
+    assert _size_of_plain(content[:2] + b"\xff\xe1\x00\x06xmp " + content[2:]) is None
+    for end in range(3, content.index(b"\xff\xc0" if name != "progressive" else b"\xff\xc2") + 8, 7):  # cut off
+        with pytest.raises(DataError):
+            decode_least(content[:end], "a", WHOLE)
+
+
+def test_other_colours_are_left_to_pillow():
+    assert _size_of_plain(stored(SCENE.convert("CMYK"))) is None
+    assert _size_of_plain(stored(keep_rgb=True)) is None  # with Adobe's marker
 
 
 def odd_files():
