@@ -10,6 +10,7 @@ import click
 from tqdm import tqdm
 
 from ..instruments import ENGINES, SHORT
+from ..machine import env
 from . import lazy
 
 calibration = lazy("evaluation.calibration")
@@ -147,6 +148,7 @@ def evaluate(
 
     Prints loss, accuracies, results by class, confusion and calibration, and where the network is most wrong.
     """
+    env.compute_at_once()
     if (cams or cam_class) and not save:
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the images are written")
     if cam_class and not cams:

@@ -8,6 +8,7 @@ import gluon_resnet as gr
 import click
 
 from ..errors import ExportError
+from ..machine import env
 from . import lazy, options
 from .weights import read_with_preparation
 
@@ -59,6 +60,7 @@ def quantize(
     The file holds the float weights and the range of each layer. Weights in 8 bits are made from them on the machine
     that predicts.
     """
+    env.compute_at_once()
     _check_target(out)
     spec, params, preparation = read_with_preparation(options.needed(weights), model, size)
     int8_files.check_spec(spec)

@@ -12,6 +12,7 @@ import click
 
 from ..errors import WeightsError
 from ..instruments import ENGINES, SHORT
+from ..machine import env
 from . import lazy, options
 
 calibration = lazy("evaluation.calibration")
@@ -110,6 +111,7 @@ def predict(
     save: Optional[str],
 ) -> None:
     """Predict what is in images (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
+    env.compute_at_once()
     if save:
         figures.check_picture_path(save)
     if run:

@@ -254,3 +254,23 @@ def test_mxnet_runs_on_this_python():
     code = "import gluon_resnet as gr, mxnet as mx; print(gr.layer_shapes(gr.resnet18(), (1, 1, 32, 32)).shape)"
     process = python(code)
     assert process.stdout.strip() == "(10, 2)", process.stderr
+
+
+def engine_type(code, **variables):
+    """What a process prints that runs ``code`` and then looks for mxnet's own threads, and its standard error."""
+    environ = {**{name: value for name, value in os.environ.items() if name != "MXNET_ENGINE_TYPE"}, **variables}
+    code += "; mx.nd.ones(3).asnumpy(); print(os.environ.get('MXNET_ENGINE_TYPE'), len(os.listdir('/proc/self/task')))"
+    code = "import os, sys, gluon_resnet; from gluon_resnet.machine import env; " + code
+    process = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    return process.stdout.split(), process.stderr
+
+
+def test_a_program_that_only_predicts_has_no_threads_of_mxnet():
+    at_once = "print(env.compute_at_once()); import mxnet as mx; print('kept', file=sys.stderr)"
+    (answer, engine, threads), errors = engine_type(at_once)
+    assert (answer, engine) == ("True", "NaiveEngine") and errors == "kept\n"
+    (own_engine, own_threads), _ = engine_type("import mxnet as mx")
+    assert own_engine == "None" and int(own_threads) > int(threads)
+    assert engine_type("import mxnet as mx; print(env.compute_at_once())")[0][:2] == ["False", "None"]  # too late
+    chosen = engine_type("print(env.compute_at_once()); import mxnet as mx", MXNET_ENGINE_TYPE="ThreadedEngine")
+    assert chosen[0][:2] == ["False", "ThreadedEngine"]

@@ -4,8 +4,9 @@ import json
 import sys
 from typing import Any, Dict
 
-import gluon_resnet  # noqa: F401  before mxnet, as everywhere
+import gluon_resnet  # noqa: F401
 
+import at_once  # noqa: F401  before mxnet
 import mxnet as mx
 import numpy
 from common import openmp_threads, predicted, read_arrays
