@@ -21,10 +21,11 @@ from .averages import Average
 from .batches import check_labels, check_layout, check_outputs, forward
 from .group import ALONE, Group
 from .jumps import DIVERGED, Jumps, in_words
+from .mixing import Mix, draw_mix, erase, mix, soft_labels
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
-from .recipe import Mix, Recipe, draw_mix, mix, soft_labels
+from .recipe import Recipe
 
 LATE = 0.005  # seconds: a batch that takes longer was not ready
 
@@ -153,9 +154,13 @@ class Training:
             self.average = Average(self.net, self.recipe.ema)
 
     def _mixed(self, X: Any) -> Tuple[Any, Optional[Mix]]:
-        """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
+        """(X, how its labels are mixed or None) of a batch after the recipe's random changes (mixing.py)."""
         drawn = draw_mix(self.recipe, len(X), *X.shape[-2:])
-        return (X if drawn is None else array(mix(X.asnumpy(), drawn), self.device)), drawn
+        if drawn is None and not self.recipe.erases:
+            return X, None
+        values = X.asnumpy()
+        values = erase(self.recipe, values) if self.recipe.erases else values
+        return array(values if drawn is None else mix(values, drawn), self.device), drawn
 
     def _target(self, y: Any, num_classes: int, drawn: Optional[Mix]) -> Any:
         if not self.recipe.softens:

@@ -9,9 +9,7 @@ For example:
 
 import math
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
-
-import numpy
+from typing import Tuple
 
 from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
@@ -19,9 +17,6 @@ from .schedules import SCHEDULES, rate
 OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
 #: what patience and keep_best go by, and its name in a sentence
 PATIENCE_METRICS = {"test_acc": "higher test accuracy", "test_loss": "lower test loss"}
-
-#: how a batch is mixed: (partners, share, box), see :func:`draw_mix`
-Mix = Tuple[numpy.ndarray, float, Optional[Tuple[int, int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,10 @@ class Recipe:
     power: float = 2.0  # schedule poly: the exponent
     label_smoothing: float = 0.0  # share of a label that is spread over all classes
     mixup: float = 0.0  # alpha of the Beta distribution that images are mixed by
-    cutmix: float = 0.0  # the same for pasted rectangles; with mixup, each batch has one of the two
+    cutmix: float = 0.0  # the same for pasted rectangles; of mixup, cutmix and fmix each batch has one
+    fmix: float = 0.0  # the same for pasted patches of any shape
+    erase: float = 0.0  # probability that a rectangle of an image becomes noise (random erasing)
+    cutout: int = 0  # side in pixels of a square that becomes 0 in every image
     ema: float = 0.0  # decay, for each batch, of the moving average of the parameters that is tested and kept
     accumulate: int = 1  # batches whose gradients are summed for one update
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
@@ -66,6 +64,8 @@ class Recipe:
             "warmup_epochs": (0, math.inf),
             "mixup": (0, math.inf),
             "cutmix": (0, math.inf),
+            "fmix": (0, math.inf),
+            "cutout": (0, math.inf),
             "clip": (0, math.inf),
             "patience": (0, math.inf),
             "freeze_stages": (0, math.inf),
@@ -79,6 +79,8 @@ class Recipe:
                     f"{name} is {value}: expected at least {low}"
                     + (f" and less than {high}" if high < math.inf else "")
                 )
+        if not 0 <= self.erase <= 1:
+            raise ConfigError(f"erase is {self.erase}: expected a probability from 0 to 1")
         whole("epochs", self.epochs)
         whole("accumulate", self.accumulate)
         if not self.lr > 0 or not math.isfinite(self.lr):
@@ -126,58 +128,9 @@ class Recipe:
     @property
     def softens(self) -> bool:
         """Whether labels are distributions over the classes instead of numbers."""
-        return bool(self.label_smoothing or self.mixup or self.cutmix)
+        return bool(self.label_smoothing or self.mixup or self.cutmix or self.fmix)
 
-
-def soft_labels(y: Any, num_classes: int, smoothing: float = 0.0) -> numpy.ndarray:
-    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class, smoothing spread over all.
-
-    Source: Szegedy et al., arXiv 1512.00567, section 7.
-    """
-    labels = numpy.full((len(y), num_classes), smoothing / num_classes, dtype=numpy.float32)
-    labels[numpy.arange(len(y)), numpy.asarray(y, dtype=int)] += 1 - smoothing
-    return labels
-
-
-def draw_mix(recipe: Recipe, count: int, height: int, width: int, random: Any = numpy.random) -> Optional[Mix]:
-    """Draw how a batch of images is mixed, by mixup or cutmix.
-
-    Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
-
-    Args:
-        recipe: its fields ``mixup`` and ``cutmix`` are used.
-        count: number of images N.
-        height: of an image, in pixels.
-        width: of an image, in pixels.
-        random: numpy.random, or a numpy.random.RandomState.
-
-    Returns:
-        (partners, share, box), or None if the recipe has neither. Image i is mixed with image ``partners[i]``. With
-        mixup, ``box`` is None, and the mixed image is ``share`` times the image plus 1 - ``share`` times its partner.
-        With cutmix, the rectangle ``box`` = (top, bottom, left, right) of the partner is pasted into the image, and
-        ``share`` is the share of the area that is left.
-    """
-    kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
-    if not kinds:
-        return None
-    kind = kinds[0] if len(kinds) == 1 else kinds[random.randint(2)]
-    share = float(random.beta(getattr(recipe, kind), getattr(recipe, kind)))
-    partners = random.permutation(count)
-    if kind == "mixup":
-        return partners, share, None
-    side = math.sqrt(1 - share)
-    middle = random.randint(height), random.randint(width)
-    top, left = (int(max(0, at - size * side / 2)) for at, size in zip(middle, (height, width)))
-    bottom, right = (int(min(size, at + size * side / 2)) for at, size in zip(middle, (height, width)))
-    return partners, 1 - (bottom - top) * (right - left) / (height * width), (top, bottom, left, right)
-
-
-def mix(values: numpy.ndarray, drawn: Mix) -> numpy.ndarray:
-    """Images (N, C, H, W) or soft labels (N, num_classes), float32, mixed as ``drawn`` by :func:`draw_mix`."""
-    partners, share, box = drawn
-    if box is None or values.ndim == 2:
-        return numpy.float32(share) * values + numpy.float32(1 - share) * values[partners]
-    top, bottom, left, right = box
-    mixed = values.copy()
-    mixed[:, :, top:bottom, left:right] = values[partners][:, :, top:bottom, left:right]
-    return mixed
+    @property
+    def erases(self) -> bool:
+        """Whether parts of images are erased."""
+        return bool(self.erase or self.cutout)

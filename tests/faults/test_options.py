@@ -19,6 +19,8 @@ OPTIONS = [
     {"mixup": 0.4},
     {"cutmix": 1.0},
     {"mixup": 0.4, "cutmix": 1.0},
+    {"fmix": 1.0},
+    {"erase": 0.5, "cutout": 8},
     {"schedule": "onecycle"},
     {"schedule": "step", "step_epochs": (0.5, 1.5)},
     {"schedule": "cosine", "warmup_epochs": 0.5},

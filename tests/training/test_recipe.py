@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training import checkpoint, checkpoint_files, recipe, schedules, train
+from gluon_resnet.training import checkpoint, checkpoint_files, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
 from gluon_resnet.training.randomness import random_states
@@ -149,39 +149,6 @@ def test_what_an_optimizer_does_not_have_is_refused():
 
 
 # Labels and mixtures --------------------------------------------------------------------------------------------------
-
-
-def test_soft_labels_by_hand():
-    assert (
-        recipe.soft_labels([2, 0], 4, 0.2).tolist()
-        == numpy.float32([[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]).tolist()
-    )
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_mixtures_by_hand(seed):
-    X = numpy.random.RandomState(seed).rand(4, 2, 9, 7).astype("float32")
-    labels = recipe.soft_labels([0, 1, 2, 1], 3)
-    partners, share, box = drawn = recipe.draw_mix(
-        Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(seed)
-    )
-    mixed, mixed_labels = recipe.mix(X, drawn), recipe.mix(labels, drawn)
-    assert sorted(partners) == [0, 1, 2, 3] and 0 <= share <= 1
-    assert mixed_labels.sum(axis=1) == pytest.approx(1)
-    for i, partner in enumerate(partners):
-        if box is None:
-            assert mixed[i] == pytest.approx(share * X[i] + (1 - share) * X[partner], abs=1e-6)
-        else:
-            own = (mixed[i] == X[i]).all(axis=0)
-            assert (own | (mixed[i] == X[partner]).all(axis=0)).all()
-            if partner != i:
-                assert own.mean() == pytest.approx(share)
-        assert mixed_labels[i] == pytest.approx(share * labels[i] + (1 - share) * labels[partner], abs=1e-6)
-    if seed == 0:
-        assert {
-            recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(s))[2] is None
-            for s in range(20)
-        } == {True, False}
 
 
 def test_the_loss_of_smoothed_labels_by_hand(both_modes):
@@ -418,6 +385,9 @@ EVERYTHING = dict(
     schedule="onecycle",
     mixup=0.4,
     cutmix=1.0,
+    fmix=1.0,
+    erase=0.5,
+    cutout=6,
     label_smoothing=0.1,
     ema=0.9,
     accumulate=2,
