@@ -152,14 +152,17 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if record and not session.stop():
             record = _tested(training, train_iter, test_iter, record, session.stop)
-            if not session.stop():
+            if record.test_acc is not None:
                 session.tell(record)
         result.epochs += [record] if record else []
-        if session.stop() or record is None:  # without a record it was stopped before the first batch
+        if record is None or record.test_acc is None:  # stopped before its end, or within its test
             result.stopped = True
             session.keeper.save(sums)
             return
         session.keeper.end_epoch(record)
+        if session.stop() and epoch < recipe.epochs:
+            result.stopped = True
+            return
         if recipe.patience and result.epochs_since(recipe.patience_metric) >= recipe.patience:
             result.ended_early = True
             return
