@@ -10,12 +10,12 @@ from time import perf_counter
 from typing import Any, ContextManager, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import mxnet as mx
-from mxnet import autograd, gluon, init
+from mxnet import autograd, gluon
 
 from ..devices import array, to_device
 from ..errors import DivergedError
 from ..machine.other_programs import OtherPrograms
-from . import winograd
+from . import initial, winograd
 from .accuracy import count_correct
 from .averages import Average
 from .batches import check_labels, check_layout, check_outputs, forward
@@ -106,10 +106,10 @@ class Epoch:
         self.started = perf_counter() - state["seconds"]
 
 
-def start(net: gluon.Block, device: mx.Context, initialize: bool = True) -> None:
-    """Make ``net`` ready to train: Xavier's initial values if ``initialize``, hybrid networks compiled."""
+def start(net: gluon.Block, device: mx.Context, recipe: Recipe, initialize: bool = True) -> None:
+    """Make ``net`` ready to train: the recipe's initial values if ``initialize``, hybrid networks compiled."""
     if initialize:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+        initial.initialize(net, recipe, device)
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
 

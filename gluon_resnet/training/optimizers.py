@@ -109,11 +109,14 @@ def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
     """
     params = net._collect_params_with_prefix()
     spec = getattr(net, "spec", None)
-    if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages):
-        raise ModelError(f"{net.name} is not a network of this suite: head_lr and freeze_stages need one")
+    if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages or recipe.whiten_batches):
+        raise ModelError(
+            f"{net.name} is not a network of this suite: head_lr, freeze_stages and whiten_batches need one"
+        )
     plan = layout(spec) if spec else None
     head = plan.classifier.name if plan else None
     frozen = frozen_prefixes(plan, recipe.freeze_stages) if plan and recipe.freeze_stages else []
+    whitened = f"{plan.stem[0].name}.weight" if plan and recipe.whiten_batches else None
     for name, param in params.items():
         part = name.rpartition(".")[2]
         if part.startswith("running"):
@@ -121,6 +124,7 @@ def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
         param.wd_mult = 0.0 if part in UNDECAYED and not recipe.decay_all else 1.0
         param.lr_mult = recipe.head_lr if name.startswith(f"{head}.") else 1.0
         is_frozen = name.startswith(tuple(frozen)) or (recipe.freeze_norm and part in ("gamma", "beta"))
+        is_frozen = is_frozen or name == whitened
         param.grad_req = "null" if is_frozen else "add" if recipe.accumulate > 1 else "write"
     _freeze_norms(net, recipe, frozen)
 

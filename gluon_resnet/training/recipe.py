@@ -45,6 +45,11 @@ class Recipe:
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
     patience: int = 0  # epochs without a better test result after which training stops; 0 is never
     patience_metric: str = "test_acc"  # what patience and keep_best go by: test_acc, or test_loss (less is better)
+    dirac: bool = False  # 3x3 convolutions begin with filters that hand their channel on (initial.py)
+    zero_gamma: bool = False  # a block begins as its shortcut: the scale of its last batch norm is 0 (initial.py)
+    # Training batches of whose patches the stem's filters are made, so that they whiten them; they are not trained
+    # (initial.py).
+    whiten_batches: int = 0
     freeze_stages: int = 0  # 1: the stem is not trained; 2: nor is the first stage; and so on
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
@@ -71,6 +76,7 @@ class Recipe:
             "freeze_stages": (0, math.inf),
             "head_lr": (0, math.inf),
             "norm_batches": (0, math.inf),
+            "whiten_batches": (0, math.inf),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -129,6 +135,11 @@ class Recipe:
     def softens(self) -> bool:
         """Whether labels are distributions over the classes instead of numbers."""
         return bool(self.label_smoothing or self.mixup or self.cutmix or self.fmix)
+
+    @property
+    def begins(self) -> str:
+        """The field of the initial values that the recipe asks for, if any."""
+        return next((name for name in ("dirac", "zero_gamma", "whiten_batches") if getattr(self, name)), "")
 
     @property
     def erases(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
-from . import fused_test, norm_statistics
+from . import fused_test, initial, norm_statistics
 from .accuracy import evaluate
 from .batches import Taken, not_finite
 from .checkpoint import Keeper
@@ -112,7 +112,7 @@ def fit(
     recipe, session = recipe or Recipe(), session or Session()
     recipe.check()
     device = try_gpu() if device is None else device
-    start(net, device, session.initialize)
+    start(net, device, recipe, session.initialize)
     train = Taken(train_iter, "train_iter", net)
     test = train if test_iter is train_iter else Taken(test_iter, "test_iter", net)
     result = Result(str(device))
@@ -141,6 +141,8 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
         sums = Epoch(epoch, len(train_iter), training)
+        if epoch == 1 and session.initialize:  # on the clock
+            initial.whiten(training.net, recipe, train_iter, training.group.totals)
         batches, state = session.keeper.open_epoch(iter(train_iter))
         if state:
             sums.resume(state)

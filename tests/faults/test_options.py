@@ -32,6 +32,8 @@ OPTIONS = [
     {"optimizer": "adam"},
     {"optimizer": "adamw", "weight_decay": 0.01},
     {"optimizer": "lamb"},
+    {"dirac": True, "zero_gamma": True},
+    {"whiten_batches": 2},
     {"freeze_stages": 2},
     {"freeze_norm": True},
     {"head_lr": 3.0},

@@ -290,7 +290,7 @@ def test_refusals():
     ):
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
-    with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
+    with pytest.raises(ModelError, match="head_lr, freeze_stages and whiten_batches need one"):
         Training(small_net(), Recipe(head_lr=2), CPU)
     with pytest.raises(ConfigError, match="freeze_stages is 9"):
         Training(gr.resnet18(), Recipe(freeze_stages=9), CPU)
