@@ -17,7 +17,7 @@ from ..errors import DivergedError
 from ..machine.other_programs import OtherPrograms
 from . import initial, winograd
 from .accuracy import count_correct
-from .averages import Average
+from .averages import Average, Lookahead
 from .batches import check_labels, check_layout, check_outputs, forward
 from .group import ALONE, Group
 from .jumps import DIVERGED, Jumps, in_words
@@ -132,6 +132,7 @@ class Training:
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average: Optional[Average] = None
+        self.lookahead: Optional[Lookahead] = None
         self.gathered = self.examples = 0
         self.looked = False  # whether a batch fits the network
         self.times = 1.0  # the gathered gradient, divided by the gradient of the mean loss
@@ -148,10 +149,18 @@ class Training:
     def __exit__(self, *_: Any) -> None:
         self.convolutions.close()
 
-    def start_average(self) -> None:
+    def start_averages(self) -> None:
         """Begin the averages if the recipe has them; the network must be initialized."""
         if self.recipe.ema and self.average is None:
             self.average = Average(self.net, self.recipe.ema)
+        if self.recipe.lookahead and self.lookahead is None:
+            trained = {self.names[param.name]: param for param in self._trained()}
+            self.lookahead = Lookahead(trained, self.recipe.lookahead, self.recipe.lookahead_share)
+
+    def averages(self) -> Dict[str, Any]:
+        """{"average/0.weight": array} of all averages, which a checkpoint keeps."""
+        kept = {"average": self.average, "slow": self.lookahead}
+        return {f"{kind}/{name}": value for kind, held in kept.items() if held for name, value in held.values.items()}
 
     def _mixed(self, X: Any) -> Tuple[Any, Optional[Mix]]:
         """(X, how its labels are mixed or None) of a batch after the recipe's random changes (mixing.py)."""
@@ -191,7 +200,7 @@ class Training:
             self._look(X, labels, y_hat)
             losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
             scaled = losses * self.scale.factor if self.scale else losses
-        self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
+        self.start_averages()  # the first batch has initialized every parameter, and backward moves the first of them
         if self.gathered == 0 and self.recipe.accumulate > 1:
             for param in self._trained():
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
@@ -227,6 +236,8 @@ class Training:
                 gluon.utils.clip_global_norm(gradients, self.recipe.clip * times)
             self.trainer.set_learning_rate(lr)
             (self.trainer.update if self.group.updates else self.trainer.step)(times)
+            if self.lookahead:
+                self.lookahead.update(self.trainer._optimizer.num_update)
             if self.average:
                 self.average.update()
         self.gathered = self.examples = 0

@@ -60,8 +60,8 @@ def draw_mix(recipe: Recipe, count: int, height: int, width: int, random: Any = 
     if kind == "mixup":
         return partners, share, None
     if kind == "fmix":
-        left = fourier_mask(share, height, width, random)
-        return partners, float(left.mean()), left
+        mask = fourier_mask(share, height, width, random)
+        return partners, float(mask.mean()), mask
     side = math.sqrt(1 - share)
     middle = random.randint(height), random.randint(width)
     top, left = (int(max(0, at - size * side / 2)) for at, size in zip(middle, (height, width)))
@@ -71,7 +71,8 @@ def draw_mix(recipe: Recipe, count: int, height: int, width: int, random: Any = 
 
 def grey_noise(height: int, width: int, random: Any = numpy.random) -> numpy.ndarray:
     """Smooth noise (H, W): normal amplitudes, smaller the higher their frequency, transformed back. Source: fmix."""
-    frequency = numpy.hypot(numpy.fft.fftfreq(height)[:, None], numpy.fft.fftfreq(width))
+    rows, columns = (numpy.fft.fftfreq(size) for size in (height, width))  # type: ignore[call-overload]
+    frequency = numpy.hypot(rows[:, None], columns)
     amplitude = random.normal(size=(height, width)) + 1j * random.normal(size=(height, width))
     return numpy.fft.ifft2(amplitude / numpy.maximum(frequency, 1 / max(height, width)) ** DECAY).real
 

@@ -14,7 +14,8 @@ from typing import Tuple
 from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
 
-OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb", "muon")
+HAVE_MOMENTUM = ("sgd", "nag", "muon")
 #: what patience and keep_best go by, and its name in a sentence
 PATIENCE_METRICS = {"test_acc": "higher test accuracy", "test_loss": "lower test loss"}
 
@@ -25,8 +26,10 @@ class Recipe:
 
     lr: float = 0.05  # learning rate
     epochs: int = 10  # passes over the training data
-    optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb
-    momentum: float = 0.0  # of sgd and nag
+    optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb, muon
+    momentum: float = 0.0  # of sgd, nag and muon
+    muon_lr: float = 1.0  # optimizer muon: factor on the rate of 3x3 weights; all others have nag's updates
+    bias_lr: float = 1.0  # factor on the rate of batch norm's biases (beta)
     weight_decay: float = 0.0  # of weights alone
     decay_all: bool = False  # weight decay of batch norm's parameters and of biases, too
     schedule: str = "constant"  # constant, step, cosine, poly, onecycle
@@ -41,6 +44,8 @@ class Recipe:
     erase: float = 0.0  # probability that a rectangle of an image becomes noise (random erasing)
     cutout: int = 0  # side in pixels of a square that becomes 0 in every image
     ema: float = 0.0  # decay, for each batch, of the moving average of the parameters that is tested and kept
+    lookahead: int = 0  # updates after which all parameters go back part of the way (averages.py); 0 is never
+    lookahead_share: float = 0.5  # the part of the way that is kept
     accumulate: int = 1  # batches whose gradients are summed for one update
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
     patience: int = 0  # epochs without a better test result after which training stops; 0 is never
@@ -75,6 +80,9 @@ class Recipe:
             "patience": (0, math.inf),
             "freeze_stages": (0, math.inf),
             "head_lr": (0, math.inf),
+            "bias_lr": (0, math.inf),
+            "muon_lr": (0, math.inf),
+            "lookahead": (0, math.inf),
             "norm_batches": (0, math.inf),
             "whiten_batches": (0, math.inf),
         }
@@ -87,13 +95,15 @@ class Recipe:
                 )
         if not 0 <= self.erase <= 1:
             raise ConfigError(f"erase is {self.erase}: expected a probability from 0 to 1")
+        if not 0 < self.lookahead_share <= 1:
+            raise ConfigError(f"lookahead_share is {self.lookahead_share}: expected above 0 and up to 1")
         whole("epochs", self.epochs)
         whole("accumulate", self.accumulate)
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
-        if self.momentum and self.optimizer not in ("sgd", "nag"):
+        if self.momentum and self.optimizer not in HAVE_MOMENTUM:
             raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it at 0")
         if self.patience_metric not in PATIENCE_METRICS:
             raise ConfigError(

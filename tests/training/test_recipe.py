@@ -13,7 +13,7 @@ from gluon_resnet.training import checkpoint, checkpoint_files, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
 from gluon_resnet.training.randomness import random_states
-from gluon_resnet.training.recipe import Recipe
+from gluon_resnet.training.recipe import HAVE_MOMENTUM, Recipe
 
 import mxnet as mx
 import numpy
@@ -91,7 +91,7 @@ def by_hand(name, w, g, state, t, lr, wd):
     if name == "sgd":
         state["m"] = 0.9 * state.get("m", 0) + (g + wd * w)
         return w - lr * state["m"]
-    if name == "nag":
+    if name in ("nag", "muon"):
         g = g + wd * w
         state["m"] = 0.9 * state.get("m", 0) + g
         return w - lr * (g + 0.9 * state["m"])
@@ -109,10 +109,10 @@ def by_hand(name, w, g, state, t, lr, wd):
     return w - lr * (update + (wd * w if name == "adamw" else 0))
 
 
-@pytest.mark.parametrize("name", ["sgd", "nag", "adam", "adamw", "lamb"])
+@pytest.mark.parametrize("name", ["sgd", "nag", "adam", "adamw", "lamb", "muon"])  # muon is nag's without convolutions
 def test_optimizers_by_hand(both_modes, name):
     net = small_net()
-    made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in ("sgd", "nag") else 0)
+    made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in HAVE_MOMENTUM else 0)
     training, states = Training(net, made, CPU), {}
     for t in range(1, 4):
         before = values(net)
@@ -209,6 +209,36 @@ def test_a_clipped_update_has_the_length_asked_for(both_modes):
     after = values(net)
     moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before if "running" not in name))
     assert moved == pytest.approx(2.0 * 1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.75])
+def test_lookahead_by_hand(both_modes, ema):
+    """After every third update the parameters go back to a quarter of the way that they have made."""
+    net, plain = small_net(), small_net()
+    training = Training(net, Recipe(lr=0.5, lookahead=3, lookahead_share=0.25, ema=ema), CPU)
+    training_of_plain = Training(plain, Recipe(lr=0.5), CPU)
+    slow = values(net)
+    for t in range(1, 8):
+        training.step(*batch(t), 0.5)
+        training_of_plain.step(*batch(t), 0.5)
+        now, fast = values(net), values(plain)
+        if t % 3 == 0:
+            slow = {name: slow[name] + 0.25 * (fast[name] - slow[name]) for name in slow if "running" not in name}
+            for name, value in slow.items():
+                assert now[name] == pytest.approx(value, rel=1e-4, abs=1e-6), (name, t)
+                plain._collect_params_with_prefix()[name].set_data(array(value))  # it goes on from there
+        else:
+            assert all(now[name] == pytest.approx(fast[name], rel=1e-4, abs=1e-6) for name in fast), t
+
+
+def test_batch_norms_biases_have_their_own_rate(both_modes):
+    net, other = small_net(), small_net()
+    before = values(net)
+    Training(net, Recipe(lr=0.1, bias_lr=8.0), CPU).step(*batch(), 0.1)
+    Training(other, Recipe(lr=0.1), CPU).step(*batch(), 0.1)
+    for name, value in values(net).items():
+        times = 8 if name == "1.beta" else 1
+        assert value - before[name] == pytest.approx(times * (values(other)[name] - before[name]), rel=1e-3, abs=1e-6)
 
 
 # Freezing and the head ------------------------------------------------------------------------------------------------
@@ -394,6 +424,8 @@ EVERYTHING = dict(
     clip=1.0,
     weight_decay=1e-3,
 )
+#: what the fastest recipes have
+SPEEDY = dict(optimizer="muon", momentum=0.9, bias_lr=8.0, lookahead=3, dirac=True, zero_gamma=True, whiten_batches=2)
 
 
 def run(folder, made, stop_after=None, resume=False, epochs=2):
@@ -430,8 +462,8 @@ def whole_run(made):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
-    ids=["sgd", "adam", "everything", "fresh statistics"],
+    [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}, SPEEDY],
+    ids=["sgd", "adam", "everything", "fresh statistics", "speedy"],
 )
 @pytest.mark.parametrize("stop_after", [2, 4, 5, 9])  # within an epoch, before its test, and right after that
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
@@ -447,10 +479,10 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
     ]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb", "muon"])
 def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
     """Testing between epochs has oneDNN keep weights in another layout for a while: no update may differ."""
-    made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in ("sgd", "nag") else 0)
+    made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in HAVE_MOMENTUM else 0)
     first, *others = (values(run(None, made)[0]) for _ in range(4))
     assert all((first[name] == other[name]).all() for other in others for name in first)
 
