@@ -24,10 +24,19 @@ COLUMNS = [
     "test_seconds",
     "examples_per_sec",
     "others_cores",
+    "side",
+    "views_acc",
+    "views_seconds",
 ]
-LATER = ("test_loss", "others_cores")  # columns that the files of older versions lack
+LATER = (
+    "test_loss",
+    "others_cores",
+    "side",
+    "views_acc",
+    "views_seconds",
+)  # columns that the files of older versions lack
 WHOLE = ("epoch", "batch", "examples")  # columns of whole numbers from 1
-SOME = ("test_acc", "test_loss", "test_seconds", "others_cores")  # columns that may be empty
+SOME = ("test_acc", "test_seconds", *LATER)  # columns that may be empty
 ADVICE = "copy the run folder again, or remove this file to go on without it"
 
 

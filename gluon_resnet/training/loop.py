@@ -39,6 +39,7 @@ class Step(NamedTuple):
     y: Any  # the labels (N,)
     num_classes: int  # the network's outputs
     lr: float
+    side: Optional[int]  # height of the images
 
 
 class Epoch:
@@ -52,6 +53,7 @@ class Epoch:
         self.epoch, self.num_batches, self.training = epoch, num_batches, training
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
+        self.side: Optional[int] = None
         self.started, self.wait_seconds = perf_counter(), 0.0
         self.others = OtherPrograms()
         self.pending: Optional[Step] = None  # the batch under way
@@ -70,6 +72,7 @@ class Epoch:
         self.correct += step.correct.asnumpy().item()
         self.examples += step.examples
         self.batch += 1
+        self.side = step.side
         check_labels(step.y, step.num_classes, f"train_iter, epoch {self.epoch}, batch {self.batch}")
         self.training.place = f"epoch {self.epoch}, batch {self.batch} of {self.num_batches}, lr {step.lr:g}"
         self.training.watch(loss / step.examples, self.training.place)
@@ -85,6 +88,7 @@ class Epoch:
             self.correct / self.examples,
             perf_counter() - self.started,
             self.wait_seconds,
+            side=self.side,
         )
 
     def state(self) -> Dict[str, Any]:
@@ -97,11 +101,12 @@ class Epoch:
             "correct": self.correct,
             "seconds": perf_counter() - self.started,
             "wait_seconds": self.wait_seconds,
+            "side": self.side,
         }
 
     def resume(self, state: Dict[str, Any]) -> None:
         """Go on from what :meth:`state` returned."""
-        self.batch, self.examples = state["batch"], state["examples"]
+        self.batch, self.examples, self.side = state["batch"], state["examples"], state.get("side")
         self.loss, self.correct, self.wait_seconds = state["loss"], state["correct"], state["wait_seconds"]
         self.started = perf_counter() - state["seconds"]
 
@@ -211,7 +216,8 @@ class Training:
         if self.gathered == self.recipe.accumulate or last:
             self._update(lr)
         loss, correct = self.group.add(losses.sum(), count_correct(y_hat, y))
-        return Step(loss, correct, examples, labels, y_hat.shape[1], lr)
+        side = X.shape[2] if X.ndim == 4 else None
+        return Step(loss, correct, examples, labels, y_hat.shape[1], lr, side)
 
     def _look(self, X: Any, y: Any, y_hat: Any) -> None:
         """Raise DataError unless the batch fits the network; y's values are looked at here if later is too late."""

@@ -61,6 +61,7 @@ class Recipe:
     # Training batches from which batch-norm statistics are re-estimated before each test (norm_statistics.py). Without
     # effect with ema, whose averages include the statistics, and with freeze_norm.
     norm_batches: int = 0
+    test_views: int = 1  # 2: after the last epoch also test with each image and its mirror image (views_acc)
     winograd: bool = True  # on a CPU, faster 3x3 convolutions if available (winograd.py); the one thing that is on
     seed: int = 0  # of the initial values, the order of the images, and every random change to them
 
@@ -99,6 +100,8 @@ class Recipe:
             raise ConfigError(f"lookahead_share is {self.lookahead_share}: expected above 0 and up to 1")
         whole("epochs", self.epochs)
         whole("accumulate", self.accumulate)
+        if self.test_views not in (1, 2):
+            raise ConfigError(f"test_views is {self.test_views}: expected 1, or 2 for a mirror image")
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:

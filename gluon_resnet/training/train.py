@@ -140,6 +140,7 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
     """Train and test epoch by epoch, from the checkpoint of the session's keeper on; ``result`` gets the Records."""
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
+        train_iter.set_epoch(epoch)
         sums = Epoch(epoch, len(train_iter), training)
         if epoch == 1 and session.initialize:  # on the clock
             initial.whiten(training.net, recipe, train_iter, training.group.totals)
@@ -153,7 +154,8 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
         elif not session.stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if record and not session.stop():
-            record = _tested(training, train_iter, test_iter, record, session.stop)
+            may_be_last = epoch == recipe.epochs or bool(recipe.patience)
+            record = _tested(training, train_iter, test_iter, record, session.stop, may_be_last)
             if record.test_acc is not None:
                 session.tell(record)
         result.epochs += [record] if record else []
@@ -176,8 +178,12 @@ def _tested(
     test_iter: Taken,
     record: Record,
     stop: Callable[[], bool],
+    may_be_last: bool,
 ) -> Record:
-    """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
+    """The record with its test accuracy and loss, unless training was asked to stop in the meantime.
+
+    If it may be the last, also with the accuracy from several views of each image, which has a clock of its own.
+    """
     started, count = perf_counter(), training.recipe.renewing
     training.average_statistics()
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
@@ -185,11 +191,16 @@ def _tested(
             training.average_statistics()
         network = fused_test.network_for(net, test_iter, training.device)
         test_acc, test_loss = evaluate(network, test_iter, training.device, stop, training.group.totals)
+        ended = perf_counter()
+        views = training.recipe.test_views if may_be_last else 1
+        if views > 1:
+            views_acc, _ = evaluate(network, test_iter, training.device, stop, training.group.totals, views)
+            record = replace(record, views_acc=views_acc, views_seconds=perf_counter() - ended)
     if stop():
-        return record
+        return replace(record, views_acc=None, views_seconds=None)
     if not math.isfinite(test_loss):
         raise DivergedError(f"the test loss is {test_loss} after {training.place}: {DIVERGED}")
-    return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=perf_counter() - started)
+    return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=ended - started)
 
 
 def train_ch6(

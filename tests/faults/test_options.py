@@ -43,6 +43,7 @@ OPTIONS = [
     {"head_lr": 3.0},
     {"norm_batches": 3},
     {"winograd": False},
+    {"test_views": 2},
     {"patience": 1, "patience_metric": "test_loss"},
 ]
 

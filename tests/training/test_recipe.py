@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training import checkpoint, checkpoint_files, schedules, train
+from gluon_resnet.training import accuracy, checkpoint, checkpoint_files, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
 from gluon_resnet.training.randomness import random_states
@@ -81,6 +81,12 @@ def test_rates_by_hand(schedule, epoch, expected):
 def test_warm_up_is_a_straight_line_and_the_schedule_has_the_rest():
     rates = [schedules.rate("cosine", 1.0, epoch, 12, warmup_epochs=2) for epoch in (0, 0.5, 1, 2, 7, 12)]
     assert rates == pytest.approx([1e-3, 0.25, 0.5, 1, 0.5, 0], abs=1e-12)
+
+
+def test_sides_grow_in_a_straight_line_by_multiples_of_4():
+    assert [schedules.side(epoch, 20, 28, 3) for epoch in range(1, 6)] == [20, 24, 28, 28, 28]
+    assert [schedules.side(epoch, 12, 30, 5) for epoch in range(1, 7)] == [12, 16, 20, 24, 30, 30]  # 12 16.5 21 25.5 30
+    assert schedules.side(1, 20, 28, 1) == 28 and [schedules.side(epoch, 21, 22, 9) for epoch in (1, 9)] == [20, 22]
 
 
 # Optimizers -----------------------------------------------------------------------------------------------------------
@@ -241,6 +247,28 @@ def test_batch_norms_biases_have_their_own_rate(both_modes):
         assert value - before[name] == pytest.approx(times * (values(other)[name] - before[name]), rel=1e-3, abs=1e-6)
 
 
+def test_the_mean_over_an_image_and_its_mirror_image_by_hand(both_modes):
+    """And the record of the last epoch has it, with its own clock; those before have not."""
+    net, (X, y) = small_net(), batch(count=12)
+    logits = [net(array(seen)).asnumpy() for seen in (X.asnumpy(), X.asnumpy()[:, :, :, ::-1].copy())]
+    correct = ((logits[0] + logits[1]).argmax(axis=1) == y.asnumpy()).mean()
+    found, loss = accuracy.evaluate(net, [(X[:8], y[:8]), (X[8:], y[8:])], CPU, views=2)
+    mean = (logits[0] + logits[1]).astype("float64") / 2
+    log_p = mean - numpy.log(numpy.exp(mean).sum(axis=1, keepdims=True))
+    assert found == pytest.approx(correct) and accuracy.evaluate(net, [(X, y)], views=2)[0] == pytest.approx(correct)
+    assert loss == pytest.approx(-log_p[range(12), y.asnumpy()].mean(), rel=1e-5)
+
+
+def test_views_are_tested_after_the_last_epoch_on_a_clock_of_their_own(np_mode):
+    made, test_iter = Recipe(epochs=2, lr=0.05, test_views=2), picture_batches(16)
+    net = small_resnet()
+    result = gr.fit(net, picture_batches(), test_iter, made, CPU)
+    first, last = result.epochs
+    assert (first.views_acc, first.views_seconds, first.side) == (None, None, 28)
+    assert last.views_acc == accuracy.evaluate(net, test_iter, CPU, views=2)[0] and last.views_seconds > 0
+    assert result.summary()["views_acc"] == last.views_acc
+
+
 # Freezing and the head ------------------------------------------------------------------------------------------------
 
 
@@ -317,6 +345,8 @@ def test_refusals():
         ({"schedule": "cosin"}, "schedule is 'cosin'"),
         ({"momentum": 2}, "momentum is 2"),
         ({"lr": 0}, "lr is 0"),
+        ({"test_views": 3}, "test_views is 3: expected 1, or 2 for a mirror image"),
+        ({"lookahead_share": 0}, "lookahead_share is 0: expected above 0 and up to 1"),
     ):
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
