@@ -29,7 +29,8 @@ from .progress import Record, Result
 from .randomness import random_states, set_random_states
 
 if TYPE_CHECKING:
-    from .loop import Epoch, Training  # only for the types: it loads mxnet
+    from .loop import Training  # only for the types: it loads mxnet
+    from .sums import Epoch
 
 VERSION = 2  # of the note; 1 is that of runs from before 2026-11-28, which does not know what the run is made of
 

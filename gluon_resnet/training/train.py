@@ -25,9 +25,10 @@ from .checkpoint import Keeper
 from .display import default_listener
 from .group import ALONE, Group
 from .jumps import DIVERGED
-from .loop import Epoch, Training, start, train_epoch
+from .loop import Training, start, train_epoch
 from .progress import Record, Result
 from .recipe import Recipe
+from .sums import Epoch
 
 
 @contextmanager
