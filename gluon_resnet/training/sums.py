@@ -1,20 +1,19 @@
 """The sums over the batches of one epoch, and its clock.
 
-sums = Epoch(1, len(batches), training)
-sums.pending = training.step(X, y, lr=0.1)
-sums.fetch()
-sums.record()                                   # a Record of the epoch so far
+    sums = Epoch(1, len(batches), training)
+    sums.pending = training.step(X, y, lr=0.1)
+    sums.fetch()
+    sums.record()                                   # a Record of the epoch so far
+
+loop.py starts the next batch before it fetches the one before.
 """
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from ..machine.other_programs import OtherPrograms
 from .batches import check_labels
 from .progress import Record
-
-if TYPE_CHECKING:
-    from .loop import Training
 
 
 class Step(NamedTuple):
@@ -30,13 +29,13 @@ class Step(NamedTuple):
 
 
 class Epoch:
-    """Sums over one epoch.
+    """Sums over one epoch of ``num_batches`` with a loop.py ``Training``.
 
     A batch's loss and correct predictions are fetched only after the next batch has been started, so that the device
     never idles; fetching waits until the batch is computed.
     """
 
-    def __init__(self, epoch: int, num_batches: int, training: "Training") -> None:
+    def __init__(self, epoch: int, num_batches: int, training: Any) -> None:
         self.epoch, self.num_batches, self.training = epoch, num_batches, training
         self.loss = self.correct = 0.0
         self.batch = self.examples = 0
