@@ -80,6 +80,7 @@ def _judged(
     cams: Sequence[str] = (),
     engine: str = "gluon",
     calibrate: Optional[str] = None,
+    views: int = 1,
 ) -> Tuple[Any, Any, Any]:
     """(network, examples, Evaluation) of the run folder ``run``; unknown names in ``cams`` are refused first."""
     devices.use_numpy_arrays()
@@ -93,7 +94,7 @@ def _judged(
     with tqdm(
         total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
     ) as bar:
-        results = evaluation.evaluate_run(network, examples, made, tell=bar.update)
+        results = evaluation.evaluate_run(network, examples, made, bar.update, views)
     if engine in SHORT:
         click.echo(f"engine {engine}: {made.agreement}", err=True)
     return network, examples, results
@@ -120,6 +121,13 @@ def _judged(
     metavar="DIR|CSV|FILE.rec",
     help="Images from which the engine int8 learns the ranges of its layers.  [default: the run's training part]",
 )
+@click.option(
+    "--views",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="2: the mean of the logits of an image and its mirror image.",
+)
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
@@ -139,6 +147,7 @@ def evaluate(
     best: bool,
     engine: str,
     calibrate: Optional[str],
+    views: int,
     form: str,
     save: Optional[str],
     cams: Tuple[str, ...],
@@ -155,7 +164,7 @@ def evaluate(
         raise click.UsageError("--cam-class goes with --cam NAME")
     if save:
         evaluation_files.check_target(save)
-    network, examples, results = _judged(run, data, part, best, cams, engine, calibrate)
+    network, examples, results = _judged(run, data, part, best, cams, engine, calibrate, views)
     if form == "csv":
         click.echo(results.classes.to_csv(index=False, float_format="%.6g"), nl=False)
     elif form == "json":

@@ -120,7 +120,7 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @options.of_config("pictures", "--model", help="resnet18 to resnet152, with @family if not d2l.")
 @options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the images.")
 @options.of_config("pictures", "--batch-size", type=click.IntRange(min=1))
-@options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw or lamb.")
+@options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw, lamb or muon.")
 @options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
 @options.of_config("pictures", "--keep", type=click.IntRange(min=1), help="Checkpoints that are kept.")

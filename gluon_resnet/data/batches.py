@@ -9,7 +9,7 @@ import ctypes
 import itertools
 import queue
 import threading
-from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import mxnet as mx
 import numpy
@@ -120,6 +120,11 @@ class Batches:
     def __init__(self, number: int, batch_size: int, shuffle: bool) -> None:
         self.num_examples = number  # images in one pass
         self.batch_size, self.shuffle = whole("batch_size", batch_size), shuffle
+        self.epoch = 1  # that the next pass is of
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next passes are of, from 1: for what differs from epoch to epoch by plan."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return -(-self.num_examples // self.batch_size)
@@ -181,6 +186,9 @@ class ArrayBatches(Batches):
         resize: a side, or (height, width), in pixels.
         shuffle: whether each pass has its own order.
         flip: whether left and right of half of the images, chosen at random, are swapped.
+        alternate: the seed of these choices, if an image flipped in one epoch is not to be in the next, and so on:
+            what is chosen at random is the first epoch's half (Jordan, arXiv 2404.00498, section 3.6).
+        sides: sides of the (square) images in the first epochs, in pixels, in place of ``resize``.
         shift: up to how many pixels each image is moved up or down and left or right; black comes in.
 
     Raises:
@@ -196,6 +204,8 @@ class ArrayBatches(Batches):
         shuffle: bool = False,
         flip: bool = False,
         shift: int = 0,
+        alternate: Optional[int] = None,
+        sides: Sequence[int] = (),
     ) -> None:
         super().__init__(len(images), batch_size, shuffle)
         if len(images) != len(labels) or not len(images):
@@ -210,10 +220,19 @@ class ArrayBatches(Batches):
             raise ConfigError(
                 f"shift is {shift!r}: expected a whole number of pixels from 0 to less than the picture's side"
             )
-        self.flip, self.shift = flip, shift
+        self.flip, self.shift, self.sides = flip and alternate is None, shift, tuple(sides)
+        alternates = flip and alternate is not None
+        self.halves = numpy.random.RandomState(alternate).rand(len(images)) < 0.5 if alternates else None
         self.size = None if size == tuple(images.shape[1:3]) else size
-        height, width = size or images.shape[1:3]
-        self.example_shape = (images.shape[3] if images.ndim == 4 else 1, height, width)
+        self.set_epoch(1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next passes are of, from 1: it decides the side and which half is flipped."""
+        super().set_epoch(epoch)
+        height, width = self.size or self.images.shape[1:3]
+        if epoch <= len(self.sides):
+            height = width = self.sides[epoch - 1]
+        self.example_shape = (self.images.shape[3] if self.images.ndim == 4 else 1, height, width)
 
     def draw(self) -> Tuple[Drawn, ...]:
         """Whether each image of one pass is flipped, (N,), and how far it is moved, (N, 2)."""
@@ -234,11 +253,14 @@ class ArrayBatches(Batches):
         """X float32 (n, C, h, w) and y int32 (n,) of the images ``indices``, flipped and moved as ``drawn`` says."""
         flips, shifts = drawn or (None, None)
         X = self.images[indices]
+        if self.halves is not None:
+            flips = self.halves[indices] ^ (self.epoch % 2 == 0)
         if flips is not None:
             X[flips] = X[flips][:, :, ::-1]
         if shifts is not None:
             X = moved(X, shifts)
-        if self.size is not None:
-            X = numpy.stack([self.resized(image, self.size) for image in X])
+        size = self.example_shape[1:]
+        if size != X.shape[1:3]:
+            X = numpy.stack([self.resized(image, size) for image in X])
         X = X[:, None] if X.ndim == 3 else X.transpose(0, 3, 1, 2)
         return numpy.divide(X, 255, out=out, dtype=numpy.float32), self.labels[indices]

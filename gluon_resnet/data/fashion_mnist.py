@@ -146,7 +146,7 @@ def make_batches(
         batch_size: images in a batch.
         resize: side of the images, or (height, width), in pixels; None leaves them as they are.
         limit: keeps the first so many training images only.
-        **changes: flip and shift of the training images: see :class:`~.batches.ArrayBatches`.
+        **changes: flip, shift, alternate and sides of the training images: see :class:`~.batches.ArrayBatches`.
 
     Returns:
         The iterators over the training part and the test part.

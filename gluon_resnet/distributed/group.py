@@ -159,6 +159,8 @@ def check_apart(config: Any) -> None:
         f"accumulate={config.accumulate}": config.accumulate > 1,
         f"clip={config.clip:g}": config.clip > 0,
         f"head_lr={config.head_lr:g}": config.head_lr != 1,
+        f"bias_lr={config.bias_lr:g}": config.bias_lr != 1,
+        f"lookahead={config.lookahead}": config.lookahead > 0,
         f"weight_decay={config.weight_decay:g}": config.weight_decay > 0 and not config.decay_all,
         f"precision={config.precision}": config.precision == "float16",
     }

@@ -240,7 +240,11 @@ def _open_pictures(run: RunNetwork, data: Optional[Union[str, Path]], part: str)
 
 
 def evaluate_run(
-    run: RunNetwork, examples: Examples, engine: Any = None, tell: Optional[Callable[[int], Any]] = None
+    run: RunNetwork,
+    examples: Examples,
+    engine: Any = None,
+    tell: Optional[Callable[[int], Any]] = None,
+    views: int = 1,
 ) -> Evaluation:
     """The :class:`Evaluation` of a run's network on ``examples``.
 
@@ -249,12 +253,15 @@ def evaluate_run(
         examples: the images, from :func:`open_examples`.
         engine: what runs the network, from make_engine; Gluon's if None.
         tell: called after each batch with the number of images in it, for a progress bar.
+        views: with 2, the logits are the mean over an image and its mirror image.
     """
     engine = engine or make_engine("gluon", run.spec, run.params)
     parts = []
     for start in range(0, len(examples), BATCH):
         indices = numpy.arange(start, min(start + BATCH, len(examples)))
-        parts.append(engine.logits(examples.X(indices)))
+        X = examples.X(indices)
+        seen = [X, numpy.ascontiguousarray(X[:, :, :, ::-1])][:views]
+        parts.append(sum(map(engine.logits, seen)) / len(seen))
         if tell:
             tell(len(indices))
     return judge(examples, numpy.concatenate(parts), run.class_names)

@@ -154,6 +154,16 @@ OTHERS: Dict[str, Dict[str, Any]] = {
     ),
 }
 
+#: narrow with a first stage that halves, too: fewer multiply-adds, on smaller maps
+OTHERS["early"] = dict(OTHERS["narrow"], downsample="every")
+#: narrow with a stem that keeps all of the 28x28: for more accuracy in minutes to hours (experiments/ladder_4.py)
+OTHERS["fine"] = dict(
+    OTHERS["narrow"],
+    depths={8: ("basic", (1, 1, 1)), 14: ("basic", (2, 2, 2)), 18: ("basic", (2, 2, 2, 2))},
+    stem_kernel=3,
+    stem_stride=1,
+)
+
 ROWS: Dict[str, Dict[str, Any]] = {**FAMILIES, **OTHERS}
 
 #: family -> its own depths, as in DEPTHS

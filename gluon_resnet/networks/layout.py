@@ -208,8 +208,8 @@ def block_plan(spec: ResNetSpec) -> List[List[Tuple[int, int, int]]]:
     """For every stage a list of its blocks' (input channels, output channels, stride)."""
     plan, channels, last = [], spec.stem_channels, len(spec.stage_sizes) - 1
     for s, (width, size) in enumerate(zip(spec.stage_channels, spec.stage_sizes)):
-        # the block that halves height and width: none in the first stage, or none in the last
-        halving = {"first": 0 if s > 0 else None, "last": size - 1 if s < last else None}[spec.downsample]
+        # the block that halves height and width: none in the first stage, or none in the last, or one in each
+        halving = {"first": 0 if s > 0 else None, "last": size - 1 if s < last else None, "every": 0}[spec.downsample]
         strides = [2 if b == halving else 1 for b in range(size)]
         plan.append([(channels if b == 0 else width, width, stride) for b, stride in enumerate(strides)])
         channels = width

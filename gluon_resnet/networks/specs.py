@@ -77,7 +77,9 @@ class ResNetSpec:
     # block; "none": a plain network, nothing is added
     shortcut: str = "B"
     preactivation: bool = False  # batch norm and ReLU before each convolution, none after the sum
-    downsample: str = "first"  # "last": the last block of each stage but the last stage's halves height and width
+    # the block that halves height and width: the "first" of each stage but the first stage, the "last" of each but the
+    # last stage, or the first of "every" stage
+    downsample: str = "first"
     stem_kernel: int = 7
     stem_stride: int = 2
     stem_bn: bool = True  # False: a bare convolution, no ReLU either
@@ -144,7 +146,8 @@ def get_spec(
     """The spec of a depth in a family.
 
     Args:
-        depth: 18, 34, 50, 101 or 152; slim and slim_fc have 50 and more, cifar any 6n + 2, narrow 8.
+        depth: 18, 34, 50, 101 or 152; slim and slim_fc have 50 and more, cifar any 6n + 2, narrow and early 8, fine 8,
+            14 and 18.
         family: a row of families.py.
         num_classes: 1 to MOST_CLASSES; the family's own if None.
         shortcut: "A", "B", "C" or "none", in upper or lower case; the family's own if None.
@@ -194,7 +197,8 @@ def _models() -> Dict[str, _Model]:
     own = [("", family, tuple(depths)) for family, depths in OWN_DEPTHS.items()]
     for start, family, depths in [("", None, tuple(DEPTHS)), *own, ("cifar_", CIFAR, CIFAR_DEPTHS)]:
         for kind in ("resnet", "plain"):
-            known.update((f"{start}{kind}{depth}", (depth, family, kind == "plain")) for depth in depths)
+            for depth in depths:  # the first family that has it
+                known.setdefault(f"{start}{kind}{depth}", (depth, family, kind == "plain"))
     return known
 
 

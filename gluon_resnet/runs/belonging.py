@@ -86,5 +86,5 @@ def check_same(before: Optional[Mapping[str, Any]], now: Mapping[str, Any], fold
 
 
 def most_bytes(spec: ResNetSpec) -> int:
-    """The bytes of the largest checkpoint of a network: parameters, two states of the optimizer, and averages."""
-    return 16 * sum(math.prod(shape) for shape in layout(spec).params().values()) + NOTE_BYTES
+    """The bytes of the largest checkpoint of a network: parameters, two states of the optimizer, two averages."""
+    return 20 * sum(math.prod(shape) for shape in layout(spec).params().values()) + NOTE_BYTES

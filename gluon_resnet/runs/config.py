@@ -301,6 +301,8 @@ class RunConfig(Recipe):
         """Raise ConfigError for a value outside its range."""
         super().check()
         whole("keep", self.keep)
+        if self.weights and self.begins:
+            raise ConfigError(f"weights and {self.begins}: expected one of them, both are what training begins with")
 
 
 def resolved(config: Config, written: Mapping[str, Any]) -> Config:

@@ -7,12 +7,14 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from ..data.fashion_mnist import LABELS, Arrays, load_arrays, make_batches
 from ..data.listing import TRAINING, VALIDATION
+from ..errors import ConfigError
 from ..networks.specs import ResNetSpec
 from ..training.progress import Result
+from ..training.schedules import side
 from . import data_list
 from .data_list import Facts, Key, array_facts
 from .folder import RunFolder
@@ -48,11 +50,25 @@ def _batches(config: FashionMnistConfig, resumed: Optional[RunFolder]) -> Tuple[
     facts = image_facts(config, train, test)
     if resumed:
         check_same(resumed.path, where, facts)
-    train_iter, test_iter = make_batches(
-        train, test, config.batch_size, config.resize, config.limit, flip=config.flip, shift=config.shift
-    )
+    changes: Dict[str, Any] = {"flip": config.flip, "shift": config.shift, "sides": _sides(config, train[0].shape)}
+    changes["alternate"] = config.seed % 2**32 if config.alternate else None
+    train_iter, test_iter = make_batches(train, test, config.batch_size, config.resize, config.limit, **changes)
     parts = {TRAINING: [(TRAIN, "")], VALIDATION: [(TEST, "")]}
     return train_iter, test_iter, len(train[0]), where, data_list.make(parts, facts) if facts else None
+
+
+def _sides(config: FashionMnistConfig, shape: Tuple[int, ...]) -> List[int]:
+    """The sides of the training images (N, H, W) in the epochs in which they grow, in pixels."""
+    if not config.grow_from:
+        return []
+    height, width = (config.resize,) * 2 if config.resize else shape[1:3]
+    full = config.grow_epochs or config.epochs
+    if height != width or not 1 <= config.grow_from <= height or not 1 <= full <= config.epochs:
+        raise ConfigError(
+            f"grow_from is {config.grow_from}, grow_epochs {config.grow_epochs}: expected square images, a side from 1 "
+            f"to theirs, {height}x{width}, and at most {config.epochs} epochs"
+        )
+    return [side(epoch, config.grow_from, height, full) for epoch in range(1, full)]
 
 
 def _title(

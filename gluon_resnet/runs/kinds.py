@@ -58,6 +58,9 @@ class FashionMnistConfig(RunConfig):
     limit: Optional[int] = None  # train on the first images only
     norm_batches: int = 20  # the recipe's own default is 0
     flip: bool = False  # swap left and right of every other training image
+    alternate: bool = False  # with flip: an image that is flipped in one epoch is not in the next, and so on
+    grow_from: int = 0  # side of the training images in the first epoch, from which it grows; 0: full in all
+    grow_epochs: int = 0  # the first epoch of full side; 0: the last
     shift: int = 0  # move training images by up to so many pixels, before they are resized
     data: Optional[str] = None
     verify: bool = True

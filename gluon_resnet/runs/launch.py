@@ -119,13 +119,14 @@ def execute(
     from ..devices import try_gpu
     from ..distributed.group import join, leaving
     from ..networks import models, shapes
-    from ..training import amx
+    from ..training import amx, initial
     from ..training.optimizers import frozen_prefixes
     from ..training.precision import set_precision
 
     damaged: List[str] = []
     checkpoint = checkpoint_of(config, job, resumed, damaged.append, not follows(os.environ)) if resumed else None
     frozen_prefixes(layout(job.spec), config.freeze_stages)  # refused before anything is written
+    initial.check(layout(job.spec, job.shape[1]), config)
     notes = [amx.line()] if config.precision == "bfloat16" else []  # asked before mxnet's first computation
     net, device = models.build(job.spec), try_gpu()
     if find_lr:

@@ -3,10 +3,12 @@
 from collections import deque
 from typing import Any, Callable, Deque, Iterable, List, Sequence, Tuple, Union
 
+import mxnet as mx
 from mxnet import gluon
 
 from ..devices import to_device
 from ..errors import DataError
+from ..networks.layers import classic
 from .batches import Taken, check_labels, check_outputs, forward
 
 
@@ -17,6 +19,20 @@ def count_correct(y_hat: Any, y: Any) -> Any:
 
 def _never() -> bool:
     return False
+
+
+class Mirrored:
+    """A network that sees each image twice: the mean of the logits of X (N, C, H, W) and of its mirror image."""
+
+    def __init__(self, net: Any) -> None:
+        self.net, self.name = net, net.name
+
+    def collect_params(self) -> Any:
+        """The network's parameters."""
+        return self.net.collect_params()
+
+    def __call__(self, X: Any) -> Any:
+        return (self.net(X) + self.net(classic(mx.nd.flip, X, axis=3))) / 2
 
 
 def _sums(
@@ -68,6 +84,7 @@ def evaluate(
     device: Any = None,
     stop: Callable[[], bool] = _never,
     totals: Callable[[Sequence[float]], List[float]] = list,
+    views: int = 1,
 ) -> Tuple[float, float]:
     """(accuracy, loss) of ``net`` on batches (X, y), in one pass.
 
@@ -80,11 +97,13 @@ def evaluate(
         device: an mxnet context; the one of the network's parameters if None.
         stop: asked before each batch; once true, the rest is left out.
         totals: gives the sums of some numbers over all processes, if each has a share of the batches (group.py).
+        views: with 2, the logits are the mean over an image and its mirror image.
 
     Raises:
         DataError, ModelError, ShapeError: the batches, the outputs and the labels do not fit each other.
     """
     batches = batches if isinstance(batches, Taken) else Taken(batches, "data_iter", net)
+    net = Mirrored(net) if views == 2 else net
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
     own, number = _sums(net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
     correct, loss, labels = totals([*own, number])

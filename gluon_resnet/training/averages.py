@@ -6,10 +6,12 @@
         evaluate_accuracy(net, test_iter)
 
 average = decay * average + (1 - decay) * parameter, running statistics included (Polyak & Juditsky, 1992).
+
+:class:`Lookahead` is the other way to average: there training goes on from the averages.
 """
 
 from contextlib import contextmanager
-from typing import Any, ItemsView, Iterator
+from typing import Any, ItemsView, Iterator, Mapping
 
 
 class Average:
@@ -47,3 +49,28 @@ class Average:
         finally:
             for name, param in self._params():
                 self._now(param)[:] = before[name]
+
+
+class Lookahead:
+    """Slow parameters: after every ``every`` updates they move by ``share`` of the way to the fast ones, which follow.
+
+    Source: Zhang et al., arXiv 1907.08610, algorithm 1. Running statistics stay as they are.
+
+    Args:
+        params: {name: parameter} of those that are trained, initialized; slow parameters start at their values.
+        every: updates between two moves.
+        share: of the way.
+    """
+
+    def __init__(self, params: Mapping[str, Any], every: int, share: float) -> None:
+        self.params, self.every, self.share = params, every, share
+        self.values = {name: param.data().as_nd_ndarray().copy() for name, param in params.items()}
+
+    def update(self, count: int) -> None:
+        """Move, if it is time after ``count`` updates."""
+        if count % self.every:
+            return
+        for name, param in self.params.items():
+            slow, fast = self.values[name], param.data().as_nd_ndarray()
+            slow[:] = slow + self.share * (fast - slow)
+            fast[:] = slow

@@ -127,6 +127,10 @@ class Taken:
         with borrowed(self) as batches:
             return sum(1 for _ in batches)
 
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the batches which epoch comes, from 1, if they can be told."""
+        getattr(self.batches, "set_epoch", lambda epoch: None)(epoch)
+
     def begin(self) -> Iterator[Any]:
         """An iterator over the batches as they are, from the first on."""
         if self.rounds:

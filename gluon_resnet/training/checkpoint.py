@@ -29,7 +29,8 @@ from .progress import Record, Result
 from .randomness import random_states, set_random_states
 
 if TYPE_CHECKING:
-    from .loop import Epoch, Training  # only for the types: it loads mxnet
+    from .loop import Training  # only for the types: it loads mxnet
+    from .sums import Epoch
 
 VERSION = 2  # of the note; 1 is that of runs from before 2026-11-28, which does not know what the run is made of
 
@@ -69,8 +70,7 @@ def save(folder: FilePath, training: "Training", position: Note, keep: int = KEE
     }
     states, counts = optimizer_arrays(training.trainer, names)
     arrays.update(states)
-    if training.average:
-        arrays.update({f"average/{name}": values.asnumpy() for name, values in training.average.values.items()})
+    arrays.update({name: values.asnumpy() for name, values in training.averages().items()})
     note = {
         "version": VERSION,
         "counts": counts,
@@ -137,9 +137,9 @@ def restore(training: "Training", arrays: Arrays, note: Note) -> None:
     import mxnet as mx
 
     params = training.net._collect_params_with_prefix()
-    training.start_average()
-    averages = training.average.values if training.average else {}
-    expected = [f"parameter/{name}" for name in params] + [f"average/{name}" for name in averages]
+    training.start_averages()
+    averages = training.averages()
+    expected = [f"parameter/{name}" for name in params] + list(averages)
     check_names([name for name in arrays if not name.startswith("optimizer/")], expected, "parameters and averages")
     if bool(training.scale) != bool(note.get("scale")):
         raise RunError(f"the checkpoint is of another precision: it is of {ANOTHER}")
@@ -150,7 +150,7 @@ def restore(training: "Training", arrays: Arrays, note: Note) -> None:
     if training.scale:
         training.scale.restore(note["scale"])
     for name, average in averages.items():
-        average[:] = mx.nd.array(fitting(arrays, f"average/{name}", average.shape, average.dtype), dtype=average.dtype)
+        average[:] = mx.nd.array(fitting(arrays, name, average.shape, average.dtype), dtype=average.dtype)
 
 
 class Keeper:

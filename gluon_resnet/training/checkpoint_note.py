@@ -53,7 +53,9 @@ RECORD = {
     **{name: NUMBER for name in ("loss", "seconds", "wait_seconds")},
     **{name: SHARE for name in ("train_acc", "test_acc")},
 }
-RECORD_LATER = {name: NUMBER_OR_NONE for name in ("test_seconds", "test_loss", "others_cores")}
+RECORD_LATER = {
+    name: NUMBER_OR_NONE for name in ("test_seconds", "test_loss", "others_cores", "side", "views_acc", "views_seconds")
+}
 SCALE = {"factor": FACTOR, "good": WHOLE}
 
 
@@ -75,7 +77,7 @@ def check_note(note: Any) -> None:
     at = note["at"]
     _check("at.", at, AT, {})
     if at["batch"]:
-        _check("at.", at, SUMS, {})
+        _check("at.", at, SUMS, {"side": NUMBER_OR_NONE})
         if at["correct"] > at["examples"]:
             raise ValueError(
                 f"its note's at.correct is {at['correct']}: expected at most the {at['examples']} examples"

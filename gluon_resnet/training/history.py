@@ -24,10 +24,14 @@ COLUMNS = [
     "test_seconds",
     "examples_per_sec",
     "others_cores",
+    "side",
+    "views_acc",
+    "views_seconds",
 ]
-LATER = ("test_loss", "others_cores")  # columns that the files of older versions lack
+NEWEST = ("side", "views_acc", "views_seconds")
+LATER = ("test_loss", "others_cores", *NEWEST)  # columns that the files of older versions lack
 WHOLE = ("epoch", "batch", "examples")  # columns of whole numbers from 1
-SOME = ("test_acc", "test_loss", "test_seconds", "others_cores")  # columns that may be empty
+SOME = ("test_acc", "test_seconds", *LATER)  # columns that may be empty
 ADVICE = "copy the run folder again, or remove this file to go on without it"
 
 
@@ -71,13 +75,19 @@ class History:
 
     def text(self) -> str:
         """The content of a history.csv."""
-        return self.table().to_csv(index=False, float_format="%.6g")
+        return _csv(self.table())
 
     def digest(self, epoch: int, batch: int) -> str:
         """SHA-256 of the rows before ``batch`` of ``epoch``, which no longer change then."""
         before = History()
         before.rows = [row for row in self.rows if (row["epoch"], row["batch"]) < (epoch, batch)]
-        return hashlib.sha256(before.text().encode()).hexdigest()
+        table = before.table()
+        empty = [name for name in NEWEST if table[name].isna().all()]  # as in the rows of an older version
+        return hashlib.sha256(_csv(table.drop(columns=empty)).encode()).hexdigest()
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.6g")
 
 
 def _check(table: pd.DataFrame, some: Sequence[str]) -> None:

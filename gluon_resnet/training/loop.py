@@ -1,4 +1,4 @@
-"""One epoch of training: a step for each batch, the sums over the batches, the two clocks.
+"""One epoch of training: a step for each batch, and what it waits for.
 
 train.py uses it and decides what happens between epochs.
 """
@@ -7,108 +7,33 @@ import math
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, ContextManager, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 import mxnet as mx
-from mxnet import autograd, gluon, init
+from mxnet import autograd, gluon
 
 from ..devices import array, to_device
 from ..errors import DivergedError
-from ..machine.other_programs import OtherPrograms
-from . import winograd
+from . import initial, winograd
 from .accuracy import count_correct
-from .averages import Average
+from .averages import Average, Lookahead
 from .batches import check_labels, check_layout, check_outputs, forward
 from .group import ALONE, Group
 from .jumps import DIVERGED, Jumps, in_words
+from .mixing import Mix, draw_mix, erase, mix, soft_labels
 from .optimizers import make_trainer, prepare_parameters
 from .precision import make_loss_scale
 from .progress import Record
-from .recipe import Mix, Recipe, draw_mix, mix, soft_labels
+from .recipe import Recipe
+from .sums import Epoch, Step
 
 LATE = 0.005  # seconds: a batch that takes longer was not ready
 
 
-class Step(NamedTuple):
-    """What a batch gave; arrays may still be computed."""
-
-    loss: Any  # sum of the losses
-    correct: Any  # number of correct predictions
-    examples: int
-    y: Any  # the labels (N,)
-    num_classes: int  # the network's outputs
-    lr: float
-
-
-class Epoch:
-    """Sums over one epoch.
-
-    A batch's loss and correct predictions are fetched only after the next batch has been started, so that the device
-    never idles; fetching waits until the batch is computed.
-    """
-
-    def __init__(self, epoch: int, num_batches: int, training: "Training") -> None:
-        self.epoch, self.num_batches, self.training = epoch, num_batches, training
-        self.loss = self.correct = 0.0
-        self.batch = self.examples = 0
-        self.started, self.wait_seconds = perf_counter(), 0.0
-        self.others = OtherPrograms()
-        self.pending: Optional[Step] = None  # the batch under way
-
-    def fetch(self) -> None:
-        """Add the batch under way, if any, to the sums.
-
-        Raises DivergedError if its loss is not a finite number, or jumps and with it a gradient is not finite;
-        DataError if a label is none of the network's classes.
-        """
-        if self.pending is None:
-            return
-        step, self.pending = self.pending, None
-        loss = step.loss.asnumpy().item()
-        self.loss += loss
-        self.correct += step.correct.asnumpy().item()
-        self.examples += step.examples
-        self.batch += 1
-        check_labels(step.y, step.num_classes, f"train_iter, epoch {self.epoch}, batch {self.batch}")
-        self.training.place = f"epoch {self.epoch}, batch {self.batch} of {self.num_batches}, lr {step.lr:g}"
-        self.training.watch(loss / step.examples, self.training.place)
-
-    def record(self) -> Record:
-        """The :class:`Record` of the batches fetched so far."""
-        return Record(
-            self.epoch,
-            self.batch,
-            self.num_batches,
-            self.examples,
-            self.loss / self.examples,
-            self.correct / self.examples,
-            perf_counter() - self.started,
-            self.wait_seconds,
-        )
-
-    def state(self) -> Dict[str, Any]:
-        """What a checkpoint keeps of the epoch, as JSON values; nothing may be pending."""
-        return {
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "examples": self.examples,
-            "loss": self.loss,
-            "correct": self.correct,
-            "seconds": perf_counter() - self.started,
-            "wait_seconds": self.wait_seconds,
-        }
-
-    def resume(self, state: Dict[str, Any]) -> None:
-        """Go on from what :meth:`state` returned."""
-        self.batch, self.examples = state["batch"], state["examples"]
-        self.loss, self.correct, self.wait_seconds = state["loss"], state["correct"], state["wait_seconds"]
-        self.started = perf_counter() - state["seconds"]
-
-
-def start(net: gluon.Block, device: mx.Context, initialize: bool = True) -> None:
-    """Make ``net`` ready to train: Xavier's initial values if ``initialize``, hybrid networks compiled."""
+def start(net: gluon.Block, device: mx.Context, recipe: Recipe, initialize: bool = True) -> None:
+    """Make ``net`` ready to train: the recipe's initial values if ``initialize``, hybrid networks compiled."""
     if initialize:
-        net.initialize(force_reinit=True, ctx=device, init=init.Xavier())
+        initial.initialize(net, recipe, device)
     if isinstance(net, gluon.HybridBlock):
         net.hybridize(static_alloc=True, static_shape=True)
 
@@ -131,6 +56,7 @@ class Training:
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=not recipe.softens)
         self.names = {param.name: name for name, param in net._collect_params_with_prefix().items()}
         self.average: Optional[Average] = None
+        self.lookahead: Optional[Lookahead] = None
         self.gathered = self.examples = 0
         self.looked = False  # whether a batch fits the network
         self.times = 1.0  # the gathered gradient, divided by the gradient of the mean loss
@@ -147,15 +73,27 @@ class Training:
     def __exit__(self, *_: Any) -> None:
         self.convolutions.close()
 
-    def start_average(self) -> None:
+    def start_averages(self) -> None:
         """Begin the averages if the recipe has them; the network must be initialized."""
         if self.recipe.ema and self.average is None:
             self.average = Average(self.net, self.recipe.ema)
+        if self.recipe.lookahead and self.lookahead is None:
+            trained = {self.names[param.name]: param for param in self._trained()}
+            self.lookahead = Lookahead(trained, self.recipe.lookahead, self.recipe.lookahead_share)
+
+    def averages(self) -> Dict[str, Any]:
+        """{"average/0.weight": array} of all averages, which a checkpoint keeps."""
+        kept = {"average": self.average, "slow": self.lookahead}
+        return {f"{kind}/{name}": value for kind, held in kept.items() if held for name, value in held.values.items()}
 
     def _mixed(self, X: Any) -> Tuple[Any, Optional[Mix]]:
-        """(X, how its labels are mixed or None) of a batch after mixup or cutmix."""
+        """(X, how its labels are mixed or None) of a batch after the recipe's random changes (mixing.py)."""
         drawn = draw_mix(self.recipe, len(X), *X.shape[-2:])
-        return (X if drawn is None else array(mix(X.asnumpy(), drawn), self.device)), drawn
+        if drawn is None and not self.recipe.erases:
+            return X, None
+        values = X.asnumpy()
+        values = erase(self.recipe, values) if self.recipe.erases else values
+        return array(values if drawn is None else mix(values, drawn), self.device), drawn
 
     def _target(self, y: Any, num_classes: int, drawn: Optional[Mix]) -> Any:
         if not self.recipe.softens:
@@ -186,7 +124,7 @@ class Training:
             self._look(X, labels, y_hat)
             losses = self.loss(y_hat, self._target(y, y_hat.shape[1], drawn))
             scaled = losses * self.scale.factor if self.scale else losses
-        self.start_average()  # the first batch has initialized every parameter, and backward moves the first of them
+        self.start_averages()  # the first batch has initialized every parameter, and backward moves the first of them
         if self.gathered == 0 and self.recipe.accumulate > 1:
             for param in self._trained():
                 param.grad().as_nd_ndarray()[:] = 0  # Parameter.zero_grad refuses NumPy arrays
@@ -197,7 +135,8 @@ class Training:
         if self.gathered == self.recipe.accumulate or last:
             self._update(lr)
         loss, correct = self.group.add(losses.sum(), count_correct(y_hat, y))
-        return Step(loss, correct, examples, labels, y_hat.shape[1], lr)
+        side = X.shape[2] if X.ndim == 4 else None
+        return Step(loss, correct, examples, labels, y_hat.shape[1], lr, side)
 
     def _look(self, X: Any, y: Any, y_hat: Any) -> None:
         """Raise DataError unless the batch fits the network; y's values are looked at here if later is too late."""
@@ -222,6 +161,8 @@ class Training:
                 gluon.utils.clip_global_norm(gradients, self.recipe.clip * times)
             self.trainer.set_learning_rate(lr)
             (self.trainer.update if self.group.updates else self.trainer.step)(times)
+            if self.lookahead:
+                self.lookahead.update(self.trainer._optimizer.num_update)
             if self.average:
                 self.average.update()
         self.gathered = self.examples = 0

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from ..errors import ConfigError, DivergedError
 from ..figures import new_figure
 from .batches import Taken, check_labels
+from .initial import whiten
 from .loop import Training, start
 from .recipe import Recipe
 
@@ -116,10 +117,13 @@ def find_lr(
     if not 0 < low < high or steps < 10:
         raise ConfigError(f"low {low}, high {high}, steps {steps}: expected 0 < low < high and at least 10 steps")
     recipe = replace(recipe or Recipe(), lr=low, schedule="constant", warmup_epochs=0, accumulate=1)
-    start(net, device, initialize)
+    start(net, device, recipe, initialize)
     rates = low * (high / low) ** (numpy.arange(steps) / (steps - 1))
     with Training(net, recipe, device) as training:
-        losses = _try_rates(training, Taken(train_iter, "train_iter", net), rates, tell)
+        batches = Taken(train_iter, "train_iter", net)
+        if initialize:
+            whiten(net, recipe, batches)
+        losses = _try_rates(training, batches, rates, tell)
     if len(losses) < 3:
         raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
     smoothed = smooth(losses)

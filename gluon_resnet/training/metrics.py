@@ -67,6 +67,14 @@ _ALL = (
     ),
     Metric("train_seconds", "training", "seconds of training", form="{:,.1f}", shown=("compare", "claim")),
     Metric("test_seconds", "testing", "seconds of testing", form="{:,.1f}", shown=("compare",)),
+    Metric(
+        "views_acc",
+        "views acc",
+        "test accuracy, mirrored too",
+        "after the last epoch, from each image and its mirror image",
+        shown=("compare", "report", "claim"),
+    ),
+    Metric("views_seconds", "views", "seconds of testing mirrored", form="{:,.1f}", shown=("compare",)),
 )
 #: {name: Metric}
 METRICS: Dict[str, Metric] = {metric.name: metric for metric in _ALL}

@@ -3,8 +3,9 @@
     trainer = make_trainer(net, Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.05))
 
 "sgd" (with momentum), "adam" and "lamb" are MXNet's own. "nag" is MXNet's, except that it applies weight decay itself.
-"adamw" is MXNet's operator of that name, for which Gluon lacks an optimizer. Adam adds the weight decay to the
-gradient, LAMB to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB, arXiv 1904.00962.
+"adamw" is MXNet's operator of that name, for which Gluon lacks an optimizer. "muon" is ours, see muon.py. Adam adds the
+weight decay to the gradient, LAMB to the layer's update. Sources: Adam, arXiv 1412.6980; AdamW, arXiv 1711.05101; LAMB,
+arXiv 1904.00962.
 """
 
 import math
@@ -17,7 +18,8 @@ from mxnet.gluon import nn
 from ..errors import ConfigError, ModelError
 from ..networks.blocks import blocks_by_name
 from ..networks.layout import Layout, layout
-from .recipe import Recipe
+from .muon import is_hidden, orthogonal
+from .recipe import HAVE_MOMENTUM, Recipe
 
 UNDECAYED = ("gamma", "beta", "bias")
 
@@ -90,13 +92,36 @@ class GluonResNetNAG(mx.optimizer.Optimizer):
         )
 
 
-OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag"}  # names are registered in lower case
+@mx.optimizer.register
+class GluonResNetMuon(GluonResNetNAG):
+    """m = momentum m + g; w -= lr (s orthogonal(g + momentum m) + wd w), s = max(1, n / m)^0.5 of a matrix (n, m).
+
+    That is for 3x3 weights (muon.py); other parameters are updated as by :class:`GluonResNetNAG`.
+    """
+
+    def update(self, index: int, weight: Any, grad: Any, state: Any) -> None:
+        if not is_hidden(weight.shape):
+            super().update(index, weight, grad, state)
+            return
+        self._update_count(index)
+        weight, grad = (value.as_nd_ndarray() for value in (weight, grad))
+        grad = self.rescale_grad * grad
+        state[:] = self.momentum * state + grad
+        direction = orthogonal((grad + self.momentum * state).reshape((weight.shape[0], -1)))
+        scale = max(1.0, direction.shape[0] / direction.shape[1]) ** 0.5
+        direction = direction.reshape(weight.shape)
+        rates = {"lr": self._get_lr(index), "wd": self._get_wd(index)}
+        mx.nd.sgd_update(weight, direction, rescale_grad=scale, out=weight, **rates)
+
+
+#: ours by their names in a recipe; mxnet registers names in lower case
+OWN = {"adamw": "gluonresnetadamw", "nag": "gluonresnetnag", "muon": "gluonresnetmuon"}
 
 
 def _settings(recipe: Recipe) -> Tuple[str, Dict[str, float]]:
     """(MXNet's name of the recipe's optimizer, its keywords)."""
     settings = {"learning_rate": recipe.lr, "wd": recipe.weight_decay}
-    if recipe.optimizer in ("sgd", "nag"):
+    if recipe.optimizer in HAVE_MOMENTUM:
         settings["momentum"] = recipe.momentum
     return OWN.get(recipe.optimizer, recipe.optimizer), settings
 
@@ -109,20 +134,31 @@ def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
     """
     params = net._collect_params_with_prefix()
     spec = getattr(net, "spec", None)
-    if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages):
-        raise ModelError(f"{net.name} is not a network of this suite: head_lr and freeze_stages need one")
+    if spec is None and (recipe.head_lr != 1 or recipe.freeze_stages or recipe.whiten_batches):
+        raise ModelError(
+            f"{net.name} is not a network of this suite: head_lr, freeze_stages and whiten_batches need one"
+        )
     plan = layout(spec) if spec else None
     head = plan.classifier.name if plan else None
     frozen = frozen_prefixes(plan, recipe.freeze_stages) if plan and recipe.freeze_stages else []
+    whitened = f"{plan.stem[0].name}.weight" if plan and recipe.whiten_batches else None
     for name, param in params.items():
         part = name.rpartition(".")[2]
         if part.startswith("running"):
             continue
         param.wd_mult = 0.0 if part in UNDECAYED and not recipe.decay_all else 1.0
-        param.lr_mult = recipe.head_lr if name.startswith(f"{head}.") else 1.0
+        param.lr_mult = recipe.head_lr if name.startswith(f"{head}.") else _rate_factor(part, param.shape, recipe)
         is_frozen = name.startswith(tuple(frozen)) or (recipe.freeze_norm and part in ("gamma", "beta"))
+        is_frozen = is_frozen or name == whitened
         param.grad_req = "null" if is_frozen else "add" if recipe.accumulate > 1 else "write"
     _freeze_norms(net, recipe, frozen)
+
+
+def _rate_factor(part: str, shape: Sequence[int], recipe: Recipe) -> float:
+    """The factor on the learning rate of a parameter outside the head, by the last part of its name and its shape."""
+    if part == "beta":
+        return recipe.bias_lr
+    return recipe.muon_lr if recipe.optimizer == "muon" and shape and is_hidden(tuple(shape)) else 1.0
 
 
 def frozen_prefixes(plan: Layout, count: int) -> List[str]:

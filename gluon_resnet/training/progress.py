@@ -35,6 +35,9 @@ class Record:
     test_seconds: Optional[float] = None
     test_loss: Optional[float] = None  # at the end of an epoch; None in the runs of older versions
     others_cores: Optional[float] = None  # processor cores that other programs used while the epoch was trained
+    side: Optional[int] = None  # height of the epoch's training images, in pixels
+    views_acc: Optional[float] = None  # test accuracy from several views of each image (test_views)
+    views_seconds: Optional[float] = None  # that these took, in addition to test_seconds
 
     @property
     def position(self) -> float:
@@ -136,6 +139,8 @@ class Result:
             "wait_seconds": self._sum("wait_seconds"),
             "others_cores": self.others_cores,
             "test_seconds": self._sum("test_seconds"),
+            "views_acc": last.views_acc if last else None,
+            "views_seconds": self._sum("views_seconds") or None,
             "examples_per_sec": self.examples_per_sec if last else None,
             "examples_per_sec_end_to_end": self.examples_per_sec_end_to_end if last else None,
         }

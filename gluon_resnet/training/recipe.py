@@ -9,19 +9,15 @@ For example:
 
 import math
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
-
-import numpy
+from typing import Tuple
 
 from ..errors import ConfigError, whole
 from .schedules import SCHEDULES, rate
 
-OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb")
+OPTIMIZERS = ("sgd", "nag", "adam", "adamw", "lamb", "muon")
+HAVE_MOMENTUM = ("sgd", "nag", "muon")
 #: what patience and keep_best go by, and its name in a sentence
 PATIENCE_METRICS = {"test_acc": "higher test accuracy", "test_loss": "lower test loss"}
-
-#: how a batch is mixed: (partners, share, box), see :func:`draw_mix`
-Mix = Tuple[numpy.ndarray, float, Optional[Tuple[int, int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -30,8 +26,10 @@ class Recipe:
 
     lr: float = 0.05  # learning rate
     epochs: int = 10  # passes over the training data
-    optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb
-    momentum: float = 0.0  # of sgd and nag
+    optimizer: str = "sgd"  # sgd, nag, adam, adamw, lamb, muon
+    momentum: float = 0.0  # of sgd, nag and muon
+    muon_lr: float = 1.0  # optimizer muon: factor on the rate of 3x3 weights; all others have nag's updates
+    bias_lr: float = 1.0  # factor on the rate of batch norm's biases (beta)
     weight_decay: float = 0.0  # of weights alone
     decay_all: bool = False  # weight decay of batch norm's parameters and of biases, too
     schedule: str = "constant"  # constant, step, cosine, poly, onecycle
@@ -41,18 +39,29 @@ class Recipe:
     power: float = 2.0  # schedule poly: the exponent
     label_smoothing: float = 0.0  # share of a label that is spread over all classes
     mixup: float = 0.0  # alpha of the Beta distribution that images are mixed by
-    cutmix: float = 0.0  # the same for pasted rectangles; with mixup, each batch has one of the two
+    cutmix: float = 0.0  # the same for pasted rectangles; of mixup, cutmix and fmix each batch has one
+    fmix: float = 0.0  # the same for pasted patches of any shape
+    erase: float = 0.0  # probability that a rectangle of an image becomes noise (random erasing)
+    cutout: int = 0  # side in pixels of a square that becomes 0 in every image
     ema: float = 0.0  # decay, for each batch, of the moving average of the parameters that is tested and kept
+    lookahead: int = 0  # updates after which all parameters go back part of the way (averages.py); 0 is never
+    lookahead_share: float = 0.5  # the part of the way that is kept
     accumulate: int = 1  # batches whose gradients are summed for one update
     clip: float = 0.0  # largest norm of the gradient of the mean loss, over all parameters; 0 is no limit
     patience: int = 0  # epochs without a better test result after which training stops; 0 is never
     patience_metric: str = "test_acc"  # what patience and keep_best go by: test_acc, or test_loss (less is better)
+    dirac: bool = False  # 3x3 convolutions begin with filters that hand their channel on (initial.py)
+    zero_gamma: bool = False  # a block begins as its shortcut: the scale of its last batch norm is 0 (initial.py)
+    # Training batches of whose patches the stem's filters are made, so that they whiten them; they are not trained
+    # (initial.py).
+    whiten_batches: int = 0
     freeze_stages: int = 0  # 1: the stem is not trained; 2: nor is the first stage; and so on
     freeze_norm: bool = False  # batch norm keeps its parameters and running statistics
     head_lr: float = 1.0  # factor on the classifier's rate
     # Training batches from which batch-norm statistics are re-estimated before each test (norm_statistics.py). Without
     # effect with ema, whose averages include the statistics, and with freeze_norm.
     norm_batches: int = 0
+    test_views: int = 1  # 2: after the last epoch also test with each image and its mirror image (views_acc)
     winograd: bool = True  # on a CPU, faster 3x3 convolutions if available (winograd.py); the one thing that is on
     seed: int = 0  # of the initial values, the order of the images, and every random change to them
 
@@ -66,11 +75,17 @@ class Recipe:
             "warmup_epochs": (0, math.inf),
             "mixup": (0, math.inf),
             "cutmix": (0, math.inf),
+            "fmix": (0, math.inf),
+            "cutout": (0, math.inf),
             "clip": (0, math.inf),
             "patience": (0, math.inf),
             "freeze_stages": (0, math.inf),
             "head_lr": (0, math.inf),
+            "bias_lr": (0, math.inf),
+            "muon_lr": (0, math.inf),
+            "lookahead": (0, math.inf),
             "norm_batches": (0, math.inf),
+            "whiten_batches": (0, math.inf),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -79,13 +94,19 @@ class Recipe:
                     f"{name} is {value}: expected at least {low}"
                     + (f" and less than {high}" if high < math.inf else "")
                 )
+        if not 0 <= self.erase <= 1:
+            raise ConfigError(f"erase is {self.erase}: expected a probability from 0 to 1")
+        if not 0 < self.lookahead_share <= 1:
+            raise ConfigError(f"lookahead_share is {self.lookahead_share}: expected above 0 and up to 1")
         whole("epochs", self.epochs)
         whole("accumulate", self.accumulate)
+        if self.test_views not in (1, 2):
+            raise ConfigError(f"test_views is {self.test_views}: expected 1, or 2 for a mirror image")
         if not self.lr > 0 or not math.isfinite(self.lr):
             raise ConfigError(f"lr is {self.lr!r}: expected a learning rate above 0")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer is {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
-        if self.momentum and self.optimizer not in ("sgd", "nag"):
+        if self.momentum and self.optimizer not in HAVE_MOMENTUM:
             raise ConfigError(f"momentum is {self.momentum}: {self.optimizer} has none of that name; leave it at 0")
         if self.patience_metric not in PATIENCE_METRICS:
             raise ConfigError(
@@ -126,58 +147,14 @@ class Recipe:
     @property
     def softens(self) -> bool:
         """Whether labels are distributions over the classes instead of numbers."""
-        return bool(self.label_smoothing or self.mixup or self.cutmix)
+        return bool(self.label_smoothing or self.mixup or self.cutmix or self.fmix)
 
+    @property
+    def begins(self) -> str:
+        """The field of the initial values that the recipe asks for, if any."""
+        return next((name for name in ("dirac", "zero_gamma", "whiten_batches") if getattr(self, name)), "")
 
-def soft_labels(y: Any, num_classes: int, smoothing: float = 0.0) -> numpy.ndarray:
-    """(N,) class numbers as float32 (N, num_classes): 1 - smoothing at the class, smoothing spread over all.
-
-    Source: Szegedy et al., arXiv 1512.00567, section 7.
-    """
-    labels = numpy.full((len(y), num_classes), smoothing / num_classes, dtype=numpy.float32)
-    labels[numpy.arange(len(y)), numpy.asarray(y, dtype=int)] += 1 - smoothing
-    return labels
-
-
-def draw_mix(recipe: Recipe, count: int, height: int, width: int, random: Any = numpy.random) -> Optional[Mix]:
-    """Draw how a batch of images is mixed, by mixup or cutmix.
-
-    Sources: mixup, arXiv 1710.09412; cutmix, arXiv 1905.04899.
-
-    Args:
-        recipe: its fields ``mixup`` and ``cutmix`` are used.
-        count: number of images N.
-        height: of an image, in pixels.
-        width: of an image, in pixels.
-        random: numpy.random, or a numpy.random.RandomState.
-
-    Returns:
-        (partners, share, box), or None if the recipe has neither. Image i is mixed with image ``partners[i]``. With
-        mixup, ``box`` is None, and the mixed image is ``share`` times the image plus 1 - ``share`` times its partner.
-        With cutmix, the rectangle ``box`` = (top, bottom, left, right) of the partner is pasted into the image, and
-        ``share`` is the share of the area that is left.
-    """
-    kinds = [kind for kind in ("mixup", "cutmix") if getattr(recipe, kind)]
-    if not kinds:
-        return None
-    kind = kinds[0] if len(kinds) == 1 else kinds[random.randint(2)]
-    share = float(random.beta(getattr(recipe, kind), getattr(recipe, kind)))
-    partners = random.permutation(count)
-    if kind == "mixup":
-        return partners, share, None
-    side = math.sqrt(1 - share)
-    middle = random.randint(height), random.randint(width)
-    top, left = (int(max(0, at - size * side / 2)) for at, size in zip(middle, (height, width)))
-    bottom, right = (int(min(size, at + size * side / 2)) for at, size in zip(middle, (height, width)))
-    return partners, 1 - (bottom - top) * (right - left) / (height * width), (top, bottom, left, right)
-
-
-def mix(values: numpy.ndarray, drawn: Mix) -> numpy.ndarray:
-    """Images (N, C, H, W) or soft labels (N, num_classes), float32, mixed as ``drawn`` by :func:`draw_mix`."""
-    partners, share, box = drawn
-    if box is None or values.ndim == 2:
-        return numpy.float32(share) * values + numpy.float32(1 - share) * values[partners]
-    top, bottom, left, right = box
-    mixed = values.copy()
-    mixed[:, :, top:bottom, left:right] = values[partners][:, :, top:bottom, left:right]
-    return mixed
+    @property
+    def erases(self) -> bool:
+        """Whether parts of images are erased."""
+        return bool(self.erase or self.cutout)

@@ -39,6 +39,24 @@ def one_cycle(done: float, peak: float = 0.3, start: float = 1 / 25, end: float 
     return end + (1 - end) * (1 + math.cos(math.pi * (done - peak) / (1 - peak))) / 2
 
 
+def side(epoch: int, first: int, last: int, full: int, step: int = 4) -> int:
+    """The side of the training images in an epoch, in pixels: it grows in a straight line, by multiples of ``step``.
+
+    So few sizes have to be set up, and their planes fit the tiles of Winograd's convolutions. Source: progressive
+    resizing, Howard et al., DAWNBench 2018 (fast.ai).
+
+    Args:
+        epoch: from 1.
+        first: the side in the first epoch.
+        last: the side from epoch ``full`` on.
+        full: the first epoch of full side; 1 is no growth.
+        step: pixels.
+    """
+    if epoch >= full:
+        return last
+    return min(last, step * round((first + (last - first) * (epoch - 1) / (full - 1)) / step))
+
+
 SCHEDULES = ("constant", "step", "cosine", "poly", "onecycle")
 
 

@@ -18,16 +18,17 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
-from . import fused_test, norm_statistics
+from . import fused_test, initial, norm_statistics
 from .accuracy import evaluate
 from .batches import Taken, not_finite
 from .checkpoint import Keeper
 from .display import default_listener
 from .group import ALONE, Group
 from .jumps import DIVERGED
-from .loop import Epoch, Training, start, train_epoch
+from .loop import Training, start, train_epoch
 from .progress import Record, Result
 from .recipe import Recipe
+from .sums import Epoch
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def fit(
     recipe, session = recipe or Recipe(), session or Session()
     recipe.check()
     device = try_gpu() if device is None else device
-    start(net, device, session.initialize)
+    start(net, device, recipe, session.initialize)
     train = Taken(train_iter, "train_iter", net)
     test = train if test_iter is train_iter else Taken(test_iter, "test_iter", net)
     result = Result(str(device))
@@ -140,7 +141,10 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
     """Train and test epoch by epoch, from the checkpoint of the session's keeper on; ``result`` gets the Records."""
     recipe = training.recipe
     for epoch in range(session.keeper.begin(training, result), recipe.epochs + 1):
+        train_iter.set_epoch(epoch)
         sums = Epoch(epoch, len(train_iter), training)
+        if epoch == 1 and session.initialize:  # on the clock
+            initial.whiten(training.net, recipe, train_iter, training.group.totals)
         batches, state = session.keeper.open_epoch(iter(train_iter))
         if state:
             sums.resume(state)
@@ -151,15 +155,19 @@ def _train_and_test(training: Training, train_iter: Taken, test_iter: Taken, ses
         elif not session.stop():
             raise ConfigError(f"epoch {epoch}: the training iterator gave no batch; expected at least one")
         if record and not session.stop():
-            record = _tested(training, train_iter, test_iter, record, session.stop)
-            if not session.stop():
+            may_be_last = epoch == recipe.epochs or bool(recipe.patience)
+            record = _tested(training, train_iter, test_iter, record, session.stop, may_be_last)
+            if record.test_acc is not None:
                 session.tell(record)
         result.epochs += [record] if record else []
-        if session.stop() or record is None:  # without a record it was stopped before the first batch
+        if record is None or record.test_acc is None:  # stopped before its end, or within its test
             result.stopped = True
             session.keeper.save(sums)
             return
         session.keeper.end_epoch(record)
+        if session.stop() and epoch < recipe.epochs:
+            result.stopped = True
+            return
         if recipe.patience and result.epochs_since(recipe.patience_metric) >= recipe.patience:
             result.ended_early = True
             return
@@ -171,8 +179,12 @@ def _tested(
     test_iter: Taken,
     record: Record,
     stop: Callable[[], bool],
+    may_be_last: bool,
 ) -> Record:
-    """The record with its test accuracy and loss, unless training was asked to stop in the meantime."""
+    """The record with its test accuracy and loss, unless training was asked to stop in the meantime.
+
+    If it may be the last, also with the accuracy from several views of each image, which has a clock of its own.
+    """
     started, count = perf_counter(), training.recipe.renewing
     training.average_statistics()
     with training.tested() as net, norm_statistics.fresh(net, train_iter, count, training.device, stop):
@@ -180,11 +192,16 @@ def _tested(
             training.average_statistics()
         network = fused_test.network_for(net, test_iter, training.device)
         test_acc, test_loss = evaluate(network, test_iter, training.device, stop, training.group.totals)
+        ended = perf_counter()
+        views = training.recipe.test_views if may_be_last else 1
+        if views > 1:
+            views_acc, _ = evaluate(network, test_iter, training.device, stop, training.group.totals, views)
+            record = replace(record, views_acc=views_acc, views_seconds=perf_counter() - ended)
     if stop():
-        return record
+        return replace(record, views_acc=None, views_seconds=None)
     if not math.isfinite(test_loss):
         raise DivergedError(f"the test loss is {test_loss} after {training.place}: {DIVERGED}")
-    return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=perf_counter() - started)
+    return replace(record, test_acc=test_acc, test_loss=test_loss, test_seconds=ended - started)
 
 
 def train_ch6(

@@ -163,6 +163,35 @@ def test_flips_and_shifts_follow_the_seed_and_leave_the_pictures_alone():
     assert 16 < changed < 48  # 32 expected; so far off comes up once in 10,000
 
 
+def test_alternating_flips_show_both_sides_of_every_picture_in_two_epochs():
+    images = numpy.random.RandomState(0).randint(0, 256, (64, 6, 6)).astype(numpy.uint8)
+    batches = gr.ArrayBatches(images, numpy.arange(64), 16, shuffle=True, flip=True, alternate=7)
+    flipped = []
+    for epoch in (1, 2, 3, 4, 3):
+        batches.set_epoch(epoch)
+        found = numpy.zeros(64, dtype=bool)
+        for X, y in batches:
+            for x, i in zip(X.asnumpy()[:, 0] * 255, y.asnumpy()):
+                found[i] = (numpy.rint(x) == images[i][:, ::-1]).all()
+                assert found[i] or (numpy.rint(x) == images[i]).all()
+        flipped.append(found)
+    first, second, third, fourth, again = flipped
+    assert (first != second).all() and (first == third).all() and (second == fourth).all() and (again == third).all()
+    assert 16 < first.sum() < 48
+    other = gr.ArrayBatches(images, numpy.arange(64), 64, flip=True, alternate=8)
+    X, _ = next(iter(other))
+    assert ((X.asnumpy()[:, 0] != images / numpy.float32(255)).any(axis=(1, 2)) != first).any()
+
+
+def test_sides_of_the_first_epochs_are_pillows_own():
+    batches = gr.ArrayBatches(IMAGES, LABELS, 32, sides=(20, 24))
+    for epoch, side in ((1, 20), (2, 24), (3, 28), (2, 24)):
+        batches.set_epoch(epoch)
+        X = numpy.concatenate([X.asnumpy() for X, _ in batches])
+        expected = [Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR) for image in IMAGES]
+        assert (numpy.rint(X[:, 0] * 255) == numpy.stack([numpy.asarray(image) for image in expected])).all()
+
+
 @pytest.mark.parametrize("shift", [-1, 6, 1.5, True])
 def test_a_shift_that_cannot_be(shift):
     with pytest.raises(ConfigError, match="shift is"):

@@ -3,6 +3,7 @@
 import gluon_resnet as gr
 from gluon_resnet.errors import ModelError
 from gluon_resnet.networks.families import by_family, images_of
+from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import DEPTHS, ModelName
 
 import pytest
@@ -14,9 +15,9 @@ def test_every_depth_has_the_layers_of_its_name():
 
 
 def test_every_name_parses_to_its_own_spec():
-    # five published families and v2 in five depths, slim with two heads in three, the narrow one,
-    # plain, and CIFAR's with and without shortcuts
-    assert len(gr.model_names()) == len(set(gr.model_names())) == 5 * 6 + 3 * 2 + 1 + 5 + 2 * 5
+    # five published families and v2 in five depths, slim with two heads in three, the narrow and the early one, three
+    # fine ones, plain, and CIFAR's with and without shortcuts
+    assert len(gr.model_names()) == len(set(gr.model_names())) == 5 * 6 + 3 * 2 + 2 + 3 + 5 + 2 * 5
     for name in gr.model_names():
         assert gr.parse_model(name).name == name
 
@@ -61,14 +62,18 @@ def test_a_family_says_what_its_images_are():
 
 def test_a_help_text_names_the_families_that_differ():
     classes = {gr.parse_model(name).family: gr.parse_model(name).num_classes for name in gr.model_names()}
-    assert by_family(classes.get) == "10 for d2l, cifar and narrow, 1000 otherwise"
-    assert by_family(lambda family: images_of(family).side) == "32 for cifar, 28 for narrow, 224 otherwise"
+    assert by_family(classes.get) == "10 for d2l, cifar, narrow, early and fine, 1000 otherwise"
+    assert (
+        by_family(lambda family: images_of(family).side) == "32 for cifar, 28 for narrow, early and fine, 224 otherwise"
+    )
 
 
 @pytest.mark.parametrize(
     "name, family, classes",
     [
         ("resnet18", "d2l", 10),
+        ("resnet8", "narrow", 10),
+        ("resnet14", "fine", 10),
         ("ResNet50@Keras", "keras", 1000),
         ("resnet101@torchvision", "torchvision", 1000),
         ("cifar_resnet56", "cifar", 10),
@@ -120,3 +125,24 @@ def test_unknown_names_suggest_the_nearest(name, words):
 def test_number_of_classes(classes):
     with pytest.raises(ModelError, match="at least 1"):
         gr.get_spec(18, num_classes=classes)
+
+
+@pytest.mark.parametrize(
+    "name, sides, channels",
+    [
+        ("resnet8@narrow", (14, 7, 4), (32, 64, 128)),
+        ("resnet8@early", (7, 4, 2), (32, 64, 128)),
+        ("resnet14@fine", (28, 14, 7), (32, 64, 128)),
+        ("resnet18@fine", (28, 14, 7, 4), (32, 64, 128, 256)),
+    ],
+)
+def test_the_maps_of_the_networks_for_28x28_by_hand(name, sides, channels):
+    plan, side = layout(gr.parse_model(name), 1), 28
+    stem, found = plan.stem[0], []
+    side = (side + 2 * stem.padding - stem.kernel) // stem.stride + 1
+    for stage in plan.stages:
+        for conv, _ in stage[0].body:
+            side = -(-side // conv.stride)  # 3x3 with one pixel around it
+        found.append(side)
+    assert tuple(found) == sides and gr.parse_model(name).stage_channels == channels
+    assert all(conv.stride == 1 for stage in plan.stages for block in stage[1:] for conv, _ in block.body)

@@ -7,6 +7,7 @@ from gluon_resnet.errors import ConfigError
 from gluon_resnet.runs import config
 from gluon_resnet.runs.fashion_mnist import FashionMnistConfig as Kind
 
+import pandas as pd
 import pytest
 
 from tests.conftest import one_line_error
@@ -130,7 +131,8 @@ def test_the_written_command_gives_the_same_config():
 
 
 def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, run_cli, plain_curves):
-    (tmp_path / "run.toml").write_text('momentum = 0.9\nmixup = 0.2\nschedule = "onecycle"\nema = 0.5\n')
+    more = "flip = true\nalternate = true\ngrow_from = 20\ntest_views = 2\n"
+    (tmp_path / "run.toml").write_text(f'momentum = 0.9\nmixup = 0.2\nschedule = "onecycle"\nema = 0.5\n{more}')
     common = (
         "train",
         "fashion-mnist",
@@ -171,8 +173,10 @@ def test_a_stopped_run_is_resumed_from_the_command_line(tmp_path, small_folder, 
     assert f"resuming {tmp_path / 'dead'} at epoch 2, after batch" in again.stdout
     assert (tmp_path / "whole" / "net.params").read_bytes() == (tmp_path / "dead" / "net.params").read_bytes()
     results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "dead")]
-    for key in ("loss", "test_acc", "examples"):
+    for key in ("loss", "test_acc", "views_acc", "examples"):
         assert results[0][key] == results[1][key]
+    history = pd.read_csv(tmp_path / "dead" / "history.csv")
+    assert set(zip(history["epoch"], history["side"])) == {(1, 20), (2, 28)}
     ends = [
         [line.split(",")[:7] for line in (tmp_path / name / "history.csv").read_text().splitlines()]
         for name in ("whole", "dead")

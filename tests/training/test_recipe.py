@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import gluon_resnet as gr
 from gluon_resnet.errors import ConfigError, ModelError, RunError
-from gluon_resnet.training import checkpoint, checkpoint_files, recipe, schedules, train
+from gluon_resnet.training import accuracy, checkpoint, checkpoint_files, schedules, train
 from gluon_resnet.training.checkpoint import Keeper
 from gluon_resnet.training.loop import Training
 from gluon_resnet.training.randomness import random_states
-from gluon_resnet.training.recipe import Recipe
+from gluon_resnet.training.recipe import HAVE_MOMENTUM, Recipe
 
 import mxnet as mx
 import numpy
@@ -83,6 +83,12 @@ def test_warm_up_is_a_straight_line_and_the_schedule_has_the_rest():
     assert rates == pytest.approx([1e-3, 0.25, 0.5, 1, 0.5, 0], abs=1e-12)
 
 
+def test_sides_grow_in_a_straight_line_by_multiples_of_4():
+    assert [schedules.side(epoch, 20, 28, 3) for epoch in range(1, 6)] == [20, 24, 28, 28, 28]
+    assert [schedules.side(epoch, 12, 30, 5) for epoch in range(1, 7)] == [12, 16, 20, 24, 30, 30]  # 12 16.5 21 25.5 30
+    assert schedules.side(1, 20, 28, 1) == 28 and [schedules.side(epoch, 21, 22, 9) for epoch in (1, 9)] == [20, 22]
+
+
 # Optimizers -----------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +97,7 @@ def by_hand(name, w, g, state, t, lr, wd):
     if name == "sgd":
         state["m"] = 0.9 * state.get("m", 0) + (g + wd * w)
         return w - lr * state["m"]
-    if name == "nag":
+    if name in ("nag", "muon"):
         g = g + wd * w
         state["m"] = 0.9 * state.get("m", 0) + g
         return w - lr * (g + 0.9 * state["m"])
@@ -109,10 +115,10 @@ def by_hand(name, w, g, state, t, lr, wd):
     return w - lr * (update + (wd * w if name == "adamw" else 0))
 
 
-@pytest.mark.parametrize("name", ["sgd", "nag", "adam", "adamw", "lamb"])
+@pytest.mark.parametrize("name", ["sgd", "nag", "adam", "adamw", "lamb", "muon"])  # muon is nag's without convolutions
 def test_optimizers_by_hand(both_modes, name):
     net = small_net()
-    made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in ("sgd", "nag") else 0)
+    made = Recipe(optimizer=name, lr=0.1, weight_decay=0.2, momentum=0.9 if name in HAVE_MOMENTUM else 0)
     training, states = Training(net, made, CPU), {}
     for t in range(1, 4):
         before = values(net)
@@ -149,39 +155,6 @@ def test_what_an_optimizer_does_not_have_is_refused():
 
 
 # Labels and mixtures --------------------------------------------------------------------------------------------------
-
-
-def test_soft_labels_by_hand():
-    assert (
-        recipe.soft_labels([2, 0], 4, 0.2).tolist()
-        == numpy.float32([[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]).tolist()
-    )
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_mixtures_by_hand(seed):
-    X = numpy.random.RandomState(seed).rand(4, 2, 9, 7).astype("float32")
-    labels = recipe.soft_labels([0, 1, 2, 1], 3)
-    partners, share, box = drawn = recipe.draw_mix(
-        Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(seed)
-    )
-    mixed, mixed_labels = recipe.mix(X, drawn), recipe.mix(labels, drawn)
-    assert sorted(partners) == [0, 1, 2, 3] and 0 <= share <= 1
-    assert mixed_labels.sum(axis=1) == pytest.approx(1)
-    for i, partner in enumerate(partners):
-        if box is None:
-            assert mixed[i] == pytest.approx(share * X[i] + (1 - share) * X[partner], abs=1e-6)
-        else:
-            own = (mixed[i] == X[i]).all(axis=0)
-            assert (own | (mixed[i] == X[partner]).all(axis=0)).all()
-            if partner != i:
-                assert own.mean() == pytest.approx(share)
-        assert mixed_labels[i] == pytest.approx(share * labels[i] + (1 - share) * labels[partner], abs=1e-6)
-    if seed == 0:
-        assert {
-            recipe.draw_mix(Recipe(mixup=0.3, cutmix=1.0), 4, 9, 7, numpy.random.RandomState(s))[2] is None
-            for s in range(20)
-        } == {True, False}
 
 
 def test_the_loss_of_smoothed_labels_by_hand(both_modes):
@@ -242,6 +215,58 @@ def test_a_clipped_update_has_the_length_asked_for(both_modes):
     after = values(net)
     moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before if "running" not in name))
     assert moved == pytest.approx(2.0 * 1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.75])
+def test_lookahead_by_hand(both_modes, ema):
+    """After every third update the parameters go back to a quarter of the way that they have made."""
+    net, plain = small_net(), small_net()
+    training = Training(net, Recipe(lr=0.5, lookahead=3, lookahead_share=0.25, ema=ema), CPU)
+    training_of_plain = Training(plain, Recipe(lr=0.5), CPU)
+    slow = values(net)
+    for t in range(1, 8):
+        training.step(*batch(t), 0.5)
+        training_of_plain.step(*batch(t), 0.5)
+        now, fast = values(net), values(plain)
+        if t % 3 == 0:
+            slow = {name: slow[name] + 0.25 * (fast[name] - slow[name]) for name in slow if "running" not in name}
+            for name, value in slow.items():
+                assert now[name] == pytest.approx(value, rel=1e-4, abs=1e-6), (name, t)
+                plain._collect_params_with_prefix()[name].set_data(array(value))  # it goes on from there
+        else:
+            assert all(now[name] == pytest.approx(fast[name], rel=1e-4, abs=1e-6) for name in fast), t
+
+
+def test_batch_norms_biases_have_their_own_rate(both_modes):
+    net, other = small_net(), small_net()
+    before = values(net)
+    Training(net, Recipe(lr=0.1, bias_lr=8.0), CPU).step(*batch(), 0.1)
+    Training(other, Recipe(lr=0.1), CPU).step(*batch(), 0.1)
+    for name, value in values(net).items():
+        times = 8 if name == "1.beta" else 1
+        assert value - before[name] == pytest.approx(times * (values(other)[name] - before[name]), rel=1e-3, abs=1e-6)
+
+
+def test_the_mean_over_an_image_and_its_mirror_image_by_hand(both_modes):
+    """And the record of the last epoch has it, with its own clock; those before have not."""
+    net, (X, y) = small_net(), batch(count=12)
+    logits = [net(array(seen)).asnumpy() for seen in (X.asnumpy(), X.asnumpy()[:, :, :, ::-1].copy())]
+    correct = ((logits[0] + logits[1]).argmax(axis=1) == y.asnumpy()).mean()
+    found, loss = accuracy.evaluate(net, [(X[:8], y[:8]), (X[8:], y[8:])], CPU, views=2)
+    mean = (logits[0] + logits[1]).astype("float64") / 2
+    log_p = mean - numpy.log(numpy.exp(mean).sum(axis=1, keepdims=True))
+    assert found == pytest.approx(correct) and accuracy.evaluate(net, [(X, y)], views=2)[0] == pytest.approx(correct)
+    assert loss == pytest.approx(-log_p[range(12), y.asnumpy()].mean(), rel=1e-5)
+
+
+def test_views_are_tested_after_the_last_epoch_on_a_clock_of_their_own(np_mode):
+    made, test_iter = Recipe(epochs=2, lr=0.05, test_views=2), picture_batches(16)
+    net = small_resnet()
+    result = gr.fit(net, picture_batches(), test_iter, made, CPU)
+    first, last = result.epochs
+    assert (first.views_acc, first.views_seconds, first.side) == (None, None, 28)
+    assert last.views_acc == accuracy.evaluate(net, test_iter, CPU, views=2)[0] and last.views_seconds > 0
+    assert result.summary()["views_acc"] == last.views_acc
 
 
 # Freezing and the head ------------------------------------------------------------------------------------------------
@@ -320,10 +345,12 @@ def test_refusals():
         ({"schedule": "cosin"}, "schedule is 'cosin'"),
         ({"momentum": 2}, "momentum is 2"),
         ({"lr": 0}, "lr is 0"),
+        ({"test_views": 3}, "test_views is 3: expected 1, or 2 for a mirror image"),
+        ({"lookahead_share": 0}, "lookahead_share is 0: expected above 0 and up to 1"),
     ):
         with pytest.raises(ConfigError, match=match):
             Recipe(**settings).check()
-    with pytest.raises(ModelError, match="head_lr and freeze_stages need one"):
+    with pytest.raises(ModelError, match="head_lr, freeze_stages and whiten_batches need one"):
         Training(small_net(), Recipe(head_lr=2), CPU)
     with pytest.raises(ConfigError, match="freeze_stages is 9"):
         Training(gr.resnet18(), Recipe(freeze_stages=9), CPU)
@@ -418,12 +445,17 @@ EVERYTHING = dict(
     schedule="onecycle",
     mixup=0.4,
     cutmix=1.0,
+    fmix=1.0,
+    erase=0.5,
+    cutout=6,
     label_smoothing=0.1,
     ema=0.9,
     accumulate=2,
     clip=1.0,
     weight_decay=1e-3,
 )
+#: what the fastest recipes have
+SPEEDY = dict(optimizer="muon", momentum=0.9, bias_lr=8.0, lookahead=3, dirac=True, zero_gamma=True, whiten_batches=2)
 
 
 def run(folder, made, stop_after=None, resume=False, epochs=2):
@@ -460,10 +492,10 @@ def whole_run(made):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}],
-    ids=["sgd", "adam", "everything", "fresh statistics"],
+    [{}, {"optimizer": "adam"}, EVERYTHING, {"norm_batches": 3}, SPEEDY],
+    ids=["sgd", "adam", "everything", "fresh statistics", "speedy"],
 )
-@pytest.mark.parametrize("stop_after", [2, 4, 6, 9])  # within an epoch, and before its test
+@pytest.mark.parametrize("stop_after", [2, 4, 5, 9])  # within an epoch, before its test, and right after that
 def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_path, settings, stop_after):
     made = Recipe(**settings)
     whole, expected = whole_run(made)
@@ -477,10 +509,10 @@ def test_a_resumed_run_ends_bit_by_bit_as_one_that_never_stopped(np_mode, tmp_pa
     ]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "adamw", "lamb", "muon"])
 def test_a_recipe_run_again_gives_the_same_bits(np_mode, optimizer):
     """Testing between epochs has oneDNN keep weights in another layout for a while: no update may differ."""
-    made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in ("sgd", "nag") else 0)
+    made = Recipe(optimizer=optimizer, weight_decay=0.01, momentum=0.9 if optimizer in HAVE_MOMENTUM else 0)
     first, *others = (values(run(None, made)[0]) for _ in range(4))
     assert all((first[name] == other[name]).all() for other in others for name in first)
 

@@ -1,6 +1,7 @@
 """The loop against d2l's own train_ch6, on small pictures that can be learned, and its clocks against a slow source."""
 
 import contextlib
+import hashlib
 import io
 import math
 import os
@@ -483,6 +484,23 @@ def test_history_keeps_some_points_and_every_end():
     assert list(table["test_loss"].dropna()) == [0.9, 0.9]
     assert list(table["batch"]) == [4, 8, 12, 16, 20, 23] * 2
     assert list(table[table["test_acc"].notna()]["position"]) == [1.0, 2.0]
+
+
+def test_the_digest_of_an_older_versions_history_stays():
+    """Its table had no side and no views; from a row that has them on, they count."""
+    history = History()
+    for batch in (1, 2, 3):
+        history.add(gr.Record(1, batch, 3, 10 * batch, 1.0, 0.5, 1.0, 0.0))
+    names = "epoch,batch,position,examples,loss,train_acc,test_acc,test_loss,seconds,wait_seconds,test_seconds"
+    rows = [
+        f"1,{batch},{position},{10 * batch},1,0.5,,,1,0,,{10 * batch},"
+        for batch, position in ((1, 0.333333), (2, 0.666667))
+    ]
+    text = "\n".join([f"{names},examples_per_sec,others_cores", *rows, ""])
+    before = history.digest(1, 3)
+    assert before == hashlib.sha256(text.encode()).hexdigest()
+    history.rows[1]["side"] = 28
+    assert history.digest(1, 3) != before
 
 
 def test_trainable_parameters_do_not_change_by_training(np_mode):
