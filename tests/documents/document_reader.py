@@ -63,7 +63,8 @@ def smaller(words, output):
     start = " ".join(words[:2] if words[0] == "train" else words[:1])
     unseen = {} if output or "--weights" in words else SMALLER_UNSEEN.get(start, {})
     more = [word for option, value in unseen.items() if option not in words for word in (option, value)]
-    return [*SMALLER.get(start, []), *more]
+    fewer = ["--hold-out", "10"] if "--hold-out" in words and start in SMALLER else []
+    return [*SMALLER.get(start, []), *fewer, *more]
 
 
 class Reader(Installing):
