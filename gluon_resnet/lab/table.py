@@ -19,8 +19,8 @@ from .claims import Seeds, band, describe
 Content = Mapping[str, Any]  # of a results file
 
 WORK = (
-    "work: multiplications and additions of training, counted as those of direct convolutions; sgemm: products of "
-    "matrices in float32, measured before the runs"
+    "work: multiplications and additions of training, as those of direct convolutions; sgemm: products of matrices in "
+    "float32, measured before the runs"
 )
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -122,11 +122,11 @@ def work_table(content: Content) -> pd.DataFrame:
             rows.append(
                 {
                     "arm": arm,
-                    "training (TFLOP)": f"{work / 1e12:.3g}",
+                    "training (TFLOP)": f"{work / 1e12:,.3f}",
                     "training (s)": _number(training, "{:.1f}"),
-                    "sgemm (GFLOP/s)": _number(_mean_of(seeds, "sgemm_gflops"), "{:.0f}"),
+                    "sgemm (GFLOP/s)": _number(_mean_of(seeds, "sgemm_gflops"), "{:.1f}"),
                     "at that rate (s)": _number(bound, "{:.1f}"),
-                    "share of the bound": "" if bound is None or training is None else f"{bound / training:.0%}",
+                    "share of the bound": "" if bound is None or training is None else f"{bound / training:.1%}",
                     "testing (s)": _number(testing, "{:.1f}"),
                 }
             )

@@ -167,6 +167,7 @@ def measured(line):
         (r"(\d+ min )?\b\d+ s\b", "#"),
         (r"\bat \S+;", "at LAYER;"),
         (r"all [\d,]+ training", "all training"),
+        (r"\([\d,]+ (training )?images\)", r"(some \1images)"),
         (r"-{3,}", "---"),
         (r"\s+", " "),
         (r"^(\S* )(\d) \S.* #$", r"\1\2 CLASS #"),

@@ -79,11 +79,11 @@ def test_the_seconds_at_the_bound_by_hand():
     assert table.work_table(made).to_dict("records") == [
         {
             "arm": "a",
-            "training (TFLOP)": "3",
+            "training (TFLOP)": "3.000",
             "training (s)": "60.0",  # 50 and 70
-            "sgemm (GFLOP/s)": "200",
+            "sgemm (GFLOP/s)": "200.0",
             "at that rate (s)": "15.0",
-            "share of the bound": "25%",
+            "share of the bound": "25.0%",
             "testing (s)": "13.0",
         }
     ]
