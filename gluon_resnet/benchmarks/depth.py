@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..machine import system
-from ..networks.cost import network
+from ..networks.cost import TRAINING_PASSES, network, operations
 from ..networks.layout import layout
 from ..networks.specs import DEPTHS, parse_model
 from . import peers, results, turns
@@ -25,7 +25,7 @@ from .results import Measured
 
 FAMILY, BATCH_SIZE, WARM_UP = "d2l", 32, 2
 TASKS = ("train", "predict")
-PASSES = {"train": 3, "predict": 1}  # as many multiplications in each
+PASSES = {"train": TRAINING_PASSES, "predict": 1}
 
 
 def ways_here(depths: Sequence[int]) -> List[Way]:
@@ -58,7 +58,7 @@ def write_inputs(folder: Path, depths: Sequence[int], size: int, steps: int) -> 
         spec = parse_model(f"resnet{depth}@{FAMILY}")
         params = folder / f"{depth}.npz"
         np.savez(params, **random_params(layout(spec, 1)))
-        forward = 2 * network(spec, 1, (size, size)).total("multiply_adds")
+        forward = network(spec, 1, (size, size)).total("multiply_adds")
         for task in TASKS:
             settings[f"ResNet-{depth}, {task}"] = {
                 "task": task,
@@ -73,7 +73,7 @@ def write_inputs(folder: Path, depths: Sequence[int], size: int, steps: int) -> 
                 "batches": 2 + steps,  # common.Timed leaves two out
                 "warm_up": WARM_UP,
                 "repeats": steps,
-                "flops_an_example": PASSES[task] * forward,
+                "flops_an_example": operations(forward, PASSES[task]),
             }
     return settings
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import BackendError
 from ..instruments import ONEDNN, SHORT
 from ..machine import system
-from ..networks.cost import network
+from ..networks.cost import network, operations
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
 from . import peers, results, turns
@@ -97,7 +97,7 @@ def write_inputs(folder: Path, model: str, size: int, count: int) -> Dict[str, A
         "images": str(folder / "images.npy"),
         "onnx": str(folder / "net.onnx"),
         "warm_up": WARM_UP,
-        "flops_an_example": 2 * multiply_adds(spec, size),
+        "flops_an_example": operations(multiply_adds(spec, size)),
     }
 
 

@@ -21,18 +21,17 @@ import numpy as np
 
 from ..errors import BackendError
 from ..machine import env, system
+from ..networks.cost import training_operations
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
 from ..training import winograd
 from ..training.precision import is_native
 from . import peers, results, turns
-from .inference import multiply_adds
 from .peers import Way
 from .processes import check_positive, machine, run_worker, writable_folder, write_results
 from .results import Measured
 
 MODEL, LR = "resnet18@d2l", 0.05
-PASSES = 3  # forward, backward to the data, backward to the weights: as many multiplications each
 #: by precision, how far the loss of the first batch may be from that of the first row, as a share of it
 AGREEMENT = {"float32": 1e-3, "bfloat16": 0.05}
 
@@ -109,7 +108,7 @@ def write_inputs(folder: Path, batch_size: int, size: int, batches: int, model: 
         "batches": batches,
         "batch_size": batch_size,
         "size": size,
-        "flops_an_example": 2 * PASSES * multiply_adds(spec, size, channels),
+        "flops_an_example": training_operations(spec, channels, {(size, size): 1}),
     }
 
 

@@ -19,6 +19,7 @@ evaluation = lazy("evaluation.evaluate")
 evaluation_files = lazy("evaluation.files")
 evaluation_module = lazy("report.evaluation")
 figures = lazy("figures")
+looks = lazy("runs.looks")
 page = lazy("report.page")
 plots = lazy("evaluation.plots")
 quantized = lazy("instruments.quantized")
@@ -97,7 +98,17 @@ def _judged(
         results = evaluation.evaluate_run(network, examples, made, bar.update, views)
     if engine in SHORT:
         click.echo(f"engine {engine}: {made.agreement}", err=True)
+    if "test" in examples.parts:  # of a run with a hold-out; others are tested on it after each epoch
+        click.echo(_look(network.path, evaluation.accuracy_on(results, "test")), err=True)
     return network, examples, results
+
+
+def _look(path: Any, test_acc: float) -> str:
+    """A line on a look at the test part, which is noted in the run folder ``path`` if it can be written."""
+    try:
+        return looks.note(path, test_acc)
+    except gr.errors.RunError as error:
+        return f"the test part: this look was not noted: {error}"
 
 
 @click.command()
@@ -109,8 +120,9 @@ def _judged(
 )
 @click.option(
     "--part",
-    type=click.Choice(["validation", "training", "all"]),
-    help="[default: validation, which is Fashion-MNIST's test part; all of other images]",
+    type=click.Choice(["validation", "training", "all", "hold-out"]),
+    help="hold-out: what --hold-out took of Fashion-MNIST's training part.  [default: validation, which is "
+    "Fashion-MNIST's test part; all of other images]",
 )
 @click.option("--best", is_flag=True, help="Use the parameters of the best epoch (keep_best).")
 @click.option(

@@ -45,7 +45,8 @@ def _command(words: List[str], chosen: Dict[str, Any]) -> str:
     """The command line with these words and options."""
     for name, value in chosen.items():
         option = f"--{name.replace('_', '-')}"
-        words += [] if value in (None, False) else [option] if value is True else [option, str(value)]
+        if value is not None and value is not False:
+            words += [option] if value is True or value == "" else [option, str(value)]
     return " ".join(shlex.quote(word) for word in ["gluon-resnet", *words])
 
 
@@ -69,6 +70,20 @@ def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict
     metavar="FILE|DIR|NAME",
     help="Trained weights, their folder, or a name such as imagenet, if the experiment starts from some.",
 )
+@click.option(
+    "--hold-out",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Test on N of the training images, held out by class, instead of the test part; 0: on the test part.  "
+    "[default: as the experiment says]",
+)
+@click.option(
+    "--compare",
+    is_flag=False,
+    flag_value="",
+    metavar="[ARM]",
+    help="Also show what each arm differs from ARM by, over seeds, with 95 % confidence intervals.  [ARM: the first]",
+)
 def run(file: str, **chosen: Any) -> None:
     """Run the experiment in FILE, or the one called NAME in experiments/, and judge its claim.
 
@@ -77,7 +92,10 @@ def run(file: str, **chosen: Any) -> None:
     experiment = experiments.load(file)
     request = conduct.Request(**chosen, command=_command(["run", file], chosen))
     content = _conduct(experiment, request, conduct.conduct)
-    click.echo(_table(table.cost_table(content) if content["kind"] == "cost" else table.arms_table(content)))
+    for line, rows in table.tables(content):
+        if line:
+            click.echo(line)
+        click.echo(_table(rows))
     click.echo("\n".join(table.claim_lines(content)))
 
 

@@ -76,6 +76,12 @@ calibrate = click.option(
     metavar="DIR|CSV|FILE.rec",
     help="Images from which the engine int8 learns the ranges of its layers.",
 )
+hold_out = click.option(
+    "--hold-out",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Test on N of the training images, held out by class, instead of the test part, which is not looked at.",
+)
 data_folder = click.option(
     "--data",
     "data_dir",

@@ -87,6 +87,7 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 @options.of_config("fashion-mnist", "--epochs", type=click.IntRange(min=1))
 @options.of_config("fashion-mnist", "--keep", type=click.IntRange(min=1), help="Checkpoints that are kept.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Train on the first N images only.")
+@options.hold_out
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Accept other images in the same format in --data.")
 @options.run

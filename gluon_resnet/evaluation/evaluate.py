@@ -27,14 +27,15 @@ from ..data.scan import scan
 from ..errors import ConfigError, DataError
 from ..instruments.engines import make_engine
 from ..runs.data_list import read as read_data_list
-from ..runs.fashion_mnist import check_same, image_facts
+from ..runs.fashion_mnist import check_same, image_facts, split
 from ..runs.kinds import PICTURES
 from ..runs.network import RunNetwork
 from ..runs.opening import Opened, has_any, open_again, open_now
 from . import metrics
 from .predict import softmax
 
-PARTS = ("validation", "training", "all")
+HOLD_OUT = "hold-out"  # of Fashion-MNIST: what a run held out of its training part
+PARTS = ("validation", "training", "all", HOLD_OUT)
 BATCH = 32  # images that go through the network at once
 
 #: (part's name, its images) of each part, and lines about images that were left out
@@ -119,34 +120,40 @@ def open_examples(run: RunNetwork, data: Optional[Union[str, Path]] = None, part
     Args:
         run: a finished run, as network_of_run returns it.
         data: folder, CSV or record file with other images; the run's own data if None.
-        part: "validation", "training" or "all"; by default the validation part of the run's own data, and all of
-            other data. Of Fashion-MNIST, the validation part is the test part, and the training part holds the images
-            that the run was trained on.
+        part: "validation", "training", "all" or "hold-out"; by default the validation part of the run's own data, and
+            all of other data. Of Fashion-MNIST, the validation part is the test part, and the training part holds the
+            images that the run was trained on; what it held out of them is a part of its own.
 
     Raises:
         DataError: the data are missing, or have classes that the run does not know.
-        ConfigError: ``part`` is something else.
+        ConfigError: ``part`` is something else, or the run held nothing out.
     """
     part = part or ("validation" if data is None or run.kind is not PICTURES else "all")
     if part not in PARTS:
         raise ConfigError(f"part is {part!r}: expected one of {', '.join(PARTS)}")
+    if part == HOLD_OUT and (data or not getattr(run.config, "hold_out", 0)):
+        raise ConfigError(f"part is {part!r}: expected a run with --hold-out, on its own data; {run.path} has none")
     return _open_pictures(run, data, part) if run.kind is PICTURES else _open_fashion_mnist(run, data, part)
 
 
 def _open_fashion_mnist(run: RunNetwork, data: Optional[Union[str, Path]], part: str) -> Examples:
-    config: Any = run.config  # a FashionMnistConfig
+    own: Any = run.config  # a FashionMnistConfig
+    config = own if data is None else replace(own, hold_out=0)  # nothing of other data was held out
     training, test, where = load_arrays(data or config.data, config.verify)
     if data is None:
         check_same(run.path, where, image_facts(config, training, test))
-    training = training[0][: config.limit], training[1][: config.limit]
-    chosen = [
-        (name, arrays)
-        for name, here, arrays in (("train", "training", training), ("test", "validation", test))
-        if part in (here, "all")
-    ]
-    images, labels = (numpy.concatenate([arrays[k] for _, arrays in chosen]) for k in range(2))
-    names = [f"{name}/{i:05d}" for name, arrays in chosen for i in range(len(arrays[0]))]
-    parts = ["validation" if name.startswith("test") else "training" for name in names]
+    kept, held = split(config, training[1])
+    tested, everything = "test" if config.hold_out else "validation", numpy.arange(len(test[1]))
+    all_parts = (  # (part, name of its file, arrays of the file, indices of the part's images)
+        ("training", "train", training, kept),
+        (HOLD_OUT, "train", training, held),
+        (tested, "test", test, everything),
+    )
+    wanted = tested if part == "validation" else part
+    chosen = [one for one in all_parts if wanted in (one[0], "all") and len(one[3])]
+    images, labels = (numpy.concatenate([arrays[k][indices] for _, _, arrays, indices in chosen]) for k in range(2))
+    names = [f"{name}/{i:05d}" for _, name, _, indices in chosen for i in indices]
+    parts = [belongs for belongs, _, _, indices in chosen for _ in indices]
     batches = ArrayBatches(images, labels, BATCH, config.resize)
     return Examples(where, names, parts, labels, lambda indices: batches.batch(indices)[0], lambda i: images[i])
 
@@ -265,6 +272,12 @@ def evaluate_run(
         if tell:
             tell(len(indices))
     return judge(examples, numpy.concatenate(parts), run.class_names)
+
+
+def accuracy_on(evaluation: Evaluation, part: str) -> float:
+    """The accuracy, from 0 to 1, on those of the images that belong to ``part``."""
+    predictions = evaluation.predictions
+    return float(predictions.loc[predictions["part"] == part, "right"].mean())
 
 
 def judge(examples: Examples, logits: numpy.ndarray, class_names: Sequence[str]) -> Evaluation:

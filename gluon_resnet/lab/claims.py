@@ -68,10 +68,14 @@ def judge(checks: Sequence["Check"], arms: Mapping[str, Seeds]) -> Tuple[str, Li
     return max((result["verdict"] for result in judged), key=VERDICTS.index), judged
 
 
-def describe(check: Mapping[str, Any]) -> str:
-    """The number that a judged check compares, such as "train_acc of plain56 - plain20"."""
+def describe(check: Mapping[str, Any], held_out: bool = False) -> str:
+    """The number that a judged check compares, such as "train_acc of plain56 - plain20".
+
+    In an experiment that is tested on a hold-out, its ``test_acc`` is called hold_out_acc.
+    """
+    metric = check["metric"].replace("test_", "hold_out_") if held_out else check["metric"]
     other = f" - {check['minus']}" if check.get("minus") else f" / {check['over']}" if check.get("over") else ""
-    return f"{check['metric']} of {check['arm']}{other}"
+    return f"{metric} of {check['arm']}{other}"
 
 
 def band(check: Mapping[str, Any]) -> str:

@@ -1,19 +1,18 @@
 """Run an experiment: find its data, fit it to a budget, train, judge the claim and write the results."""
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .. import files
-from ..errors import ConfigError, DataError, RunError
+from ..errors import ConfigError, RunError
 from ..machine.other_programs import OtherPrograms
 from ..text import duration
-from ..weights.published import is_name
 from . import budget as budgets
-from . import depth_probes, picture, results, sweep
+from . import compare, depth_probes, picture, results, sweep, work
+from .arms import name_of, with_hold_out, with_sources
 from .experiment import Experiment
 from .results import Content, now
 
@@ -29,6 +28,8 @@ class Request:
     out: Optional[str] = None  # folder of the run folders
     data: Optional[str] = None
     weights: Optional[str] = None  # file of weights, or its folder
+    hold_out: Optional[int] = None  # training images to test on; 0 for the test part, None for what the file says
+    compare: Optional[str] = None  # the arm that the others are compared with; "" for the first, None for no table
     save_results: bool = False  # also next to the experiment's file
     command: str = "gluon-resnet run"  # the whole command line, for the results file
 
@@ -42,54 +43,6 @@ class Plan:
     configs: Dict[str, Any]  # by arm
     units: List[sweep.Unit]
     budget: Optional[Dict[str, Any]] = None  # what a budget changed and predicted
-
-
-def _source(given: Optional[Union[str, Path]], named: str, what: str, option: str) -> str:
-    """Path of a folder or file: ``given``, if not None, or ``named`` here or in GLUON_RESNET_REAL_DATA.
-
-    Raises DataError, which says ``what`` is missing and which ``option`` names it.
-    """
-    if given:
-        if not Path(given).exists():
-            raise DataError(f"{option} {given}: no such {what}")
-        return str(given)
-    real = os.environ.get("GLUON_RESNET_REAL_DATA")
-    places = [Path(named)] + ([Path(real) / named, Path(real) / "weights" / named] if real else [])
-    for place in places:
-        if place.exists():
-            return str(place)
-    raise DataError(
-        f"no {named} in {', '.join(str(place.parent) for place in places)}: expected the {what} of this "
-        f"experiment; name it with {option}, or set GLUON_RESNET_REAL_DATA to the folder that holds it"
-    )
-
-
-def _weights(given: Optional[str], named: str) -> str:
-    """Path of a file of weights, or a name of published ones: ``given``, in the folder ``given``, or ``named``."""
-    if is_name(given or named):
-        return given or named
-    path = str(Path(given, named)) if given and Path(given).is_dir() else given
-    return _source(path, named, "file of weights", "--weights")
-
-
-def with_sources(experiment: Experiment, data: Optional[str] = None, weights: Optional[str] = None) -> Dict[str, Any]:
-    """{arm: config} of an experiment, with the paths of its data and weights.
-
-    ``data`` and ``weights`` are those of a :class:`Request`. Raises DataError, which names what is missing, and
-    ConfigError if the experiment needs no weights.
-    """
-    configs = {}
-    for arm, config in experiment.configs.items():
-        if experiment.settings.kind == "pictures":
-            config = replace(config, data=_source(data, config.data, "folder of pictures", "--data"))
-        elif data:
-            config = replace(config, data=str(data))
-        if config.weights:
-            config = replace(config, weights=_weights(weights, config.weights))
-        configs[arm] = config
-    if weights and not any(config.weights for config in configs.values()):
-        raise ConfigError(f"--weights {weights}: {experiment.name} starts from no weights; leave it out")
-    return configs
 
 
 def _refit(label: str, folder: Path, configs: Dict[str, Any], seeds: int) -> Optional[Plan]:
@@ -125,13 +78,13 @@ def make_plan(experiment: Experiment, configs: Dict[str, Any], request: Request,
         ConfigError: the budget is too short, or not a time.
         RunError: a run folder or the note of an earlier fit cannot be used.
     """
-    seeds = request.seeds or experiment.settings.seeds
-    main = Path(request.out) if request.out else sweep.runs_folder(experiment.name)
-    whole = Plan(experiment.name, main, configs, sweep.make_units(configs, seeds, main))
+    seeds, name = request.seeds or experiment.settings.seeds, name_of(experiment, request.hold_out)
+    main = Path(request.out) if request.out else sweep.runs_folder(name)
+    whole = Plan(name, main, configs, sweep.make_units(configs, seeds, main))
     if not request.budget:
         return whole
     seconds = budgets.parse(request.budget)
-    label = f"{experiment.name}-{''.join(request.budget.lower().split())}"
+    label = f"{name}-{''.join(request.budget.lower().split())}"
     folder = Path(request.out) if request.out else sweep.runs_folder(label)
     plan = _refit(label, folder, configs, seeds)
     if plan and plan.budget:
@@ -247,13 +200,17 @@ def conduct(
         results.folder_next_to(experiment)  # may refuse, before anything is trained
     if experiment.settings.kind == "cost":
         return _conduct_cost(experiment, request, say)
-    plan = make_plan(experiment, with_sources(experiment, request.data, request.weights), request, say)
+    base = compare.base_arm(experiment, request.compare, request.seeds or experiment.settings.seeds)
+    sourced = with_sources(experiment, request.data, request.weights)
+    configs = with_hold_out(experiment, sourced, request.hold_out)
+    plan = make_plan(experiment, configs, request, say)
     with sweep.alone_in(plan.folder):
         note = plan.folder / "budget.json"
-        fitted = plan.budget is not None and plan.label != experiment.name
+        fitted = plan.budget is not None and plan.label != name_of(experiment, request.hold_out)
         if fitted and not note.exists():
             files.write_json(note, plan.budget)
         began, untouched = perf_counter(), not any(unit.path.exists() for unit in plan.units)
+        work.measure_bounds([unit for unit in plan.units if sweep.state(unit) != sweep.DONE], plan.folder)
         with OtherPrograms() as others:
             if sweep.run(plan.units, say, make_listener):
                 return None
@@ -262,7 +219,10 @@ def conduct(
             if fitted:
                 files.write_json(note, plan.budget)
         content, curves = results.collect(experiment, plan.units, plan.configs, plan.budget, request.command)
-        figures = {plan.label: (curves, picture.draw(curves, _title(plan.label, content)))}
+        if base is not None:
+            content["comparison"] = compare.compare(content["arms"], base)
+        tested = plan.units[0].config.tested
+        figures = {plan.label: (curves, picture.draw(curves, _title(plan.label, content), tested))}
         if experiment.settings.depth_probe:
             figures[f"{plan.label}-depth"] = depth_probes.collect(plan.units, say)
         _write(experiment, plan.label, content, figures, plan.folder, request.save_results, say)
@@ -277,9 +237,10 @@ def _conduct_cost(experiment: Experiment, request: Request, say: Say) -> Content
     """Measure the cost of the arms, which take turns in as many rounds as there are seeds."""
     from . import cost
 
-    for option, value in (("--budget", request.budget), ("--data", request.data), ("--weights", request.weights)):
-        if value:
-            raise ConfigError(f"{option}: {experiment.name} measures networks and trains none; leave it out")
+    for option in ("budget", "data", "weights", "hold_out", "compare"):
+        if getattr(request, option) is not None:
+            name = option.replace("_", "-")
+            raise ConfigError(f"--{name}: {experiment.name} measures networks and trains none; leave it out")
     folder = Path(request.out) if request.out else sweep.runs_folder(experiment.name)
     models = [config.model for config in experiment.configs.values()]
     shared = next(iter(experiment.configs.values()))  # all arms have the same settings

@@ -157,6 +157,12 @@ def _arm_configs(settings: Settings, where: str) -> Dict[str, Any]:
         values = {**({"model": arm} if settings.kind == "cost" else {}), **settings.shared, **differs}
         if "seed" in values:
             raise ConfigError(f"{where}: arm {arm}: seed is set: expected none, as seeds and --seeds set it")
+        other = {"hold_out", "hold_out_seed"} & set(differs)
+        if other:
+            raise ConfigError(
+                f"{where}: arm {arm}: {min(other)} is set: expected it in shared, as arms tested on different pictures "
+                f"cannot be compared"
+            )
         if settings.kind == "cost" and set(differs) - {"model"}:
             raise ConfigError(
                 f"{where}: arm {arm}: {', '.join(differs)}: expected only a model: all networks "

@@ -51,10 +51,11 @@ def _draw(axes: Axes, arms: Dict[str, pd.DataFrame], curve: Callable[..., Tuple[
         axes.fill_between(position, low, high, color=_colour(i, len(arms)), alpha=0.2, linewidth=0)
 
 
-def draw(curves: pd.DataFrame, title: str) -> Figure:
+def draw(curves: pd.DataFrame, title: str, tested: str = "test") -> Figure:
     """Training loss and test accuracy of each arm over epochs, as a matplotlib Figure.
 
-    ``curves`` is the table of results.collect: histories with the columns arm and seed.
+    ``curves`` is the table of results.collect: histories with the columns arm and seed. ``tested`` is what the part is
+    called that was tested on.
     """
     arms = {arm: rows for arm, rows in curves.groupby("arm", sort=False)}
     few = len(arms) <= FEW
@@ -72,7 +73,7 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
     _draw(left, arms, training, markers=False)
     _draw(right, arms, testing, markers=True)
     left.set(xlabel="epoch", ylabel="training loss", yscale="log")
-    right.set(xlabel="epoch", ylabel="test accuracy")
+    right.set(xlabel="epoch", ylabel=f"{tested} accuracy")
     for axes in (left, right):
         axes.set_xlim(0, max(1, curves["position"].max()) * 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

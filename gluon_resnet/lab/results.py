@@ -17,12 +17,14 @@ from .. import files
 from ..errors import ConfigError, RunError
 from ..figures import save_figure
 from ..machine import system
+from ..runs import looks
 from ..runs.table import Run, read_run
 from ..text import parse_json
 from ..training.metrics import METRICS
 from .claims import Seeds, judge
 from .experiment import Experiment
 from .sweep import Unit
+from .work import of_run, read_bounds
 
 #: content of a results file, with :data:`FIELDS` and "format" as keys
 Content = Dict[str, Any]
@@ -53,15 +55,19 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def _of_seed(run: Run) -> Dict[str, Any]:
-    """The numbers of a run that are kept, with those at the end of each epoch as ``history``."""
+def _of_seed(run: Run, gflops: Optional[float]) -> Dict[str, Any]:
+    """The numbers of a run that are kept, with those at the end of each epoch as ``history``.
+
+    ``gflops`` is what the machine did in matrix products before it, if that is known.
+    """
     ends = run.history[run.history["test_acc"].notna()]
     history = [{name: _rounded(row[name]) for name in BY_EPOCH} for row in ends.to_dict("records")]
     result = run.result or {}
     numbers = {name: _rounded(result.get(name)) for name in KEPT}
     if run.status == "diverged":  # the numbers of the epochs before are not a result
         numbers.update(loss=None, train_acc=None, test_acc=None, test_loss=None, best_test_acc=None)
-    return {**numbers, "history": history}
+    work = {name: _rounded(value) for name, value in of_run(run, gflops).items()}
+    return {**numbers, **work, "history": history}
 
 
 def _machine(env: Mapping[str, Any]) -> Dict[str, Any]:
@@ -95,8 +101,9 @@ def collect(
     """
     runs = {unit: read_run(unit.path) for unit in units}
     arms: Dict[str, Dict[str, Dict[str, Any]]] = {arm: {} for arm in configs}
+    bounds = {folder: read_bounds(folder) for folder in {unit.path.parent for unit in units}}
     for unit, run in runs.items():
-        arms[unit.arm][str(unit.seed)] = _of_seed(run)
+        arms[unit.arm][str(unit.seed)] = _of_seed(run, bounds[unit.path.parent].get(unit.name))
     curves = pd.concat([run.history.assign(arm=unit.arm, seed=unit.seed) for unit, run in runs.items()])
     curves = curves[["arm", "seed", *(name for name in curves if name not in ("arm", "seed"))]]
     first = min((run.env for run in runs.values()), key=lambda env: env["started"])
@@ -113,6 +120,10 @@ def collect(
         arm: {name: value for name, value in asdict(config).items() if name != "seed"}
         for arm, config in configs.items()
     }
+    tested_on = {str(run.result["tested_on"]) for run in runs.values() if run.result and "tested_on" in run.result}
+    if tested_on:  # runs from before 2026-11-28 do not say
+        content["tested_on"] = " and ".join(sorted(tested_on))
+        content["test_looks"] = sum(len(looks.read(unit.path)) for unit in units)
     return content, curves
 
 

@@ -187,9 +187,9 @@ def run(units: Sequence[Unit], say: Callable[[str], Any], make_listener: Optiona
 
 
 def _outcome(unit: Unit) -> Tuple[str, ...]:
-    result = read_run(unit.path).result or {}
+    result, tested = read_run(unit.path).result or {}, unit.config.tested
     return (
-        f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, test acc {result['test_acc']:.3f}",
+        f"loss {result['loss']:.3f}, train acc {result['train_acc']:.3f}, {tested} acc {result['test_acc']:.3f}",
         f"{result['examples_per_sec']:.1f} examples/sec on {result['device']}",
         f"{result['examples_per_sec_end_to_end']:.1f} end to end",
     )

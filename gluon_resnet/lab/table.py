@@ -18,6 +18,11 @@ from .claims import Seeds, band, describe
 
 Content = Mapping[str, Any]  # of a results file
 
+WORK = (
+    "work: multiplications and additions of training, as those of direct convolutions; sgemm: products of matrices in "
+    "float32, measured before the runs"
+)
+
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -76,6 +81,98 @@ def arms_table(content: Content) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def tested_on(content: Content) -> str:
+    """The part of the data that the accuracies of a results file were measured on, in words."""
+    return content.get("tested_on") or ("validation" if content["kind"] == "pictures" else "test")
+
+
+def is_held_out(content: Content) -> bool:
+    """Whether they were measured on training images that were held out."""
+    return tested_on(content).startswith("hold-out")
+
+
+def tested_line(content: Content) -> str:
+    """A line that says on which part the accuracies were measured, and how often it was looked at."""
+    if is_held_out(content):
+        looks = content.get("test_looks")
+        seen = f"looked at {looks} time{'' if looks == 1 else 's'}, with evaluate" if looks else "not looked at"
+        return f"accuracies: on the {tested_on(content)}; the test part was {seen}"
+    return (
+        f"accuracies: on the part {tested_on(content)}, looked at after each epoch; the last epoch's count, 'best' is "
+        f"chosen by them and so too good"
+    )
+
+
+def _name(content: Content) -> str:
+    """The name of an experiment, and that it was tested on a hold-out."""
+    return content["name"] + (", hold-out" if is_held_out(content) else "")
+
+
+def work_table(content: Content) -> pd.DataFrame:
+    """A row for each arm: operations of its training, its time, that at the machine's bound, and the time of testing.
+
+    Means over the seeds. The share is the time at the bound over the time it took. Empty if nothing of it is known.
+    """
+    rows = []
+    for arm, by_seed in content["arms"].items():
+        seeds = list(by_seed.values())
+        work, bound = _mean_of(seeds, "operations"), _mean_of(seeds, "bound_seconds")
+        training, testing = _mean_of(seeds, "train_seconds"), _mean_of(seeds, "test_seconds")
+        if work is not None:
+            rows.append(
+                {
+                    "arm": arm,
+                    "training (TFLOP)": f"{work / 1e12:,.3f}",
+                    "training (s)": _number(training, "{:.1f}"),
+                    "sgemm (GFLOP/s)": _number(_mean_of(seeds, "sgemm_gflops"), "{:.1f}"),
+                    "at that rate (s)": _number(bound, "{:.1f}"),
+                    "share of the bound": "" if bound is None or training is None else f"{bound / training:.1%}",
+                    "testing (s)": _number(testing, "{:.1f}"),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def compare_table(content: Content) -> pd.DataFrame:
+    """A row for each arm, the base first: mean accuracy, and the paired differences with their intervals.
+
+    Differences of accuracies are in points, hundredths of all images.
+    """
+    comparison, rows = content["comparison"], []
+    for arm in [comparison["base"], *comparison["arms"]]:
+        seeds = list(content["arms"][arm].values())
+        row = {"arm": arm, "n": len(seeds), "mean": _number(spread([seed["test_acc"] for seed in seeds])[0], "{:.4f}")}
+        if arm in comparison["arms"]:
+            accuracy, seconds = (comparison["arms"][arm][metric] for metric in ("test_acc", "train_seconds"))
+            row["difference (points)"] = _difference(accuracy, 100, "{:+.2f}")
+            row["counts"] = _counts(accuracy)
+            row["training (s)"] = _difference(seconds, 1, "{:+.1f}")
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def _difference(compared: Mapping[str, Any], times: float, form: str) -> str:
+    """A mean difference with its interval, such as "+0.12 (-0.03 to +0.27)"."""
+    if compared["mean"] is None:
+        seeds = [seed for seed, value in compared["differences"].items() if value is None]
+        return f"diverged with seed {', '.join(seeds)}"
+    middle, low, high = (form.format(times * compared[name]) for name in ("mean", "low", "high"))
+    return f"{middle} ({low} to {high})"
+
+
+def _counts(compared: Mapping[str, Any]) -> str:
+    return ("better" if compared["mean"] > 0 else "worse") if compared["counts"] else "no"
+
+
+def compare_line(content: Content) -> str:
+    """What a table of :func:`compare_table` shows, as a line."""
+    comparison = content["comparison"]
+    return (
+        f"each arm minus {comparison['base']}, paired by seed, on the {tested_on(content)}: mean and "
+        f"{comparison['confidence']:.0%} confidence interval (Student's t); an idea counts where it leaves 0 out"
+    )
+
+
 def cost_table(content: Content) -> pd.DataFrame:
     """A row for each network: parameters, multiply-adds, time for an image (lowest to highest round), peak memory."""
     rows = []
@@ -99,10 +196,11 @@ def claim_lines(content: Content) -> List[str]:
     lines = [f"claim: {content['claim']['statement']}", f"source: {content['claim']['source']}"]
     for check in content["checks"]:
         value = "not measured" if check["value"] is None else f"{check['value']:.4g}"
-        lines.append(f"  {describe(check)}: {value}, claimed {band(check)}: {check['verdict']}")
+        lines.append(f"  {describe(check, is_held_out(content))}: {value}, claimed {band(check)}: {check['verdict']}")
     if content["budget"] and any(content["budget"]["changed"].values()):
         lines.append(f"  (run with {content['budget']['line']}, to fit a budget of {content['budget']['text']})")
-    return [*lines, f"verdict: {content['verdict']}"]
+    part = f" (on the {tested_on(content)}, not on the test part)" if is_held_out(content) else ""
+    return [*lines, f"verdict: {content['verdict']}{part}"]
 
 
 def _cell(text: object) -> str:
@@ -127,9 +225,9 @@ def _claims(contents: Iterable[Content]) -> pd.DataFrame:
             first = i == 0
             rows.append(
                 {
-                    "experiment": content["name"] + note if first else "",
+                    "experiment": _name(content) + note if first else "",
                     "claim": content["claim"]["statement"] if first else "",
-                    "looked at": describe(check),
+                    "looked at": describe(check, is_held_out(content)),
                     "claimed": band(check),
                     "found": _number(check["value"], "{:.4g}") or "diverged",
                     "n": _count(content["arms"][check["arm"]]),
@@ -160,12 +258,21 @@ def markdown(contents: Sequence[Content]) -> str:
     """Contents of results files as Markdown: a table of the claims and verdicts, then a table for each experiment."""
     parts = [_cells(_claims(contents)).to_markdown(index=False, disable_numparse=True)]
     for content in contents:
-        table = cost_table(content) if content["kind"] == "cost" else arms_table(content)
-        parts += [
-            f"**{content['name']}**: {content['verdict']}. {_cell(_origin(content))}",
-            _cells(table).to_markdown(index=False, disable_numparse=True),
-        ]
+        parts.append(f"**{_name(content)}**: {content['verdict']}. {_cell(_origin(content))}")
+        for line, table in tables(content):
+            parts += [_cell(line)] if line else []
+            parts.append(_cells(table).to_markdown(index=False, disable_numparse=True))
     return "\n\n".join(parts)
+
+
+def tables(content: Content) -> List[Tuple[str, pd.DataFrame]]:
+    """[(a line about a table, or "", the table)] of all that a results file has."""
+    if content["kind"] == "cost":
+        return [("", cost_table(content))]
+    shown = [(tested_line(content) if "tested_on" in content else "", arms_table(content))]
+    work = work_table(content)
+    shown += [(WORK, work)] if len(work) else []
+    return shown + ([(compare_line(content), compare_table(content))] if "comparison" in content else [])
 
 
 def update(path: Union[str, Path], text: str) -> None:

@@ -12,11 +12,14 @@ al. (arXiv 1512.03385) counts its "FLOPs".
 """
 
 from dataclasses import dataclass, replace
-from typing import Dict, Optional, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 from ..errors import ShapeError
 from .layout import Block, Conv, Layout, Norm, layout
 from .specs import ResNetSpec
+
+#: passes of a training step: forward, backward to the data, backward to the weights; as many multiply-adds in each
+TRAINING_PASSES = 3
 
 HEAD = 99  # as a stage: what follows the last stage; as a place inside a block: the shortcut, then its batch norm
 EXTRA = -1  # as a place in the stem and the head: the batch norm of the image, and the one after the last stage
@@ -73,6 +76,31 @@ def network(spec: ResNetSpec, in_channels: int = 3, size: Size = (224, 224)) -> 
             out = _add_block(layers, (s, b), block, out)
     _add_head(layers, plan)
     return Network(spec, layers)
+
+
+def operations(multiply_adds: int, passes: int = 1) -> int:
+    """Multiplications and additions of so many passes, of which each has ``multiply_adds``."""
+    return 2 * multiply_adds * passes
+
+
+def training_operations(spec: ResNetSpec, in_channels: int, examples: Mapping[Size, int]) -> int:
+    """Multiplications and additions of a training, as those of direct convolutions.
+
+    The pass to the data of the first layer, which nobody needs, is counted, too, and stages that are not trained count
+    as if they were; batch norm, the update and the tests are left out.
+
+    Args:
+        spec: the network.
+        in_channels: channels of an image.
+        examples: {(height, width) of the images: how many of them were trained on, each as often as it was seen}.
+
+    Raises:
+        ShapeError: an image is too small for the network.
+    """
+    return sum(
+        operations(network(spec, in_channels, size).total("multiply_adds"), TRAINING_PASSES) * number
+        for size, number in examples.items()
+    )
 
 
 def output_sizes(plan: Layout, size: Size) -> Dict[str, Size]:

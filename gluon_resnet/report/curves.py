@@ -73,25 +73,26 @@ def _span(name: str, history: pd.DataFrame, column: str) -> str:
     return f"{name} from {values.iloc[0]:.3f} to {values.iloc[-1]:.3f}"
 
 
-def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tuple[str, str]]:
+def curves(history: pd.DataFrame, num_epochs: Optional[int] = None, tested: str = "test") -> List[Tuple[str, str]]:
     """[(caption, <svg> element)] of the losses and of the accuracies over epochs; empty without a history.
 
-    ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for.
+    ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for,
+    ``tested`` what the part is called that was tested on.
     """
     if not len(history):
         return []
     accuracies = [_span("train accuracy", history, "train_acc")]
     if history["test_acc"].notna().any():
-        accuracies.append(_span("test accuracy", history, "test_acc"))
+        accuracies.append(_span(f"{tested} accuracy", history, "test_acc"))
     losses = [_span("Training loss", history, "loss")]
     if history["test_loss"].notna().any():
-        losses.append(_span("test loss", history, "test_loss"))
+        losses.append(_span(f"{tested} loss", history, "test_loss"))
     figures = []
     for name, plot, caption in (
         ("loss", plot_loss, ", ".join(losses)),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
     ):
         figure = new_figure(*SIZE)
-        plot(figure.subplots(), history, num_epochs)
+        plot(figure.subplots(), history, num_epochs, tested)
         figures.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
     return figures

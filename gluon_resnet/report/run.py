@@ -97,7 +97,8 @@ def figures(run: Run) -> List[Tuple[str, str, str]]:
     for metric in large:
         if run.result or metric.name in (*listed.index, *so_far):  # some numbers are known at the end only
             value = _number(run, metric.name) if run.result else so_far.get(metric.name)
-            rows.append((metric.title, _shown(value, metric.form), metric.note))
+            title = metric.title.replace("test ", f"{run.config.tested} ")
+            rows.append((title, _shown(value, metric.form), metric.note))
     training = _number(run, "train_seconds")
     if training:
         share, testing = (_number(run, "wait_seconds") or 0) / training, duration(_number(run, "test_seconds") or 0)

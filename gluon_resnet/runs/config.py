@@ -297,6 +297,11 @@ class RunConfig(Recipe):
     keep: int = 3  # checkpoints that are kept while the run goes on
     tensorboard: bool = False  # write TensorBoard events into the run folder
 
+    @property
+    def tested(self) -> str:
+        """What the part is called on which the run is tested after each epoch: "test", or another."""
+        return "test"
+
     def check(self) -> None:
         """Raise ConfigError for a value outside its range."""
         super().check()

@@ -9,6 +9,9 @@ A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
+import numpy
+
+from ..data import hold_out
 from ..data.fashion_mnist import LABELS, Arrays, load_arrays, make_batches
 from ..data.listing import TRAINING, VALIDATION
 from ..errors import ConfigError
@@ -44,17 +47,39 @@ def check_same(path: Path, where: str, facts: Mapping[Key, Facts]) -> None:
         data_list.compare(files, where, facts, facts).check_same(path)
 
 
+def split(config: FashionMnistConfig, labels: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """(indices of the images that are trained on, of those that are held out) of the training part's ``labels`` (N,).
+
+    A limit takes the first of those that are left, so that runs with other limits hold out the same images. Raises
+    ConfigError if so many cannot be held out.
+    """
+    if not config.hold_out:
+        return numpy.arange(len(labels))[: config.limit], numpy.arange(0)
+    kept, held = hold_out.split(labels, config.hold_out, config.hold_out_seed)
+    return kept[: config.limit], held
+
+
+def _tested_on(config: FashionMnistConfig, number: int) -> str:
+    """The part of ``number`` images on which a run is tested, in words."""
+    return f"{config.tested} ({number:,} {'training ' if config.hold_out else ''}images)"
+
+
 def _batches(config: FashionMnistConfig, resumed: Optional[RunFolder]) -> Tuple[Any, Any, int, str, Any]:
-    """(training batches, test batches, number of training images, where they were found, table of the data list)."""
+    """(training batches, batches to test on, images to train on without limit, where they were found, data list)."""
     train, test, where = load_arrays(config.data, config.verify)
     facts = image_facts(config, train, test)
     if resumed:
         check_same(resumed.path, where, facts)
+    total = len(train[0]) - config.hold_out
+    kept, held = split(config, train[1])
+    tested = (train[0][held], train[1][held]) if config.hold_out else test
+    if len(kept) < len(train[0]):
+        train = (train[0][kept], train[1][kept])
     changes: Dict[str, Any] = {"flip": config.flip, "shift": config.shift, "sides": _sides(config, train[0].shape)}
     changes["alternate"] = config.seed % 2**32 if config.alternate else None
-    train_iter, test_iter = make_batches(train, test, config.batch_size, config.resize, config.limit, **changes)
+    train_iter, test_iter = make_batches(train, tested, config.batch_size, config.resize, config.limit, **changes)
     parts = {TRAINING: [(TRAIN, "")], VALIDATION: [(TEST, "")]}
-    return train_iter, test_iter, len(train[0]), where, data_list.make(parts, facts) if facts else None
+    return train_iter, test_iter, total, where, data_list.make(parts, facts) if facts else None
 
 
 def _sides(config: FashionMnistConfig, shape: Tuple[int, ...]) -> List[int]:
@@ -77,9 +102,10 @@ def _title(
     """The line that names the network, the data, the main settings and the device."""
     count = train_iter.num_examples
     part = f"all {total:,}" if count == total else f"the first {count:,} of {total:,}"
+    held = f", {config.hold_out:,} more held out" if config.hold_out else ""
     precision = "" if config.precision == "float32" else f", {config.precision}"
     return (
-        f"{spec.name} on Fashion-MNIST: {part} training pictures at {size[0]}x{size[1]}, batch size "
+        f"{spec.name} on Fashion-MNIST: {part} training pictures at {size[0]}x{size[1]}{held}, batch size "
         f"{config.batch_size}, lr {config.lr:g}, seed {config.seed}{precision}, on {device}"
     )
 
@@ -111,6 +137,7 @@ def job(config: FashionMnistConfig, resumed: Optional[RunFolder] = None) -> Job:
         {"data": where},
         None if resumed else files,
         None if files is None else data_list.digest(files),
+        _tested_on(config, test_iter.num_examples),
     )
 
 

@@ -177,7 +177,8 @@ class RunFolder:
         return notes
 
     def _draw_curves(self) -> None:
-        figure = curves.draw_curves(self.history.table(), title=self.config.get("title"))
+        tested = "hold-out" if self.config.get("config", {}).get("hold_out") else "test"
+        figure = curves.draw_curves(self.history.table(), title=self.config.get("title"), tested=tested)
         with writing(self.path / "curves.png") as temporary:
             temporary.write_bytes(figures.as_png(figure))
 

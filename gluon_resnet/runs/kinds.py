@@ -16,9 +16,10 @@ from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type
 
 from ..data.augment import Augment
 from ..data.fashion_mnist import LABELS
+from ..data.hold_out import MOST_SEED
 from ..data.images import IMAGENET, PLAIN, Preparation, to_train
 from ..data.pixels import EXACT, FAST
-from ..errors import RunError
+from ..errors import ConfigError, RunError, whole
 from ..networks.specs import ResNetSpec
 from ..weights.published import is_name
 from .config import RunConfig, differences
@@ -32,6 +33,7 @@ OPTIONS = (
     "epochs",
     "precision",
     "limit",
+    "hold_out",
     "data",
     "verify",
     "seed",
@@ -56,6 +58,8 @@ class FashionMnistConfig(RunConfig):
     resize: Optional[int] = 96
     batch_size: int = 256
     limit: Optional[int] = None  # train on the first images only
+    hold_out: int = 0  # training images that take the place of the test part (data/hold_out.py)
+    hold_out_seed: int = 0  # which ones; runs with other seeds hold out the same
     norm_batches: int = 20  # the recipe's own default is 0
     flip: bool = False  # swap left and right of every other training image
     alternate: bool = False  # with flip: an image that is flipped in one epoch is not in the next, and so on
@@ -64,6 +68,18 @@ class FashionMnistConfig(RunConfig):
     shift: int = 0  # move training images by up to so many pixels, before they are resized
     data: Optional[str] = None
     verify: bool = True
+
+    def check(self) -> None:
+        """Raise ConfigError for a value outside its range."""
+        super().check()
+        whole("hold_out", self.hold_out, least=0)
+        if whole("hold_out_seed", self.hold_out_seed, least=0) > MOST_SEED:
+            raise ConfigError(f"hold_out_seed is {self.hold_out_seed}: expected at most {MOST_SEED}")
+
+    @property
+    def tested(self) -> str:
+        """What the part is called on which the run is tested after each epoch: "hold-out" or "test"."""
+        return "hold-out" if self.hold_out else "test"
 
     def command(self) -> str:
         """The command that repeats this run, with all settings that have an option of their own."""
@@ -85,6 +101,7 @@ class FashionMnistConfig(RunConfig):
         words += ["--resize", str(self.resize)] if self.resize else ["--no-resize"]
         words += ["--precision", self.precision] if self.precision != "float32" else []
         words += ["--limit", str(self.limit)] if self.limit else []
+        words += ["--hold-out", str(self.hold_out)] if self.hold_out else []
         words += ["--data", os.path.abspath(self.data)] if self.data else []
         words += ["--weights", _anywhere(self.weights)] if self.weights else []
         words += ["--new-head"] if self.new_head else []
@@ -208,7 +225,7 @@ class FashionMnist(Kind):
         return config.resize or 28
 
     def data_name(self, config: FashionMnistConfig) -> str:
-        return "Fashion-MNIST"
+        return "Fashion-MNIST, hold-out" if config.hold_out else "Fashion-MNIST"
 
     def class_names(self, written: Dict[str, Any]) -> Tuple[str, ...]:
         if written.get("config", {}).get("verify", True):

@@ -3,6 +3,7 @@
 import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -58,6 +59,7 @@ class Job:
     record: Dict[str, Any] = field(default_factory=dict)  # further entries of config.json
     files: Any = None  # table of the files of a new run (data_list.py), if their bytes may change
     data_digest: Optional[str] = None  # of the table of its files; None if their bytes are verified to be the published
+    tested_on: str = "test"  # the part on which it is tested after each epoch, with the number of its images
 
 
 def resume(kind: Optional[Kind], path: Union[str, Path], say: Say = print, **options: Any) -> Outcome:
@@ -148,7 +150,7 @@ def execute(
                 *job.notes,
                 *damaged,
                 *notes,
-                *_how_tested(config),
+                *_how_tested(config, job),
                 f"shapes of one image, {'x'.join(map(str, job.shape))}:",
                 *walk,
             ):
@@ -205,6 +207,7 @@ def _new_folder(config: Any, job: Job, path: Path) -> RunFolder:
             "started_in": os.getcwd(),
             "config": asdict(config),
             "network": asdict(job.spec),
+            "tested_on": job.tested_on,
             **job.record,
         },
     )
@@ -215,15 +218,17 @@ def _new_folder(config: Any, job: Job, path: Path) -> RunFolder:
     return folder
 
 
-def _how_tested(config: Any) -> List[str]:
-    """A line on what ``norm_batches`` does in this run, if it is set: the run is then not tested as in the textbook."""
+def _how_tested(config: Any, job: Job) -> List[str]:
+    """Lines on what a run does otherwise than the textbook when it is tested: other images, and ``norm_batches``."""
+    lines = [f"tests: on the {job.tested_on}; the test part is not looked at"] if config.tested != "test" else []
     if not config.norm_batches:
-        return []
+        return lines
     if config.unrenewed:
-        return [f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
+        return [*lines, f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
     return [
+        *lines,
         f"tests: batch-norm statistics are re-estimated from {config.norm_batches} training batches before each "
-        f"(--set norm_batches=0: as the textbook tests)"
+        f"(--set norm_batches=0: as the textbook tests)",
     ]
 
 
@@ -279,7 +284,8 @@ def _train(
 ) -> Tuple[Result, RunFolder]:
     from ..training import display, train
 
-    listeners: List[Any] = [(make_listener or display.default_listener)(config.epochs), folder]
+    make_shown = make_listener or partial(display.default_listener, tested=config.tested)
+    listeners: List[Any] = [make_shown(config.epochs), folder]
     if config.tensorboard:
         listeners.append(Events(folder.path / "tensorboard"))
     _start(config, net, job, device)
@@ -308,6 +314,7 @@ def _train(
         summary = {
             "status": status,
             **result.summary(),
+            "tested_on": job.tested_on,
             "peak_memory_bytes": memory.peak_memory(),
             "problem": problem and str(problem),
         }
@@ -343,5 +350,5 @@ def _report(config: Any, result: Result, folder: RunFolder, say: Say) -> None:
     if last and result.ended_early:
         better = PATIENCE_METRICS[config.patience_metric]
         say(f"ended after epoch {last.epoch}: no {better} for as many epochs as patience allows")
-    for line in result.lines() if last else ():
+    for line in result.lines(config.tested) if last else ():
         say(line)

@@ -34,7 +34,7 @@ COLUMNS = [
     "seconds",
 ]
 #: results that are shown side by side, by their name in result.json
-RESULTS = ("status", "epochs", *(metric.name for metric in shown_in("compare")), "device")
+RESULTS = ("status", "epochs", "tested_on", *(metric.name for metric in shown_in("compare")), "device")
 EVERY_RUN = ("config.json", "env.json")  # a folder with one of them is, or was, a run
 
 

@@ -9,34 +9,42 @@ from matplotlib.ticker import MaxNLocator
 from ..figures import new_figure
 
 
-def draw_curves(history: pd.DataFrame, num_epochs: Optional[float] = None, title: Optional[str] = None) -> Figure:
-    """Loss and accuracies over epochs, side by side, as a matplotlib Figure.
+def draw_curves(
+    history: pd.DataFrame, num_epochs: Optional[float] = None, title: Optional[str] = None, tested: str = "test"
+) -> Figure:
+    """Loss and accuracies over epochs, side by side.
 
-    ``history`` has the columns position (epochs done), loss, train_acc, test_acc and test_loss (the last two are
-    empty between epochs; test_loss may be missing, as in the runs of older versions).
-    ``num_epochs`` is the end of the horizontal axis; the last position if None.
+    Args:
+        history: has the columns position (epochs done), loss, train_acc, test_acc and test_loss (the last two are
+            empty between epochs; test_loss may be missing, as in the runs of older versions).
+        num_epochs: end of the horizontal axis; the last position if None.
+        title: above both.
+        tested: what the part is called that was tested on.
+
+    Returns:
+        A matplotlib Figure.
     """
     figure = new_figure(9, 3.4)
     left, right = figure.subplots(1, 2)
-    plot_loss(left, history, num_epochs)
-    plot_accuracies(right, history, num_epochs)
+    plot_loss(left, history, num_epochs, tested)
+    plot_accuracies(right, history, num_epochs, tested)
     if title:
         figure.suptitle(title, fontsize=9, wrap=True)
     return figure
 
 
-def plot_loss(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
-    """Both losses of :func:`draw_curves` on one matplotlib Axes."""
+def plot_loss(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None, tested: str = "test") -> None:
+    """Both losses on one matplotlib Axes; the other arguments are those of :func:`draw_curves`."""
     axes.plot(history["position"], history["loss"], label="train loss", color="tab:blue")
     if "test_loss" in history and history["test_loss"].notna().any():
-        _plot_tests(axes, history, "test_loss", "test loss")
+        _plot_tests(axes, history, "test_loss", f"{tested} loss")
     _over_epochs(axes, "loss", history, num_epochs)
 
 
-def plot_accuracies(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None) -> None:
-    """Both accuracies of :func:`draw_curves` on one matplotlib Axes."""
+def plot_accuracies(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = None, tested: str = "test") -> None:
+    """Both accuracies on one matplotlib Axes; the other arguments are those of :func:`draw_curves`."""
     axes.plot(history["position"], history["train_acc"], label="train acc", color="tab:blue")
-    _plot_tests(axes, history, "test_acc", "test acc")
+    _plot_tests(axes, history, "test_acc", f"{tested} acc")
     _over_epochs(axes, "accuracy", history, num_epochs)
 
 

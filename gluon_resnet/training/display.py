@@ -44,11 +44,14 @@ class _Decoration:
 class ProgressBar:
     """A listener with a bar for each epoch on standard error and, with ``lines``, a line for each on standard output.
 
-    The bar shows the loss, the accuracy and the throughput so far.
+    The bar shows the loss, the accuracy and the throughput so far. ``tested`` is what the lines call the part that is
+    tested on after each epoch.
     """
 
-    def __init__(self, num_epochs: int, stream: Optional[TextIO] = None, lines: bool = True) -> None:
-        self.num_epochs, self.stream, self.lines = num_epochs, stream, lines
+    def __init__(
+        self, num_epochs: int, stream: Optional[TextIO] = None, lines: bool = True, tested: str = "test"
+    ) -> None:
+        self.num_epochs, self.stream, self.lines, self.tested = num_epochs, stream, lines, tested
         self.bar: Any = None
 
     def __call__(self, record: Record) -> None:
@@ -57,10 +60,10 @@ class ProgressBar:
             self.close()
             if not self.lines:
                 return
-            test_loss = "" if record.test_loss is None else f"test loss {record.test_loss:.3f}, "
+            test_loss = "" if record.test_loss is None else f"{self.tested} loss {record.test_loss:.3f}, "
             print(
                 f"epoch {record.epoch}/{self.num_epochs}: loss {record.loss:.3f}, train acc {record.train_acc:.3f}, "
-                f"test acc {record.test_acc:.3f}, {test_loss}{record.examples_per_sec:.1f} examples/sec, "
+                f"{self.tested} acc {record.test_acc:.3f}, {test_loss}{record.examples_per_sec:.1f} examples/sec, "
                 f"{record.seconds:.0f} s + {record.test_seconds:.0f} s testing{busy(record.others_cores)}",
                 flush=True,
             )
@@ -95,8 +98,8 @@ class LivePlot:
     A drawing takes a tenth of a second, so there are ``interval`` seconds between two, and always one at the end.
     """
 
-    def __init__(self, num_epochs: int, points: int = 5, interval: float = 1.0) -> None:
-        self.history = History(points)
+    def __init__(self, num_epochs: int, points: int = 5, interval: float = 1.0, tested: str = "test") -> None:
+        self.history, self.tested = History(points), tested
         self.num_epochs, self.interval = num_epochs, interval
         self.handle: Any = None
         self.drawn = -1.0  # when it was drawn last, in seconds
@@ -105,7 +108,8 @@ class LivePlot:
         last = record.epoch == self.num_epochs and record.test_acc is not None
         if not self.history.add(record) or (time.monotonic() - self.drawn < self.interval and not last):
             return
-        image = display.Image(figures.as_png(curves.draw_curves(self.history.table(), self.num_epochs)))
+        figure = curves.draw_curves(self.history.table(), self.num_epochs, tested=self.tested)
+        image = display.Image(figures.as_png(figure))
         if self.handle is None:
             self.handle = display.display(image, display_id=True)
         else:
@@ -120,6 +124,6 @@ def in_notebook() -> bool:
     return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)  # Colab's is derived from it
 
 
-def default_listener(num_epochs: int) -> Union[LivePlot, ProgressBar]:
-    """A LivePlot in a notebook, a ProgressBar elsewhere."""
-    return LivePlot(num_epochs) if in_notebook() else ProgressBar(num_epochs)
+def default_listener(num_epochs: int, tested: str = "test") -> Union[LivePlot, ProgressBar]:
+    """A LivePlot in a notebook, a ProgressBar elsewhere; ``tested`` names the part that is tested on."""
+    return LivePlot(num_epochs, tested=tested) if in_notebook() else ProgressBar(num_epochs, tested=tested)

@@ -66,7 +66,7 @@ _ALL = (
         shown=("compare", "report"),
     ),
     Metric("train_seconds", "training", "seconds of training", form="{:,.1f}", shown=("compare", "claim")),
-    Metric("test_seconds", "testing", "seconds of testing", form="{:,.1f}", shown=("compare",)),
+    Metric("test_seconds", "testing", "seconds of testing", form="{:,.1f}", shown=("compare", "claim")),
     Metric(
         "views_acc",
         "views acc",

@@ -105,15 +105,16 @@ class Result:
         seconds = sum(seconds for _, seconds in known)
         return sum(cores * seconds for cores, seconds in known) / seconds if seconds else None
 
-    def lines(self) -> List[str]:
+    def lines(self, tested: str = "test") -> List[str]:
         """The three lines printed at the end of a run: article 001's two, and the second clock's. Needs a Record.
 
-        The third also says what other programs took of the machine, if it was enough to slow the run down.
+        ``tested`` is what the first calls the part that was tested on. The third also says what other programs took of
+        the machine, if it was enough to slow the run down.
         """
         last = self.epochs[-1]
         test_acc = "not measured" if last.test_acc is None else f"{last.test_acc:.3f}"
         return [
-            f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, test acc {test_acc}",
+            f"loss {last.loss:.3f}, train acc {last.train_acc:.3f}, {tested} acc {test_acc}",
             f"{self.examples_per_sec:.1f} examples/sec on {self.device}",
             f"{self.examples_per_sec_end_to_end:.1f} examples/sec end to end, "
             f"{self.wait_share:.1%} of the time waiting for data{busy(self.others_cores)}",

@@ -63,7 +63,8 @@ def smaller(words, output):
     start = " ".join(words[:2] if words[0] == "train" else words[:1])
     unseen = {} if output or "--weights" in words else SMALLER_UNSEEN.get(start, {})
     more = [word for option, value in unseen.items() if option not in words for word in (option, value)]
-    return [*SMALLER.get(start, []), *more]
+    fewer = ["--hold-out", "10"] if "--hold-out" in words and start in SMALLER else []
+    return [*SMALLER.get(start, []), *fewer, *more]
 
 
 class Reader(Installing):
@@ -166,6 +167,7 @@ def measured(line):
         (r"(\d+ min )?\b\d+ s\b", "#"),
         (r"\bat \S+;", "at LAYER;"),
         (r"all [\d,]+ training", "all training"),
+        (r"\([\d,]+ (training )?images\)", r"(some \1images)"),
         (r"-{3,}", "---"),
         (r"\s+", " "),
         (r"^(\S* )(\d) \S.* #$", r"\1\2 CLASS #"),

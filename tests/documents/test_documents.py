@@ -51,8 +51,8 @@ SPECIES = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "We
 
 @pytest.fixture
 def small_fashion_mnist(monkeypatch, tmp_path):
-    """10 and 5 drawn images that pass for Fashion-MNIST, in the suite's cache."""
-    arrays = small_arrays(10, 5)
+    """20 and 5 drawn images that pass for Fashion-MNIST, in the suite's cache."""
+    arrays = small_arrays(20, 5)  # two of each class: a hold-out needs one, and training the other
     folder = write_idx_folder(tmp_path / "home" / "fashion-mnist", arrays)
     files = [
         sources.DataFile(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from gluon_resnet import cli
+from gluon_resnet.benchmarks import bounds
 from gluon_resnet.errors import ConfigError, DataError, RunError
 from gluon_resnet.lab import budget, conduct, experiment, published, reproduce, sweep, table
 from gluon_resnet.lab.conduct import Request
@@ -34,8 +35,14 @@ FILE = """CONFIG = {{
 CLAIM = {{"statement": "it learns", "source": "these tests",
          "checks": [{{"metric": "train_acc", "arm": "slow", "low": 0.0, "high": 1.0}}]}}
 """
-pytestmark = pytest.mark.usefixtures("plain_curves")
+pytestmark = pytest.mark.usefixtures("plain_curves", "known_bound")
 ONE, TWO = {"slow": {}}, {"slow": {}, "fast": {"lr": 0.1}}
+
+
+@pytest.fixture
+def known_bound(monkeypatch):
+    """As if this machine did 100 GFLOP/s: to measure it takes longer than these runs."""
+    monkeypatch.setattr(bounds, "float32_gflops", lambda side: 100.0)
 
 
 @pytest.fixture
@@ -98,6 +105,51 @@ def test_a_sweep_that_is_stopped_and_taken_up_ends_as_one_that_was_not(mine, tmp
     again = []
     conduct.conduct(made, Request(out=str(out)), again.append)
     assert again[0] == "2 of 2 runs are done already" and not [line for line in again if line.startswith("run ")]
+
+
+def test_a_hold_out_and_a_comparison_of_runs_that_are_done(mine, tmp_path, run_cli):
+    made = mine(TWO)
+    first = run_cli("run", made.path, "--hold-out", 20, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    started = [line.split(": ")[1] for line in first.stdout.splitlines() if line.startswith("run ")]
+    assert started == ["slow-seed0", "fast-seed0", "slow-seed1", "fast-seed1"]  # whole seeds, if it is stopped
+    folder = tmp_path / "runs" / "experiments" / "mine-holdout20"
+    assert (folder / "mine-holdout20.json").exists() and not (folder.parent / "mine").exists()
+
+    done = run_cli("run", made.path, "--hold-out", 20, "--compare", "fast", "--save-results", cwd=tmp_path)
+    assert done.returncode == 0 and "4 of 4 runs are done already" in done.stdout, done.stderr
+    found = json.loads((tmp_path / "results" / "mine-holdout20.json").read_text())
+    assert found["tested_on"] == "hold-out (20 training images)" and found["config"]["slow"]["hold_out"] == 20
+    assert found["command"] == f"gluon-resnet run {made.path} --hold-out 20 --compare fast --save-results"
+    results = {
+        (arm, seed): json.loads((folder / f"{arm}-seed{seed}" / "result.json").read_text())
+        for arm in ("slow", "fast")
+        for seed in "01"
+    }
+    for metric in ("test_acc", "train_seconds"):
+        compared = found["comparison"]["arms"]["slow"][metric]
+        by_hand = [results["slow", seed][metric] - results["fast", seed][metric] for seed in "01"]
+        assert list(compared["differences"].values()) == pytest.approx(by_hand, rel=1e-3, abs=1e-5)
+        half = 12.7062 * abs(by_hand[0] - by_hand[1]) / 2  # Student's t with one degree of freedom
+        assert compared["high"] == pytest.approx(sum(by_hand) / 2 + half, rel=1e-3, abs=1e-4)
+    slow = found["arms"]["slow"]["0"]
+    assert slow["sgemm_gflops"] == 100 and slow["bound_seconds"] == pytest.approx(slow["operations"] / 100e9, rel=1e-5)
+    # training and testing have clocks of their own
+    assert slow["train_seconds"] > 0 and slow["test_seconds"] > 0
+    assert slow["train_seconds"] == pytest.approx(sum(row["seconds"] for row in slow["history"]), rel=1e-4)
+    assert slow["test_seconds"] == pytest.approx(sum(row["test_seconds"] for row in slow["history"]), rel=1e-4)
+    lines = done.stdout.splitlines()
+    assert "accuracies: on the hold-out (20 training images); the test part was not looked at" in lines
+    assert any(line.startswith("each arm minus fast, paired by seed, on the hold-out") for line in lines)
+
+    assert run_cli("evaluate", folder / "slow-seed0").returncode == 0
+    again = run_cli("run", made.path, "--hold-out", 20, cwd=tmp_path)
+    assert "; the test part was looked at 1 time, with evaluate" in again.stdout
+
+    line = one_line_error(run_cli("run", made.path, "--hold-out", 60, "--out", tmp_path / "no", cwd=tmp_path))
+    assert "hold_out is 60: expected fewer than the 60 pictures" in line and not (tmp_path / "no").exists()
+    other = run_cli("run", made.path, "--seeds", 1, "--out", folder, cwd=tmp_path)
+    assert "slow-seed0: holds a run with another config (hold_out 20, here 0)" in one_line_error(other)
 
 
 def test_a_run_of_a_sweep_is_the_run_of_the_train_command(mine, tmp_path, run_cli):
