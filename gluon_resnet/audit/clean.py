@@ -1,20 +1,46 @@
 """A result on the test part without what an audit found: near duplicates of training images, and doubted labels.
 
-    found = read("audits/fashion-mnist")
+    found = open_audit("audits/fashion-mnist", "runs/...")
     clean_accuracy(y_hat == y, found)                # a table: test part, images, accuracy
 
 Networks agree with each other, so a label that the audit's networks doubt is one that other networks often get wrong,
 too, right or not: the last row is a bound from above, not an accuracy on a better test.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional, Union
 
 import numpy
 import pandas as pd
 
-from ..errors import DataError
+from ..data.fashion_mnist import load_arrays
+from ..errors import ConfigError, DataError
+from ..runs.kinds import FashionMnistConfig
+from ..runs.network import read_config
 from ..text import count
-from .files import TEST, Arrays, Audit, digest
+from .files import TEST, Arrays, Audit, digest, read
+
+
+def open_audit(folder: Union[str, Path], run: Union[str, Path], data: Optional[str] = None) -> Audit:
+    """The audit in ``folder``, which is one of the images of a run, or of ``data``.
+
+    Args:
+        folder: of the audit.
+        run: a run folder on Fashion-MNIST.
+        data: folder of the images, if they are not the run's.
+
+    Raises:
+        RunError: the audit or the run is missing or damaged.
+        ConfigError: the run is on other images.
+        DataError: the audit is of other images, or of a part of them.
+    """
+    found = read(folder)
+    kind, config, _ = read_config(run)
+    if not isinstance(config, FashionMnistConfig):
+        raise ConfigError(f"{run}: a run on {kind.name}: expected one on fashion-mnist, of which {folder} is an audit")
+    train, test, _ = load_arrays(data or config.data, config.verify)
+    check_same(found, train, test)
+    return found
 
 
 def check_same(audit: Audit, train: Arrays, test: Arrays) -> None:
