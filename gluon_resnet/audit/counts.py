@@ -37,12 +37,13 @@ def _by_place(counts: Mapping[str, int]) -> str:
 
 
 def lines(audit: Audit) -> List[str]:
-    """The counts of an audit in words, a line each, with the published ones."""
+    """The counts of an audit in words, a line each, with the published ones if the images are Fashion-MNIST's own."""
     pairs, sizes = of_pairs(audit.duplicates), audit.about["images"]
     differ = pairs["identical"]["labels differ"] + pairs["near"]["labels differ"]
-    known = ", ".join(str(published.IDENTICAL[place]) for place in PLACES)
+    known, verified = ", ".join(str(published.IDENTICAL[place]) for place in PLACES), audit.about["verified"]
     said = [
-        f"identical pairs: {_by_place(pairs['identical'])} (published: {known}: {published.IDENTICAL_SOURCE})",
+        f"identical pairs: {_by_place(pairs['identical'])}"
+        + (f" (published: {known}: {published.IDENTICAL_SOURCE})" if verified else ""),
         f"near pairs, distance below {audit.about['distance']:g}: {_by_place(pairs['near'])}",
         f"test images with a near duplicate in the training part: {len(audit.leaked()):,}; pairs whose labels differ: "
         f"{differ:,}",
@@ -52,7 +53,8 @@ def lines(audit: Audit) -> List[str]:
     about, doubted = audit.about["labels"], of_labels(audit.labels)
     words = ", ".join(f"{doubted[part]:,} of {sizes[part]:,} {PLACES[part]}" for part in (TRAIN, TEST))
     return said + [
-        f"doubted labels: {words} (published: {published.WRONG_LABELS} wrong ones: {published.WRONG_LABELS_SOURCE})",
+        f"doubted labels: {words}"
+        + (f" (published: {published.WRONG_LABELS} wrong ones: {published.WRONG_LABELS_SOURCE})" if verified else ""),
         f"the networks of {count(about['folds'], 'fold')} ({about['recipe']}): accuracy {about['accuracy'][TRAIN]:.4f} "
         f"on images that they were not trained on, together {about['accuracy'][TEST]:.4f} on the test part",
     ]

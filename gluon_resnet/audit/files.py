@@ -25,7 +25,7 @@ DUPLICATES = ("part_a", "index_a", "part_b", "index_b", "distance", "label_a", "
 LABELS = ("part", "index", "label", "prediction", "probability", "probability_of_label")
 NUMBERS = {"distance", "probability", "probability_of_label"}
 INDICES = {"index", "index_a", "index_b"}
-AGAIN = "make it again with gluon-resnet audit fashion-mnist --out DIR"
+AGAIN = "remove it, and run the same gluon-resnet audit again"
 
 Arrays = Tuple[numpy.ndarray, numpy.ndarray]  # images and labels
 
@@ -97,7 +97,7 @@ def read(folder: Union[str, Path]) -> Audit:
     """The audit in ``folder``; RunError if there is none, or a file of it is missing or damaged."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise RunError(f"{folder}: no such folder: expected one of an audit; {AGAIN}")
+        raise RunError(f"{folder}: no such folder: expected one of gluon-resnet audit fashion-mnist")
     content = about(folder / NAME)
     duplicates = _table(folder / "duplicates.csv", DUPLICATES, content["images"])
     has_labels = content["labels"] is not None
@@ -114,6 +114,8 @@ def about(path: Path) -> Dict[str, Any]:
         images = content["images"]
         if not isinstance(content["digest"], str) or not isinstance(content["limit"], (int, type(None))):
             raise ValueError("expected its digest and limit")
+        if not isinstance(content["verified"], bool):
+            raise ValueError("expected whether its images were verified")
         if set(images) != set(PARTS) or not all(type(images[part]) is int for part in PARTS):
             raise ValueError("expected its numbers of images")
         labels = content.setdefault("labels", None)
@@ -125,7 +127,10 @@ def about(path: Path) -> Dict[str, Any]:
         for accuracy in () if labels is None else labels["accuracy"].values():
             float(accuracy)
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}): expected the folder of an audit; {AGAIN}") from None
+        raise RunError(f"{path}: cannot be read ({error.strerror}): expected the folder of an audit") from None
     except (ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: damaged ({type(error).__name__}: {error}): expected an audit's; {AGAIN}") from None
+        raise RunError(
+            f"{path}: damaged ({type(error).__name__}: {error}): expected an audit's; remove the folder, and run "
+            f"gluon-resnet audit again"
+        ) from None
     return content

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from ..figures import new_figure
 
-ROWS, COLUMNS = 10, 8  # bands of distance, from 0 to twice the one asked for, and pairs from each
-REACH = 2  # times the distance asked for
+ROWS, COLUMNS = 10, 8  # bands of distance, and pairs from each
+FAR = 500.0  # of Fashion-MNIST's images, 5,361 pairs are nearer; with more distance they are soon millions
 
 
-def band_edges(distance: float) -> numpy.ndarray:
-    """The ends of the bands, ROWS + 1 of them."""
-    return numpy.linspace(0, REACH * distance, ROWS + 1)
+def reach(distance: float) -> float:
+    """Where the bands end: at twice the distance asked for, but not beyond FAR, unless the distance itself is."""
+    return max(distance, min(2 * distance, FAR))
 
 
 def shown(pairs: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
@@ -29,13 +29,13 @@ def draw(images: numpy.ndarray, pairs: pd.DataFrame, distance: float, names: Seq
 
     Args:
         images: uint8 (N, H, W).
-        pairs: a table of near_pairs, up to REACH times ``distance``.
+        pairs: a table of near_pairs, up to :func:`reach` of ``distance``.
         distance: below which pairs count as near.
         names: N short names, written below the images.
     """
     figure = new_figure(COLUMNS * 1.5, ROWS * 1.15)
     axes = figure.subplots(ROWS, COLUMNS, squeeze=False)
-    edges = band_edges(distance)
+    edges = numpy.linspace(0, reach(distance), ROWS + 1)
     gap = numpy.zeros((images.shape[1], 2), numpy.uint8)
     for row, low, high in zip(axes, edges, edges[1:]):
         total = int(((pairs["distance"] >= low) & (pairs["distance"] < high)).sum())

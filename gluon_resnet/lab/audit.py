@@ -58,11 +58,15 @@ def load(request: Request) -> Tuple[Arrays, Arrays, str]:
 
 
 def _earlier(folder: Path, digest: str) -> Dict[str, Any]:
-    """The content of the audit.json in ``folder``, or an empty dict if the folder is new or empty.
+    """The content of the audit.json in ``folder``, or an empty dict if the folder is new, empty or hardly begun.
 
     Raises RunError if something else is in it, or an audit of other images.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    # what an audit that was ended before its audit.json may have left, as files.py writes it
+    begun = ("duplicates.csv", "pairs.png")
+    if not folder.exists() or (
+        folder.is_dir() and all(path.name.lstrip(".").startswith(begun) for path in folder.iterdir())
+    ):
         return {}
     if not (folder / files.NAME).exists():
         raise RunError(
@@ -110,11 +114,18 @@ def conduct(
     folder, digest = Path(out), files.digest(train, test)
     about = _earlier(folder, digest)
     _make(folder)
-    about.update(digest=digest, limit=request.limit, data=where, images={TRAIN: len(train[1]), TEST: len(test[1])})
+    about.update(
+        digest=digest,
+        limit=request.limit,
+        data=where,
+        verified=request.verify,  # that they are Fashion-MNIST's own
+        images={TRAIN: len(train[1]), TEST: len(test[1])},
+    )
     names = numpy.array(LABELS if request.verify else [str(label) for label in range(len(LABELS))])
-    if about.get("distance") != request.distance or not (folder / "duplicates.csv").exists():
+    has_pairs = all((folder / name).exists() for name in ("duplicates.csv", "pairs.png"))
+    if about.get("distance") != request.distance or not has_pairs:
         _find_pairs(folder, about, train, test, names, request.distance, say)
-    if plan is None or _has_labels(about, plan):
+    if plan is None or (_has_labels(about, plan) and (folder / "labels.csv").exists()):
         return files.read(folder)
     done = _find_labels(folder, about, plan, train, test, names, request.budget, say, make_listener)
     return files.read(folder) if done else None
@@ -127,7 +138,7 @@ def _find_pairs(
     images, labels = (numpy.concatenate(arrays) for arrays in zip(train, test))
     began = perf_counter()
     with _bar("comparing images", len(images)) as tell:
-        pairs = duplicates.near_pairs(images, picture.REACH * distance, tell)
+        pairs = duplicates.near_pairs(images, picture.reach(distance), tell)
     near = duplicates.by_part(
         pairs[pairs["distance"] < distance], names[labels], (len(train[1]), len(test[1])), (TRAIN, TEST)
     )

@@ -83,7 +83,9 @@ def _figures(audit: Audit) -> List[Any]:
 
 
 def _compared(audit: Audit) -> List[Any]:
-    """Rows (what, here, published, source)."""
+    """Rows (what, here, published, source), if the images are Fashion-MNIST's own."""
+    if not audit.about["verified"]:
+        return []
     pairs = counts.of_pairs(audit.duplicates)
     rows = [
         (
@@ -145,6 +147,7 @@ def page(audit: Audit, train: Arrays, test: Arrays) -> str:
         environment.get_template("audit.html").render(
             version=VERSION,
             about=audit.about,
+            title="Fashion-MNIST audited" if audit.about["verified"] else "Images in Fashion-MNIST's format, audited",
             most=MOST,
             figures_rows=_figures(audit),
             compared=_compared(audit),

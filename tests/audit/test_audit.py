@@ -4,6 +4,7 @@ import csv
 import html.parser
 import json
 import shutil
+from dataclasses import replace
 
 from gluon_resnet.audit import clean, counts, files
 from gluon_resnet.data.fashion_mnist import LABELS
@@ -130,6 +131,11 @@ def test_what_is_done_is_not_done_again_and_labels_can_be_added_later(made, tmp_
     monkeypatch.setattr(folds, "predictions", lambda *args: pytest.fail("predicted again"))
     assert audit.conduct(request, copy, lambda line: None).about == added.about
     assert (copy / "duplicates.csv").stat().st_mtime_ns == before
+    (copy / "audit.json").rename(copy.parent / "audit.json")  # as if it was ended in the middle
+    shutil.rmtree(copy / "folds"), (copy / "labels.csv").unlink()
+    audit.conduct(first, copy, lambda line: None)
+    assert (copy / "audit.json").exists() and (copy / "duplicates.csv").stat().st_mtime_ns > before
+    (copy.parent / "audit.json").replace(copy / "audit.json"), shutil.copy(found.path / "labels.csv", copy)
     closer = audit.conduct(audit.Request(str(folder / "small"), False, distance=5), copy, lambda line: None)
     assert len(closer.duplicates) == 3 and closer.labels is not None
 
@@ -197,6 +203,18 @@ def test_results_without_what_was_found_by_hand(made, tmp_path, run_cli):
     assert "an audit of other images or labels" in line
 
 
+def test_published_counts_are_shown_for_the_published_images_alone(made):
+    found = made[1]
+    assert "published" not in "\n".join(counts.lines(found)) and "zalando" not in page.page(found, *planted())
+    own = replace(found, about={**found.about, "verified": True})
+    said, shown = counts.lines(own), page.page(own, *planted())
+    assert (
+        "0 in the training part" not in said[0] and "published: 43, 1, 10: zalandoresearch/fashion-mnist #44" in said[0]
+    )
+    assert "published: 64 wrong ones: arXiv 1912.05283" in said[-2] and "<td>43</td>" in shown
+    assert said[1] == "near pairs, distance below 250: 0 in the training part, 0 in the test part, 1 across"
+
+
 def test_a_result_over_no_images():
     about = {"images": {"test": 2}, "limit": None}
     pairs = [["train", 0, "test", 0, 1.0, "a", "a"], ["train", 0, "test", 1, 1.0, "a", "a"]]
@@ -232,6 +250,7 @@ def test_refusals_of_the_command(made, small_folder, tmp_path, run_cli):
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert "not empty, and no audit" in line(*small[:3], "--out", tmp_path / "full")
     assert "with another --limit" in line(*small, "--limit", 30)
+    assert "cannot be written" in line(*small[:3], "--out", tmp_path / "full" / "mine.txt" / "new")
     (images, labels), test = small_arrays(40, 20)
     one = write_idx_folder(tmp_path / "one", ((images, labels * 0 + 3), (test[0], test[1] * 0 + 3)))
     assert f"all 60 images are of one class, {LABELS[3]}" in line(
@@ -244,6 +263,7 @@ def test_refusals_of_the_command(made, small_folder, tmp_path, run_cli):
     [
         ("audit.json", '"format": 1', '"format": 7', "version 7: expected 1"),
         ("audit.json", '"digest"', '"digits"', "damaged"),
+        ("audit.json", '"verified": false', '"verified": 0', "expected whether"),
         ("audit.json", '"train": 640', '"train": "640"', "expected its numbers of images"),
         ("audit.json", "{", "", "damaged"),
         ("duplicates.csv", "part_a", "part", "columns part"),
@@ -259,7 +279,7 @@ def test_a_damaged_audit_is_one_line(copy, name, before, after, expected):
     file.write_text(file.read_text().replace(before, after, 1))
     with pytest.raises(RunError, match=expected) as caught:
         files.read(copy)
-    assert "gluon-resnet audit" in str(caught.value) and "\n" not in str(caught.value)
+    assert "again" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_missing_audit_or_file_is_one_line(copy, tmp_path):
