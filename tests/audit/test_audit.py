@@ -16,6 +16,7 @@ from gluon_resnet.report import audit as page
 from gluon_resnet.runs.fashion_mnist import FashionMnistConfig, train_fashion_mnist
 from gluon_resnet.runs.network import network_of_run
 from gluon_resnet.runs.table import read_run
+from gluon_resnet.text import count
 
 import mxnet as mx
 import numpy
@@ -190,7 +191,7 @@ def test_results_without_what_was_found_by_hand(made, tmp_path, run_cli):
     assert [row["images"] for row in table] == [images for images, _ in expected]
     assert [row["accuracy"] for row in table] == pytest.approx([accuracy for _, accuracy in expected])
     assert table[1]["test part"] == "without 2 near duplicates of training images"
-    assert table[2]["test part"] == f"nor {len(found.doubted())} images with doubted labels"
+    assert table[2]["test part"] == f"nor {count(len(found.doubted()), 'image')} with doubted labels"
     mx.npx.set_np()
     assert clean_accuracy_of_run(run.path, found.path).to_dict("records") == table
     shown = run_cli("evaluate", run.path, "--clean", found.path)
