@@ -6,7 +6,8 @@ import json
 import shutil
 from dataclasses import replace
 
-from gluon_resnet.audit import clean, counts, files
+from gluon_resnet import figures
+from gluon_resnet.audit import clean, counts, files, picture
 from gluon_resnet.data.fashion_mnist import LABELS
 from gluon_resnet.errors import ConfigError, DataError, RunError
 from gluon_resnet.evaluation import evaluate
@@ -68,6 +69,12 @@ def copy(made, tmp_path):
     return shutil.copytree(str(made[1].path), str(tmp_path / "copy"))
 
 
+@pytest.fixture
+def plain_pairs(monkeypatch):
+    """An audit has an empty picture as its pairs.png: drawing 80 pairs takes seconds."""
+    monkeypatch.setattr(picture, "draw", lambda *args: figures.new_figure(1, 1))
+
+
 def rows(path):
     with open(path, newline="") as stream:
         return list(csv.DictReader(stream))
@@ -113,7 +120,7 @@ def test_the_folds_are_half_each_and_judged_by_the_other_half_as_their_runs_say(
     assert sum(line.startswith("fold ") for line in said) == 2
 
 
-def test_what_is_done_is_not_done_again_and_labels_can_be_added_later(made, tmp_path, monkeypatch):
+def test_what_is_done_is_not_done_again_and_labels_can_be_added_later(made, tmp_path, monkeypatch, plain_pairs):
     folder, found, _ = made
     first = audit.Request(str(folder / "small"), False)
     copy, quiet = tmp_path / "later", {"make_listener": lambda epochs: lambda record: None}
@@ -226,7 +233,7 @@ def test_a_result_over_no_images():
         clean.clean_accuracy([True] * 3, found)
 
 
-def test_refusals_of_the_command(made, small_folder, tmp_path, run_cli):
+def test_refusals_of_the_command(made, small_folder, tmp_path, run_cli, plain_pairs):
     folder, found, _ = made
 
     def line(*words):
