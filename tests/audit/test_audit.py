@@ -6,8 +6,8 @@ import json
 import shutil
 from dataclasses import replace
 
-from gluon_resnet import figures
-from gluon_resnet.audit import clean, counts, files, picture
+from gluon_resnet import cli, figures
+from gluon_resnet.audit import clean, counts, duplicates, files, picture
 from gluon_resnet.data.fashion_mnist import LABELS
 from gluon_resnet.errors import ConfigError, DataError, RunError
 from gluon_resnet.evaluation import evaluate
@@ -297,6 +297,12 @@ def test_a_missing_audit_or_file_is_one_line(copy, tmp_path):
         (files.Path(copy) / name).unlink()
         with pytest.raises(RunError, match=rf"{name}: cannot be read.*No such file"):
             files.read(copy)
+
+
+def test_the_options_have_the_defaults_of_a_request():
+    params = {param.name: param for param in cli.cli.commands["audit"].commands["fashion-mnist"].params}
+    assert params["distance"].default == audit.Request().distance == duplicates.DISTANCE
+    assert f"[default: {audit.Request().recipe}]" in params["recipe"].help
 
 
 def test_recipes_of_runs(made, tmp_path):
