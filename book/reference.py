@@ -91,6 +91,10 @@ PAGES = {
         ("byhand", "byhand.resnet", "byhand.conv", "byhand.norm", "byhand.pooling", "byhand.heads", "byhand.params"),
     ),
     "lab": ("Experiments", ("lab.experiment", "lab.claims", "lab.budget", "lab.results", "lab.published")),
+    "audit": (
+        "The audit of a data set",
+        ("audit.duplicates", "audit.confident", "audit.clean", "audit.files", "lab.audit", "lab.folds", "lab.clean"),
+    ),
     "house": ("The house", ("machine.env", "errors", "chapter")),
 }
 

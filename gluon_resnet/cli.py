@@ -17,6 +17,7 @@ import click
 
 from . import __version__
 from .commands import (
+    audit,
     evaluation,
     experiments,
     launch,
@@ -69,6 +70,7 @@ for _command in (
 ):
     cli.add_command(_command)
 cli.add_command(transcript.transcript)
+cli.add_command(audit.audit)
 cli.add_command(play.play)
 cli.add_command(scaling.scaling)
 training.data.add_command(pictures.data_show)

@@ -25,6 +25,7 @@ QUICK = {
     "drawing/test_drawing.py": ("test_totals_are_the_published_ones",),
     "benchmarks/test_results.py": ("test_the_table",),
     "benchmarks/test_training.py": ("test_programs_alternate_and_the_files_are_written",),
+    "audit/test_confident.py": ("test_the_joint_and_the_doubted_images_are_cleanlabs",),
     "evaluation/test_evaluation.py": ("test_loss_and_accuracies_are_those_counted_by_hand",),
     "lab/test_experiment.py": ("test_every_experiment_of_the_suite_can_be_loaded_and_states_no_default",),
     "report/test_report.py": ("test_structure",),

@@ -20,6 +20,7 @@ FLOORS = (
     ("distributed",),
     ("instruments", "editions"),
     ("runs", "benchmarks", "drawing"),
+    ("audit",),
     ("evaluation", "lab"),
     ("report",),
     ("play",),

@@ -14,6 +14,7 @@ from ..machine import env
 from . import lazy
 
 calibration = lazy("evaluation.calibration")
+cleaning = lazy("audit.clean")
 devices = lazy("devices")
 evaluation = lazy("evaluation.evaluate")
 evaluation_files = lazy("evaluation.files")
@@ -111,6 +112,12 @@ def _look(path: Any, test_acc: float) -> str:
         return f"the test part: this look was not noted: {error}"
 
 
+def _without(found: Any, results: Any) -> Any:
+    """The table of clean_accuracy of an audit for an Evaluation, by its test part."""
+    predictions = results.predictions
+    return cleaning.clean_accuracy(predictions.loc[predictions["part"] == "validation", "right"], found)
+
+
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option(
@@ -140,6 +147,11 @@ def _look(path: Any, test_acc: float) -> str:
     show_default=True,
     help="2: the mean of the logits of an image and its mirror image.",
 )
+@click.option(
+    "--clean",
+    metavar="AUDIT",
+    help="Also show the accuracy on the test part without what gluon-resnet audit found: the folder of an audit.",
+)
 @FORMAT
 @click.option("--save", metavar="DIR", help="Also write tables and images to a new folder.")
 @click.option(
@@ -160,6 +172,7 @@ def evaluate(
     engine: str,
     calibrate: Optional[str],
     views: int,
+    clean: Optional[str],
     form: str,
     save: Optional[str],
     cams: Tuple[str, ...],
@@ -174,13 +187,20 @@ def evaluate(
         raise click.UsageError("--cam and --cam-class go with --save DIR, where the images are written")
     if cam_class and not cams:
         raise click.UsageError("--cam-class goes with --cam NAME")
+    if clean and (part == "training" or form == "csv"):
+        raise click.UsageError("--clean shows accuracies on the test part: leave out --part training and --format csv")
     if save:
         evaluation_files.check_target(save)
+    found = cleaning.open_audit(clean, run, data) if clean else None
     network, examples, results = _judged(run, data, part, best, cams, engine, calibrate, views)
+    cleaned = _without(found, results) if found else None
     if form == "csv":
         click.echo(results.classes.to_csv(index=False, float_format="%.6g"), nl=False)
     elif form == "json":
-        click.echo(json.dumps(evaluation_files.as_dict(network, results, examples.where, examples.part), indent=2))
+        content = evaluation_files.as_dict(network, results, examples.where, examples.part)
+        if cleaned is not None:
+            content["clean"] = cleaned.astype(object).where(cleaned.notna(), None).to_dict("records")
+        click.echo(json.dumps(content, indent=2))
     else:
         click.echo(
             text.printable(
@@ -188,6 +208,9 @@ def evaluate(
                 f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(results)}"
             )
         )
+        if cleaned is not None:
+            rows = cleaned.assign(accuracy=cleaned["accuracy"].map("{:.4f}".format))
+            click.echo(f"\n{_table(rows, colalign=('left', 'right', 'right'))}")
     if save:
         files = evaluation_files.save(network, examples, results, save, examples.part, cams, cam_class)
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")

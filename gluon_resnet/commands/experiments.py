@@ -118,13 +118,15 @@ def results(folder: Optional[str], update: Optional[str]) -> None:
 def reproduce(name: Optional[str], **chosen: Any) -> None:
     """Run the recipe of the published number NAME with several seeds, and show both results.
 
-    Without NAME, list the published numbers. The runs are those of the experiment, so none is repeated.
+    Without NAME, list the published numbers, each with a verdict. The runs are those of the experiment, so none is
+    repeated.
     """
     if name is None:
         options = [option for option, value in chosen.items() if value]
         if options:
             raise click.UsageError(f"--{options[0].replace('_', '-')} goes with a NAME")
-        click.echo(_table(lab.listing(published.ENTRIES)))
+        contents = {content["name"]: content for content in saved.read_all(gr.experiments_folder() / "results")}
+        click.echo(_table(lab.listing(published.ENTRIES, contents)))
         return
     entry = published.find(name)
     request = conduct.Request(**chosen, command=_command(["reproduce", name], chosen))

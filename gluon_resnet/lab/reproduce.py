@@ -5,40 +5,65 @@
 The runs are those of the entry's experiment, so nothing is trained twice.
 """
 
-from typing import Iterable
+from typing import Iterable, Mapping, Optional
 
 import pandas as pd
 
 from ..errors import ConfigError
 from ..training.metrics import METRICS
+from . import claims
 from . import experiment as experiments
 from .published import Entry
 from .table import Content, spread
 
+NEAR = 0.005  # half a point of accuracy
 
-def listing(entries: Iterable[Entry]) -> pd.DataFrame:
-    """The entries as a table."""
+
+def _cited(entry: Entry) -> str:
+    return "" if entry.test_acc is None else f"{entry.test_acc:.4g}"
+
+
+def listing(entries: Iterable[Entry], contents: Mapping[str, Content]) -> pd.DataFrame:
+    """The entries as a table with verdicts; ``contents`` are those of the results files, by experiment."""
     return pd.DataFrame(
         [
             {
                 "name": entry.name,
                 "what": entry.what,
-                "test acc": f"{entry.test_acc:.4g}",
+                "test acc": _cited(entry),
                 "source": entry.source,
-                "run here": "yes" if entry.experiment else f"no: {entry.missing}",
+                "verdict": verdict(entry, contents.get(entry.experiment or "")),
             }
             for entry in entries
         ]
     )
 
 
+def verdict(entry: Entry, content: Optional[Content]) -> str:
+    """Whether a published test accuracy is what its recipe gives here.
+
+    ``content`` is that of the results file of the entry's experiment, or None if it has none. The verdict is
+    "reproduced" if the accuracy is among those of our seeds, their lowest and highest included, "near" if it is outside
+    by no more than NEAR, and "missed" otherwise or if a seed diverged; "not run yet" without results, and
+    "not checkable: " with the reason if there is nothing to run.
+    """
+    if entry.experiment is None or entry.test_acc is None:
+        return f"not checkable: {entry.missing}"
+    if content is None:
+        return "not run yet"
+    (by_seed,) = content["arms"].values()
+    _, low, high, _ = spread([metrics["test_acc"] for metrics in by_seed.values()])
+    if low is None or high is None:
+        return "missed"
+    band = experiments.Check("test_acc", low=low, high=high, near=NEAR)
+    return {"pass": "reproduced", "near": "near", "miss": "missed"}[claims.verdict(band, entry.test_acc)]
+
+
 def experiment_of(entry: Entry) -> experiments.Experiment:
     """The Experiment that runs an entry's recipe; raises ConfigError if there is none."""
     if entry.experiment is None:
-        raise ConfigError(
-            f"{entry.name}: published ({entry.source}: test accuracy {entry.test_acc:.4g}) but not run "
-            f"here: {entry.missing}"
-        )
+        accuracy = f": test accuracy {_cited(entry)}" if entry.test_acc is not None else ""
+        raise ConfigError(f"{entry.name}: published ({entry.source}{accuracy}) but not checkable here: {entry.missing}")
     return experiments.load(entry.experiment)
 
 
@@ -77,11 +102,13 @@ def position(entry: Entry, content: Content) -> str:
     """A line that says where the published test accuracy lies among those of our seeds."""
     (by_seed,) = content["arms"].values()
     middle, low, high, _ = spread([metrics["test_acc"] for metrics in by_seed.values()])
+    if entry.test_acc is None:
+        return f"{entry.source} has no number to compare with"
     if middle is None or low is None or high is None:
-        return "a seed diverged: nothing to compare with"
+        return "a seed diverged: nothing to compare with: missed"
     place = "within" if low <= entry.test_acc <= high else "above" if entry.test_acc > high else "below"
     seeds = f"{len(by_seed)} seed{'s' if len(by_seed) > 1 else ''}"
     return (
         f"cited {entry.test_acc:.3f} ({entry.source}) is {place} the last epochs of {seeds}, {low:.3f} to "
-        f"{high:.3f}; the mean is {middle - entry.test_acc:+.3f} from it"
+        f"{high:.3f}; the mean is {middle - entry.test_acc:+.3f} from it: {verdict(entry, content)}"
     )

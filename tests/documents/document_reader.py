@@ -34,6 +34,8 @@ SMALLER_UNSEEN = {
 ALIKE = ("doctor",)
 #: commands that are only parsed: they take minutes or hours even when made smaller
 PARSED = ("bench", "profile", "run", "reproduce", "play", "launch", "scaling")
+#: options that are only parsed, with their values: they train for minutes
+LEFT_OUT = {"audit": ("--folds", "--recipe", "--budget")}
 #: commands whose output is compared to the last digit; the output of others has measured numbers
 EXACT = ("shapes", "summary", "reconcile", "table1", "models")
 #: words of the documents that stand for a file or folder of the reader
@@ -65,6 +67,14 @@ def smaller(words, output):
     more = [word for option, value in unseen.items() if option not in words for word in (option, value)]
     fewer = ["--hold-out", "10"] if "--hold-out" in words and start in SMALLER else []
     return [*SMALLER.get(start, []), *fewer, *more]
+
+
+def shorter(words):
+    """The words of a command without its options that are only parsed."""
+    options = LEFT_OUT.get(words[0], ())
+    if options:
+        parse(words)
+    return [word for before, word in zip([None, *words], words) if before not in options and word not in options]
 
 
 class Reader(Installing):
@@ -102,7 +112,7 @@ class Reader(Installing):
             elif words[0] == "reproduce" and params["name"]:
                 published.find(params["name"])
             return ""
-        done = self.known.get(tuple(words)) or self.finished([*words, *smaller(words, output)])
+        done = self.known.get(tuple(words)) or self.finished([*shorter(words), *smaller(words, output)])
         if words[0] in ALIKE:
             self.known[tuple(words)] = done
         status, out, err = done

@@ -437,6 +437,11 @@ def test_every_published_row_is_listed_and_those_without_data_say_so(run_cli):
     assert rows["he2015-cifar10-resnet110"].test_acc == 0.9357 and rows["he2015-imagenet-resnet-34"].test_acc == 0.7497
     line = one_line_error(run_cli("reproduce", "he2015-cifar10-resnet20"))
     assert "0.9125" in line and "CIFAR-10 is not available here" in line
+    assert (
+        rows["random-erasing-wrn-28-10"].test_acc == 0.9635 and rows["random-erasing-resnet-32-base"].test_acc == 0.9584
+    )
+    assert "no number" in rows["d2l-1.0-resnet18"].missing and rows["d2l-1.0-resnet18"].test_acc is None
+    assert "plot" in one_line_error(run_cli("reproduce", "d2l-1.0-resnet18"))
     assert "did you mean d2l-numpy?" in one_line_error(run_cli("reproduce", "d2l-numpi"))
     assert "--seeds goes with a NAME" in one_line_error(run_cli("reproduce", "--seeds", 2))
 
@@ -458,3 +463,20 @@ def test_a_cited_figure_beside_our_seeds_by_hand():
         entry, content()
     )
     assert "is above" in reproduce.position(published.find("d2l-tensorflow-2021"), content())
+
+
+def test_verdicts_on_published_numbers_by_hand():
+    """Seeds of 0.880, 0.900 and 0.920: from these is reproduced, half a point further near."""
+    verdicts = {
+        accuracy: reproduce.verdict(published.Entry("e", "what", "somebody", accuracy, experiment="x"), content())
+        for accuracy in (0.8749, 0.8751, 0.88, 0.907, 0.92, 0.9249, 0.9251)
+    }
+    assert list(verdicts.values()) == ["missed", "near", "reproduced", "reproduced", "reproduced", "near", "missed"]
+    assert reproduce.verdict(published.find("d2l-numpy"), None) == "not run yet"
+    erasing = published.find("random-erasing-resnet-20")
+    assert reproduce.verdict(erasing, None).startswith("not checkable: 300 epochs, on the first files")
+    table = reproduce.listing([published.find("d2l-numpy"), erasing], {"fashion_mnist_resnet18": content()})
+    assert list(table["verdict"])[0] == "near" and list(table["test acc"]) == ["0.922", "0.9598"]
+    broken = content()
+    next(iter(next(iter(broken["arms"].values())).values()))["test_acc"] = None
+    assert reproduce.verdict(published.find("d2l-numpy"), broken) == "missed"

@@ -550,6 +550,6 @@ def test_the_templates_are_installed():
     settings = tomli.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["gluon_resnet.report"]
     files = [path for path in (ROOT / "gluon_resnet" / "report" / "templates").iterdir()]
-    assert len(files) == 4
+    assert len(files) == 6
     for path in files:
         assert any(fnmatch.fnmatch(f"templates/{path.name}", pattern) for pattern in patterns), path
