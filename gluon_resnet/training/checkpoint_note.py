@@ -53,7 +53,7 @@ RECORD = {
     **{name: NUMBER for name in ("loss", "seconds", "wait_seconds")},
     **{name: SHARE for name in ("train_acc", "test_acc")},
 }
-RECORD_LATER = {name: NUMBER_OR_NONE for name in ("test_seconds", "test_loss", "others_cores")}
+RECORD_LATER = {name: NUMBER_OR_NONE for name in ("test_seconds", "test_loss", "others_cores", "lr")}
 SCALE = {"factor": FACTOR, "good": WHOLE}
 
 

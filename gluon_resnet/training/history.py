@@ -24,10 +24,11 @@ COLUMNS = [
     "test_seconds",
     "examples_per_sec",
     "others_cores",
+    "lr",
 ]
-LATER = ("test_loss", "others_cores")  # columns that the files of older versions lack
+LATER = ("test_loss", "others_cores", "lr")  # columns that the files of older versions lack
 WHOLE = ("epoch", "batch", "examples")  # columns of whole numbers from 1
-SOME = ("test_acc", "test_loss", "test_seconds", "others_cores")  # columns that may be empty
+SOME = ("test_acc", "test_loss", "test_seconds", "others_cores", "lr")  # columns that may be empty
 ADVICE = "copy the run folder again, or remove this file to go on without it"
 
 
@@ -71,13 +72,20 @@ class History:
 
     def text(self) -> str:
         """The content of a history.csv."""
-        return self.table().to_csv(index=False, float_format="%.6g")
+        return _text(self.table())
 
     def digest(self, epoch: int, batch: int) -> str:
         """SHA-256 of the rows before ``batch`` of ``epoch``, which no longer change then."""
         before = History()
         before.rows = [row for row in self.rows if (row["epoch"], row["batch"]) < (epoch, batch)]
-        return hashlib.sha256(before.text().encode()).hexdigest()
+        table = before.table()
+        if table["lr"].isna().all():  # as of a version without this column, whose checkpoints have the hash of the rest
+            table = table.drop(columns="lr")
+        return hashlib.sha256(_text(table).encode()).hexdigest()
+
+
+def _text(table: pd.DataFrame) -> str:
+    return str(table.to_csv(index=False, float_format="%.6g"))
 
 
 def _check(table: pd.DataFrame, some: Sequence[str]) -> None:

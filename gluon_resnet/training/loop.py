@@ -84,7 +84,12 @@ class Epoch:
             self.correct / self.examples,
             perf_counter() - self.started,
             self.wait_seconds,
+            lr=self.lr(self.batch - 1),
         )
+
+    def lr(self, batches: int) -> float:
+        """The learning rate of the batch after ``batches`` of the epoch."""
+        return self.training.recipe.learning_rate(self.epoch - 1 + batches / self.num_batches)
 
     def state(self) -> Dict[str, Any]:
         """What a checkpoint keeps of the epoch, as JSON values; nothing may be pending."""
@@ -292,7 +297,7 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
     for X, y in batches:
         wait = perf_counter() - wait_start
         sums.wait_seconds += wait
-        lr = training.recipe.learning_rate(sums.epoch - 1 + position / sums.num_batches)
+        lr = sums.lr(position)
         position += 1
         step = training.step(X, y, lr, last=position == sums.num_batches)
         if sums.pending is not None:
