@@ -74,7 +74,7 @@ def _span(name: str, history: pd.DataFrame, column: str, form: str = ".3f") -> s
 
 
 def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tuple[str, str]]:
-    """[(caption, <svg> element)] of losses, accuracies and changing learning rates over epochs; empty without a history.
+    """[(caption, <svg> element)] of losses, accuracies and rates that change; empty without a history.
 
     ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for.
     """
