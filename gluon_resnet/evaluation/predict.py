@@ -67,7 +67,7 @@ def _look(
 def image_files(paths: Iterable[Union[str, Path]]) -> List[str]:
     """The ``paths``, with the images in and below a folder in place of the folder, sorted; hidden ones are left out.
 
-    Raises DataError for a folder without images.
+    Raises DataError for a folder without images, or that cannot be read.
     """
     files: List[str] = []
     for path in map(str, paths):
@@ -79,11 +79,15 @@ def image_files(paths: Iterable[Union[str, Path]]) -> List[str]:
 
 
 def _below(folder: str) -> Iterable[str]:
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield os.path.join(root, name)
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be read ({error.strerror}): check its permissions") from None
 
 
 def predict(
