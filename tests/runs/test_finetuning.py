@@ -41,13 +41,12 @@ def here(tmp_path_factory):
 
 
 def test_one_option_trains_the_last_stage_and_a_new_head_of_the_file(here, run_cli, tmp_path):
-    done = run_cli(
-        "train", "pictures", "photos", "--finetune", "cifar.safetensors", "--out", tmp_path / "run", cwd=here
-    )
+    words = ("photos", "--finetune", "cifar.safetensors", "--epochs", 1)
+    done = run_cli("train", "pictures", *words, "--out", tmp_path / "run", cwd=here)
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
     assert (
-        f"from trained weights: model={config['model']}, weights=cifar.safetensors, new_head=true, optimizer=sgd, "
+        f"from trained weights: model={CIFAR}, weights=cifar.safetensors, new_head=true, optimizer=sgd, "
         "lr=0.001, momentum=0.9, schedule=cosine, head_lr=10.0, epochs=1, freeze_norm=true, freeze_stages=3, "
         "crop=true, flip=0.5, image_size=32, batch_size=8"
     ) in done.stdout.splitlines()
