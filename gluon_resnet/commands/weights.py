@@ -148,8 +148,7 @@ def predict(
     if form == "csv":
         click.echo(predicting.one_row_an_image(table).to_csv(index=False, float_format="%.6g"), nl=False)
     else:
-        click.echo(_predictions(table))
-        click.echo("")
+        click.echo(f"{_predictions(table)}\n")
     click.echo(f"{spec.name} from {run or weights}, engine {engine}", err=form == "csv")
     seen = data_list.trained_on(run, files) if run else []
     if seen:

@@ -158,7 +158,7 @@ def predict_files(
     for start in range(0, len(paths), BATCH):
         batch = paths[start : start + BATCH]
         names, views, X = _look(batch, preparation, in_channels, damaged)
-        tables.append(predict(engine, X, labels, names, top))
+        tables += [predict(engine, X, labels, names, top)] if names else []
         kept += [views] if keep_views else []
         tell(len(batch))
     if damaged and len(damaged) == len(paths):

@@ -88,22 +88,21 @@ def network(weights: str, model: Optional[str] = None) -> Dict[str, str]:
         return {"model": network_of_file(weights, model, PICTURES.in_channels), "weights": weights}
     else:
         name, tag = _parsed(weights)
-        _check_model(weights, name, model)
-        row = find(f"{IMAGENET}:{tag}" if tag else IMAGENET, name)
+        row = find(f"{IMAGENET}:{tag}" if tag else IMAGENET, _meant(weights, name, model))
     assert row is not None  # it is a name
     return {"model": row.model, "weights": f"{IMAGENET}:{row.tag}"}
 
 
 def _parsed(weights: str) -> List[str]:
     """[MODEL[@FAMILY], TAG or ""] of a network's name; WeightsError if it is none, and so neither name nor file."""
-    if os.path.isdir(weights):
-        raise WeightsError(
-            f"{weights}: a folder: expected a file of weights, such as net.params in the folder of a run"
-        )
     name, _, tag = weights.partition(":")
     try:
         parse_model(name)
     except ModelError:
+        if os.path.isdir(weights):
+            raise WeightsError(
+                f"{weights}: a folder: expected a file of weights, such as net.params in the folder of a run"
+            ) from None
         known = list(dict.fromkeys(row.model for row in ROWS))
         short_names = list(dict.fromkeys(model.partition("@")[0] for model in known))
         raise WeightsError(
@@ -114,13 +113,17 @@ def _parsed(weights: str) -> List[str]:
     return [name, tag]
 
 
-def _check_model(weights: str, name: str, model: Optional[str]) -> None:
-    """Raise WeightsError if the network ``name`` is not the ``model`` that was asked for; its family may be open."""
+def _meant(weights: str, name: str, model: Optional[str]) -> str:
+    """The network of ``name`` and the ``model`` asked for, if any, of which one may leave the family to the other.
+
+    Raises WeightsError if they are not the same.
+    """
     if model is None:
-        return
-    asked, meant = ModelName.parse(model), ModelName.parse(name)
-    if asked.model != meant.model or (asked.family and meant.family and asked.family != meant.family):
+        return name
+    asked, named = ModelName.parse(model), ModelName.parse(name)
+    if asked.model != named.model or (asked.family and named.family and asked.family != named.family):
         raise WeightsError(f"{weights}: another network than --model {model}: leave --model out, or name {model}")
+    return name if named.family else model
 
 
 def line(config: PicturesConfig) -> str:

@@ -48,8 +48,9 @@ def plot_rates(axes: Any, history: pd.DataFrame, num_epochs: Optional[float] = N
 
 
 def rates(history: pd.DataFrame) -> List[float]:
-    """The different learning rates of a history; none if it is of a version that did not keep them."""
-    return list(history["lr"].dropna().astype(float).unique()) if "lr" in history else []
+    """The different learning rates of a history, as exact as its file; none if its version did not keep them."""
+    known = history["lr"].dropna() if "lr" in history else []
+    return list(dict.fromkeys(float(f"{rate:.6g}") for rate in known))
 
 
 def _plot_tests(axes: Any, history: pd.DataFrame, column: str, label: str) -> None:

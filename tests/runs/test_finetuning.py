@@ -113,6 +113,8 @@ def test_an_optimizer_without_momentum_has_a_rate_of_its_own(here):
         ("imagenet", None, ("resnet50@torchvision", "imagenet:tv2")),
         ("a2", "resnet18", ("resnet18@torchvision", "imagenet:a2")),
         ("resnet18", "resnet18@torchvision", ("resnet18@torchvision", "imagenet:tv")),
+        ("resnet50", "resnet50@keras", ("resnet50@keras", "imagenet:keras")),
+        ("resnet50@v2", "resnet50", ("resnet50@v2", "imagenet:mxnet")),
     ],
 )
 def test_names_are_those_of_the_table_of_published_weights(name, model, expected):
