@@ -90,12 +90,12 @@ data_folder = click.option(
 )
 
 
-def needed(weights: Optional[str]) -> str:
-    """The file or name of weights; raises a usage error if none was given."""
+def needed(weights: Optional[str], run: bool = False) -> str:
+    """The file or name of weights; raises a usage error if none was given. ``run``: the command also has --run."""
     if not weights:
         raise click.UsageError(
-            "--weights FILE is needed, or --weights imagenet for published ones, or --run RUN to predict: an untrained "
-            "network cannot predict"
+            f"--weights FILE is needed, or --weights imagenet for published ones{', or --run RUN' if run else ''}: an "
+            f"untrained network cannot predict"
         )
     return weights
 

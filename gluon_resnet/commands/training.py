@@ -8,6 +8,7 @@ import click
 from . import lazy, options
 
 configs = lazy("runs.config")
+finetuning = lazy("runs.finetuning")
 fashion_mnist = lazy("data.fashion_mnist")
 kinds = lazy("runs.kinds")
 launch = lazy("runs.launch")
@@ -66,14 +67,14 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
         options.alone(option_names | set(others))
         result, _ = launch.resume(kind, chosen["resume"], click.echo)
     else:
-        if chosen["new_head"] and not chosen["weights"]:
+        finetune = chosen.get("finetune")
+        if chosen["new_head"] and not (chosen["weights"] or finetune):
             raise click.UsageError("--new-head goes with --weights FILE")
-        config = configs.load(
-            kind.config,
-            values({name: value for name, value in chosen.items() if name in option_names}),
-            chosen["config_path"],
-            chosen["settings"],
-        )
+        asked = values({name: value for name, value in chosen.items() if name in option_names - {"finetune"}})
+        if finetune:
+            config = finetuning.load(finetune, asked, chosen["config_path"], chosen["settings"])
+        else:
+            config = configs.load(kind.config, asked, chosen["config_path"], chosen["settings"])
         result, _ = kind.train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
     _end(result)
 
@@ -125,6 +126,11 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @options.of_config("pictures", "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @options.of_config("pictures", "--epochs", type=click.IntRange(min=1))
 @options.of_config("pictures", "--keep", type=click.IntRange(min=1), help="Checkpoints that are kept.")
+@click.option(
+    "--finetune",
+    metavar="FILE|NAME",
+    help="Start from trained weights, with settings for that: a file, or a network of gluon-resnet models by name.",
+)
 @click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
 @options.parts
 @options.run
@@ -132,8 +138,9 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:
     """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
-    The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
-    field=value or a file with one field per line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
+    The defaults are article 000's for its bird photos, or with --finetune those of docs/images.md. Split, augmentation
+    and everything else are set with --set field=value or a file with one field per line: the fields of
+    gluon_resnet/runs/kinds.py and training/recipe.py.
     """
 
     def values(given: Settings) -> Settings:

@@ -1,14 +1,16 @@
 """predict, microscope, export, models: networks with trained weights."""
 
 import json
+import os
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import gluon_resnet as gr
 
 import click
+from tqdm import tqdm
 
 from ..errors import WeightsError
 from ..instruments import ENGINES, SHORT
@@ -82,7 +84,7 @@ def _engine(
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE|DIR...")
 @options.model_option
 @options.weights
 @click.option(
@@ -93,8 +95,16 @@ def _engine(
 )
 @options.engine
 @options.calibrate
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes shown of each image.")
+@click.option("--top", type=click.IntRange(min=1), help="Classes shown of each image.  [default: 5; 1 as csv]")
 @options.input_size
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv"]),
+    default="text",
+    show_default=True,
+    help="csv: one row an image, with file, class and probability.",
+)
 @click.option("--save", metavar="P.png", help="Also draw the images with their classes.")
 @click.pass_context
 def predict(
@@ -106,11 +116,15 @@ def predict(
     labels: Optional[str],
     engine: Optional[str],
     calibrate: Optional[str],
-    top: int,
+    top: Optional[int],
     size: Optional[int],
+    form: str,
     save: Optional[str],
 ) -> None:
-    """Predict what is in images (JPEG, PNG, GIF, WebP, BMP), with trained weights."""
+    """Predict what is in images (JPEG, PNG, GIF, WebP, BMP), with trained weights.
+
+    Of a folder, all images in it and below are taken; those that cannot be read are left out and named.
+    """
     env.compute_at_once()
     if save:
         figures.check_picture_path(save)
@@ -119,31 +133,46 @@ def predict(
         network = gr.network_of_run(run)
         spec, params, names, preparation = network.spec, network.params, network.class_names, network.preparation
     else:
-        spec, params, preparation = read_with_preparation(options.needed(weights), model, size)
+        spec, params, preparation = read_with_preparation(options.needed(weights, run=True), model, size)
         names = gr.read_labels(labels, spec.num_classes)
-    top = min(top, len(names))
+    top = min(top or (1 if form == "csv" else 5), len(names))
     engine = engine or ("int8" if _quantized_file(weights, size) else "gluon")
     made = _engine(engine, spec, params, preparation, weights, calibrate)
     channels = layout.input_channels(spec, params)
-    table, views = predicting.predict_files(made, images, preparation, names, channels, top, keep_views=bool(save))
+    files = predicting.image_files(images)
+    damaged: Optional[List[str]] = [] if any(map(os.path.isdir, images)) else None
+    with tqdm(total=len(files), desc="predicting", unit=" images", leave=False, disable=not sys.stderr.isatty()) as bar:
+        table, views = predicting.predict_files(
+            made, files, preparation, names, channels, top, bool(save), damaged, bar.update
+        )
+    for line in damaged or ():
+        click.echo(f"left out: {line}", err=True)
+    if form == "csv":
+        click.echo(predicting.one_row_an_image(table).to_csv(index=False, float_format="%.6g"), nl=False)
+    else:
+        click.echo(f"{_predictions(table)}\n")
+    click.echo(f"{spec.name} from {run or weights}, engine {engine}", err=form == "csv")
+    seen = data_list.trained_on(run, files) if run else []
+    if seen:
+        click.echo(f"the run was trained on {len(seen)} of {text.count(len(files))}, such as {seen[0]}", err=True)
+    if save:
+        figures.save_figure(plots.draw_predictions(views, table), save)
+        click.echo(f"picture in {save}", err=form == "csv")
+
+
+def _predictions(table: Any) -> str:
+    """The table of predictions as text: the name of an image next to its first class."""
     rows = [
         ["" if rank > 1 else name, rank, label, f"{probability:.3f}"]
         for name, rank, label, _, probability in table.itertuples(index=False, name=None)
     ]
-    click.echo(
+    return str(
         text.table(
             rows,
             headers=["image", "", "class", "probability"],
             colalign=("left", "right", "left", "right"),
         )
     )
-    click.echo(f"\n{spec.name} from {run or weights}, engine {engine}")
-    seen = data_list.trained_on(run, images) if run else []
-    if seen:
-        click.echo(f"the run was trained on {len(seen)} of {text.count(len(images))}, such as {seen[0]}", err=True)
-    if save:
-        figures.save_figure(plots.draw_predictions(views, table), save)
-        click.echo(f"picture in {save}")
 
 
 def _engine_option(letter: str, default: str) -> Callable[..., Any]:
@@ -216,24 +245,35 @@ def microscope(
 
 
 @click.command()
-@options.model
+@click.argument("model", required=False)
 @options.weights
+@click.option("--run", metavar="RUN", help="The network of a run folder, instead of MODEL and --weights.")
 @click.option(
     "--out",
     required=True,
     metavar="FILE",
     help="F.onnx, F.safetensors (torchvision's names) or F.pth (for torchvision's class).",
 )
-def export(model: str, weights: Optional[str], out: str) -> None:
-    """Write MODEL with trained weights for other programs.
+@click.pass_context
+def export(context: click.Context, model: Optional[str], weights: Optional[str], run: Optional[str], out: str) -> None:
+    """Write MODEL with trained weights, or the network of a run, for other programs.
 
-    The file is read back and checked before it appears: .onnx in ONNX Runtime, .pth in torchvision's network.
+    The file is read back and checked before it appears: .onnx in ONNX Runtime, .pth in torchvision's network. That of
+    a run has the names of its classes, and how images are prepared, in its metadata (.onnx and .safetensors).
     """
-    spec, params = gr.read_network(options.needed(weights), model)
+    metadata = None
+    if run:
+        options.alone(options.given(context) & {"model", "weights"}, "--run", "network")
+        network = gr.network_of_run(run)
+        spec, params, metadata = network.spec, network.params, network.metadata
+    elif model is None:
+        raise click.UsageError("a network is needed: MODEL with --weights FILE, or --run RUN")
+    else:
+        spec, params = gr.read_network(options.needed(weights, run=True), model)
     net = models.build(spec)
     gr.set_parameters(net, params)
-    exported = gr.export(net, out)
-    click.echo(f"{spec.name} from {weights} in {exported.path}: {exported.size:,} bytes, {exported.checked}")
+    exported = gr.export(net, out, metadata)
+    click.echo(f"{spec.name} from {run or weights} in {exported.path}: {exported.size:,} bytes, {exported.checked}")
 
 
 @click.command("models")

@@ -8,14 +8,14 @@ page sets for light and for dark screens (templates/report.css).
 
 import io
 import re
-from typing import List, Match, Optional, Tuple
+from typing import Any, List, Match, Optional, Tuple
 
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ..figures import new_figure
-from ..training.curves import plot_accuracies, plot_loss
+from ..training.curves import plot_accuracies, plot_loss, plot_rates, rates
 
 #: matplotlib's colour -> the page's
 COLOURS = {
@@ -65,16 +65,16 @@ def inline_svg(figure: Figure, name: str, label: str) -> str:
     return text.strip()
 
 
-def _span(name: str, history: pd.DataFrame, column: str) -> str:
+def _span(name: str, history: pd.DataFrame, column: str, form: str = ".3f") -> str:
     """``name from 1.234 to 0.567``: the first and the last value of a column."""
     values = history[column].dropna()
     if not len(values):  # the loss of a run that diverged at once
         return f"{name}: no number"
-    return f"{name} from {values.iloc[0]:.3f} to {values.iloc[-1]:.3f}"
+    return f"{name} from {values.iloc[0]:{form}} to {values.iloc[-1]:{form}}"
 
 
 def curves(history: pd.DataFrame, num_epochs: Optional[int] = None, tested: str = "test") -> List[Tuple[str, str]]:
-    """[(caption, <svg> element)] of the losses and of the accuracies over epochs; empty without a history.
+    """[(caption, <svg> element)] of losses, accuracies and rates that change; empty without a history.
 
     ``history`` has the columns of training/history.py, all numbers; ``num_epochs`` is the number of epochs asked for,
     ``tested`` what the part is called that was tested on.
@@ -87,11 +87,14 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None, tested: str 
     losses = [_span("Training loss", history, "loss")]
     if history["test_loss"].notna().any():
         losses.append(_span(f"{tested} loss", history, "test_loss"))
-    figures = []
-    for name, plot, caption in (
+    plots: List[Tuple[str, Any, str]] = [
         ("loss", plot_loss, ", ".join(losses)),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
-    ):
+    ]
+    if len(rates(history)) > 1:
+        plots.append(("rate", plot_rates, _span("Learning rate", history, "lr", ".3g")))
+    figures = []
+    for name, plot, caption in plots:
         figure = new_figure(*SIZE)
         plot(figure.subplots(), history, num_epochs, tested)
         figures.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))

@@ -180,9 +180,9 @@ def _times(shape: Any) -> str:
 def epochs(history: pd.DataFrame) -> List[Tuple[str, ...]]:
     """The rows of the table of epochs.
 
-    A row is (epoch, training loss, training accuracy, test accuracy, test loss, seconds of training, seconds of that
-    waiting for data, seconds of testing, examples/s). ``history`` is that of :func:`numeric_history`. A last epoch that
-    is not finished has a row, too.
+    A row is (epoch, training loss, training accuracy, test accuracy, test loss, learning rate of the last batch,
+    seconds of training, seconds of that waiting for data, seconds of testing, examples/s). ``history`` is that of
+    :func:`numeric_history`. A last epoch that is not finished has a row, too.
     """
     rows = []
     for epoch, part in history.groupby("epoch", sort=True):
@@ -199,6 +199,7 @@ def epochs(history: pd.DataFrame) -> List[Tuple[str, ...]]:
                         ("train_acc", "{:.4f}"),
                         ("test_acc", "{:.4f}"),
                         ("test_loss", "{:.4f}"),
+                        ("lr", "{:.3g}"),
                         ("seconds", "{:,.1f}"),
                         ("wait_seconds", "{:,.1f}"),
                         ("test_seconds", "{:,.1f}"),

@@ -248,7 +248,17 @@ def load(
     path: Union[str, Path, None] = None,
     settings: Iterable[str] = (),
 ) -> Config:
-    """The config from a file, from options and from single settings; later ones win.
+    """The config of the values that :func:`merged` finds, with the same arguments and errors."""
+    return make(kind, merged(kind, given, path, settings))
+
+
+def merged(
+    kind: Type[Config],
+    given: Mapping[str, Any],
+    path: Union[str, Path, None] = None,
+    settings: Iterable[str] = (),
+) -> Dict[str, Any]:
+    """{field: value} from a file, from options and from single settings; later ones win.
 
     Args:
         kind: the config's class.
@@ -265,21 +275,25 @@ def load(
         make(kind, values, str(path))
     single = dict(parse_setting(text) for text in settings)
     make(kind, single, "--set")
-    return make(kind, {**values, **given, **single})
+    return {**values, **given, **single}
 
 
 def differences(config: Any) -> List[str]:
     """["field=value"] of the fields that differ from their defaults, in the form of ``--set``."""
-    changed = []
+    changed = {}
     for field in fields(config):
         factory: Any = field.default_factory
         default = factory() if field.default is MISSING else field.default
         value = getattr(config, field.name)
         if value != default:
-            text = str(list(value) if isinstance(value, tuple) else value)
-            text = text.lower() if isinstance(value, bool) else text
-            changed.append(f"{field.name}={text}")
-    return changed
+            changed[field.name] = value
+    return as_settings(changed)
+
+
+def as_settings(values: Mapping[str, Any]) -> List[str]:
+    """["field=value"] in the form of ``--set``."""
+    texts = {name: str(list(value) if isinstance(value, tuple) else value) for name, value in values.items()}
+    return [f"{name}={text.lower() if isinstance(values[name], bool) else text}" for name, text in texts.items()]
 
 
 @dataclass(frozen=True)

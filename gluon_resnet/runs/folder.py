@@ -86,6 +86,11 @@ class RunFolder:
         """The run folder at ``path`` with its config and history; RunError if it cannot be read as one."""
         folder = cls.__new__(cls)
         folder.path, folder.history = Path(path), History()
+        if folder.path.is_dir() and not (folder.path / "config.json").exists():
+            raise RunError(
+                f"{path}: not a run folder that can be read (it has no config.json): expected one that gluon-resnet "
+                f"train has written; list them with: gluon-resnet runs list"
+            )
         try:
             folder.config = json.loads((folder.path / "config.json").read_text())
             if folder.config["version"] != VERSION:
@@ -96,7 +101,8 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, RunError):
                 raise
-            raise RunError(f"{path}: not a run folder that can be read ({error})") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RunError(f"{path}: not a run folder that can be read ({reason})") from None
         return folder
 
     def _has_diverged(self) -> bool:

@@ -1,6 +1,7 @@
 """From a config to a finished run folder: data, network, shapes, training, results."""
 
 import os
+import shlex
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -81,9 +82,10 @@ def resume(kind: Optional[Kind], path: Union[str, Path], say: Say = print, **opt
     with nullcontext() if follows(os.environ) else alone_in(path):
         run = RunFolder.reopen(path)
         own = kind_of_run(run.config, path)
-        if kind not in (None, own):
+        if kind is not None and kind is not own:
             raise RunError(
-                f"{path}: a run of another kind, {own.name}: resume it with: gluon-resnet train --resume {path}"
+                f"{path}: expected a run of {kind.name}, found a run of another kind, {own.name}: resume it with: "
+                f"gluon-resnet train --resume {shlex.quote(str(path))}"
             )
         return own.train(resolved(written_config(own.config, run), run.config), say=say, resumed=run, **options)
 
@@ -328,7 +330,18 @@ def _train(
         raise DivergedError(f"{problem}; the run so far is in {folder.path}")
     _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(folder.files())})")
+    if status == "finished":
+        say(_next(folder))
     return result, folder
+
+
+def _next(folder: RunFolder) -> str:
+    """A line with the commands for what most readers do next."""
+    run, model = shlex.quote(str(folder.path)), shlex.quote(f"{folder.path.resolve().name}.onnx")
+    return (
+        f"next: gluon-resnet evaluate {run}, gluon-resnet predict PICTURES --run {run} --format csv, "
+        f"or gluon-resnet export --run {run} --out {model}"
+    )
 
 
 def _close(listeners: Sequence[Any]) -> List[str]:

@@ -7,6 +7,7 @@
 ``run.preparation`` treats a file exactly as the images in the run's own test batches.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Tuple, Union
@@ -17,6 +18,7 @@ from ..data.images import Preparation
 from ..errors import ConfigError, RunError, WeightsError
 from ..networks.layout import input_channels
 from ..networks.specs import ResNetSpec
+from ..text import printable
 from ..weights import read_parameters
 from .config import RunConfig, resolved, written_config
 from .folder import RunFolder
@@ -42,6 +44,29 @@ class RunNetwork:
     def in_channels(self) -> int:
         """Channels of an image: 1 for Fashion-MNIST, otherwise 3."""
         return input_channels(self.spec, self.params)
+
+    @property
+    def metadata(self) -> Dict[str, str]:
+        """What another program must know to use the network, for an exported file; all but ``channels`` is JSON.
+
+        An image is resized so that its shorter side is ``resize``, and its middle cut out; if that is null, the whole
+        image is squeezed. Then a pixel's level from 0 to 255 becomes (level * scale - mean) / std, by channel.
+        """
+        images, channels = self.preparation, self.in_channels
+        # as data/pixels.py takes them: one number for all channels, or for grey images the mean over them
+        mean, std = (
+            [sum(numbers) / len(numbers)] if channels == 1 else list(numbers) * (channels // len(numbers))
+            for numbers in (images.mean, images.std)
+        )
+        return {
+            "class_names": json.dumps([printable(name) for name in self.class_names], ensure_ascii=False),
+            "image_size": str(images.crop),
+            "resize": json.dumps(images.resize),
+            "channels": "grey" if channels == 1 else "BGR" if images.bgr else "RGB",
+            "scale": repr(images.scale),
+            "mean": json.dumps(mean),
+            "std": json.dumps(std),
+        }
 
 
 def read_config(path: Union[str, Path]) -> Tuple[Kind, RunConfig, Dict[str, Any]]:

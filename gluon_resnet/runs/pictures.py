@@ -1,8 +1,7 @@
 """From a folder of images, a CSV or record files to a finished run folder: article 000's training, or fine-tuning.
 
     gluon-resnet train pictures bird_photos
-    gluon-resnet train pictures bird_photos --model resnet18 --weights resnet18.safetensors --new-head \\
-        --set freeze_norm=true
+    gluon-resnet train pictures bird_photos --finetune resnet18
 
 A config's fields are in kinds.py, those of its recipe in training/recipe.py.
 """
@@ -19,7 +18,7 @@ from ..data.pictures import PictureBatches
 from ..devices import try_gpu
 from ..errors import ConfigError, DataError, RunError
 from ..training.progress import Result
-from . import data_list
+from . import data_list, finetuning
 from .data_list import DataList
 from .folder import RunFolder
 from .kinds import PicturesConfig
@@ -91,6 +90,7 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
         f"of {len(class_names)} classes at {size}x{size}, {config.reading} reading, batch size {config.batch_size}, "
         f"{config.optimizer}, lr {config.lr:g}, seed {config.seed}, on {try_gpu()}"
     )
+    notes = [finetuning.line(config)] if config.weights else []
     return Job(
         spec,
         params,
@@ -99,7 +99,7 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
         (1, 3, size, size),
         title,
         f"{spec.name}-{Path(config.data).stem or 'pictures'}",
-        tuple(opened.notes),
+        (*notes, *opened.notes),
         {"class_names": class_names, "data": os.path.abspath(config.data)},
         None if resumed else table,
         data_list.digest(table),

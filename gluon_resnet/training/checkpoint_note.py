@@ -54,7 +54,8 @@ RECORD = {
     **{name: SHARE for name in ("train_acc", "test_acc")},
 }
 RECORD_LATER = {
-    name: NUMBER_OR_NONE for name in ("test_seconds", "test_loss", "others_cores", "side", "views_acc", "views_seconds")
+    name: NUMBER_OR_NONE
+    for name in ("test_seconds", "test_loss", "others_cores", "lr", "side", "views_acc", "views_seconds")
 }
 SCALE = {"factor": FACTOR, "good": WHOLE}
 

@@ -24,11 +24,12 @@ COLUMNS = [
     "test_seconds",
     "examples_per_sec",
     "others_cores",
+    "lr",
     "side",
     "views_acc",
     "views_seconds",
 ]
-NEWEST = ("side", "views_acc", "views_seconds")
+NEWEST = ("lr", "side", "views_acc", "views_seconds")
 LATER = ("test_loss", "others_cores", *NEWEST)  # columns that the files of older versions lack
 WHOLE = ("epoch", "batch", "examples")  # columns of whole numbers from 1
 SOME = ("test_acc", "test_seconds", *LATER)  # columns that may be empty
@@ -75,19 +76,20 @@ class History:
 
     def text(self) -> str:
         """The content of a history.csv."""
-        return _csv(self.table())
+        return _text(self.table())
 
     def digest(self, epoch: int, batch: int) -> str:
         """SHA-256 of the rows before ``batch`` of ``epoch``, which no longer change then."""
         before = History()
         before.rows = [row for row in self.rows if (row["epoch"], row["batch"]) < (epoch, batch)]
         table = before.table()
-        empty = [name for name in NEWEST if table[name].isna().all()]  # as in the rows of an older version
-        return hashlib.sha256(_csv(table.drop(columns=empty)).encode()).hexdigest()
+        # without the columns that are still empty: an older version, whose checkpoints keep this hash, had none of them
+        empty = [name for name in NEWEST if table[name].isna().all()]
+        return hashlib.sha256(_text(table.drop(columns=empty)).encode()).hexdigest()
 
 
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, float_format="%.6g")
+def _text(table: pd.DataFrame) -> str:
+    return str(table.to_csv(index=False, float_format="%.6g"))
 
 
 def _check(table: pd.DataFrame, some: Sequence[str]) -> None:

@@ -233,7 +233,7 @@ def train_epoch(training: Training, batches: Iterator[Tuple[Any, Any]], sums: Ep
     for X, y in batches:
         wait = perf_counter() - wait_start
         sums.wait_seconds += wait
-        lr = training.recipe.learning_rate(sums.epoch - 1 + position / sums.num_batches)
+        lr = sums.lr(position)
         position += 1
         step = training.step(X, y, lr, last=position == sums.num_batches)
         if sums.pending is not None:

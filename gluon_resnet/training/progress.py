@@ -35,6 +35,7 @@ class Record:
     test_seconds: Optional[float] = None
     test_loss: Optional[float] = None  # at the end of an epoch; None in the runs of older versions
     others_cores: Optional[float] = None  # processor cores that other programs used while the epoch was trained
+    lr: Optional[float] = None  # learning rate of the last batch; None in the runs of older versions
     side: Optional[int] = None  # height of the epoch's training images, in pixels
     views_acc: Optional[float] = None  # test accuracy from several views of each image (test_views)
     views_seconds: Optional[float] = None  # that these took, in addition to test_seconds

@@ -74,8 +74,13 @@ class Epoch:
             self.correct / self.examples,
             perf_counter() - self.started,
             self.wait_seconds,
+            lr=self.lr(self.batch - 1),
             side=self.side,
         )
+
+    def lr(self, batches: int) -> float:
+        """The learning rate of the batch after ``batches`` of the epoch."""
+        return float(self.training.recipe.learning_rate(self.epoch - 1 + batches / self.num_batches))
 
     def state(self) -> Dict[str, Any]:
         """What a checkpoint keeps of the epoch, as JSON values; nothing may be pending."""

@@ -65,6 +65,33 @@ def identify_weights(path: FilePath) -> Identified:
     return _identified(read(path), [], _all_specs(), new_head=False)
 
 
+def network_of_file(path: FilePath, model: Optional[str] = None, in_channels: Optional[int] = None) -> str:
+    """The name of the network in a weight file, whatever its classifier, such as ``resnet50@torchvision``.
+
+    Args:
+        path: the file.
+        model: the name of the network that it must be; what the name leaves open is as in the file.
+        in_channels: channels that it must take; any if None.
+
+    Raises:
+        WeightsError: the file is damaged, or of another network or input.
+    """
+    open_to = _all_specs() if model is None else _asked(model)
+    identified = _identified(read(path), open_to if model else [], open_to, new_head=True)
+    fits = [fit for fit in identified.specs if model is None or any(_same(fit, spec) for spec in open_to)]
+    if not fits:
+        raise WeightsError(
+            f"{path}: holds {identified.spec.name}: expected {model}; leave --model out, or name another"
+        )
+    _check_channels(path, identified.in_channels, in_channels)
+    return fits[0].name
+
+
+def _check_channels(path: FilePath, found: int, expected: Optional[int]) -> None:
+    if expected not in (None, found):
+        raise WeightsError(f"{path}: its first convolution takes {found} channels: expected {expected}")
+
+
 def _identified(
     weights: WeightFile, wanted: Sequence[ResNetSpec], nearest: Sequence[ResNetSpec], new_head: bool
 ) -> Identified:
@@ -151,8 +178,7 @@ def _parameters(identified: Identified, spec: ResNetSpec, in_channels: Optional[
         raise WeightsError(
             f"{path}: holds {name} ({identified.naming} names), the network is {spec.name}: take the model {name}"
         )
-    if in_channels is not None and in_channels != file_channels:
-        raise WeightsError(f"{path}: its first convolution takes {file_channels} channels: expected {in_channels}")
+    _check_channels(path, file_channels, in_channels)
     if same[0].num_classes != spec.num_classes and not new_head:
         raise WeightsError(
             f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "

@@ -12,7 +12,7 @@ A file appears whole and checked, or not at all. Formats: https://onnx.ai, https
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 import mxnet as mx
 import numpy
@@ -147,32 +147,37 @@ def _writing(path: FilePath) -> Iterator[Path]:
         ) from None
 
 
-def export_onnx(net: Any, path: FilePath) -> Exported:
+def export_onnx(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] = None) -> Exported:
     """Write ``net``, made by :func:`gluon_resnet.networks.models.build`, to ``path`` as an ONNX model.
 
     The file is read back by onnxruntime and appears only if its logits are the network's, up to TOLERANCE. Otherwise,
     or if the network has no values or the file cannot be written, ExportError is raised and no file is left. The
-    network keeps its values.
+    network keeps its values. ``metadata`` are further entries of the model's metadata.
     """
     check_utf8(path, "onnx", ExportError, "name another file")
     path, params = Path(path), parameters(net)
     _check_precision(net)
     in_channels = input_channels(net.spec, params)
     with _writing(path) as temporary:
-        model = onnx_graph.to_onnx(net.spec, params, in_channels)
+        model = onnx_graph.to_onnx(net.spec, params, in_channels, metadata)
         onnx.save(model, str(temporary))
         onnx.checker.check_model(str(temporary), full_check=True)
         difference = largest_difference(net, _onnx_logits(temporary), in_channels)
         _check_difference(net, path, "onnxruntime", difference)
     checked = (
         f"opset {onnx_graph.OPSET}, its logits in ONNX Runtime differ from the network's by {difference:.1e} of the "
-        f"largest"
+        f"largest{_listed(metadata)}"
     )
     return Exported(path, onnx_graph.OPSET, path.stat().st_size, difference, checked)
 
 
-def export_safetensors(net: Any, path: FilePath) -> Exported:
-    """Write the parameters of ``net`` to ``path`` under torchvision's names, all float32.
+def _listed(metadata: Optional[Mapping[str, str]]) -> str:
+    """The names of an exported file's metadata, for the end of a line."""
+    return f"; metadata: {', '.join(metadata)}" if metadata else ""
+
+
+def export_safetensors(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] = None) -> Exported:
+    """Write the parameters of ``net`` to ``path`` under torchvision's names, all float32, with ``metadata``.
 
     Running statistics are included, ``num_batches_tracked`` is not (PyTorch does without). For the family torchvision
     names and shapes are torchvision's own; the biases of others have keys that end in ".bias". Strides, paddings and
@@ -184,20 +189,23 @@ def export_safetensors(net: Any, path: FilePath) -> Exported:
     onnx_graph.check_params(plan.params(), params)
     tensors = {key: params[name] for name, (key, _) in names("torchvision", plan).items()}  # no axes to transpose
     with _writing(path) as temporary:
-        save_file(tensors, str(temporary), metadata={"format": "pt", "gluon_resnet": net.spec.name})
+        save_file(tensors, str(temporary), metadata={"format": "pt", "gluon_resnet": net.spec.name, **(metadata or {})})
         again = load_file(str(temporary))
         if again.keys() != tensors.keys() or any(again[key].tobytes() != tensors[key].tobytes() for key in tensors):
             raise ExportError(f"{path}: not written: what was read back is not what was written; check the disk")
-    return Exported(path, None, path.stat().st_size, 0.0, "torchvision's names, read back bit by bit")
+    return Exported(
+        path, None, path.stat().st_size, 0.0, f"torchvision's names, read back bit by bit{_listed(metadata)}"
+    )
 
 
-def export_pth(net: Any, path: FilePath) -> Exported:
+def export_pth(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] = None) -> Exported:
     """Write ``net`` to ``path`` as a state dict for torchvision's class of its depth, as ``torch.save`` writes it.
 
     A network that differs from torchvision's in biases alone, such as ``resnet18@d2l``, is written so that the class
     predicts the same: see :func:`gluon_resnet.weights.torchvision.as_torchvision`. The file is read back into the
-    Gluon network of torchvision's kind and appears only if its logits are those of ``net``, up to TOLERANCE. Raises
-    ExportError as :func:`export_onnx` does, and for a network that the class cannot compute.
+    Gluon network of torchvision's kind and appears only if its logits are those of ``net``, up to TOLERANCE. A state
+    dict has no place for ``metadata``, which is left out. Raises ExportError as :func:`export_onnx` does, and for a
+    network that the class cannot compute.
     """
     path, params = Path(path), parameters(net)
     _check_precision(net)
@@ -222,16 +230,17 @@ def export_pth(net: Any, path: FilePath) -> Exported:
 
 
 #: suffix -> what writes it
-FORMATS: Dict[str, Callable[[Any, FilePath], Exported]] = {
+FORMATS: Dict[str, Callable[[Any, FilePath, Optional[Mapping[str, str]]], Exported]] = {
     ".onnx": export_onnx,
     ".safetensors": export_safetensors,
     ".pth": export_pth,
 }
 
 
-def export(net: Any, path: FilePath) -> Exported:
+def export(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] = None) -> Exported:
     """Write ``net`` in the format that the suffix of ``path`` names: .onnx, .safetensors or .pth.
 
+    ``metadata`` are texts for the metadata of the first two, such as those of a run's network (runs/network.py).
     :func:`export_onnx`, :func:`export_safetensors` and :func:`export_pth` say what is written and which errors there
     are; another suffix is an ExportError, too.
     """
@@ -239,4 +248,4 @@ def export(net: Any, path: FilePath) -> Exported:
     if suffix not in FORMATS:
         *others, last = FORMATS
         raise ExportError(f"{path}: unknown suffix '{suffix}': expected {', '.join(others)} or {last}")
-    return FORMATS[suffix](net, path)
+    return FORMATS[suffix](net, path, metadata)

@@ -138,12 +138,25 @@ def check_params(expected: Mapping[str, Tuple[int, ...]], params: Mapping[str, n
             )
 
 
-def to_onnx(spec: ResNetSpec, params: Mapping[str, numpy.ndarray], in_channels: int = 3) -> Any:
+def to_onnx(
+    spec: ResNetSpec,
+    params: Mapping[str, numpy.ndarray],
+    in_channels: int = 3,
+    metadata: Optional[Mapping[str, str]] = None,
+) -> Any:
     """The network of ``spec`` as an onnx.ModelProto: "input" (batch, in_channels, height, width) to "logits".
 
-    The logits are (batch, num_classes); all is float32. ``params`` is {parameter name of the layout: float32 array}.
-    Batch, height and width are free; the batch norms use their running statistics. Raises ExportError if a parameter is
-    missing, unknown, or of another shape or type.
+    The logits are (batch, num_classes); all is float32. Batch, height and width are free; the batch norms use their
+    running statistics.
+
+    Args:
+        spec: the network.
+        params: {parameter name of the layout: float32 array}.
+        in_channels: channels of its input.
+        metadata: further entries of the model's metadata.
+
+    Raises:
+        ExportError: a parameter is missing, unknown, or of another shape or type.
     """
     plan = layout(spec, in_channels)
     check_params(plan.params(), params)
@@ -176,5 +189,5 @@ def to_onnx(spec: ResNetSpec, params: Mapping[str, numpy.ndarray], in_channels: 
         producer_name="gluon-resnet",
         producer_version=VERSION,
     )
-    helper.set_model_props(model, {"producer": f"gluon-resnet {VERSION}", "model": spec.name})
+    helper.set_model_props(model, {"producer": f"gluon-resnet {VERSION}", "model": spec.name, **(metadata or {})})
     return model

@@ -63,7 +63,7 @@ def is_name(words):
 def smaller(words, output):
     """The options that make a command of gluon-resnet take seconds."""
     start = " ".join(words[:2] if words[0] == "train" else words[:1])
-    unseen = {} if output or "--weights" in words else SMALLER_UNSEEN.get(start, {})
+    unseen = {} if output or {"--weights", "--finetune"} & set(words) else SMALLER_UNSEEN.get(start, {})
     more = [word for option, value in unseen.items() if option not in words for word in (option, value)]
     fewer = ["--hold-out", "10"] if "--hold-out" in words and start in SMALLER else []
     return [*SMALLER.get(start, []), *fewer, *more]
@@ -105,6 +105,9 @@ class Reader(Installing):
         if words[:2] == ["train", "fashion-mnist"]:
             words = [str(self.small_fashion_mnist) if word == PLACEHOLDERS["DIR"] else word for word in words]
         words = [self.newest_run() if word == "runs/..." else word for word in words]
+        if words[-2:-1] == [">"]:
+            (self.folder / words[-1]).write_text(self.run_gluon_resnet(words[:-2]))
+            return ""
         if words[0] in PARSED:
             params = parse(words)[1]
             if words[0] == "run":

@@ -4,6 +4,7 @@ document_reader.py runs a command, or a smaller one; test_contributing.py follow
 """
 
 import ast
+import csv
 import hashlib
 import os
 import pickle
@@ -19,7 +20,7 @@ from gluon_resnet.data.images import PREPARATIONS
 from gluon_resnet.errors import GluonResNetError
 from gluon_resnet.networks.families import ROWS
 from gluon_resnet.networks.layout import layout
-from gluon_resnet.runs import config
+from gluon_resnet.runs import config, finetuning
 from gluon_resnet.runs.kinds import PicturesConfig
 from gluon_resnet.weights import export, fetch_weights, published
 
@@ -44,6 +45,8 @@ BLOCKS = [block for path in DOCUMENTS for block in blocks(path)]
 #: headings of the examples that change the package; test_contributing.py follows them in a copy
 EXAMPLES = ("Add a network", "Add a family", "Add an experiment", "Add a chapter")
 IN_PLACE = [block for block in BLOCKS if block.heading not in EXAMPLES]
+#: from a folder of photographs to a CSV of predictions; it has a test of its own
+FOUR_COMMANDS = next(block for block in BLOCKS if "predictions.csv" in block.text)
 #: marks a part of a name that the reader fills in
 OPEN = re.compile("NAME|NN-")
 SPECIES = ("Red_headed_Woodpecker", "Rufous_Hummingbird", "Scarlet_Tanager", "Western_Grebe")
@@ -67,10 +70,11 @@ def small_fashion_mnist(monkeypatch, tmp_path):
 def made(tmp_path_factory):
     """What takes a while to make: random weights of three networks, and a finished run."""
     folder = tmp_path_factory.mktemp("made")
-    net = gr.get_model("resnet50@torchvision")
-    net.initialize(mx.init.Xavier())
-    net(mx.nd.zeros((1, 3, 32, 32)))
-    export.export(net, folder / "resnet50.safetensors")
+    for name in ("resnet18", "resnet50"):
+        net = gr.get_model(f"{name}@torchvision")
+        net.initialize(mx.init.Xavier())
+        net(mx.nd.zeros((1, 3, 32, 32)))
+        export.export(net, folder / f"{name}.safetensors")
     for name, channels, file in (("resnet18", 1, "net.params"), ("resnet50@mxnet", 3, "zoo.params")):
         net = gr.get_model(name)
         net.initialize(mx.init.Xavier())
@@ -109,9 +113,9 @@ def draw(path, seed):
     Image.fromarray(image.astype("uint8")).save(path)
 
 
-def in_cache(monkeypatch, path, *names):
-    """As if the file at ``path`` were what these names of ResNet-50's weights stand for, fetched before."""
-    rows = {published.find(name, "resnet50") for name in names}
+def in_cache(monkeypatch, path, model, *names):
+    """As if the file at ``path`` were what these names of a model's weights stand for, fetched before."""
+    rows = {published.find(name, model) for name in names}
     digits = hashlib.sha256(path.read_bytes()).hexdigest()
     own = [replace(row, hash=f"sha256:{digits}") if row in rows else row for row in published.ROWS]
     monkeypatch.setattr(published, "ROWS", tuple(own))
@@ -127,11 +131,14 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
     for number, name in enumerate(SPECIES):
         for i in range(4):
             draw(folder / "bird_photos" / name / f"{i}.jpg", 10 * number + i)
+    for seed, name in enumerate(("new_photos/b.jpg", "new_photos/a/c.png")):
+        draw(folder / name, 200 + seed)
     for seed, name in enumerate(("photo.jpg", "cat.png", "tiger_cat_256.png", "samoyed_1546.jpg")):
         draw(folder / name, 100 + seed)
     for name in ("resnet50.safetensors", "net.params", "net.safetensors", "net.pth", "zoo.params"):
         (folder / name).symlink_to(made / name)
-    in_cache(monkeypatch, folder / "resnet50.safetensors", "imagenet", "imagenet:a1")
+    in_cache(monkeypatch, folder / "resnet50.safetensors", "resnet50", "imagenet", "imagenet:a1")
+    in_cache(monkeypatch, made / "resnet18.safetensors", "resnet18", "imagenet")
     (folder / "malicious.pth").write_bytes(as_zip(pickle.dumps(Runs(os.system, "false"), protocol=2)))
     shutil.copytree(str(made / "run"), str(folder / "runs" / "20261122-030010-resnet8@narrow-fashion-mnist"))
     (folder / "chapter.txt").write_text(
@@ -147,7 +154,9 @@ def reader(made, small_fashion_mnist, tmp_path, monkeypatch, capsys):
 def of(*languages):
     """A test for each block in these languages."""
     return pytest.mark.parametrize(
-        "block", [block for block in IN_PLACE if block.language in languages], ids=lambda block: block.title
+        "block",
+        [block for block in IN_PLACE if block.language in languages and block is not FOUR_COMMANDS],
+        ids=lambda block: block.title,
     )
 
 
@@ -155,6 +164,26 @@ def of(*languages):
 def test_the_commands_of_a_block_run_one_after_another(block, reader):
     for command in commands(block):
         reader.type(command)
+
+
+def test_four_commands_lead_from_photographs_to_a_csv_of_predictions(reader):
+    typed = commands(FOUR_COMMANDS)
+    assert sum(len(command.parts) for command in typed) <= 4 and FOUR_COMMANDS.document == "images.md"
+    for command in typed:
+        reader.type(command)
+    with open(reader.folder / "predictions.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["file"] for row in rows] == ["new_photos/a/c.png", "new_photos/b.jpg"]
+    assert all(row["class"] in SPECIES and 0.25 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_the_settings_of_fine_tuning_are_those_of_the_document():
+    table = (ROOT / "docs" / "images.md").read_text().partition("| set by `--finetune` |")[2].partition("\n\n")[0]
+    firsts = [row.split("|")[1] for row in table.splitlines()[2:]]
+    shown = dict(config.parse_setting(text) for first in firsts for text in re.findall(r"`(.*?)`", first))
+    assert shown == finetuning.DEFAULTS
+    said = dict(config.parse_setting(text) for text in re.findall(r"kind get `(.*?)` and no momentum", table))
+    assert {**said, "momentum": 0.0} == finetuning.ADAPTIVE
 
 
 def spoken(path):

@@ -1,10 +1,11 @@
 """Predicting many images: the same table as at once, and never more than a few inputs held."""
 
+import os
 import weakref
 
 from gluon_resnet.data.images import PREPARATIONS
 from gluon_resnet.errors import DataError
-from gluon_resnet.evaluation.predict import BATCH, look, predict, predict_files
+from gluon_resnet.evaluation.predict import BATCH, image_files, look, predict, predict_files
 
 import numpy
 import pandas as pd
@@ -53,6 +54,33 @@ def test_a_missing_image_is_found_before_the_first_prediction(paths, tmp_path):
         with pytest.raises(DataError, match=f"{wrong}: "):
             predict_files(engine, [*paths, wrong], PREPARATIONS["cifar"], LABELS, top=1)
         assert engine.sizes == []
+
+
+def test_what_cannot_be_read_of_a_folder_is_left_out_if_asked_and_all_of_it_is_an_error(paths, tmp_path):
+    told, damaged, whole = [], [], [str(path) for path in paths]
+    bad = [*whole[:BATCH], whole[BATCH + 1]]  # a whole batch, and one of the next
+    for path in bad:
+        (tmp_path / path).write_bytes(b"damaged")
+    assert image_files([tmp_path]) == whole
+    table, _ = predict_files(
+        MeanColour(), whole, PREPARATIONS["cifar"], LABELS, top=1, damaged=damaged, tell=told.append
+    )
+    assert [line.partition(":")[0] for line in damaged] == bad and sum(told) == len(whole)
+    assert table["image"].tolist() == [path for path in whole if path not in bad]
+    assert table["rank"].dtype == "int64" and table["probability"].dtype == "float64"
+    with pytest.raises(DataError, match=f"{whole[0]}: "):
+        predict_files(MeanColour(), whole, PREPARATIONS["cifar"], LABELS, top=1)
+    with pytest.raises(DataError, match=rf"{whole[0]}: .*; nor can any other of 2 pictures be read"):
+        predict_files(MeanColour(), bad[:2], PREPARATIONS["cifar"], LABELS, top=1, damaged=[])
+
+
+def test_a_folder_that_may_not_be_read_is_told(paths, tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match=f"{tmp_path}: cannot be read .Permission denied.: check its permissions"):
+        image_files([tmp_path])
 
 
 def test_channels_that_no_image_has(paths):

@@ -23,6 +23,7 @@ from gluon_resnet.runs.pictures import PicturesConfig
 
 import mxnet as mx
 import numpy
+import pandas as pd
 import pytest
 import tomli
 from PIL import Image
@@ -171,7 +172,7 @@ def test_epochs_are_those_of_the_history(evaluated):
     ends = [line for line in read_csv(evaluated / "history.csv") if line["test_acc"]]
     assert [one[0] for one in rows] == [line["epoch"] for line in ends] == ["1", "2"]
     for one, line in zip(rows, ends):
-        names = ("loss", "train_acc", "test_acc", "test_loss", "seconds", "wait_seconds", "test_seconds")
+        names = ("loss", "train_acc", "test_acc", "test_loss", "lr", "seconds", "wait_seconds", "test_seconds")
         for text, name in zip(one[1:], (*names, "examples_per_sec")):
             assert float(text.replace(",", "")) == pytest.approx(
                 float(line[name]), abs=0.051 if "sec" in name else 5.1e-5
@@ -262,6 +263,21 @@ def test_the_curves_are_the_history_drawn_to_scale(tmp_path):
     slope = (ticks[a] - ticks[b]) / (float(b) - float(a))  # pixels for an accuracy of 1
     assert (low - high) / slope == pytest.approx(0.15, abs=0.002)  # test accuracy from 0.6 to 0.75
     assert left < right
+
+
+@pytest.mark.parametrize("rates, curves", [((0.1, 0.05), 3), ((0.1, 0.1), 2), ((None, None), 2)])
+def test_learning_rates_are_drawn_if_they_change_and_are_in_the_table(tmp_path, rates, curves):
+    path = make_run(tmp_path / "run", **SMALL)
+    history = pd.read_csv(path / "history.csv").query("test_acc.notna()")
+    history.assign(lr=rates).to_csv(path / "history.csv", index=False)
+    found = page(path)
+    assert [one[5] for one in found.tables["Epoch by epoch"]] == [
+        "learning rate",
+        *("\N{EN DASH}" if rate is None else f"{rate:g}" for rate in rates),
+    ]
+    drawn = [attributes["aria-label"] for attributes in found.all("svg")]
+    assert len(drawn) == curves and (curves == 2 or drawn[2] == "Learning rate from 0.1 to 0.05, over 2 epochs")
+    assert curves != 2 or rates[0] is None or "epoch (learning rate 0.1)" in found.text
 
 
 def test_a_run_without_test_losses_has_its_page(tmp_path):

@@ -1,6 +1,7 @@
 """--resume alone, in a folder that is in use, and with one field altered in checkpoint, config.json or history.csv."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -326,8 +327,11 @@ def cell(line, column, value):
         (cell(3, "batch", "1"), "damaged: line 3: epoch 1, batch 1: expected a later one"),
         (cell(2, "loss", "inf"), "damaged: line 2: loss is 'inf'"),
         (cell(2, "test_acc", "high"), "damaged: line 2: test_acc is 'high'"),
+        (cell(2, "lr", "fast"), "damaged: line 2: lr is 'fast': expected a number"),
         (cell(2, "loss", "0.25"), "not as it was when the checkpoint was written: copy the run folder again, or"),
         (cell(5, "test_acc", "0.25"), "not as it was when the checkpoint was written"),
+        (cell(3, "lr", "0.25"), "not as it was when the checkpoint was written"),
+        (lambda table: [row.pop() for row in table], "not as it was when the checkpoint was written"),  # the rates
         (lambda table: table.pop(2), "not as it was when the checkpoint was written"),
         (lambda table: table[1].append("7"), "damaged: "),
         (lambda table: table.clear(), "damaged: "),
@@ -347,6 +351,21 @@ def test_without_a_history_the_run_goes_on_and_says_so(run, run_cli):
     assert done.returncode == 0, done.stderr
     assert f"{run}/history.csv: no such file: the history of the run begins here" in done.stdout
     assert [row[:2] for row in rows(run)[1:]] == [["2", "3"], ["2", "4"]]
+
+
+def test_a_run_begun_by_a_version_without_learning_rates_goes_on(run, run_cli):
+    """Its history.csv has no column lr, and the hash in its checkpoint is that of such a text."""
+    table = [row[: rows(run)[0].index("lr")] for row in rows(run)]
+    write_rows(run, table)
+    line = refused(run_cli, run)
+    assert "not as it was when the checkpoint was written" in line
+    before = [row for row in table if row[:1] != ["2"] or int(row[1]) < 2]
+    text = "".join(",".join(row) + "\n" for row in before)
+    alter(run, setting("history", to=hashlib.sha256(text.encode()).hexdigest()))
+    done = run_cli("train", "--resume", run)
+    assert done.returncode == 0 and "at epoch 2, after batch 2" in done.stdout, done.stderr
+    assert rows(run)[0][-1] == "lr"
+    assert [row[-1] for row in rows(run)[1:]] == [""] * (len(before) - 1) + ["", "0.05", "0.05"]
 
 
 def test_the_checkpoint_of_an_older_version_is_taken_without_a_hash(run, run_cli, tmp_path):

@@ -503,6 +503,36 @@ def test_the_digest_of_an_older_versions_history_stays():
     assert history.digest(1, 3) != before
 
 
+def test_history_has_the_learning_rate_of_each_row(np_mode):
+    history, recipe = History(points=4), gr.Recipe(epochs=2, lr=0.1, schedule="cosine")
+    gr.fit(small_net(), *batches(), recipe, mx.cpu(), gr.Session(listeners=[history.add]))
+    table = history.table()
+    before = (
+        10 * (table["epoch"] - 1) + table["batch"] - 1
+    ) / 20  # share of the run's 20 batches before the row's last
+    assert list(table["lr"]) == pytest.approx([0.05 * (1 + math.cos(math.pi * share)) for share in before])
+    assert table["lr"].is_monotonic_decreasing and len(table) == 10
+    assert [axes.get_ylabel() for axes in curves.draw_curves(table).axes] == ["loss", "accuracy", "learning rate"]
+    drawn = curves.draw_curves(table).axes[2].lines[0]
+    assert list(drawn.get_ydata()) == list(table["lr"])
+    constant = curves.draw_curves(table.assign(lr=0.05))
+    assert [axes.get_xlabel() for axes in constant.axes] == ["epoch (learning rate 0.05)"] * 2
+
+
+def test_a_history_without_learning_rates_has_the_hash_that_its_version_wrote():
+    """Of the text of a history.csv before 2026-11-28, which had no column lr; written here by hand."""
+    old = (
+        "epoch,batch,position,examples,loss,train_acc,test_acc,test_loss,seconds,wait_seconds,test_seconds,"
+        "examples_per_sec,others_cores\n1,2,1,20,1.25,0.5,0.75,0.875,1,0.5,0.25,40,\n"
+    )
+    history = History()
+    history.add(gr.Record(1, 2, 2, 20, 1.25, 0.5, 1.0, 0.5, 0.75, 0.25, 0.875))
+    assert history.digest(2, 1) == hashlib.sha256(old.encode()).hexdigest()
+    assert History().digest(1, 1) == hashlib.sha256(old.splitlines(True)[0].encode()).hexdigest()
+    history.add(gr.Record(2, 1, 2, 10, 1.25, 0.5, 1.0, 0.5, lr=0.05))
+    assert history.digest(2, 1) == hashlib.sha256(old.encode()).hexdigest() != history.digest(2, 2)
+
+
 def test_trainable_parameters_do_not_change_by_training(np_mode):
     net = gr.resnet18()
     gr.fit(net, *batches(batch_size=16, count=16, tests=16), gr.Recipe(epochs=1, lr=0.05), mx.cpu())

@@ -143,15 +143,15 @@ def test_the_model_is_valid_and_its_parameters_are_no_inputs():
 def test_a_file_that_computes_something_else_is_refused(tmp_path, monkeypatch, part):
     build = onnx_graph.to_onnx
 
-    def wrong(spec, params, in_channels):
+    def wrong(spec, params, *others):
         if part == "epsilon":
-            model = build(spec, params, in_channels)
+            model = build(spec, params, *others)
             for node in model.graph.node:
                 for attribute in node.attribute:
                     if attribute.name == "epsilon":
                         attribute.f = 0.01
             return model
-        return build(spec, {**params, part: params[part] * numpy.float32(1.5)}, in_channels)
+        return build(spec, {**params, part: params[part] * numpy.float32(1.5)}, *others)
 
     monkeypatch.setattr(onnx_graph, "to_onnx", wrong)
     (tmp_path / "net.onnx").write_text("what was there before")
