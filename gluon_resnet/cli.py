@@ -31,13 +31,14 @@ from .commands import (
     transcript,
     weights,
 )
+from .commands.groups import Group
 from .errors import BackendError, GluonResNetError
 from .text import Terminal, last_line
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="gluon-resnet")
 def cli() -> None:
     """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights, and a check of this machine."""

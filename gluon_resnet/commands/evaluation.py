@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ..instruments import ENGINES, SHORT
 from . import lazy
+from .groups import Group
 
 calibration = lazy("evaluation.calibration")
 devices = lazy("devices")
@@ -170,7 +171,7 @@ def evaluate(
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
 
 
-@click.group()
+@click.group(cls=Group)
 def runs() -> None:
     """List, show, compare and report run folders."""
 

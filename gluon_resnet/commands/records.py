@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 import click
 
 from . import lazy, options
+from .groups import Group
 
 findings = lazy("data.findings")
 record_checks = lazy("data.record_checks")
@@ -17,7 +18,7 @@ sources = lazy("data.records")
 text = lazy("text")
 
 
-@click.group()
+@click.group(cls=Group)
 def records() -> None:
     """Pack images into MXNet's record files (.rec), look into such files, check and unpack them."""
 

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Optional
 import click
 
 from . import lazy, options
+from .groups import Group
 
 configs = lazy("runs.config")
 fashion_mnist = lazy("data.fashion_mnist")
@@ -13,7 +14,7 @@ kinds = lazy("runs.kinds")
 launch = lazy("runs.launch")
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Find, fetch and verify data sets."""
 
@@ -29,7 +30,7 @@ def data_fashion_mnist(data_dir: Optional[str]) -> None:
     )
 
 
-@click.group(invoke_without_command=True, no_args_is_help=True)
+@click.group(cls=Group, invoke_without_command=True, no_args_is_help=True)
 @options.resume
 @click.pass_context
 def train(context: click.Context, resume: Optional[str]) -> None:
