@@ -10,6 +10,7 @@ from . import lazy
 
 figures = lazy("figures")
 kinds = lazy("runs.kinds")
+meanings = lazy("runs.settings")
 
 
 Command = Callable[..., Any]  # a function that click turns into a command, or one that it has turned
@@ -114,6 +115,31 @@ config_file = click.option(
     "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, one field per line."
 )
 settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; can be repeated.")
+
+
+def list_settings(kind: str) -> Callable[[Command], Command]:
+    """The option --list-settings of the ``kind`` of runs."""
+
+    def show(context: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            formatter = context.make_formatter()
+            titles = ("The recipe (also the arguments of gr.Recipe)", "Every run", f"Runs of train {kind}")
+            for title, rows in zip(titles, meanings.settings(kinds.kind_named(kind).config).values()):
+                with formatter.section(title):
+                    formatter.write_dl([(f"{row.name}={row.default}", row.meaning) for row in rows])
+            click.echo(formatter.getvalue().strip("\n"))
+            context.exit()
+
+    return click.option(
+        "--list-settings",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the fields of --set and --config with their defaults and meanings, and exit.",
+    )
+
+
 resume = click.option(
     "--resume", metavar="RUN", help="Resume a run that was interrupted; the result is as without the interruption."
 )

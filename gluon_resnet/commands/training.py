@@ -91,12 +91,13 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Accept other images in the same format in --data.")
 @options.run
+@options.list_settings("fashion-mnist")
 @click.pass_context
 def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU if there is one.
 
     Everything else (momentum, schedules, mixup, averaged parameters, ...) is off by default; switch it on with --set
-    field=value or a file with one field per line. docs/training.md lists the fields. One exception: before each test,
+    field=value or a file with one field per line. --list-settings shows the fields. One exception: before each test,
     batch-norm statistics are re-estimated from 20 training batches; --set norm_batches=0 tests as the article does.
     """
     if chosen["unverified"] and not chosen["data_dir"]:
@@ -128,12 +129,13 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
 @options.parts
 @options.run
+@options.list_settings("pictures")
 @click.pass_context
 def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:
     """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's for its bird photos. Split, augmentation and everything else are set with --set
-    field=value or a file with one field per line: the fields of gluon_resnet/runs/kinds.py and training/recipe.py.
+    field=value or a file with one field per line: --list-settings shows the fields.
     """
 
     def values(given: Settings) -> Settings:
