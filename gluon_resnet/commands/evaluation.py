@@ -1,7 +1,6 @@
 """evaluate and runs: what came out of training."""
 
 import json
-import sys
 from typing import Any, Optional, Sequence, Tuple
 
 import gluon_resnet as gr
@@ -90,9 +89,7 @@ def _judged(
     for name in cams:
         examples.find(name)
     made = _make_engine(engine, network, calibrate)
-    with tqdm(
-        total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
-    ) as bar:
+    with tqdm(total=len(examples), desc="evaluating", unit=" images", leave=False, disable=None) as bar:
         results = evaluation.evaluate_run(network, examples, made, tell=bar.update)
     if engine in SHORT:
         click.echo(f"engine {engine}: {made.agreement}", err=True)

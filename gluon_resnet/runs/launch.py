@@ -240,7 +240,7 @@ def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str,
     from ..training import lr_finder
 
     _start(config, net, job, device)
-    with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
+    with tqdm(total=100, desc="learning rates", unit="batch", leave=False, disable=None) as bar:
         result = lr_finder.find_lr(
             net, job.train_iter, device, recipe=config, initialize=not job.params, tell=lambda step, steps: bar.update()
         )
@@ -344,3 +344,5 @@ def _report(config: Any, result: Result, folder: RunFolder, say: Say) -> None:
         say(f"ended after epoch {last.epoch}: no {better} for as many epochs as patience allows")
     for line in result.lines() if last else ():
         say(line)
+    if result.hint:
+        say(result.hint)

@@ -19,10 +19,28 @@ def _never() -> bool:
     return False
 
 
+def _untold(batches: int) -> None:
+    pass
+
+
 def _sums(
-    net: Any, batches: Taken, device: Any, stop: Callable[[], bool], *measures: Callable[[Any, Any], Any]
+    net: Any,
+    batches: Taken,
+    device: Any,
+    stop: Callable[[], bool],
+    tell: Callable[[int], Any],
+    *measures: Callable[[Any, Any], Any],
 ) -> Tuple[List[float], int]:
-    """The sum of each of ``measures``, functions of (y_hat, y), over the batches, and the number of labels."""
+    """(the sum of each of ``measures`` over the batches, number of labels).
+
+    Args:
+        net: the network.
+        batches: pairs (X, y).
+        device: an mxnet context; the one of the network's parameters if None.
+        stop: asked before each batch; once true, the rest is left out.
+        tell: called after each batch with the number of those done.
+        measures: functions of (y_hat, y), which give arrays of one number.
+    """
     if device is None:
         device = next(iter(net.collect_params().values())).list_ctx()[0]
     pending: Deque[Tuple[List[Any], Any, Tuple[int, ...], str]] = deque()
@@ -44,6 +62,7 @@ def _sums(
         labels += y.size
         if len(pending) > 1:  # one batch computes while the next is prepared, no more
             fetch()
+        tell(number)
     while pending:
         fetch()
     if not labels and not stop():
@@ -58,7 +77,7 @@ def evaluate_accuracy(net: Any, data_iter: Iterable[Any], device: Any = None) ->
     of the labels. ``device`` is the one of the network's parameters if None. DataError, ModelError or ShapeError if
     the batches, the outputs and the labels do not fit each other. Source: d2l's evaluate_accuracy_gpu.
     """
-    (correct,), labels = _sums(net, Taken(data_iter, "data_iter", net), device, _never, count_correct)
+    (correct,), labels = _sums(net, Taken(data_iter, "data_iter", net), device, _never, _untold, count_correct)
     return correct / labels
 
 
@@ -68,6 +87,7 @@ def evaluate(
     device: Any = None,
     stop: Callable[[], bool] = _never,
     totals: Callable[[Sequence[float]], List[float]] = list,
+    tell: Callable[[int], Any] = _untold,
 ) -> Tuple[float, float]:
     """(accuracy, loss) of ``net`` on batches (X, y), in one pass.
 
@@ -80,12 +100,13 @@ def evaluate(
         device: an mxnet context; the one of the network's parameters if None.
         stop: asked before each batch; once true, the rest is left out.
         totals: gives the sums of some numbers over all processes, if each has a share of the batches (group.py).
+        tell: called after each batch with the number of those done.
 
     Raises:
         DataError, ModelError, ShapeError: the batches, the outputs and the labels do not fit each other.
     """
     batches = batches if isinstance(batches, Taken) else Taken(batches, "data_iter", net)
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    own, number = _sums(net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
+    own, number = _sums(net, batches, device, stop, tell, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
     correct, loss, labels = totals([*own, number])
     return correct / max(labels, 1), loss / max(labels, 1)

@@ -110,12 +110,17 @@ class Taken:
         self.rounds = Rounds.of(batches) if isinstance(batches, mx.io.MXDataIter) else None
 
     def __len__(self) -> int:
-        if self.number is None:
-            try:
-                self.number = len(self.batches)  # type: ignore[arg-type]
-            except TypeError:
-                self.number = self._count()
-        return self.number
+        if self.known_number is None:
+            self.number = self._count()
+        return self.known_number or 0
+
+    @property
+    def known_number(self) -> Optional[int]:
+        """The number of batches if ``batches`` know it or it has been counted; otherwise None."""
+        try:
+            return len(self.batches)  # type: ignore[arg-type]
+        except TypeError:
+            return self.number
 
     def _count(self) -> int:
         """The number of batches of a pass, which is spent on it."""
