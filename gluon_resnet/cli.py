@@ -17,6 +17,7 @@ import click
 
 from . import __version__
 from .commands import (
+    completion,
     evaluation,
     experiments,
     launch,
@@ -84,6 +85,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     _open_streams()
     # the one place through which all that is printed goes: names from outside are shown, not obeyed
     sys.stdout, sys.stderr = Terminal(sys.stdout), Terminal(sys.stderr)
+    completion.prepare()
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:

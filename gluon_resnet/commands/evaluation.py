@@ -9,7 +9,8 @@ import click
 from tqdm import tqdm
 
 from ..instruments import ENGINES, SHORT
-from . import lazy
+from ..text import count
+from . import completion, lazy
 from .groups import Group
 
 calibration = lazy("evaluation.calibration")
@@ -97,7 +98,7 @@ def _judged(
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.option(
     "--data",
     metavar="DIR|CSV|FILE.rec",
@@ -160,7 +161,7 @@ def evaluate(
         click.echo(
             text.printable(
                 f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
-                f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(results)}"
+                f"{count(len(examples), 'picture')} of {count(len(network.class_names), 'class')}\n{_report(results)}"
             )
         )
     if save:
@@ -185,11 +186,14 @@ def list_runs(folders: Tuple[str, ...], form: str) -> None:
     if form == "csv":
         click.echo(table.to_csv(index=False, float_format="%.6g"), nl=False)
     else:
-        click.echo(_table(run_table.as_text(table)))
+        shown, left_out = text.fitted(run_table.as_text(table), text.terminal_width(), run_table.DISPENSABLE)
+        click.echo(shown)
+        if left_out:
+            click.echo(f"left out for want of room: {', '.join(left_out)}; --format csv has them", err=True)
 
 
 @runs.command("show")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @TABLE
 def show(run: str, form: str) -> None:
     """One run: settings that are not the default, result, environment, and the command that repeats it."""
@@ -204,7 +208,7 @@ def show(run: str, form: str) -> None:
 
 
 @runs.command("compare")
-@click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...")
+@click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completion.runs)
 @click.option("--save", metavar="P.png", help="Also draw loss and test accuracy of all over epochs.")
 @TABLE
 def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
@@ -222,7 +226,7 @@ def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
 
 
 @runs.command("report")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
 @click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, if any]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")

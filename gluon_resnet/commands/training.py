@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Optional
 
 import click
 
-from . import lazy, options
+from . import completion, lazy, options
 from .groups import Group
 
 configs = lazy("runs.config")
@@ -80,7 +80,9 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 
 
 @train.command("fashion-mnist")
-@options.of_config("fashion-mnist", "--model", help="resnet18 to resnet152, with @family if not d2l.")
+@options.of_config(
+    "fashion-mnist", "--model", shell_complete=completion.models, help="resnet18 to resnet152, with @family if not d2l."
+)
 @options.of_config("fashion-mnist", "--resize", type=click.IntRange(min=1), help="Side of the images.")
 @click.option("--no-resize", is_flag=True, help="Keep the images at 28x28.")
 @options.of_config("fashion-mnist", "--batch-size", type=click.IntRange(min=1))
@@ -119,7 +121,9 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 
 @train.command("pictures")
 @click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
-@options.of_config("pictures", "--model", help="resnet18 to resnet152, with @family if not d2l.")
+@options.of_config(
+    "pictures", "--model", shell_complete=completion.models, help="resnet18 to resnet152, with @family if not d2l."
+)
 @options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the images.")
 @options.of_config("pictures", "--batch-size", type=click.IntRange(min=1))
 @options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw or lamb.")
