@@ -16,6 +16,7 @@ from mxnet.util import is_np_array
 from PIL import Image
 
 from ..errors import ConfigError, whole
+from ..text import count as counted
 
 AHEAD = 3  # batches kept ready
 Drawn = Optional[numpy.ndarray]  # what a pass draws at random, one row for each image; None if nothing is drawn
@@ -167,7 +168,8 @@ class ArrayBatches(Batches):
         super().__init__(len(images), batch_size, shuffle)
         if len(images) != len(labels) or not len(images):
             raise ConfigError(
-                f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one"
+                f"{counted(len(images), 'picture')} and {counted(len(labels), 'label')}: expected as many "
+                f"of each, at least one"
             )
         size = (resize, resize) if isinstance(resize, int) else resize
         if size is not None and (len(size) != 2 or min(size) < 1):

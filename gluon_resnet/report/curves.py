@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ..figures import new_figure
+from ..text import count
 from ..training.curves import plot_accuracies, plot_loss
 
 #: matplotlib's colour -> the page's
@@ -86,6 +87,8 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tupl
     losses = [_span("Training loss", history, "loss")]
     if history["test_loss"].notna().any():
         losses.append(_span("test loss", history, "test_loss"))
+    last = history["position"].max()
+    over = f"over {count(int(last), 'epoch') if last == int(last) else f'{last:g} epochs'}"
     figures = []
     for name, plot, caption in (
         ("loss", plot_loss, ", ".join(losses)),
@@ -93,5 +96,5 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None) -> List[Tupl
     ):
         figure = new_figure(*SIZE)
         plot(figure.subplots(), history, num_epochs)
-        figures.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
+        figures.append((caption, inline_svg(figure, name, f"{caption}, {over}")))
     return figures

@@ -16,7 +16,7 @@ from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
-from ..text import last_line, printable
+from ..text import count, last_line, printable
 from ..training.checkpoint import Checkpoint, Keeper
 from ..training.group import ALONE, Group
 from ..training.progress import Result
@@ -248,7 +248,7 @@ def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str,
     rates = result.table["lr"]
     say(
         f"tried learning rates from {rates.iloc[0]:.1e} to {rates.iloc[-1]:.1e} over "
-        f"{len(rates)} batches: the loss falls fastest at {result.suggestion:.1e}"
+        f"{count(len(rates), 'batch')}: the loss falls fastest at {result.suggestion:.1e}"
     )
     say(f"picture in {picture}")
 

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
 from ..figures import new_figure
+from ..text import count
 from .batches import Taken, check_labels
 from .loop import Training, start
 from .recipe import Recipe
@@ -123,7 +124,7 @@ def find_lr(
     with Training(net, recipe, device) as training:
         losses = _try_rates(training, Taken(train_iter, "train_iter", net), rates, tell)
     if len(losses) < 3:
-        raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
+        raise DivergedError(f"the loss is not finite after {count(len(losses), 'batch')} at lr {low:g}: start lower")
     smoothed = smooth(losses)
     table = pd.DataFrame({"lr": rates[: len(losses)], "loss": losses, "smoothed": smoothed})
     return Found(table, suggest(rates, smoothed))

@@ -18,6 +18,7 @@ import numpy
 from ..errors import ModelError, WeightsError
 from ..networks.layout import input_channels, layout, places
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
+from ..text import count
 from .files import WeightFile, read
 from .identification import Identified, closest, identify, ours, parts
 from .views import Arrays
@@ -152,12 +153,14 @@ def _parameters(identified: Identified, spec: ResNetSpec, in_channels: Optional[
             f"{path}: holds {name} ({identified.naming} names), the network is {spec.name}: take the model {name}"
         )
     if in_channels is not None and in_channels != file_channels:
-        raise WeightsError(f"{path}: its first convolution takes {file_channels} channels: expected {in_channels}")
+        raise WeightsError(
+            f"{path}: its first convolution takes {count(file_channels, 'channel')}: expected {in_channels}"
+        )
     if same[0].num_classes != spec.num_classes and not new_head:
         raise WeightsError(
-            f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
-            f"take {same[0].num_classes:,} classes, or train a new head: gluon-resnet train with --new-head (in Python "
-            f"new_head=True)"
+            f"{path}: its head has {count(same[0].num_classes, 'class')}, the network {spec.num_classes:,}: "
+            f"take {count(same[0].num_classes, 'class')}, or train a new head: gluon-resnet train with --new-head (in "
+            f"Python new_head=True)"
         )
     if identified.note:
         print(identified.note, file=sys.stderr, flush=True)
