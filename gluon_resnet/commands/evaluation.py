@@ -9,7 +9,6 @@ import click
 from tqdm import tqdm
 
 from ..instruments import ENGINES, SHORT
-from ..text import count
 from . import completion, lazy
 from .groups import Group
 
@@ -161,7 +160,8 @@ def evaluate(
         click.echo(
             text.printable(
                 f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
-                f"{count(len(examples), 'picture')} of {count(len(network.class_names), 'class')}\n{_report(results)}"
+                f"{text.count(len(examples), 'picture')} of {text.count(len(network.class_names), 'class')}\n"
+                f"{_report(results)}"
             )
         )
     if save:

@@ -7,7 +7,6 @@ import gluon_resnet as gr
 
 import click
 
-from ..text import count
 from . import completion, lazy, options
 
 text = lazy("text")
@@ -123,7 +122,7 @@ def reconcile(
             click.echo(f"fits {', '.join(spec.name for spec in match.specs[1:])} as well")
         return
     if len(models) != 2 or weights:
-        raise click.UsageError(f"{count(len(models), 'network')}: expected two, or --weights FILE alone")
+        raise click.UsageError(f"{text.count(len(models), 'network')}: expected two, or --weights FILE alone")
     _, channels, *size = layers.parse_shape(f"1,{shape}")
     comparison = gr.reconcile(*(gr.parse_model(name) for name in models), channels, tuple(size))
     if style == "csv":

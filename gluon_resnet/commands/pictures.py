@@ -9,7 +9,6 @@ import gluon_resnet as gr
 
 import click
 
-from ..text import count
 from . import lazy, options
 
 figures = lazy("figures")
@@ -80,7 +79,7 @@ def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> s
     N, C, H, W = batch["X"]
     return "\n".join(
         [
-            f"{where}: {count(overview['pictures'], 'picture')}",
+            f"{where}: {text.count(overview['pictures'], 'picture')}",
             *([report.layout] if report.layout else []),
             "",
             text.table(

@@ -6,7 +6,6 @@ from typing import Optional, Tuple
 
 import click
 
-from ..text import count as counted
 from . import lazy, options
 from .groups import Group
 
@@ -85,7 +84,7 @@ def pack(
     for line in packed.report.first_lines():
         click.echo(line, err=True)
     for path, count, size in packed.files:
-        click.echo(f"{path}: {counted(count, 'record')}, {size:,} bytes")
+        click.echo(f"{path}: {text.count(count, 'record')}, {size:,} bytes")
     total = sum(count for _, count, _ in packed.files)
     click.echo(f"{packed.kept:,} of {total:,} stored byte for byte; names in {packed.description}")
 
