@@ -5,12 +5,10 @@ For example:
     python -m book.recipe_table --update docs/training.md
 """
 
-import ast
-import io
-import tokenize
 from pathlib import Path
 
 from gluon_resnet.files import written_whole
+from gluon_resnet.runs.settings import read_fields
 
 import click
 
@@ -22,26 +20,8 @@ END = "<!-- recipe: end -->"
 
 
 def fields(source):
-    """[(field, default as written, comment)] of the class Recipe in Python ``source``.
-
-    A field's comment is the one at the end of its line, or the lines of comments above it.
-    """
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    (recipe,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Recipe")
-    rows = []
-    for node in recipe.body:
-        if isinstance(node, ast.AnnAssign):
-            above, line = [], node.lineno - 1
-            while line in comments and not source.splitlines()[line - 1].split("#")[0].strip():
-                above.insert(0, comments[line])
-                line -= 1
-            comment = comments.get(node.lineno) or " ".join(above)
-            rows.append((node.target.id, ast.get_source_segment(source, node.value), comment))
-    return rows
+    """[(field, default as written, comment)] of the class Recipe in Python ``source``."""
+    return read_fields(source, "Recipe")
 
 
 def table(source):

@@ -6,11 +6,14 @@
 
 With ``GLUON_RESNET_CHAPTERS=tiny`` in the environment a chapter only shows that its code runs: data that is not on this
 machine is replaced by drawn images or random numbers, and a printed line says so. Otherwise DataError is raised.
+
+Importing it puts the environment's programs on the path, as its activation would: chapters run ``!gluon-resnet``.
 """
 
 import json
 import os
 import shutil
+import sysconfig
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -28,6 +31,7 @@ from .weights.names import names
 
 #: False if the chapters are run in their tiny mode.
 FULL = os.environ.get("GLUON_RESNET_CHAPTERS") != "tiny"
+
 
 SCRATCH = Path("chapter-files")
 MARK = ".made-by-gluon-resnet"  # a file in SCRATCH; a folder without it is never emptied
@@ -176,3 +180,14 @@ def results(name: str) -> Optional[Dict[str, Any]]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}); run the experiment again with --save-results") from None
+
+
+def _find_program() -> None:
+    """Let a chapter's ``!gluon-resnet`` find the program of this environment, though it may not be activated."""
+    folder = sysconfig.get_path("scripts")
+    program = os.path.join(folder, "gluon-resnet")
+    if os.path.isfile(program) and shutil.which("gluon-resnet") != program:
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
+
+
+_find_program()

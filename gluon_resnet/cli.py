@@ -18,6 +18,7 @@ import click
 from . import __version__
 from .commands import (
     audit,
+    completion,
     evaluation,
     experiments,
     launch,
@@ -32,13 +33,14 @@ from .commands import (
     transcript,
     weights,
 )
+from .commands.groups import Group
 from .errors import BackendError, GluonResNetError
 from .text import Terminal, last_line
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="gluon-resnet")
 def cli() -> None:
     """ResNet-18 to ResNet-152 in MXNet/Gluon: shapes, training, trained weights, and a check of this machine."""
@@ -85,6 +87,7 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     _open_streams()
     # the one place through which all that is printed goes: names from outside are shown, not obeyed
     sys.stdout, sys.stderr = Terminal(sys.stdout), Terminal(sys.stderr)
+    completion.prepare()
     try:
         cli.main(args, prog_name="gluon-resnet", standalone_mode=False)
     except click.ClickException as error:

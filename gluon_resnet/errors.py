@@ -1,15 +1,20 @@
 """Errors a user can cause. Library code raises them; the command line prints them as one line and exits with 2."""
 
 from numbers import Integral  # includes NumPy's whole numbers
-from typing import Any, Iterable, Type
+from typing import Any, Iterable, Optional, Type
+
+
+def nearest(name: object, known: Iterable[str], cutoff: float = 0.4) -> Optional[str]:
+    """The nearest of the ``known`` names; None if none is near enough."""
+    import difflib  # only a mistake needs it
+
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)), None)
 
 
 def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.4) -> str:
     """``did you mean X? `` with the nearest of the ``known`` names, for a message; empty if none is near enough."""
-    import difflib  # only a mistake needs it
-
-    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
-    return f"did you mean {matches[0]}? " if matches else ""
+    match = nearest(name, known, cutoff)
+    return f"did you mean {match}? " if match else ""
 
 
 class GluonResNetError(Exception):

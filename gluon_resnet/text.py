@@ -3,7 +3,10 @@
 import json
 import re
 import reprlib
-from typing import Any, Iterable
+import shutil
+import sys
+import textwrap
+from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 MAX_DIGITS = 20  # of a whole number in JSON: 64 bits have fewer
 
@@ -33,10 +36,33 @@ def one_line(name: object) -> str:
     return _OBEYED_IN_LINE.sub(_escaped, printable(name))
 
 
+def terminal_width(stream: Any = None) -> Optional[int]:
+    """Columns of the terminal that ``stream``, by default standard output, writes to; None if it is none."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def wrapped(text: str, width: int) -> str:
+    """``text`` with its long lines broken between words, where a terminal would break words.
+
+    A command at a line's end, after ``run: ``, gets a line of its own, in one piece, so that it can be copied. Lines
+    of tables, with two blanks or a tab inside, are left.
+    """
+    return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    if len(line) <= width or "\t" in line or "  " in line.strip():
+        return line
+    before, run, command = line.partition(" run: ")
+    lines = textwrap.fill(before + run.rstrip(), width, break_long_words=False, break_on_hyphens=False)
+    return f"{lines}\n{command}" if command else lines
+
+
 class Terminal:
     """A stream for a person: passes everything on to ``stream``, what is written as :func:`printable` text.
 
-    What tqdm writes to move the cursor is left: a carriage return at the start, or nothing but moves up and down.
+    Long lines on a terminal are :func:`wrapped`. What tqdm writes to move the cursor is left: a carriage return at the
+    start, or nothing but moves up and down.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -46,7 +72,9 @@ class Terminal:
         """Write ``text``; returns its length."""
         moves = _MOVES.match(text)
         start = moves[0] if moves else ""
-        self._stream.write(start + printable(text[len(start) :]))
+        rest = printable(text[len(start) :])
+        width = None if moves else terminal_width(self._stream)
+        self._stream.write(start + (wrapped(rest, width) if width else rest))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -83,8 +111,9 @@ def parse_json(content: str) -> Any:
 
 
 def count(number: int, what: str = "picture") -> str:
-    """``1 picture``, ``2,000 pictures``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    """``1 picture``, ``2,000 pictures``, ``3 batches``."""
+    ending = "" if number == 1 else "es" if what.endswith(("s", "tch")) else "s"
+    return f"{number:,} {what}{ending}"
 
 
 def duration(seconds: float) -> str:
@@ -110,6 +139,24 @@ def table(rows: Any, headers: Any = "keys", escape: bool = True, **options: Any)
         headers, rows = list(rows.columns) if headers == "keys" else headers, rows.values
     cells = [[one_line(cell) if escape and isinstance(cell, str) else cell for cell in row] for row in rows]
     return tabulate(cells, headers=headers, disable_numparse=True, **options)
+
+
+def fitted(rows: Any, width: Optional[int], dispensable: Sequence[str]) -> Tuple[str, List[str]]:
+    """(table of a DataFrame for a terminal, names of the columns left out so that it fits).
+
+    Args:
+        rows: the DataFrame.
+        width: columns of the terminal; None leaves nothing out.
+        dispensable: names of columns that may be left out, the first one first.
+    """
+    left_out: List[str] = []
+    shown = table(rows)
+    for name in dispensable:
+        if not width or max(map(len, shown.split("\n"))) <= width:
+            break
+        left_out.append(name)
+        shown = table(rows.drop(columns=left_out))
+    return shown, left_out
 
 
 def last_line(error: object) -> str:

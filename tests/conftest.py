@@ -277,6 +277,13 @@ def trainable(net):
     return sum(int(numpy.prod(param.shape)) for param in net.collect_params().values() if param.grad_req != "null")
 
 
+class Tty(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
 def relative_error(found, expected):
     """Largest difference relative to the largest expected value."""
     found, expected = (numpy.asarray(value, dtype=numpy.float64) for value in (found, expected))

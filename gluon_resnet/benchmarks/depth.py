@@ -18,6 +18,7 @@ from ..machine import system
 from ..networks.cost import TRAINING_PASSES, network, operations
 from ..networks.layout import layout
 from ..networks.specs import DEPTHS, parse_model
+from ..text import count
 from . import peers, results, turns
 from .peers import Way
 from .processes import check_positive, machine, writable_folder, write_results
@@ -174,7 +175,8 @@ def _lines(
     return [
         f"# One example's cost by depth, 1x{size}x{size}, family {FAMILY}, batch size {BATCH_SIZE}",
         "",
-        f"{machine(report)}; {rounds} rounds, in turn; the most that other programs used meanwhile was {others} cores.",
+        f"{machine(report)}; {count(rounds, 'round')}, in turn; the most that other programs used meanwhile was "
+        f"{others} cores.",
         "",
         rows.to_markdown(index=False, disable_numparse=True),
         "",

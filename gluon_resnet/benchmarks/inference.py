@@ -20,6 +20,7 @@ from ..machine import system
 from ..networks.cost import network, operations
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
+from ..text import count as counted
 from . import peers, results, turns
 from .peers import Way
 from .processes import check_positive, machine, writable_folder, write_results
@@ -152,7 +153,8 @@ def _text(measured: Measured, absent: Mapping[str, str], bounds: results.Bounds,
     lines = [
         f"# {content['model']}, 3x{size}x{size}: predicting",
         "",
-        f"{machine(content['system'])}; {content['rounds']} rounds of {content['repeats']} predictions each (batches "
+        f"{machine(content['system'])}; {counted(content['rounds'], 'round')} of "
+        f"{counted(content['repeats'], 'prediction')} each (batches "
         f"and vectorised a quarter, im2col half), in turn. The same parameters and images for all; in float32 logits "
         f"agree to {content['disagreement']:.0e} of the largest.",
         "",

@@ -19,6 +19,7 @@ from ..data.record_files import Settings, pack
 from ..errors import BackendError, DataError
 from ..machine import env, system
 from ..machine.other_programs import OtherPrograms
+from ..text import count as counted
 from .processes import check_positive, machine, run_worker, writable_folder, write_results
 
 THREADS = 2
@@ -96,7 +97,7 @@ def check(measured: Mapping[str, List[Dict[str, Any]]]) -> None:
     for name, (measurement, *_) in measured.items():
         if measurement["examples"] != examples:
             raise BackendError(
-                f"bench pictures: '{name}' read {measurement['examples']:,} pictures: expected {examples:,} "
+                f"bench pictures: '{name}' read {counted(measurement['examples'], 'picture')}: expected {examples:,} "
                 f"as '{first}' did; the rates would compare different images"
             )
         value = measurement["mean_of_last_batch"]
@@ -161,9 +162,10 @@ def _text(
         [
             f"# Pictures to batches of {batch_size} at {size}x{size}",
             "",
-            f"{machine(report)}; {rounds} rounds of {passes} passes over {count:,} pictures of {Path(folder).name} "
+            f"{machine(report)}; {counted(rounds, 'round')} of {counted(passes, 'pass')} over "
+            f"{counted(count, 'picture')} of {Path(folder).name} "
             f"each, in turn, after a first pass that is not timed. The record file has {length:,} bytes, "
-            f"{packed.kept:,} pictures in it byte for byte; all of it lies in the file cache.",
+            f"{counted(packed.kept, 'picture')} in it byte for byte; all of it lies in the file cache.",
             "",
             table(measured).to_markdown(index=False, disable_numparse=True),
             "",
@@ -212,7 +214,7 @@ def pictures(
         if len(packed.report.usable) != len(packed.report.pictures) or len(packed.files) > 1:
             raise DataError(
                 f"{folder}: expected class folders with whole pictures only, for all ways to read the "
-                f"same, found {len(packed.files)} parts; {packed.report.summary()}"
+                f"same, found {counted(len(packed.files), 'part')}; {packed.report.summary()}"
             )
         record = packed.files[0][0]
         measured = compare(Path(folder).resolve(), record, rounds, passes, batch_size, size, say)

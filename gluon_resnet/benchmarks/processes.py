@@ -12,6 +12,7 @@ from typing import Any, Dict, Mapping, Tuple, Union
 
 from .. import figures, files
 from ..errors import BackendError, ConfigError
+from ..text import count
 from . import results
 
 WORKERS = Path(__file__).resolve().parent / "workers"
@@ -77,7 +78,7 @@ def machine(report: Mapping[str, Any]) -> str:
     """The machine of a system's report in one line, for the head of a table."""
     cpu = report["cpu"]
     return (
-        f"{cpu.get('model')} ({', '.join(map(str, cpu['instruction_sets']))}), {cpu.get('physical')} cores; "
+        f"{cpu.get('model')} ({', '.join(map(str, cpu['instruction_sets']))}), {count(cpu.get('physical'), 'core')}; "
         f"{report.get('platform')}; commit {report.get('git_commit')}"
     )
 

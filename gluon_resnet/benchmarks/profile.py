@@ -22,6 +22,7 @@ from ..machine.onednn_log import Primitive, read_steps
 from ..networks.cost import network
 from ..networks.layout import layout, place_name
 from ..networks.specs import parse_model
+from ..text import count
 from .attribution import DIRECTIONS, attributed, column_of, keys
 from .processes import run_script
 
@@ -218,7 +219,7 @@ def profile(
     what = "a training step" if task == "train" else f"a prediction with engine {engine}"
     title = (
         f"{model}, {what} of {'x'.join(map(str, shape))}: {1000 * statistics.mean(measured['seconds']):.1f} ms, "
-        f"{measured['version']}, {measured['threads']} threads"
+        f"{measured['version']}, {count(measured['threads'], 'thread')}"
     )
     if save:
         save_figure(draw(layers, primitives, title), save)

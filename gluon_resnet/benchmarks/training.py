@@ -24,6 +24,7 @@ from ..machine import env, system
 from ..networks.cost import training_operations
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
+from ..text import count
 from ..training import winograd
 from ..training.precision import is_native
 from . import peers, results, turns
@@ -170,7 +171,8 @@ def _text(
     lines = [
         f"# {content['title']}, {content['channels']}x{size}x{size}, batch size {batch_size}: training speed",
         "",
-        f"{machine(content['system'])}; {content['rounds']} rounds of {content['batches']} batches each, in turn. All "
+        f"{machine(content['system'])}; {count(content['rounds'], 'round')} of "
+        f"{count(content['batches'], 'batch')} each, in turn. All "
         f"begin with the same parameters and {data.format(content['disagreement'])}",
         "",
         results.table(measured, bounds, "trainer").to_markdown(index=False, disable_numparse=True),

@@ -12,6 +12,7 @@ from typing import Tuple
 import numpy as np
 
 from ..errors import ShapeError
+from ..text import count
 from .checks import check_channels, check_rank, check_shape
 
 
@@ -69,7 +70,7 @@ def _labels(where: str, logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     if wrong.size:
         raise ShapeError(
             f"{where}: y has the label {wrong[0]}: expected 0 to {logits.shape[1] - 1}, one of the "
-            f"{logits.shape[1]} classes"
+            f"{count(logits.shape[1], 'class')}"
         )
     return y
 

@@ -1,7 +1,6 @@
 """evaluate and runs: what came out of training."""
 
 import json
-import sys
 from typing import Any, Optional, Sequence, Tuple
 
 import gluon_resnet as gr
@@ -11,7 +10,8 @@ from tqdm import tqdm
 
 from ..instruments import ENGINES, SHORT
 from ..machine import env
-from . import lazy
+from . import completion, lazy
+from .groups import Group
 
 calibration = lazy("evaluation.calibration")
 cleaning = lazy("audit.clean")
@@ -93,9 +93,7 @@ def _judged(
     for name in cams:
         examples.find(name)
     made = _make_engine(engine, network, calibrate)
-    with tqdm(
-        total=len(examples), desc="evaluating", unit=" images", leave=False, disable=not sys.stderr.isatty()
-    ) as bar:
+    with tqdm(total=len(examples), desc="evaluating", unit=" images", leave=False, disable=None) as bar:
         results = evaluation.evaluate_run(network, examples, made, bar.update, views)
     if engine in SHORT:
         click.echo(f"engine {engine}: {made.agreement}", err=True)
@@ -119,7 +117,7 @@ def _without(found: Any, results: Any) -> Any:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.option(
     "--data",
     metavar="DIR|CSV|FILE.rec",
@@ -205,7 +203,8 @@ def evaluate(
         click.echo(
             text.printable(
                 f"{network.spec.name} of {run} on {examples.where} ({examples.part}): "
-                f"{len(examples):,} pictures of {len(network.class_names)} classes\n{_report(results)}"
+                f"{text.count(len(examples), 'picture')} of {text.count(len(network.class_names), 'class')}\n"
+                f"{_report(results)}"
             )
         )
         if cleaned is not None:
@@ -216,7 +215,7 @@ def evaluate(
         click.echo(f"written to {save}: {', '.join(files)}", err=form != "text")
 
 
-@click.group()
+@click.group(cls=Group)
 def runs() -> None:
     """List, show, compare and report run folders."""
 
@@ -233,11 +232,14 @@ def list_runs(folders: Tuple[str, ...], form: str) -> None:
     if form == "csv":
         click.echo(table.to_csv(index=False, float_format="%.6g"), nl=False)
     else:
-        click.echo(_table(run_table.as_text(table)))
+        shown, left_out = text.fitted(run_table.as_text(table), text.terminal_width(), run_table.DISPENSABLE)
+        click.echo(shown)
+        if left_out:
+            click.echo(f"left out for want of room: {', '.join(left_out)}; --format csv has them", err=True)
 
 
 @runs.command("show")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @TABLE
 def show(run: str, form: str) -> None:
     """One run: settings that are not the default, result, environment, and the command that repeats it."""
@@ -252,7 +254,7 @@ def show(run: str, form: str) -> None:
 
 
 @runs.command("compare")
-@click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...")
+@click.argument("folders", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completion.runs)
 @click.option("--save", metavar="P.png", help="Also draw loss and test accuracy of all over epochs.")
 @TABLE
 def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
@@ -270,7 +272,7 @@ def compare(folders: Tuple[str, ...], save: Optional[str], form: str) -> None:
 
 
 @runs.command("report")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.option("--out", metavar="FILE.html", help="[default: report.html in the run folder]")
 @click.option("--evaluation", metavar="DIR", help="A folder of evaluate --save.  [default: RUN/evaluation, if any]")
 @click.option("--evaluate", "now", is_flag=True, help="Evaluate the run first, into RUN/evaluation.")

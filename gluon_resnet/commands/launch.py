@@ -104,7 +104,7 @@ def _parsed(words: Tuple[str, ...]) -> Dict[str, Optional[str]]:
         raise click.UsageError(
             f"launch runs train, found {words[0][:40]!r}: gluon-resnet launch --workers 2 -- train ..."
         )
-    context = training.train.make_context("train", list(words[1:]))
+    context = training.train.make_context("gluon-resnet train", list(words[1:]))
     left = [*context.protected_args, *context.args]
     if not left:  # train --resume RUN
         return context.params

@@ -9,6 +9,7 @@ import click
 
 from ..instruments import ONEDNN
 from . import lazy, options
+from .groups import Group
 
 comparison = lazy("benchmarks.compare")
 depth = lazy("benchmarks.depth")
@@ -35,7 +36,7 @@ def doctor(as_json: bool) -> None:
     sys.exit(1 if any(check.status == "problem" for check in checks) else 0)
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure this suite against others, alternating in one run."""
 

@@ -7,7 +7,7 @@ import gluon_resnet as gr
 
 import click
 
-from . import lazy, options
+from . import completion, lazy, options
 
 text = lazy("text")
 devices = lazy("devices")
@@ -101,7 +101,7 @@ def summary(
 
 
 @click.command()
-@click.argument("models", nargs=-1, metavar="A B")
+@click.argument("models", nargs=-1, metavar="A B", shell_complete=completion.models)
 @click.option("--weights", metavar="FILE", help="Instead of A and B: say which network a weight file holds.")
 @click.option("--input", "shape", metavar="C,H,W", default="3,224,224", show_default=True, help="One image.")
 @click.option("--format", "style", type=click.Choice(["text", "csv"]), default="text", show_default=True)
@@ -122,7 +122,7 @@ def reconcile(
             click.echo(f"fits {', '.join(spec.name for spec in match.specs[1:])} as well")
         return
     if len(models) != 2 or weights:
-        raise click.UsageError(f"{len(models)} networks: expected two, or --weights FILE alone")
+        raise click.UsageError(f"{text.count(len(models), 'network')}: expected two, or --weights FILE alone")
     _, channels, *size = layers.parse_shape(f"1,{shape}")
     comparison = gr.reconcile(*(gr.parse_model(name) for name in models), channels, tuple(size))
     if style == "csv":

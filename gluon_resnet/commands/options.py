@@ -6,10 +6,11 @@ import click
 
 from ..instruments import ENGINES, SHORT
 from ..networks.families import ROWS, by_family, images_of
-from . import lazy
+from . import completion, lazy
 
 figures = lazy("figures")
 kinds = lazy("runs.kinds")
+meanings = lazy("runs.settings")
 
 
 Command = Callable[..., Any]  # a function that click turns into a command, or one that it has turned
@@ -20,11 +21,12 @@ def _one_image(family: str) -> str:
     return f"1,{images.channels},{images.side},{images.side}"
 
 
-model = click.argument("model")
+model = click.argument("model", shell_complete=completion.models)
 model_option = click.option(
     "--model",
     default="resnet50",
     show_default=True,
+    shell_complete=completion.models,
     help="resnet18 to resnet152, with @family; without it, the file's.",
 )
 input_shape = click.option(
@@ -119,9 +121,44 @@ def of_config(kind: str, *names: str, **settings: Any) -> Callable[[Command], Co
 config_file = click.option(
     "--config", "config_path", metavar="FILE", help="Settings from a .toml or .yaml file, one field per line."
 )
-settings = click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One setting; can be repeated.")
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    shell_complete=completion.settings,
+    help="One setting; can be repeated.",
+)
+
+
+def list_settings(kind: str) -> Callable[[Command], Command]:
+    """The option --list-settings of the ``kind`` of runs."""
+
+    def show(context: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not context.resilient_parsing:
+            formatter = context.make_formatter()
+            titles = ("The recipe (also the arguments of gr.Recipe)", "Every run", f"Runs of train {kind}")
+            for title, rows in zip(titles, meanings.settings(kinds.kind_named(kind).config).values()):
+                with formatter.section(title):
+                    formatter.write_dl([(f"{row.name}={row.default}", row.meaning) for row in rows])
+            click.echo(formatter.getvalue().strip("\n"))
+            context.exit()
+
+    return click.option(
+        "--list-settings",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the fields of --set and --config with their defaults and meanings, and exit.",
+    )
+
+
 resume = click.option(
-    "--resume", metavar="RUN", help="Resume a run that was interrupted; the result is as without the interruption."
+    "--resume",
+    metavar="RUN",
+    shell_complete=completion.runs,
+    help="Resume a run that was interrupted; the result is as without the interruption.",
 )
 out = click.option("--out", metavar="DIR", help="The run folder, new or empty.  [default: runs/<date>-<time>-...]")
 tensorboard = click.option("--tensorboard", is_flag=True, help="Write TensorBoard events into the run folder, too.")

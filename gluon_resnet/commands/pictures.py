@@ -79,7 +79,7 @@ def _as_text(overview: Dict[str, Any], report: Any, where: str, full: bool) -> s
     N, C, H, W = batch["X"]
     return "\n".join(
         [
-            f"{where}: {overview['pictures']:,} pictures",
+            f"{where}: {text.count(overview['pictures'], 'picture')}",
             *([report.layout] if report.layout else []),
             "",
             text.table(

@@ -9,6 +9,7 @@ import click
 
 from ..errors import ExportError
 from ..machine import env
+from ..text import count
 from . import lazy, options
 from .weights import read_with_preparation
 
@@ -73,8 +74,8 @@ def quantize(
         compared.logits(X)
     int8_files.write(out, int8_files.QuantizedFile(spec, params, found, preparation))
     click.echo(
-        f"{spec.name} from {weights} in {out}: {Path(out).stat().st_size:,} bytes, calibrated on {found.images} images "
-        f"({mode})\n{compared.agreement}"
+        f"{spec.name} from {weights} in {out}: {Path(out).stat().st_size:,} bytes, calibrated on "
+        f"{count(found.images, 'image')} ({mode})\n{compared.agreement}"
     )
     if layers:
         X = next(iter(batches()))[:1]

@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 import click
 
 from . import lazy, options
+from .groups import Group
 
 findings = lazy("data.findings")
 record_checks = lazy("data.record_checks")
@@ -17,7 +18,7 @@ sources = lazy("data.records")
 text = lazy("text")
 
 
-@click.group()
+@click.group(cls=Group)
 def records() -> None:
     """Pack images into MXNet's record files (.rec), look into such files, check and unpack them."""
 
@@ -83,7 +84,7 @@ def pack(
     for line in packed.report.first_lines():
         click.echo(line, err=True)
     for path, count, size in packed.files:
-        click.echo(f"{path}: {count:,} records, {size:,} bytes")
+        click.echo(f"{path}: {text.count(count, 'record')}, {size:,} bytes")
     total = sum(count for _, count, _ in packed.files)
     click.echo(f"{packed.kept:,} of {total:,} stored byte for byte; names in {packed.description}")
 

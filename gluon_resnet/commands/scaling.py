@@ -7,7 +7,7 @@ from typing import Any, Optional
 import click
 
 from ..errors import ConfigError
-from . import lazy
+from . import completion, lazy
 
 jobs = lazy("distributed.jobs")
 paper = lazy("distributed.scaling")
@@ -20,7 +20,7 @@ MOST = 10**9
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=completion.models)
 @click.option(
     "--rate", type=click.FloatRange(0, MOST, min_open=True), required=True, help="Images a second of one machine."
 )

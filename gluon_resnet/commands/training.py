@@ -5,7 +5,8 @@ from typing import Any, Callable, Dict, Optional
 
 import click
 
-from . import lazy, options
+from . import completion, lazy, options
+from .groups import Group
 
 configs = lazy("runs.config")
 finetuning = lazy("runs.finetuning")
@@ -14,7 +15,7 @@ kinds = lazy("runs.kinds")
 launch = lazy("runs.launch")
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Find, fetch and verify data sets."""
 
@@ -30,7 +31,7 @@ def data_fashion_mnist(data_dir: Optional[str]) -> None:
     )
 
 
-@click.group(invoke_without_command=True, no_args_is_help=True)
+@click.group(cls=Group, invoke_without_command=True, no_args_is_help=True)
 @options.resume
 @click.pass_context
 def train(context: click.Context, resume: Optional[str]) -> None:
@@ -80,7 +81,9 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 
 
 @train.command("fashion-mnist")
-@options.of_config("fashion-mnist", "--model", help="resnet18 to resnet152, with @family if not d2l.")
+@options.of_config(
+    "fashion-mnist", "--model", shell_complete=completion.models, help="resnet18 to resnet152, with @family if not d2l."
+)
 @options.of_config("fashion-mnist", "--resize", type=click.IntRange(min=1), help="Side of the images.")
 @click.option("--no-resize", is_flag=True, help="Keep the images at 28x28.")
 @options.of_config("fashion-mnist", "--batch-size", type=click.IntRange(min=1))
@@ -92,12 +95,13 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
 @options.data_folder
 @click.option("--unverified", is_flag=True, help="Accept other images in the same format in --data.")
 @options.run
+@options.list_settings("fashion-mnist")
 @click.pass_context
 def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
     """Train MODEL on Fashion-MNIST as article 001 does, on a GPU if there is one.
 
     Everything else (momentum, schedules, mixup, averaged parameters, ...) is off by default; switch it on with --set
-    field=value or a file with one field per line. docs/training.md lists the fields. One exception: before each test,
+    field=value or a file with one field per line. --list-settings shows the fields. One exception: before each test,
     batch-norm statistics are re-estimated from 20 training batches; --set norm_batches=0 tests as the article does.
     """
     if chosen["unverified"] and not chosen["data_dir"]:
@@ -119,7 +123,9 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 
 @train.command("pictures")
 @click.argument("path", metavar="DIR|CSV|FILE.rec", required=False)
-@options.of_config("pictures", "--model", help="resnet18 to resnet152, with @family if not d2l.")
+@options.of_config(
+    "pictures", "--model", shell_complete=completion.models, help="resnet18 to resnet152, with @family if not d2l."
+)
 @options.of_config("pictures", "--image-size", type=click.IntRange(min=32), help="Side of the images.")
 @options.of_config("pictures", "--batch-size", type=click.IntRange(min=1))
 @options.of_config("pictures", "--optimizer", help="sgd, nag, adam, adamw, lamb or muon.")
@@ -134,13 +140,14 @@ def train_fashion_mnist(context: click.Context, **chosen: Any) -> None:
 @click.option("--strict", is_flag=True, help="Stop if an image cannot be used or is suspect.")
 @options.parts
 @options.run
+@options.list_settings("pictures")
 @click.pass_context
 def train_pictures(context: click.Context, path: Optional[str], **chosen: Any) -> None:
     """Train MODEL on your own images: a folder for each class, a CSV of paths and labels, or record files.
 
     The defaults are article 000's for its bird photos, or with --finetune those of docs/images.md. Split, augmentation
-    and everything else are set with --set field=value or a file with one field per line: the fields of
-    gluon_resnet/runs/kinds.py and training/recipe.py.
+    and everything else are set with --set field=value or a file with one field per line: --list-settings shows the
+    fields.
     """
 
     def values(given: Settings) -> Settings:

@@ -5,7 +5,7 @@ from typing import Optional
 
 import click
 
-from . import lazy
+from . import completion, lazy
 
 errors = lazy("errors")
 lines = lazy("lab.transcript")
@@ -17,9 +17,15 @@ shapes = lazy("networks.shapes")
 @click.option(
     "--run",
     metavar="RUN",
+    shell_complete=completion.runs,
     help="Our losses, accuracies and rates: a finished run folder, or the results file of an experiment with one arm.",
 )
-@click.option("--model", metavar="MODEL", help="The network to walk.  [default: the run's, or resnet18]")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    shell_complete=completion.models,
+    help="The network to walk.  [default: the run's, or resnet18]",
+)
 @click.option(
     "--input", "shape", metavar="N,C,H,W", help="The network's input.  [default: guessed from the first shape printed]"
 )

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..errors import WeightsError
 from ..instruments import ENGINES, SHORT
 from ..machine import env
-from . import lazy, options
+from . import completion, lazy, options
 
 calibration = lazy("evaluation.calibration")
 data_list = lazy("runs.data_list")
@@ -88,7 +88,10 @@ def _engine(
 @options.model_option
 @options.weights
 @click.option(
-    "--run", metavar="RUN", help="The network of a run folder, instead of --model, --weights, --labels, --size."
+    "--run",
+    metavar="RUN",
+    shell_complete=completion.runs,
+    help="The network of a run folder, instead of --model, --weights, --labels, --size.",
 )
 @click.option(
     "--labels", metavar="FILE", help="Names of the classes, one per line.  [default: ImageNet's for 1,000 classes]"

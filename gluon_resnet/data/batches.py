@@ -18,6 +18,7 @@ from mxnet.util import is_np_array
 from PIL import Image
 
 from ..errors import ConfigError, whole
+from ..text import count as counted
 
 AHEAD = 3  # batches kept ready
 #: Arrays that exist for batches to come: those kept ready, two being filled, and one for the batch the trainer has,
@@ -210,7 +211,8 @@ class ArrayBatches(Batches):
         super().__init__(len(images), batch_size, shuffle)
         if len(images) != len(labels) or not len(images):
             raise ConfigError(
-                f"{len(images)} pictures and {len(labels)} labels: expected as many of each, at least one"
+                f"{counted(len(images), 'picture')} and {counted(len(labels), 'label')}: expected as many "
+                f"of each, at least one"
             )
         size = (resize, resize) if isinstance(resize, int) else resize
         if size is not None and (len(size) != 2 or min(size) < 1):

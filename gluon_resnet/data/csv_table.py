@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, NoReturn, Optional, Sequence, Tuple
 
+from ..text import count
 from .findings import refusal
 from .folder_parts import TRAINING_WORDS, VALIDATION_WORDS, candidates, choose_parts
 from .listing import KERAS_SUFFIXES, OTHER_SUFFIXES
@@ -85,8 +86,8 @@ def read_table(path: Path) -> Table:
     for number, cells in lines:
         if _width(cells) > width:
             raise refusal(
-                f"{path}: line {number}: {_width(cells)} values: expected {width} as in the first line; put a name "
-                f"with a comma into quotes"
+                f"{path}: line {number}: {count(_width(cells), 'value')}: expected {width} as in the first line; put a "
+                f"name with a comma into quotes"
             )
     padded = [(number, (cells + [""] * width)[:width]) for number, cells in lines]
     kept = [c for c in range(width) if any(cells[c] for _, cells in padded)]

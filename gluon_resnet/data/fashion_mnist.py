@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 import numpy
 
 from ..errors import ConfigError, DataError
+from ..text import count
 from . import fetch, sources
 from .sources import Contents
 
@@ -84,7 +85,10 @@ def _part(contents: Contents, prefix: str) -> Arrays:
             f"{image_path}: expected pictures (N, H, W) and labels (N,), found shapes {images.shape} and {labels.shape}"
         )
     if len(images) != len(labels) or not len(images):
-        raise DataError(f"{label_path}: {len(labels):,} labels for {len(images):,} pictures in {Path(image_path).name}")
+        raise DataError(
+            f"{label_path}: {count(len(labels), 'label')} for {count(len(images), 'picture')} in "
+            f"{Path(image_path).name}"
+        )
     if labels.max() >= len(LABELS):
         index = int((labels >= len(LABELS)).argmax())
         raise DataError(f"{label_path}: label {labels[index]} at index {index}: expected 0 to {len(LABELS) - 1}")

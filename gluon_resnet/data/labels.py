@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import List, Union
 
 from ..errors import DataError
+from ..text import count
 
 
 def _imagenet() -> List[str]:
@@ -33,7 +34,7 @@ def read_labels(path: Union[str, Path, None], num_classes: int) -> List[str]:
     labels = [line.strip() for line in text.rstrip().split("\n")]
     if len(labels) != num_classes:
         raise DataError(
-            f"{path}: {len(labels):,} labels: expected {num_classes:,}, one a line, as the network has classes"
+            f"{path}: {count(len(labels), 'label')}: expected {num_classes:,}, one a line, as the network has classes"
         )
     if "" in labels:
         raise DataError(f"{path}: line {labels.index('') + 1} is empty: expected a label")

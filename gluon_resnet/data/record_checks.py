@@ -18,7 +18,7 @@ import numpy
 from tqdm import tqdm
 
 from ..errors import DataError
-from ..text import one_line
+from ..text import count, one_line
 from .duplicates import close_pairs
 from .images import decode_image, one_colour
 from .recordio import CutOff, Damaged, RecordFile, read_index, unpack
@@ -202,7 +202,9 @@ class _Check:
         if len(entries) == len(self.seen):
             pairs = [(line, record, offset) for line, ((_, offset), record) in enumerate(zip(entries, self.seen), 1)]
         else:  # after a missing record, a comparison line by line would report every later line
-            self.say(None, None, "index", f"{len(self.seen)} lines, one a record", len(entries), file=str(path))
+            self.say(
+                None, None, "index", f"{count(len(self.seen), 'line')}, one a record", len(entries), file=str(path)
+            )
             starts = {record.offset for record in self.seen}
             nowhere = Seen(str(path), None, None)
             pairs = [(line, nowhere, offset) for line, (_, offset) in enumerate(entries, 1) if offset not in starts]
@@ -225,7 +227,12 @@ class _Check:
         description = str(description_path(self.path)[0])
         if len(records) != len(self.seen):
             self.say(
-                None, None, "description", f"{len(self.seen)} records, as in the file", len(records), file=description
+                None,
+                None,
+                "description",
+                f"{count(len(self.seen), 'record')}, as in the file",
+                len(records),
+                file=description,
             )
         for record, described in zip(self.seen, records if len(records) == len(self.seen) else ()):
             if record.digest is None:  # not even its bytes could be read

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from ..errors import DataError
-from ..text import one_line
+from ..text import count, one_line
 from .images import with_image
 from .recordio import ADVICE
 from .records import RecordSource, read_description
@@ -74,7 +74,7 @@ def info_lines(content: Dict[str, Any]) -> List[str]:
     if content["settings"]:
         packed = "packed with " + ", ".join(f"{key} {value}" for key, value in content["settings"].items())
     lines = [
-        f"{content['file']}: {content['records']:,} records, {content['bytes']:,} bytes ({formats})",
+        f"{content['file']}: {count(content['records'], 'record')}, {content['bytes']:,} bytes ({formats})",
         *ranges,
         *(f"class {entry['label']}, {entry['name']}: {entry['records']:,}" for entry in content["classes"]),
         packed,

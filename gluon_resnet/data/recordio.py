@@ -18,6 +18,7 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 from mxnet import recordio
 
 from ..errors import DataError
+from ..text import count
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -48,7 +49,7 @@ def unpack(content: bytes) -> Tuple[float, bytes]:
         raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE} of a label and a number")
     labels = struct.unpack_from("<I", content)[0]
     if labels > 1:  # one number a picture is what a classifier learns; boxes and the like have several
-        raise ValueError(f"an array of {labels} labels where a classifier takes one")
+        raise ValueError(f"an array of {count(labels, 'label')} where a classifier takes one")
     if labels and len(content) < LABEL_SIZE + ARRAY_LABEL:
         raise ValueError(f"{len(content)} bytes, fewer than the {LABEL_SIZE + ARRAY_LABEL} of an array of one label")
     header, picture = recordio.unpack(content)

@@ -15,6 +15,7 @@ import numpy
 from .. import text
 from ..errors import DataError
 from ..files import writing
+from ..text import count
 from .images import decode_image
 from .picture_source import PictureSource
 from .reading import decode_least
@@ -155,9 +156,9 @@ class RecordSource(PictureSource):
         if not numpy.array_equal(labels, self.labels) or self.labels.max() >= len(self.class_names):
             json_path, _ = description_path(path)
             raise DataError(
-                f"{path}: expected the {len(labels):,} records and labels of {json_path and json_path.name}, found "
-                f"{len(self.labels):,} records with labels up to {self.labels.max()} that do not fit; pack "
-                f"again"
+                f"{path}: expected the {count(len(labels), 'record')} and labels of {json_path and json_path.name}, "
+                f"found {count(len(self.labels), 'record')} with labels up to {self.labels.max()} that do not fit; "
+                f"pack again"
             )
 
     def _refuse_wild(self) -> None:

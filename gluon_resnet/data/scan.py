@@ -259,7 +259,7 @@ def scan(
         results: Iterable[Look] = pool.map(examine, paths, source.names, keepers)
         if progress:
             title = printable(f"scanning {Path(source.where).name}")
-            results = tqdm(results, total=len(paths), desc=title, unit=" pictures", leave=False)
+            results = tqdm(results, total=len(paths), desc=title, unit=" pictures", leave=False, disable=None)
         looks = list(results)
     classes = [source.class_names[label] for label in source.labels]
     rows = [

@@ -15,6 +15,8 @@ The model, for synchronous training whose servers have machines of their own:
 from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
+from ..text import count
+
 GBIT = 1e9 / 8  # bytes a second
 LINKS = (1, 10, 100)  # Gbit/s
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -94,7 +96,7 @@ def rows(machine: Machine, links: Sequence[int] = LINKS, workers: Sequence[int] 
         for link in links:
             servers = servers_needed(machine, number, link * GBIT)
             found = forecast(machine, number, max(1, servers), link * GBIT)
-            row.append(f"{found.images_per_second:,.0f} ({found.efficiency:.0%}, {servers} servers)")
+            row.append(f"{found.images_per_second:,.0f} ({found.efficiency:.0%}, {count(servers, 'server')})")
         made.append(row)
     return made
 
@@ -102,7 +104,7 @@ def rows(machine: Machine, links: Sequence[int] = LINKS, workers: Sequence[int] 
 def markdown(name: str, machine: Machine) -> str:
     """The table and what it is made from, as Markdown."""
     lines = [
-        f"{name}: {machine.images} images in {machine.step_seconds:.3g} s on one machine, gradients of "
+        f"{name}: {count(machine.images, 'image')} in {machine.step_seconds:.3g} s on one machine, gradients of "
         f"{machine.gradient_bytes / 1e6:.1f} MB, the store on loopback {machine.store_bytes / 1e9:.2f} GB/s each way.",
         "",
         "| workers | " + " | ".join(f"{link} Gbit/s" for link in LINKS) + " |",
@@ -113,7 +115,7 @@ def markdown(name: str, machine: Machine) -> str:
     for link in LINKS:
         limit, share = network_limit(machine, link * GBIT), network_seconds(machine, 2, 2, link * GBIT)
         one = (
-            f"with one server from {limit} workers on"
+            f"with one server from {count(limit, 'worker')} on"
             if limit
             else f"with one server, at {WORKERS[-1]} workers not yet"
         )

@@ -15,6 +15,7 @@ from mxnet.gluon.data import vision
 from mxnet.util import is_np_array
 
 from ..data import fashion_mnist
+from ..text import count as counted
 from . import datasets, limits, notes
 
 Arrays = Tuple[numpy.ndarray, numpy.ndarray]  # images uint8 (N, H, W, C) and labels int32 (N,)
@@ -113,7 +114,7 @@ def _loader(original: Callable[..., None]) -> Callable[..., None]:
             return
         used = max(limits.LEAST_BATCHES, (limits.current.examples or 0) // sampler._batch_size)
         if used < len(sampler):
-            notes.say("shortened", f"{len(sampler):,} batches of a DataLoader: {used} of them in an epoch")
+            notes.say("shortened", f"{counted(len(sampler), 'batch')} of a DataLoader: {used} of them in an epoch")
             loader._batch_sampler = _FirstBatches(sampler, used)
 
     return start

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from ..text import count
 from . import notes
 
 LARGEST_BATCH = 256  # the largest batch of the books' image chapters
@@ -59,7 +60,7 @@ def epochs(asked: int) -> int:
         _last.update(epochs=asked, new=True)
     if current.epochs is None or not isinstance(asked, int) or asked <= current.epochs:
         return asked
-    notes.say("shortened", f"{asked} epochs: {current.epochs} run")
+    notes.say("shortened", f"{count(asked, 'epoch')}: {current.epochs} run")
     return current.epochs
 
 
@@ -67,7 +68,7 @@ def batch_size(asked: int) -> int:
     """How many images are put in a batch of which a cell asks for ``asked``; a cut is noted."""
     if current.batch_size is None or not isinstance(asked, int) or asked <= current.batch_size:
         return asked
-    notes.say("shortened", f"batches of {asked} examples: {current.batch_size} used")
+    notes.say("shortened", f"batches of {count(asked, 'example')}: {current.batch_size} used")
     return current.batch_size
 
 

@@ -20,6 +20,7 @@ from ..data.records import RecordSource
 from ..errors import DataError
 from ..instruments.quantized import LEAST, Batches
 from ..machine import system
+from ..text import count as counted
 
 IMAGES = 512
 BATCH = 8
@@ -76,7 +77,7 @@ def picture_batches(path: Union[str, Path], preparation: Preparation, in_channel
         raise DataError(f"{path}: no picture to calibrate on: expected files named {', '.join(SUFFIXES)} in it")
     chosen = spread(total, count)
     if len(chosen) < LEAST:
-        found = "1 picture" if len(chosen) == 1 else f"{len(chosen)} pictures"
+        found = counted(len(chosen), "picture")
         raise DataError(f"{path}: {found} to calibrate on: expected {LEAST} or more")
 
     def batches() -> Iterator[numpy.ndarray]:

@@ -31,6 +31,7 @@ from ..runs.fashion_mnist import check_same, image_facts, split
 from ..runs.kinds import PICTURES
 from ..runs.network import RunNetwork
 from ..runs.opening import Opened, has_any, open_again, open_now
+from ..text import count
 from . import metrics
 from .predict import softmax
 
@@ -167,7 +168,7 @@ def _whole(path: Union[str, Path], fit: Fit) -> _Images:
     report = scan(source, decoded=[(decoded, range(len(source)))])
     if not report.usable:
         raise DataError(
-            f"{path}: none of its {len(source)} images can be read: expected one or more; gluon-resnet "
+            f"{path}: of its {count(len(source), 'image')} none can be read: expected one or more; gluon-resnet "
             f"data show {path} says why"
         )
     return [("all", decoded.subset(report.usable))], [report.summary()] if report.has_findings else []
@@ -221,7 +222,7 @@ def _labels(run: RunNetwork, source: Any) -> numpy.ndarray:
     unknown = [name for name in source.class_names if name not in known]
     if unknown:
         raise DataError(
-            f"{source.where}: {len(unknown)} of its {len(source.class_names)} classes unknown to the run, "
+            f"{source.where}: {len(unknown)} of its {count(len(source.class_names), 'class')} unknown to the run, "
             f"such as {unknown[0]}: expected {', '.join(run.class_names[:8])}{', ...' * (len(known) > 8)}"
         )
     return numpy.array([known[name] for name in source.class_names])[source.labels]

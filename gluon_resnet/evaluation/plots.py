@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import fonts, new_figure
+from ..text import count as counted
 from ..text import printable
 
 RIGHT, WRONG = "green", "red"  # colours of titles, as in article 000
@@ -41,7 +42,7 @@ def draw_confusion(table: pd.DataFrame) -> Figure:
     ticks = range(len(names))
     axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size, fontfamily=fonts())
     axes.set_yticks(ticks, names, fontsize=size, fontfamily=fonts())
-    axes.set(xlabel="predicted", ylabel="true", title=f"{counts.sum():,} pictures, {counts.trace():,} right")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{counted(counts.sum(), 'picture')}, {counts.trace():,} right")
     if number <= MOST_NUMBERS:
         for i, j in zip(*numpy.nonzero(counts)):
             axes.text(

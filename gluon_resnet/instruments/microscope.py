@@ -20,6 +20,7 @@ from ..errors import ConfigError, ModelError
 from ..figures import new_figure
 from ..networks.layout import input_channels, layout, place_name
 from ..networks.specs import ResNetSpec
+from ..text import count as counted
 from .engines import shown_as, watched_layers
 
 PLANTED = 1.05  # the factor on one channel of a planted layer
@@ -166,7 +167,7 @@ def as_text(differences: Differences, every: bool = False) -> str:
         )
     ]
     if not every:
-        lines.append(f"{len(rows)} of {len(table)} rows; --every shows all")
+        lines.append(f"{len(rows)} of {counted(len(table), 'row')}; --every shows all")
     for kind, first in marks.items():
         part = table[table["kind"] == kind]
         if len(part):
@@ -254,4 +255,4 @@ def _draw_maps(figure: Any, maps: Tuple[List[int], numpy.ndarray, numpy.ndarray]
     for axes in cells.ravel():
         axes.set_xticks([])
         axes.set_yticks([])
-    figure.suptitle(f"layer {layer}: the {len(channels)} channels that differ most", fontsize=10)
+    figure.suptitle(f"layer {layer}: {counted(len(channels), 'channel')} with the largest difference", fontsize=10)

@@ -27,6 +27,7 @@ from ..errors import DataError, WeightsError
 from ..machine import system
 from ..networks.layout import Layout, input_channels, layout
 from ..networks.specs import ResNetSpec
+from ..text import count as counted
 from ..training.fused import INPUT, Compiled, Graph, shown_layers
 from .engines import Arrays, flat
 
@@ -225,8 +226,8 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"the same class as float32 for {self.same} of {self.images} images, largest difference of a logit "
-            f"{self.difference:.3g} ({self.difference / (self.largest or 1):.1%} of the largest)"
+            f"the same class as float32 for {self.same} of {counted(self.images, 'image')}, largest difference of a "
+            f"logit {self.difference:.3g} ({self.difference / (self.largest or 1):.1%} of the largest)"
         )
 
 

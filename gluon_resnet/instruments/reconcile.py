@@ -19,6 +19,7 @@ from .. import text
 from ..networks.cost import HEAD, Key, Layer, Network, Size, network
 from ..networks.layout import children, place_name
 from ..networks.specs import ResNetSpec
+from ..text import count as counted
 
 COLUMNS = ["layer", "place", "what", "a", "b", "parameters", "multiply_adds"]
 NUMBERS = COLUMNS[-2:]
@@ -231,7 +232,7 @@ def as_text(comparison: Comparison, full: bool = False) -> str:
     names = [net.spec.name for net in (comparison.a, comparison.b)]
     picture = "x".join(map(str, comparison.picture))
     count, places = len(comparison.table), len({*comparison.a.layers, *comparison.b.layers})
-    lines = [f"a: {names[0]}, b: {names[1]}, one picture of {picture}: {count} of {places} layers differ"]
+    lines = [f"a: {names[0]}, b: {names[1]}, one picture of {picture}: {count} of {counted(places, 'layer')} differ"]
     if count:
         lines += ["", _as_table(groups(comparison))]
         if full:

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from ..figures import as_png, new_figure
 from ..files import writing
 from ..networks.cost import EXTRA, HEAD, Key, Layer, Network
+from ..text import count
 from .reconcile import NUMBERS, Comparison, Difference, differences
 
 Differences = Dict[Key, List[Difference]]
@@ -227,7 +228,9 @@ def figure(comparison: Comparison) -> Figure:
             axes.axhline(y, color="0.85", lw=0.7, zorder=0)
     seen = {_kind(what) for of_layer in changes.values() for what, *_ in of_layer}
     picture.suptitle(
-        f"{len(comparison.table)} layers differ; one picture of {'x'.join(map(str, comparison.picture))}", fontsize=10
+        f"differences in {count(len(comparison.table), 'layer')}; one picture of "
+        f"{'x'.join(map(str, comparison.picture))}",
+        fontsize=10,
     )
     if seen:
         picture.legend(

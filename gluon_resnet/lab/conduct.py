@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 from .. import files
 from ..errors import ConfigError, RunError
 from ..machine.other_programs import OtherPrograms
-from ..text import duration
+from ..text import count, duration
 from . import budget as budgets
 from . import compare, depth_probes, picture, results, sweep, work
 from .arms import name_of, with_hold_out, with_sources
@@ -55,7 +55,7 @@ def _refit(label: str, folder: Path, configs: Dict[str, Any], seeds: int) -> Opt
         fitted = {arm: budgets.shortened(config, note["epochs"], note["limit"]) for arm, config in configs.items()}
         if seeds > note["seeds"]:
             raise ConfigError(
-                f"{folder}: was fitted to the budget for {note['seeds']} seeds, here {seeds}: name another "
+                f"{folder}: was fitted to the budget for {count(note['seeds'], 'seed')}, here {seeds}: name another "
                 f"folder with --out"
             )
     except (OSError, ValueError, KeyError, TypeError) as error:

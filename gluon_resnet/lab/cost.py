@@ -22,6 +22,7 @@ from ..machine import env
 from ..machine.other_programs import OtherPrograms
 from ..networks.shapes import parse_shape
 from ..networks.specs import parse_model
+from ..text import count
 
 MODELS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 WAYS = ("train", "predict")
@@ -179,8 +180,8 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", fontsize=9)
     rounds, batch_size = table["rounds"].max(), table["batch_size"].max()
-    times.set_ylabel(f"time a picture (ms), median of {rounds} rounds")
+    times.set_ylabel(f"time a picture (ms), median of {count(rounds, 'round')}")
     memory.set_ylabel("peak resident memory of the process (MiB)")
     threads = table["threads"].max()
-    figure.suptitle(f"batch size {batch_size}, {threads} threads; bars: lowest and highest round", fontsize=10)
+    figure.suptitle(f"batch size {batch_size}, {count(threads, 'thread')}; bars: lowest and highest round", fontsize=10)
     return figure

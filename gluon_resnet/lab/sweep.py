@@ -20,6 +20,7 @@ from ..runs.launch import resume
 from ..runs.lock import NAME as RUN_LOCK
 from ..runs.network import read_config
 from ..runs.table import read_run
+from ..text import count
 from ..training.checkpoint_files import checkpoints
 
 #: fields of a config that do not change what is learned
@@ -171,7 +172,7 @@ def run(units: Sequence[Unit], say: Callable[[str], Any], make_listener: Optiona
     states = [state(unit) for unit in units]
     done = states.count(DONE)
     if done:
-        say(f"{done} of {len(units)} runs are done already")
+        say(f"done already: {done} of {count(len(units), 'run')}")
     for i, (unit, before) in enumerate(zip(units, states), start=1):
         if before == DONE:
             continue

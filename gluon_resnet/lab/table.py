@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import RunError
 from ..files import writing
-from ..text import duration
+from ..text import count, duration
 from .claims import Seeds, band, describe
 
 Content = Mapping[str, Any]  # of a results file
@@ -248,8 +248,9 @@ def _origin(content: Content) -> str:
     threads = (machine["threads"] or {}).get("threads")
     seeds = "" if content["kind"] == "cost" else f"seeds {', '.join(map(str, content['seeds']))}; "
     return (
-        f"{machine['cpu']['model']}, {machine['cpu']['physical']} cores, {threads} threads; {versions}; "
-        f"{seeds}commit {', '.join(content['commits'])}; {content['date'][:10]}; "
+        f"{machine['cpu']['model']}, {count(machine['cpu']['physical'], 'core')}, "
+        f"{count(threads, 'thread') if threads else 'threads unknown'}; "
+        f"{versions}; {seeds}commit {', '.join(content['commits'])}; {content['date'][:10]}; "
         f"claim from {content['claim']['source']}; `{content['command']}`"
     )
 

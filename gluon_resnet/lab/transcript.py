@@ -20,6 +20,7 @@ import pandas as pd
 
 from .. import text
 from ..errors import DataError
+from ..text import count
 from .transcript_compare import (
     BANDS,
     Block,
@@ -221,7 +222,7 @@ def compare(
 def counts(table: pd.DataFrame) -> str:
     """A line that says how many values of a table of :func:`compare` are the same, differ, or are not compared."""
     same, compared = sum(value is True for value in table["same"]), sum(value is not None for value in table["same"])
-    return f"{len(table)} values: {same} same, {compared - same} differ, {len(table) - compared} not compared"
+    return f"{count(len(table), 'value')}: {same} same, {compared - same} differ, {len(table) - compared} not compared"
 
 
 def as_text(table: pd.DataFrame) -> str:

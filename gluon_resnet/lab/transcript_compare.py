@@ -19,6 +19,7 @@ from ..networks.specs import ResNetSpec, parse_model
 from ..runs.config import differences
 from ..runs.kinds import PICTURES
 from ..runs.table import read_run
+from ..text import count as counted
 from ..training.metrics import METRICS
 from . import results
 from .published import ENTRIES
@@ -366,7 +367,7 @@ class Ours:
             values = [metrics.get(name) for metrics in seeds.values()]
             self.values[name] = None if None in values else mean(values)
         self.spec = parse_model(content["config"][arm].get("model", DEFAULT))
-        self.remark = f"mean of {len(seeds)} seeds"
+        self.remark = f"mean of {counted(len(seeds), 'seed')}"
 
     def _remark(self, settings: List[str], pictures: bool) -> None:
         recipe = ["other images"] if pictures else settings

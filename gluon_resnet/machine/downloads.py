@@ -63,8 +63,17 @@ def to_standard_error(line: str) -> None:
 
 
 def bar(title: str, total: Optional[int], initial: int = 0) -> Any:
-    """A progress bar in bytes on standard error."""
-    return tqdm(total=total, initial=initial, desc=title, unit="B", unit_scale=True, leave=False, mininterval=0.2)
+    """A progress bar in bytes on standard error; in a log, where nothing can be drawn over, none."""
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=title,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        mininterval=0.2,
+        disable=None,
+    )
 
 
 def bring(url: str, part: Path, title: str, limit: int, say: Say = to_standard_error) -> None:

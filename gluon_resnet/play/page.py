@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from ..files import written_whole
 from ..lab.results import now
 from ..machine import system
+from ..text import count as counted
 from ..text import printable
 from ..version import VERSION
 from . import verdicts
@@ -54,8 +55,12 @@ def state(played: Played) -> str:
     """How it ended, in a few words."""
     total, ran = len(played.outcomes), sum(outcome.ran for outcome in played.outcomes)
     if played.stopped:
-        return f"stopped by Ctrl-C after {ran} of {total} cells"
-    return f"all {total} cells ran" if played.failure is None else f"failed after {ran} of {total} cells"
+        return f"stopped by Ctrl-C after {ran} of {counted(total, 'cell')}"
+    return (
+        f"all {counted(total, 'cell')} ran"
+        if played.failure is None
+        else f"failed after {ran} of {counted(total, 'cell')}"
+    )
 
 
 def failure_line(played: Played) -> str:
@@ -135,7 +140,7 @@ def html(played: Played) -> str:
             left_out=", ".join(f"{count} {name}" for name, count in sorted(played.chapter.left_out.items())),
             seconds=f"{played.seconds:.0f} s",
             date=now(),
-            machine=f"{cpu['model']}, {cpu['physical']} cores",
+            machine=f"{cpu['model']}, {counted(cpu['physical'], 'core')}",
             cells=cells,
         )
     )

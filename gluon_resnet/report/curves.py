@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ..figures import new_figure
+from ..text import count
 from ..training.curves import plot_accuracies, plot_loss, plot_rates, rates
 
 #: matplotlib's colour -> the page's
@@ -87,6 +88,8 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None, tested: str 
     losses = [_span("Training loss", history, "loss")]
     if history["test_loss"].notna().any():
         losses.append(_span(f"{tested} loss", history, "test_loss"))
+    last = history["position"].max()
+    over = f"over {count(int(last), 'epoch') if last == int(last) else f'{last:g} epochs'}"
     plots: List[Tuple[str, Any, str]] = [
         ("loss", plot_loss, ", ".join(losses)),
         ("accuracy", plot_accuracies, f"Accuracies: {', '.join(accuracies)}"),
@@ -97,5 +100,5 @@ def curves(history: pd.DataFrame, num_epochs: Optional[int] = None, tested: str 
     for name, plot, caption in plots:
         figure = new_figure(*SIZE)
         plot(figure.subplots(), history, num_epochs, tested)
-        figures.append((caption, inline_svg(figure, name, f"{caption}, over {history['position'].max():g} epochs")))
+        figures.append((caption, inline_svg(figure, name, f"{caption}, {over}")))
     return figures

@@ -16,7 +16,7 @@ from typing import Any, Dict, Mapping, Optional
 from ..errors import DataError, RunError
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec
-from ..text import printable
+from ..text import count, printable
 from .config import short
 from .folder import RunFolder
 from .kinds import kind_of
@@ -57,8 +57,8 @@ def check_same(before: Optional[Mapping[str, Any]], now: Mapping[str, Any], fold
     where = printable(folder.path / "config.json")
     if spec_of_run(folder.config, folder.path) != job.spec:
         raise RunError(
-            f"{where}: its network is not the {job.spec.name} for {job.spec.num_classes} classes that its settings "
-            f"name: put it back, or train a new run"
+            f"{where}: its network is not the {job.spec.name} for {count(job.spec.num_classes, 'class')} that its "
+            f"settings name: put it back, or train a new run"
         )
     if not before:
         return

@@ -278,6 +278,12 @@ def merged(
     return {**values, **given, **single}
 
 
+def as_setting(value: Any) -> str:
+    """A field's value in the form of ``--set``."""
+    text = str(list(value) if isinstance(value, tuple) else value)
+    return text.lower() if value is None or isinstance(value, bool) else text
+
+
 def differences(config: Any) -> List[str]:
     """["field=value"] of the fields that differ from their defaults, in the form of ``--set``."""
     changed = {}
@@ -292,8 +298,7 @@ def differences(config: Any) -> List[str]:
 
 def as_settings(values: Mapping[str, Any]) -> List[str]:
     """["field=value"] in the form of ``--set``."""
-    texts = {name: str(list(value) if isinstance(value, tuple) else value) for name, value in values.items()}
-    return [f"{name}={text.lower() if isinstance(values[name], bool) else text}" for name, text in texts.items()]
+    return [f"{name}={as_setting(value)}" for name, value in values.items()]
 
 
 @dataclass(frozen=True)
@@ -303,7 +308,7 @@ class RunConfig(Recipe):
     #: field -> what runs did that are older than the field, if it is not the default
     BEFORE: ClassVar[Mapping[str, Any]] = {}
 
-    precision: str = "float32"
+    precision: str = "float32"  # of the values between blocks: float32, bfloat16 (CPUs), float16 (GPUs)
     weights: Optional[str] = None  # trained weights to start from: a file, or a name such as imagenet:a1
     new_head: bool = False  # take all of the file's weights but the classifier's
     keep_best: bool = False  # write the parameters of the best epoch, by patience_metric, to best.params

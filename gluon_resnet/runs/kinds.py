@@ -54,10 +54,10 @@ class FashionMnistConfig(RunConfig):
     The defaults are article 001's, except ``norm_batches``: with 0 a run is also tested as in the article.
     """
 
-    model: str = "resnet18"
-    resize: Optional[int] = 96
-    batch_size: int = 256
-    limit: Optional[int] = None  # train on the first images only
+    model: str = "resnet18"  # the network: resnet18 to resnet152, with @family if not d2l
+    resize: Optional[int] = 96  # side of the images in pixels; none keeps them at 28
+    batch_size: int = 256  # images of a batch
+    limit: Optional[int] = None  # train on the first images only: how many
     hold_out: int = 0  # training images that take the place of the test part (data/hold_out.py)
     hold_out_seed: int = 0  # which ones; runs with other seeds hold out the same
     norm_batches: int = 20  # the recipe's own default is 0
@@ -66,8 +66,8 @@ class FashionMnistConfig(RunConfig):
     grow_from: int = 0  # side of the training images in the first epoch, from which it grows; 0: full in all
     grow_epochs: int = 0  # the first epoch of full side; 0: the last
     shift: int = 0  # move training images by up to so many pixels, before they are resized
-    data: Optional[str] = None
-    verify: bool = True
+    data: Optional[str] = None  # folder with the four idx files; none: it is searched for, and fetched
+    verify: bool = True  # take only the published images, by their SHA-256
 
     def check(self) -> None:
         """Raise ConfigError for a value outside its range."""
@@ -124,20 +124,20 @@ class PicturesConfig(RunConfig):
     lr: float = 0.001
     optimizer: str = "adam"
     data: str = ""  # folder, CSV or .rec file
-    model: str = "resnet50@keras"
-    image_size: int = 224
-    batch_size: int = 8
-    validation_split: float = 0.2
-    split_seed: int = 123
+    model: str = "resnet50@keras"  # the network: resnet18 to resnet152, with @family if not d2l
+    image_size: int = 224  # side of the images in pixels
+    batch_size: int = 8  # images of a batch
+    validation_split: float = 0.2  # share of the images that is held back for the tests
+    split_seed: int = 123  # decides which ones
     parts: Optional[str] = None  # "TRAINING,VALIDATION", "TRAINING" or "classes": what the folders are
     crop: bool = False  # cut the middle out instead of squeezing the whole image
-    random_crop: Optional[Tuple[float, float]] = None  # least and largest share of the area
-    flip: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    strict: bool = False
-    reading: str = FAST  # or "exact": how files are decoded and resized (data/reading.py)
+    random_crop: Optional[Tuple[float, float]] = None  # cut out a random part: least and largest share of the area
+    flip: float = 0.0  # probability of swapping left and right of a training image
+    brightness: float = 0.0  # multiply it by a random factor from 1 - brightness to 1 + brightness
+    contrast: float = 0.0  # the same for the contrast
+    saturation: float = 0.0  # the same for the saturation
+    strict: bool = False  # stop if an image cannot be used or is suspect
+    reading: str = FAST  # how files are decoded and resized: fast or exact (data/reading.py)
     cache: bool = True  # keep images decoded; otherwise they are decoded again in every epoch
     cache_mb: int = 2048  # of memory for them, in MiB; the others go into a temporary record file
 

@@ -18,7 +18,7 @@ from ..errors import DivergedError, RunError
 from ..machine import memory
 from ..networks.layout import layout
 from ..networks.specs import ResNetSpec, parse_model
-from ..text import last_line, printable
+from ..text import count, last_line, printable
 from ..training.checkpoint import Checkpoint, Keeper
 from ..training.group import ALONE, Group
 from ..training.progress import Result
@@ -248,7 +248,7 @@ def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str,
     from ..training import lr_finder
 
     _start(config, net, job, device)
-    with tqdm(total=100, desc="learning rates", unit="batch", leave=False) as bar:
+    with tqdm(total=100, desc="learning rates", unit="batch", leave=False, disable=None) as bar:
         result = lr_finder.find_lr(
             net, job.train_iter, device, recipe=config, initialize=not job.params, tell=lambda step, steps: bar.update()
         )
@@ -256,7 +256,7 @@ def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str,
     rates = result.table["lr"]
     say(
         f"tried learning rates from {rates.iloc[0]:.1e} to {rates.iloc[-1]:.1e} over "
-        f"{len(rates)} batches: the loss falls fastest at {result.suggestion:.1e}"
+        f"{count(len(rates), 'batch')}: the loss falls fastest at {result.suggestion:.1e}"
     )
     say(f"picture in {picture}")
 
@@ -365,3 +365,5 @@ def _report(config: Any, result: Result, folder: RunFolder, say: Say) -> None:
         say(f"ended after epoch {last.epoch}: no {better} for as many epochs as patience allows")
     for line in result.lines(config.tested) if last else ():
         say(line)
+    if result.hint:
+        say(result.hint)

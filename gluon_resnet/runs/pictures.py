@@ -17,6 +17,7 @@ from ..data.images import to_train
 from ..data.pictures import PictureBatches
 from ..devices import try_gpu
 from ..errors import ConfigError, DataError, RunError
+from ..text import count
 from ..training.progress import Result
 from . import data_list, finetuning
 from .data_list import DataList
@@ -87,8 +88,8 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
     size, preparation = config.image_size, to_train(spec.family, config.weights, config.model)
     title = (
         f"{spec.name} on {config.data}: {len(training):,} training and {len(validation):,} validation pictures "
-        f"of {len(class_names)} classes at {size}x{size}, {config.reading} reading, batch size {config.batch_size}, "
-        f"{config.optimizer}, lr {config.lr:g}, seed {config.seed}, on {try_gpu()}"
+        f"of {count(len(class_names), 'class')} at {size}x{size}, {config.reading} reading, batch size "
+        f"{config.batch_size}, {config.optimizer}, lr {config.lr:g}, seed {config.seed}, on {try_gpu()}"
     )
     notes = [finetuning.line(config)] if config.weights else []
     return Job(

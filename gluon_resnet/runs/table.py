@@ -21,6 +21,7 @@ from .config import RunConfig, differences
 from .folder import RunFolder
 from .kinds import Kind
 from .network import read_config, spec_of_run
+from .places import EVERY_RUN, is_run, runs_in
 
 LISTED = {metric.name: metric for metric in shown_in("list")}
 COLUMNS = [
@@ -33,9 +34,10 @@ COLUMNS = [
     *LISTED,
     "seconds",
 ]
+#: columns of the list that a narrow terminal does without, the first one first
+DISPENSABLE = ("data", "model", "best", "train acc", "ex/s", "loss")
 #: results that are shown side by side, by their name in result.json
 RESULTS = ("status", "epochs", "tested_on", *(metric.name for metric in shown_in("compare")), "device")
-EVERY_RUN = ("config.json", "env.json")  # a folder with one of them is, or was, a run
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,6 @@ def read_run(path: Union[str, Path]) -> Run:
     return Run(path, kind, config, spec, written, _read_json(path / "env.json"), result, history.table())
 
 
-def _is_run(folder: Path) -> bool:
-    return any((folder / name).exists() for name in EVERY_RUN)
-
-
 def read_runs(folders: Iterable[Union[str, Path]]) -> Tuple[List[Run], List[str]]:
     """The runs in ``folders``, which are run folders or have run folders in them, sorted by name.
 
@@ -117,7 +115,7 @@ def read_runs(folders: Iterable[Union[str, Path]]) -> Tuple[List[Run], List[str]
             raise RunError(
                 f"{folder}: no such folder: expected one with run folders in it; gluon-resnet train makes runs/"
             )
-        paths = [folder] if _is_run(folder) else sorted(filter(_is_run, folder.iterdir()))
+        paths = [folder] if is_run(folder) else runs_in(folder)
         if not paths:
             raise RunError(f"{folder}: no run folder in it: expected folders with a {EVERY_RUN[0]}")
         for path in paths:

@@ -21,6 +21,10 @@ def _never() -> bool:
     return False
 
 
+def _untold(batches: int) -> None:
+    pass
+
+
 class Mirrored:
     """A network that sees each image twice: the mean of the logits of X (N, C, H, W) and of its mirror image."""
 
@@ -36,9 +40,23 @@ class Mirrored:
 
 
 def _sums(
-    net: Any, batches: Taken, device: Any, stop: Callable[[], bool], *measures: Callable[[Any, Any], Any]
+    net: Any,
+    batches: Taken,
+    device: Any,
+    stop: Callable[[], bool],
+    tell: Callable[[int], Any],
+    *measures: Callable[[Any, Any], Any],
 ) -> Tuple[List[float], int]:
-    """The sum of each of ``measures``, functions of (y_hat, y), over the batches, and the number of labels."""
+    """(the sum of each of ``measures`` over the batches, number of labels).
+
+    Args:
+        net: the network.
+        batches: pairs (X, y).
+        device: an mxnet context; the one of the network's parameters if None.
+        stop: asked before each batch; once true, the rest is left out.
+        tell: called after each batch with the number of those done.
+        measures: functions of (y_hat, y), which give arrays of one number.
+    """
     if device is None:
         device = next(iter(net.collect_params().values())).list_ctx()[0]
     pending: Deque[Tuple[List[Any], Any, Tuple[int, ...], str]] = deque()
@@ -60,6 +78,7 @@ def _sums(
         labels += y.size
         if len(pending) > 1:  # one batch computes while the next is prepared, no more
             fetch()
+        tell(number)
     while pending:
         fetch()
     if not labels and not stop():
@@ -74,7 +93,7 @@ def evaluate_accuracy(net: Any, data_iter: Iterable[Any], device: Any = None) ->
     of the labels. ``device`` is the one of the network's parameters if None. DataError, ModelError or ShapeError if
     the batches, the outputs and the labels do not fit each other. Source: d2l's evaluate_accuracy_gpu.
     """
-    (correct,), labels = _sums(net, Taken(data_iter, "data_iter", net), device, _never, count_correct)
+    (correct,), labels = _sums(net, Taken(data_iter, "data_iter", net), device, _never, _untold, count_correct)
     return correct / labels
 
 
@@ -85,6 +104,7 @@ def evaluate(
     stop: Callable[[], bool] = _never,
     totals: Callable[[Sequence[float]], List[float]] = list,
     views: int = 1,
+    tell: Callable[[int], Any] = _untold,
 ) -> Tuple[float, float]:
     """(accuracy, loss) of ``net`` on batches (X, y), in one pass.
 
@@ -98,6 +118,7 @@ def evaluate(
         stop: asked before each batch; once true, the rest is left out.
         totals: gives the sums of some numbers over all processes, if each has a share of the batches (group.py).
         views: with 2, the logits are the mean over an image and its mirror image.
+        tell: called after each batch with the number of those done.
 
     Raises:
         DataError, ModelError, ShapeError: the batches, the outputs and the labels do not fit each other.
@@ -105,6 +126,6 @@ def evaluate(
     batches = batches if isinstance(batches, Taken) else Taken(batches, "data_iter", net)
     net = Mirrored(net) if views == 2 else net
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    own, number = _sums(net, batches, device, stop, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
+    own, number = _sums(net, batches, device, stop, tell, count_correct, lambda y_hat, y: cross_entropy(y_hat, y).sum())
     correct, loss, labels = totals([*own, number])
     return correct / max(labels, 1), loss / max(labels, 1)

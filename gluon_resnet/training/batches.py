@@ -19,6 +19,7 @@ from mxnet.gluon import nn
 
 from ..errors import ConfigError, DataError, GluonResNetError, ModelError, ShapeError
 from ..networks.shapes import complaint
+from ..text import count
 from .randomness import borrowed
 from .rounds import Rounds, split
 
@@ -41,11 +42,13 @@ def _pair(batch: Any, where: str) -> Tuple[Any, Any]:
     if isinstance(batch, mx.io.DataBatch):
         data, label = batch.data or [], batch.label or []
         if len(data) != 1 or len(label) != 1:
-            raise DataError(f"{where}: a DataBatch of {len(data)} data and {len(label)} labels: expected one of each")
+            raise DataError(
+                f"{where}: a DataBatch of {len(data)} data and {count(len(label), 'label')}: expected one of each"
+            )
         return split(batch, batch.pad or 0)[0]
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         return batch[0], batch[1]
-    found = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+    found = count(len(batch), "part") if isinstance(batch, (tuple, list)) else type(batch).__name__
     raise DataError(
         f"{where}: found {found}{' ' + described(batch) if hasattr(batch, 'shape') else ''}: expected a pair (X, y); "
         f"the iterator gives one such pair for each batch"
@@ -110,12 +113,17 @@ class Taken:
         self.rounds = Rounds.of(batches) if isinstance(batches, mx.io.MXDataIter) else None
 
     def __len__(self) -> int:
-        if self.number is None:
-            try:
-                self.number = len(self.batches)  # type: ignore[arg-type]
-            except TypeError:
-                self.number = self._count()
-        return self.number
+        if self.known_number is None:
+            self.number = self._count()
+        return self.known_number or 0
+
+    @property
+    def known_number(self) -> Optional[int]:
+        """The number of batches if ``batches`` know it or it has been counted; otherwise None."""
+        try:
+            return len(self.batches)  # type: ignore[arg-type]
+        except TypeError:
+            return self.number
 
     def _count(self) -> int:
         """The number of batches of a pass, which is spent on it."""
@@ -249,7 +257,7 @@ def check_outputs(y_hat: Any, y: Any, where: str, classify: bool = True) -> None
     """
     if not hasattr(y_hat, "shape"):
         raise ModelError(
-            f"the network gives a {type(y_hat).__name__} of {len(y_hat)} outputs: expected one (N, classes)"
+            f"the network gives a {type(y_hat).__name__} of {count(len(y_hat), 'output')}: expected one (N, classes)"
         )
     shape = tuple(y_hat.shape)
     if len(shape) < 2 or (classify and len(shape) > 2):
@@ -275,8 +283,8 @@ def check_labels(y: Any, num_classes: int, where: str) -> None:
     elif low < 0:
         advice = "; leave out examples without a class, or number the classes from 0"
     elif num_classes <= high < MANY:
-        advice = f"; build the network for {int(high) + 1} classes, or correct the labels"
+        advice = f"; build the network for {count(int(high) + 1, 'class')}, or correct the labels"
     raise DataError(
         f"{where}: the labels y are {described(values)}: expected whole numbers from 0 to {num_classes - 1}, for the "
-        f"network's {num_classes} outputs{advice}"
+        f"network's {count(num_classes, 'output')}{advice}"
     )

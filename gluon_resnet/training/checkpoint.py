@@ -20,7 +20,7 @@ import numpy
 
 from ..errors import ConfigError, RunError
 from ..files import writing
-from ..text import last_line
+from ..text import count, last_line
 from . import checkpoint_files
 from .checkpoint_files import KEEP, Arrays, DamagedError, FilePath
 from .checkpoint_note import check_note
@@ -198,7 +198,7 @@ class Keeper:
             result.epochs.append(Record(**values))
         recipe, epoch = training.recipe, note["at"]["epoch"]
         if epoch > recipe.epochs + 1:
-            raise ConfigError(f"all {recipe.epochs} epochs of this run are done: nothing to resume")
+            raise ConfigError(f"this run of {count(recipe.epochs, 'epoch')} is done: nothing to resume")
         without_better = result.epochs_since(recipe.patience_metric)
         if note["at"]["batch"] == 0 and recipe.patience and without_better >= recipe.patience:
             result.ended_early, epoch = True, recipe.epochs + 1

@@ -11,6 +11,7 @@ import reprlib
 from dataclasses import fields
 from typing import Any, Callable, Mapping, NamedTuple
 
+from ..text import count
 from .progress import Record
 from .randomness import check_random_states
 
@@ -81,7 +82,7 @@ def check_note(note: Any) -> None:
         _check("at.", at, SUMS, {"side": NUMBER_OR_NONE})
         if at["correct"] > at["examples"]:
             raise ValueError(
-                f"its note's at.correct is {at['correct']}: expected at most the {at['examples']} examples"
+                f"its note's at.correct is {at['correct']}: expected at most the {count(at['examples'], 'example')}"
             )
     for name in ("start", "now"):
         check_random_states(note[name], f"its note's {name}")
@@ -99,4 +100,6 @@ def _check_done(done: Any, epoch: int) -> None:
             raise ValueError(f"its note's done[{i}] is {reprlib.repr(record)}: expected the record of an epoch")
         _check(f"done[{i}].", record, RECORD, RECORD_LATER)
     if [record["epoch"] for record in done] != list(range(1, epoch)):
-        raise ValueError(f"its note has {len(done)} epochs done and is at epoch {epoch}: expected those before it")
+        raise ValueError(
+            f"its note has {count(len(done), 'epoch')} done and is at epoch {epoch}: expected those before it"
+        )

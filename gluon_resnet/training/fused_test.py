@@ -37,11 +37,8 @@ def network_for(net: nn.Block, batches: Taken, device: mx.Context) -> Any:
     """
     if fused.unsuitable(device) is not None or precision_of(net) != "float32" or not _is_as_built(net):
         return net
-    try:
-        number = len(batches.batches)  # type: ignore[arg-type]
-    except TypeError:  # to count them would take a pass
-        return net
-    return _Decided(net, number)
+    number = batches.known_number
+    return net if number is None else _Decided(net, number)  # to count them would take a pass
 
 
 def _is_as_built(net: Any) -> bool:

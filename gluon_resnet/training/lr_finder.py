@@ -1,6 +1,6 @@
 """A learning rate for a network: a short run whose rate grows from batch to batch, and the loss at each.
 
-    result = find_lr(net, train_iter, mx.cpu(), steps=100)
+    result = find_lr(net, train_iter, steps=100)
     result.suggestion
     gluon-resnet train pictures bird_photos --find-lr lr.png
 
@@ -17,8 +17,10 @@ import numpy
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..devices import try_gpu
 from ..errors import ConfigError, DivergedError
 from ..figures import new_figure
+from ..text import count
 from .batches import Taken, check_labels
 from .initial import whiten
 from .loop import Training, start
@@ -83,7 +85,7 @@ def _try_rates(
 def find_lr(
     net: Any,
     train_iter: Iterable[Any],
-    device: Any,
+    device: Any = None,
     low: float = 1e-6,
     high: float = 1.0,
     steps: int = 100,
@@ -98,7 +100,7 @@ def find_lr(
     Args:
         net: any Gluon network.
         train_iter: batches X (N, C, H, W) float32 and y (N,) class numbers; iterated again when it ends.
-        device: an mxnet context.
+        device: an mxnet context; ``try_gpu()`` if None.
         low: the first rate.
         high: the last rate.
         steps: number of batches, at least 10.
@@ -117,6 +119,7 @@ def find_lr(
     if not 0 < low < high or steps < 10:
         raise ConfigError(f"low {low}, high {high}, steps {steps}: expected 0 < low < high and at least 10 steps")
     recipe = replace(recipe or Recipe(), lr=low, schedule="constant", warmup_epochs=0, accumulate=1)
+    device = try_gpu() if device is None else device
     start(net, device, recipe, initialize)
     rates = low * (high / low) ** (numpy.arange(steps) / (steps - 1))
     with Training(net, recipe, device) as training:
@@ -125,7 +128,7 @@ def find_lr(
             whiten(net, recipe, batches)
         losses = _try_rates(training, batches, rates, tell)
     if len(losses) < 3:
-        raise DivergedError(f"the loss is not finite after {len(losses)} batches at lr {low:g}: start lower")
+        raise DivergedError(f"the loss is not finite after {count(len(losses), 'batch')} at lr {low:g}: start lower")
     smoothed = smooth(losses)
     table = pd.DataFrame({"lr": rates[: len(losses)], "loss": losses, "smoothed": smoothed})
     return Found(table, suggest(rates, smoothed))

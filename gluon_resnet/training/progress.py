@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
+from ..text import count, duration
+
 #: cores of other programs from which on a run's speed is not the machine's: less is the system's own
 NOTICEABLE = 0.1
 
@@ -51,6 +53,47 @@ class Record:
         return self.examples / max(self.seconds - self.wait_seconds, 1e-9)
 
 
+class Remaining:
+    """How long a training will still take, by its records: those of its own speed so far and of its tests."""
+
+    def __init__(self, num_epochs: int) -> None:
+        self.num_epochs = num_epochs
+        self.tests: List[float] = []  # seconds of the tests so far
+
+    def add(self, record: Record) -> None:
+        """Take in a record; each must come once."""
+        if record.test_seconds is not None:
+            self.tests.append(record.test_seconds)
+
+    def words(self, record: Record) -> str:
+        """``about 2 min 5 s left`` after ``record``; before the first test it is said that tests come in addition."""
+        seconds = record.seconds * record.num_batches / record.batch * (self.num_epochs - record.position)
+        if not self.tests:
+            return f"about {duration(seconds)} left, and the tests"
+        tests = self.num_epochs - record.epoch + (record.test_acc is None)
+        return f"about {duration(seconds + tests * sum(self.tests) / len(self.tests))} left"
+
+    def line(self, record: Record) -> str:
+        """Place, rate and remaining time after ``record``, in a line."""
+        return (
+            f"epoch {record.epoch}/{self.num_epochs}, batch {record.batch} of {record.num_batches}: "
+            f"{record.examples_per_sec:,.0f} examples/sec, {self.words(record)}"
+        )
+
+
+def testing_line(record: Optional[Record], num_epochs: int, batch: int, num_batches: Optional[int]) -> str:
+    """The line about a test under way.
+
+    Args:
+        record: the last one of the training, if any.
+        num_epochs: of the whole training.
+        batch: batches of the test done.
+        num_batches: of the test; None if that is not known.
+    """
+    place = f"epoch {record.epoch}/{num_epochs}, " if record else ""
+    return f"{place}testing: batch {batch}" + (f" of {num_batches}" if num_batches else "")
+
+
 @dataclass(repr=False)
 class Result:
     """The result of a training run: the last Record of every epoch, the device, and whether it was stopped early."""
@@ -60,9 +103,12 @@ class Result:
     stopped: bool = False
     ended_early: bool = False  # by the recipe's patience
     winograd: bool = False  # could oneDNN choose Winograd's convolutions (winograd.py)?
+    hint: str = ""  # a line of advice on the test accuracy (statistics_hint.py), if any
 
     def __repr__(self) -> str:
-        return f"<Result of {len(self.epochs)} epochs on {self.device}: {self.lines()[0] if self.last else 'no batch'}>"
+        said = self.lines()[0] if self.last else "no batch"
+        told = f"; {self.hint}" if self.hint else ""
+        return f"<Result of {count(len(self.epochs), 'epoch')} on {self.device}: {said}{told}>"
 
     @property
     def last(self) -> Optional[Record]:

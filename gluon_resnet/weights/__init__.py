@@ -18,6 +18,7 @@ import numpy
 from ..errors import ModelError, WeightsError
 from ..networks.layout import input_channels, layout, places
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
+from ..text import count
 from .files import WeightFile, read
 from .identification import Identified, closest, identify, ours, parts
 from .views import Arrays
@@ -89,7 +90,7 @@ def network_of_file(path: FilePath, model: Optional[str] = None, in_channels: Op
 
 def _check_channels(path: FilePath, found: int, expected: Optional[int]) -> None:
     if expected not in (None, found):
-        raise WeightsError(f"{path}: its first convolution takes {found} channels: expected {expected}")
+        raise WeightsError(f"{path}: its first convolution takes {count(found, 'channel')}: expected {expected}")
 
 
 def _identified(
@@ -181,9 +182,9 @@ def _parameters(identified: Identified, spec: ResNetSpec, in_channels: Optional[
     _check_channels(path, file_channels, in_channels)
     if same[0].num_classes != spec.num_classes and not new_head:
         raise WeightsError(
-            f"{path}: its head has {same[0].num_classes:,} classes, the network {spec.num_classes:,}: "
-            f"take {same[0].num_classes:,} classes, or train a new head: gluon-resnet train with --new-head (in Python "
-            f"new_head=True)"
+            f"{path}: its head has {count(same[0].num_classes, 'class')}, the network {spec.num_classes:,}: "
+            f"take {count(same[0].num_classes, 'class')}, or train a new head: gluon-resnet train with --new-head (in "
+            f"Python new_head=True)"
         )
     if identified.note:
         print(identified.note, file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ import numpy
 from ..errors import WeightsError
 from ..networks.layout import Layout, layout
 from ..networks.specs import ResNetSpec
+from ..text import count as counted
 from .files import WeightFile
 from .names import NAMINGS, Axes, may_hold, names, specs_of
 from .views import Arrays, View, stem_of, views
@@ -50,7 +51,7 @@ class Identified:
         """One line: ``resnet50@torchvision, 3 channel(s) in, 1,000 classes (torchvision names, safetensors)``."""
         assumed = replace(self.spec, shortcut="none") in self.specs[1:]
         return (
-            f"{self.spec.name}, {self.in_channels} channel(s) in, {self.spec.num_classes:,} classes "
+            f"{self.spec.name}, {self.in_channels} channel(s) in, {counted(self.spec.num_classes, 'class')} "
             f"({self.naming} names{f' after {self.prefix}' if self.prefix else ''}, {self.format})"
             + ("; a plain network has the same keys, the one with shortcuts is assumed" if assumed else "")
         )
@@ -216,8 +217,8 @@ def identify(weights: WeightFile, wanted: Sequence[ResNetSpec] = (), body: bool 
     if len(usual) > 1:
         prefixes = ", ".join(view.prefix for view, _ in usual)
         raise WeightsError(
-            f"{weights.path}: holds {len(usual)} networks, whose names begin with {prefixes}: expected one; save the "
-            f"one you mean alone"
+            f"{weights.path}: holds {counted(len(usual), 'network')}, whose names begin with {prefixes}: expected one; "
+            f"save the one you mean alone"
         )
     return usual[0][1] if usual else None
 

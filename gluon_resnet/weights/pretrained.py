@@ -16,6 +16,7 @@ from mxnet.gluon import nn
 from ..errors import ModelError
 from ..networks import models
 from ..networks.specs import DEFAULT_FAMILY, get_spec
+from ..text import count
 from . import read_network, set_parameters
 from .published import IMAGENET, find
 
@@ -45,8 +46,8 @@ def get_model(
     row = find(weights, name)
     if row is not None and num_classes not in (None, row.spec.num_classes):
         raise ModelError(
-            f"num_classes is {num_classes!r}: the weights {weights} of {row.model} have {row.spec.num_classes:,} "
-            f"classes; for others build the network and take all but the classifier: "
+            f"num_classes is {num_classes!r}: the weights {weights} of {row.model} have "
+            f"{count(row.spec.num_classes, 'class')}; for others build the network and take all but the classifier: "
             f"load_weights(net, {weights!r}, new_head=True)"
         )
     spec, params = read_network(weights, name)

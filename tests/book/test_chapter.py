@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 from gluon_resnet import chapter, weights
 from gluon_resnet.errors import ConfigError, DataError, ModelError
@@ -37,6 +40,32 @@ def test_mode_is_the_environments():
             env={**os.environ, "GLUON_RESNET_CHAPTERS": value},
         )
         assert done.stdout.strip() == expected
+
+
+def test_a_chapter_finds_the_program_of_an_environment_that_is_not_activated(tmp_path, monkeypatch):
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        folder.mkdir()
+        (folder / "gluon-resnet").touch(0o755)
+    monkeypatch.setattr(chapter.sysconfig, "get_path", lambda name: str({"scripts": own}[name]))
+    for path in ("/usr/bin:/bin", f"{other}:/usr/bin"):  # none, and the one of another environment
+        monkeypatch.setenv("PATH", path)
+        chapter._find_program()
+        assert shutil.which("gluon-resnet") == str(own / "gluon-resnet") and os.environ["PATH"] == f"{own}:{path}"
+    chapter._find_program()
+    assert os.environ["PATH"] == f"{own}:{path}"  # once is enough
+    (own / "gluon-resnet").unlink()
+    monkeypatch.setenv("PATH", "/usr/bin")
+    chapter._find_program()
+    assert os.environ["PATH"] == "/usr/bin"
+
+
+def test_importing_the_chapters_module_is_enough():
+    code = "from gluon_resnet import chapter; import shutil; print(shutil.which('gluon-resnet'))"
+    environ = {**os.environ, "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], text=True, stdout=subprocess.PIPE, check=True, env=environ)
+    program = Path(sysconfig.get_path("scripts"), "gluon-resnet")
+    assert done.stdout.strip() == (str(program) if program.is_file() else "None")
 
 
 def test_folder_is_emptied_once(nothing_here):

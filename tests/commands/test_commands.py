@@ -132,7 +132,7 @@ def test_shapes_and_summary_take_the_network_from_the_weights(files, capsys):
         (("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet34"), "holds resnet18@torchvision"),
         (
             ("predict", "a.png", "--weights", "net.safetensors", "--model", "resnet18", "--labels", "short.txt"),
-            "1 labels: expected 4",
+            "1 label: expected 4",
         ),
         (("predict", "labels.txt", "--weights", "net.safetensors", "--model", "resnet18"), "not a picture"),
         (("predict", "a.png", "--weights", "a.png"), "not a weight file"),
@@ -156,7 +156,7 @@ def test_shapes_and_summary_take_the_network_from_the_weights(files, capsys):
         ),
         (("export", "resnet18", "--weights", "net.safetensors", "--out", "net.pt"), "unknown suffix '.pt'"),
         (("export", "resnet18", "--out", "net.onnx"), "--weights FILE is needed"),
-        (("reconcile", "resnet50"), "1 networks: expected two"),
+        (("reconcile", "resnet50"), "1 network: expected two"),
         (("reconcile", "resnet50", "resnet50@kerras"), "did you mean keras?"),
         (("reconcile", "resnet50", "resnet50@keras2016", "--input", "3,1,1"), "layer 3 cannot take"),
         (("reconcile", "resnet50", "resnet18", "--input", "3,0,1"), "four positive whole numbers"),

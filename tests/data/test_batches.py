@@ -78,7 +78,7 @@ def test_the_seed_decides_the_order():
         (dict(batch_size=2.5), "2.5"),
         (dict(batch_size=4, resize=0), "resize is 0"),
         (dict(batch_size=4, resize=(5,)), "resize"),
-        (dict(batch_size=4, labels=[1]), "50 pictures and 1 labels"),
+        (dict(batch_size=4, labels=[1]), "50 pictures and 1 label"),
     ],
 )
 def test_impossible_batches(kwargs, words):

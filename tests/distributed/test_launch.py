@@ -34,7 +34,10 @@ TRAIN = ("--", "train", "fashion-mnist")
         (("--workers", "2", "--under", "slurm", *TRAIN), "SLURM_PROCID is not set: expected to be started by slurm"),
         (("--workers", "2"), "-- train"),
         (("--workers", "2", "--", "bench", "train"), "launch runs train, found 'bench'"),
-        (("--workers", "2", "--", "train", "fashion"), "No such command 'fashion'"),
+        (
+            ("--workers", "2", "--", "train", "fashion"),
+            "no command 'fashion': did you mean gluon-resnet train fashion-mnist?",
+        ),
         (("--workers", "2", *TRAIN, "--lrr", "1"), "--lrr"),
         (("--workers", "2", *TRAIN, "--epochs", "0"), "--epochs"),
         (("--workers", "2", *TRAIN, "--find-lr", "x.png"), "--find-lr tries rates in one process"),

@@ -92,7 +92,7 @@ def test_a_sweep_that_is_stopped_and_taken_up_ends_as_one_that_was_not(mine, tmp
     assert before and list((out / "slow-seed1").glob("checkpoint-*.npz"))
 
     content = conduct.conduct(made, Request(out=str(out)), lines.append)
-    assert lines[0] == "1 of 2 runs are done already" and "slow-seed1, resumed" in lines[1]
+    assert lines[0] == "done already: 1 of 2 runs" and "slow-seed1, resumed" in lines[1]
     assert {path: path.stat().st_mtime_ns for path in out.glob("slow-seed0/*")} == before
     for unit in ("slow-seed0", "slow-seed1"):
         one, two = parameters(tmp_path / "whole" / unit), parameters(out / unit)
@@ -104,7 +104,7 @@ def test_a_sweep_that_is_stopped_and_taken_up_ends_as_one_that_was_not(mine, tmp
 
     again = []
     conduct.conduct(made, Request(out=str(out)), again.append)
-    assert again[0] == "2 of 2 runs are done already" and not [line for line in again if line.startswith("run ")]
+    assert again[0] == "done already: 2 of 2 runs" and not [line for line in again if line.startswith("run ")]
 
 
 def test_a_hold_out_and_a_comparison_of_runs_that_are_done(mine, tmp_path, run_cli):
@@ -327,9 +327,9 @@ def test_a_budget_changes_epochs_and_data_says_so_and_keeps_to_it(mine, measured
 
     again = []
     conduct.conduct(made, Request(budget="36s", seeds=1), again.append)  # as fitted before, nothing timed
-    assert again[:2] == ["budget 36s, fitted before: epochs 2 -> 1, limit 48 -> 32", "2 of 2 runs are done already"]
+    assert again[:2] == ["budget 36s, fitted before: epochs 2 -> 1, limit 48 -> 32", "done already: 2 of 2 runs"]
     assert len(measured) == 2
-    with pytest.raises(ConfigError, match="fitted to the budget for 1 seeds, here 2"):
+    with pytest.raises(ConfigError, match="fitted to the budget for 1 seed, here 2"):
         conduct.conduct(made, Request(budget="36s", seeds=2), quiet)
 
 
@@ -383,7 +383,7 @@ def test_reproduce_runs_the_experiment_of_an_entry(mine, monkeypatch, capsys):
     last = [content["arms"]["slow"][seed]["test_acc"] for seed in "01"]
     cli.main(["reproduce", "e", "--seeds", "2"])
     lines = capsys.readouterr().out.splitlines()
-    assert "2 of 2 runs are done already" in lines and "what: somebody" in lines  # those of the experiment
+    assert "done already: 2 of 2 runs" in lines and "what: somebody" in lines  # those of the experiment
     (row,) = [line for line in lines if line.startswith("test acc")]
     assert row.split()[2:6] == ["0.900", *(f"{value:.3f}" for value in last), f"{numpy.mean(last):.3f}"]
     assert f"{numpy.std(last, ddof=1):.4f}" in row and lines[-1] == "verdict: pass"

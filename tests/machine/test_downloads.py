@@ -1,11 +1,13 @@
 """Downloads from a real server on loopback that breaks off, stalls, redirects, changes the file or has none."""
 
+import contextlib
 import random
 
 from gluon_resnet.machine import downloads
 
 import pytest
 
+from tests.conftest import Tty
 from tests.file_server import Request, serving
 
 CONTENT = random.Random(0).getrandbits(8 * 300_000).to_bytes(300_000, "little")
@@ -36,10 +38,12 @@ def bring(server, tmp_path):
     return run
 
 
-def test_the_whole_file_in_one_go_with_a_bar(server, bring, capsys):
-    assert bring() == CONTENT
+def test_the_whole_file_in_one_go_with_a_bar(server, bring):
+    terminal = Tty()
+    with contextlib.redirect_stderr(terminal):
+        assert bring() == CONTENT
     assert server.requests == [ALL] and bring.said == []
-    assert "B/s" in capsys.readouterr().err
+    assert "B/s" in terminal.getvalue()
 
 
 def test_cut_off_twice_only_the_rest_is_asked_for(server, bring):

@@ -239,7 +239,7 @@ def test_arrays_of_another_rank_and_shapes_beyond_memory():
         (("summary", "resnet18", "--format", "xml"), "'xml' is not one of"),
         (("shapes", "resnet18", "--classes", "0"), "not in the range"),
         (("shapes",), "Missing argument 'MODEL'"),
-        (("shaeps",), "No such command 'shaeps'"),
+        (("shaeps",), "no command 'shaeps': did you mean gluon-resnet shapes?"),
     ],
 )
 def test_what_a_user_can_mistype_is_one_line(run_cli, args, words):

@@ -245,7 +245,7 @@ def array(name, to):
         (setting("at", "batch", to=True), "at.batch is True: expected a whole number"),
         (setting("at", "epoch", to=0), "at.epoch is 0: expected a whole number of at least 1"),
         (setting("at", "epoch", to=2**70), "at.epoch is 118059"),
-        (setting("at", "epoch", to=1), "its note has 1 epochs done and is at epoch 1"),
+        (setting("at", "epoch", to=1), "its note has 1 epoch done and is at epoch 1"),
         (setting("at", "loss", to="low"), "at.loss is 'low': expected a number"),
         (setting("at", "loss", to=float("nan")), "at.loss is nan"),
         (setting("at", "correct", to=1000.0), "at.correct is 1000.0: expected at most the"),

@@ -94,6 +94,20 @@ def some(tmp_path):
     return there
 
 
+def test_the_list_fits_a_terminal(some, run_cli, monkeypatch):
+    for name in ("one", "two", "three"):
+        (some / name).rename(some / f"20261128-103301-{name}-resnet18@d2l-fashion-mnist")
+    whole = run_cli("runs", "list", some)
+    assert max(map(len, whole.stdout.splitlines())) > 130 and "left out" not in whole.stderr
+    for width, left_out in ((100, "data, model, best, train acc, ex/s"), (200, None)):
+        monkeypatch.setattr("gluon_resnet.text.terminal_width", lambda stream=None, width=width: width)
+        done = run_cli("runs", "list", some)
+        assert max(map(len, done.stdout.splitlines())) <= width
+        assert ("left out for want of room" in done.stderr) == bool(left_out)
+        if left_out:
+            assert f"left out for want of room: {left_out}; --format csv has them" in " ".join(done.stderr.split())
+
+
 def test_list_has_every_run_and_names_the_damaged(some):
     found, problems = run_table.read_runs([some])
     table = run_table.list_table(found).set_index("name")

@@ -20,10 +20,12 @@ from gluon_resnet.training.history import History
 import mxnet as mx
 import numpy
 import pytest
+from matplotlib.figure import Figure
 from mxnet import gluon
 from mxnet.gluon import nn
+from tqdm import tqdm
 
-from tests.conftest import relative_error, small_arrays, trainable
+from tests.conftest import Tty, relative_error, small_arrays, trainable
 
 (TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS) = small_arrays()
 
@@ -401,20 +403,45 @@ def test_impossible_settings(epochs, lr, words):
         gr.fit(small_net(), *batches(), gr.Recipe(epochs=epochs, lr=lr), mx.cpu())
 
 
-def test_the_progress_bar_shows_loss_and_rate(monkeypatch):
-    from gluon_resnet.training.display import ProgressBar
+def trained_with(listener, epochs=1, **recipe):
+    """What a training with a listener prints on standard output."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        gr.fit(small_net(), *batches(), gr.Recipe(epochs=epochs, lr=0.1), mx.cpu(), gr.Session([listener]), **recipe)
+    return out.getvalue()
+
+
+EPOCH_LINE = r"epoch 1/1: loss \d\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}, test loss \d\.\d{3}, \d"
+
+
+def test_the_progress_bar_shows_loss_and_rate_and_the_test(monkeypatch):
+    from gluon_resnet.training import display
 
     monkeypatch.setenv("COLUMNS", "140")
-    stream, out = io.StringIO(), io.StringIO()
-    bar = ProgressBar(1, stream)
-    with contextlib.redirect_stdout(out):
-        gr.fit(small_net(), *batches(), gr.Recipe(epochs=1, lr=0.1), mx.cpu(), gr.Session(listeners=[bar]))
+    every = {"mininterval": 0, "miniters": 1}  # no step is left out
+    monkeypatch.setattr(display, "tqdm", lambda **options: tqdm(**{**options, **every}))
+    stream = Tty()
+    out = trained_with(display.ProgressBar(1, stream))
     shown = stream.getvalue()
-    assert "epoch 1/1" in shown and re.search(r"10/10 .*loss \d\.\d{3}, acc \d\.\d{3}; testing", shown)
-    assert re.match(
-        r"epoch 1/1: loss \d\.\d{3}, train acc [01]\.\d{3}, test acc [01]\.\d{3}, test loss \d\.\d{3}, \d",
-        out.getvalue(),
+    assert re.search(r"epoch 1/1: 100%.*10/10 .*loss \d\.\d{3}, acc \d\.\d{3}, \d+ ex/s", shown)
+    assert re.search(r"epoch 1/1, testing:  33%.* 1/3 ", shown)
+    assert re.match(EPOCH_LINE, out)
+
+
+def test_a_log_gets_lines_without_carriage_returns():
+    from gluon_resnet.training.display import ProgressBar
+
+    stream = io.StringIO()
+    assert re.match(EPOCH_LINE, trained_with(ProgressBar(1, stream, interval=0)))
+    lines = stream.getvalue().splitlines()
+    assert "\r" not in stream.getvalue() and len(lines) == 10 + 4
+    assert re.fullmatch(
+        r"epoch 1/1, batch 3 of 10: [\d,]+ examples/sec, about \d+ s left, and the tests, loss .*, acc .*", lines[2]
     )
+    assert lines[10:] == [f"epoch 1/1, testing: batch {batch} of 3" for batch in range(4)]
+    quiet = io.StringIO()
+    trained_with(ProgressBar(1, quiet))  # a line a minute
+    assert quiet.getvalue() == ""
 
 
 def test_a_full_disk_under_the_log_ends_the_display_and_not_the_training(np_mode, monkeypatch):
@@ -432,27 +459,64 @@ def test_a_full_disk_under_the_log_ends_the_display_and_not_the_training(np_mode
     assert len(result.epochs) == 1 and ignored == []
 
 
+class Notebook:
+    """Stands in for a notebook cell: the images that IPython shows in it, and the titles they were drawn with."""
+
+    def __init__(self, monkeypatch):
+        from IPython import display
+
+        self.images, self.titles = [], []
+        plain = curves.draw_curves
+        monkeypatch.setattr(display, "display", lambda image, display_id: self.images.append(image) or self)
+        monkeypatch.setattr(curves, "draw_curves", lambda *args: self.titles.append(args[-1]) or plain(*args))
+
+    def update(self, image):
+        self.images.append(image)
+
+
 def test_the_live_plot_redraws_one_figure(monkeypatch):
     from gluon_resnet.training.display import LivePlot
 
-    from IPython import display
-
-    drawn = []
-
-    class Handle:
-        def update(self, image):
-            drawn.append(image)
-
-    monkeypatch.setattr(display, "display", lambda image, display_id: drawn.append(image) or Handle())
+    notebook = Notebook(monkeypatch)
     plot = LivePlot(2, points=2, interval=0)
-    gr.fit(small_net(), *batches(), gr.Recipe(epochs=2, lr=0.1), mx.cpu(), gr.Session(listeners=[plot]))
-    assert len(drawn) == 2 * 2 + 2
-    mime, _ = drawn[-1]._repr_mimebundle_()  # what a notebook shows of it
+    trained_with(plot, epochs=2)
+    assert len(notebook.images) == 2 * 2 + 2
+    mime, _ = notebook.images[-1]._repr_mimebundle_()  # what a notebook shows of it
     assert set(mime) >= {"image/png"}
+    monkeypatch.undo()
     older = plot.history.table().drop(columns="test_loss")
     assert [len(axes.lines) for axes in curves.draw_curves(older).axes] == [1, 2]
     left, right = curves.draw_curves(plot.history.table()).axes
     assert [len(line.get_xdata()) for line in (*left.lines, *right.lines)] == [4, 2, 4, 2]
+
+
+def test_rate_and_remaining_time_are_over_the_live_plot(monkeypatch):
+    from gluon_resnet.training.display import LivePlot
+
+    notebook = Notebook(monkeypatch)
+    monkeypatch.setattr(curves, "draw_curves", lambda *args: notebook.titles.append(args[-1]) or Figure())
+    plot = LivePlot(2, points=1, interval=0, refresh=0)
+    trained_with(plot, epochs=2)
+    first, *others, last = notebook.titles
+    assert re.fullmatch(r"epoch 1/2, batch 1 of 10: [\d,]+ examples/sec, about \d+ s left, and the tests", first)
+    assert others[9:13] == [f"epoch 1/2, testing: batch {batch} of 3" for batch in range(4)]
+    assert re.fullmatch(r"epoch 2/2, batch 1 of 10: [\d,]+ examples/sec, about \d+ s left", others[14])
+    assert last is None  # the finished plot is the book's
+    plot.testing(1, None)
+    assert notebook.titles[-1] == "epoch 2/2, testing: batch 1"
+    plot.close()
+    assert notebook.titles[-1] is None
+
+
+def test_the_remaining_time_by_hand():
+    from gluon_resnet.training.progress import Remaining
+
+    remaining = Remaining(3)
+    record = gr.Record(1, 5, 20, 320, 1.0, 0.5, 30.0, 6.0)  # a quarter of an epoch in 30 s, 24 of them computing
+    assert remaining.line(record) == "epoch 1/3, batch 5 of 20: 13 examples/sec, about 5 min 30 s left, and the tests"
+    remaining.add(gr.Record(1, 20, 20, 1280, 1.0, 0.5, 120.0, 24.0, test_acc=0.5, test_seconds=20.0))
+    record = gr.Record(2, 10, 20, 640, 1.0, 0.5, 60.0, 12.0)
+    assert remaining.words(record) == "about 3 min 40 s left"  # 180 s of training, two tests of 20 s
 
 
 def test_a_notebook_is_told_from_a_terminal(monkeypatch):
