@@ -155,7 +155,7 @@ OTHERS: Dict[str, Dict[str, Any]] = {
 }
 
 #: narrow with a first stage that halves, too: fewer multiply-adds, on smaller maps
-OTHERS["early"] = dict(OTHERS["narrow"], downsample="every")
+OTHERS["early"] = dict(OTHERS["narrow"], depths={8: ("basic", (1, 1, 1))}, downsample="every")
 #: narrow with a stem that keeps all of the 28x28: for more accuracy in minutes to hours (experiments/ladder_4.py)
 OTHERS["fine"] = dict(
     OTHERS["narrow"],
