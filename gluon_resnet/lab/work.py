@@ -17,7 +17,7 @@ from ..runs.table import Run
 from .sweep import Unit
 
 NAME = "bounds.json"
-SIZE = "image_size"  # column of a history whose images grow: the side of those of an epoch, in pixels
+SIZE = "side"  # column of a history: the side of the training images of an epoch, in pixels
 
 
 def read_bounds(folder: Path) -> Dict[str, float]:
