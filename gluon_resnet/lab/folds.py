@@ -52,7 +52,7 @@ def recipe(name: str) -> FashionMnistConfig:
             f"--recipe {name}: starts from weights ({config.weights}), which may know the images of a fold: expected a "
             f"recipe that trains from the start"
         )
-    return replace(config, data=None, seed=0, tensorboard=False)
+    return replace(config, data=None, seed=0, tensorboard=False, hold_out=0)
 
 
 def _arm(name: str) -> FashionMnistConfig:
