@@ -1,5 +1,6 @@
 """Finding, fetching and verifying, against a mirror on loopback and a stand-in for apt-get; no network."""
 
+import contextlib
 import gzip
 import http.server
 import os
@@ -11,7 +12,7 @@ from gluon_resnet.errors import DataError
 
 import pytest
 
-from tests.conftest import idx, small_arrays, write_idx_folder
+from tests.conftest import Tty, idx, small_arrays, write_idx_folder
 
 
 @pytest.fixture
@@ -78,15 +79,17 @@ def test_a_damaged_cache_is_passed_over_and_said(table, tmp_path):
     assert len(said) == 1 and "passing over the suite's cache" in said[0] and "wrong SHA-256" in said[0]
 
 
-def test_download_from_a_mirror(table, mirror, capsys):
+def test_download_from_a_mirror(table, mirror):
     folder, url, asked = mirror
     write_idx_folder(folder, small_arrays(), gzipped=True)
     table, said = with_mirrors(table, url), []
-    what, where, contents = fetch.load(table, say=said.append)
+    terminal = Tty()
+    with contextlib.redirect_stderr(terminal):
+        what, where, contents = fetch.load(table, say=said.append)
     assert (what, where) == ("download (mirrors)", sources.home() / "fashion-mnist")
     assert len(asked) == len(said) == 4 and all(line.startswith("fetched ") for line in said)
     assert sorted(os.listdir(where)) == sorted(file.name for file in table.files)
-    assert "B/s" in capsys.readouterr().err  # the progress bar
+    assert "B/s" in terminal.getvalue()  # the progress bar
     assert fetch.load(table, say=said.append)[0] == "the suite's cache" and len(asked) == 4
 
 
