@@ -16,7 +16,7 @@ from mxnet.gluon import nn
 
 from ..errors import ConfigError, ModelError
 from ..networks.blocks import blocks_by_name
-from ..networks.layout import Layout, layout
+from ..networks.layout import Layout, layout, stem_kinds
 from .recipe import Recipe
 
 UNDECAYED = ("gamma", "beta", "bias")
@@ -134,7 +134,8 @@ def frozen_prefixes(plan: Layout, count: int) -> List[str]:
         raise ConfigError(
             f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage"
         )
-    kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
+    stem = [kind for stem in stem_kinds(plan.spec) for kind in (stem, f"{stem}_norm")]
+    kinds = ["input_norm", *stem, *(f"stage{stage}" for stage in range(1, count))] if count else []
     return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 
 
