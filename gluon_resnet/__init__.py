@@ -20,6 +20,7 @@ __version__ = VERSION
 _HOMES = {
     "Residual": "networks.blocks",
     "Bottleneck": "networks.blocks",
+    "ResNeXtBlock": "networks.blocks",
     "BatchNorm": "networks.layers",
     "resnet_block": "networks.blocks",
     "resnet18": "weights.pretrained",

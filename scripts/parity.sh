@@ -23,17 +23,17 @@ export GLUON_RESNET_PARITY
 export GLUON_RESNET_PARITY_PYTHON="$PWD/$folder/bin/python"
 export TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 CUDA_VISIBLE_DEVICES=
 # one library at a time, so that the disk never holds two
-for library in ${*:-keras keras2 pytorch cifar gluoncv}; do
+for library in ${*:-keras keras2 pytorch variants cifar gluoncv}; do
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"
     case $library in
         keras)
             "$folder/bin/python" scripts/parity/keras_networks.py "$GLUON_RESNET_PARITY"
             "$folder/bin/python" scripts/parity/keras_split.py "$GLUON_RESNET_PARITY/keras/split.json" ;;
         keras2) "$folder/bin/python" scripts/parity/keras2_networks.py "$GLUON_RESNET_PARITY" ;;
-        pytorch) "$folder/bin/python" scripts/parity/pytorch.py "$GLUON_RESNET_PARITY" ;;
+        pytorch | variants) "$folder/bin/python" scripts/parity/pytorch.py "$GLUON_RESNET_PARITY" "$library" ;;
         cifar) "$folder/bin/python" scripts/parity/cifar.py "$GLUON_RESNET_PARITY" ;;
         gluoncv) "$main/bin/python" scripts/parity/gluoncv_zoo.py "$GLUON_RESNET_PARITY" ;;
-        *) echo "parity.sh: no library $library: expected keras, keras2, pytorch, cifar, gluoncv" >&2; exit 2 ;;
+        *) echo "parity.sh: no library $library: expected keras, keras2, pytorch, variants, cifar, gluoncv" >&2; exit 2 ;;
     esac
     "$main/bin/python" -m pytest -q -m parity tests/parity -k "$library- or of_$library"
     rm -rf "${GLUON_RESNET_PARITY:?}/$library"

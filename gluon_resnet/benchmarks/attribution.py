@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..machine.onednn_log import Primitive
+from ..networks.cost import pooled_size
 from ..networks.layout import Conv, Layout, Norm
 
 #: What a layer's primitives have in common in the log: its kind and its sizes.
@@ -48,7 +49,9 @@ def keys(plan: Layout, size: Tuple[int, int]) -> List[Tuple[str, Key]]:
         return size
 
     add(plan.input_norm, size)
-    out = add(plan.stem[1], add(plan.stem[0], size))
+    out = size
+    for conv, norm in plan.stem:
+        out = add(norm, add(conv, out))
     if plan.pool_padding is not None:
         out = Conv("", 0, 0, 3, 2, plan.pool_padding, False).out_size(*out)
     for stage in plan.stages:
@@ -69,7 +72,7 @@ def _add_block(block: Any, size: Tuple[int, int], add: Any) -> Tuple[int, int]:
             out = add(norm, add(conv, out))
     if block.shortcut:
         conv, norm = block.shortcut
-        add(norm, add(conv, size))
+        add(norm, add(conv, pooled_size(size) if block.pooled else size))
     return out
 
 

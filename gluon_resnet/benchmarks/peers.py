@@ -122,7 +122,9 @@ def plan(spec: ResNetSpec, in_channels: int) -> Dict[str, Any]:
     if (
         described.input_norm is not None
         or described.final_norm is not None
-        or described.stem[1] is None
+        or described.stem[0][1] is None
+        or len(described.stem) > 1
+        or spec.groups > 1
         or not isinstance(described.classifier, Dense)
         or spec.head != "dense"
         or any(block.preactivation or block.pad or not block.adds for block in blocks)
@@ -133,4 +135,5 @@ def plan(spec: ResNetSpec, in_channels: int) -> Dict[str, Any]:
         )
     content = asdict(described)
     del content["spec"]
+    (content["stem"],) = content["stem"]
     return content

@@ -16,6 +16,8 @@ from .conv import (
     conv2d_loops_backward,
     conv2d_vectorised,
     conv2d_vectorised_backward,
+    grouped,
+    grouped_backward,
     im2col,
 )
 from .folded import Folded
@@ -46,7 +48,7 @@ from .pooling import (
     max_pool_backward,
 )
 from .resnet import ResNet
-from .shortcuts import pad_shortcut, pad_shortcut_backward
+from .shortcuts import mean_shortcut, mean_shortcut_backward, pad_shortcut, pad_shortcut_backward
 
 __all__ = [
     "ResNet",
@@ -62,6 +64,8 @@ __all__ = [
     "conv2d_vectorised_backward",
     "conv2d_im2col",
     "conv2d_im2col_backward",
+    "grouped",
+    "grouped_backward",
     "batch_norm_training",
     "batch_norm_training_backward",
     "batch_norm_inference",
@@ -83,4 +87,6 @@ __all__ = [
     "global_avg_pool_backward",
     "pad_shortcut",
     "pad_shortcut_backward",
+    "mean_shortcut",
+    "mean_shortcut_backward",
 ]

@@ -10,13 +10,16 @@ All compute, with X padded by zeros,
 with s the stride and p the padding. X is (N, C, H, W), weight (O, C, KH, KW), bias (O,) or None and Y (N, O, OH, OW),
 OH = floor((H + 2 * p - KH) / s) + 1; everything in float32 or everything in float64. The backward functions take dY,
 the loss's gradient with respect to Y, and give those with respect to X, weight and bias. Shapes that do not fit raise
-ShapeError. Source: article 004, which writes ResNet-50 by hand, beginning with its "slow convolution".
+ShapeError. :func:`grouped` makes any of them a convolution in groups, as ResNeXt has.
+
+Source: article 004, which writes ResNet-50 by hand, beginning with its "slow convolution".
 """
 
-from typing import Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ..errors import ShapeError, whole
 from .checks import check_channels, check_rank, check_shape, out_sizes
 from .windows import pad, positions, unpad
 
@@ -207,6 +210,71 @@ def conv2d_im2col_backward(
     dweight = (slopes @ columns.transpose(0, 2, 1)).sum(axis=0).reshape(weight.shape)
     dX = col2im(weight.reshape(num_filters, -1).T @ slopes, X.shape, kernel, stride, padding)
     return dX, dweight, dY.sum(axis=(0, 2, 3))
+
+
+# In groups ------------------------------------------------------------------------------------------------------------
+
+
+def _groups(where: str, X: np.ndarray, weight: np.ndarray, groups: int) -> Tuple[List[np.ndarray], List[np.ndarray]]:
+    """X (N, C, H, W) and weight (O, C / groups, KH, KW) in the parts of each group."""
+    check_rank(where, "X", X, "(N, C, H, W)")
+    check_rank(where, "weight", weight, "(O, C / groups, KH, KW)")
+    whole(f"{where}: groups", groups)
+    if X.shape[1] % groups or len(weight) % groups:
+        raise ShapeError(
+            f"{where}: groups is {groups}: expected a divisor of X's {X.shape[1]} channels and of the {len(weight)} "
+            f"filters"
+        )
+    return np.split(X, groups, axis=1), np.split(weight, groups)
+
+
+def grouped(
+    forward: Callable[..., np.ndarray],
+    X: np.ndarray,
+    weight: np.ndarray,
+    bias: Optional[np.ndarray] = None,
+    groups: int = 1,
+    **window: int,
+) -> np.ndarray:
+    """The convolution in groups: each group of filters sees its own group of X's channels alone.
+
+    Args:
+        forward: a convolution of this module, which computes one group.
+        X: (N, C, H, W).
+        weight: (O, C / groups, KH, KW).
+        bias: (O,) or None.
+        groups: how many, a divisor of C and of O.
+        window: ``stride`` and ``padding``.
+
+    Returns:
+        Y (N, O, OH, OW). Source: Xie et al., arXiv 1611.05431, figure 3 (c).
+
+    Raises:
+        ShapeError: ``groups`` does not divide the channels, or shapes do not fit.
+    """
+    if groups == 1:
+        return forward(X, weight, bias, **window)
+    parts, weights = _groups("grouped", X, weight, groups)
+    biases = [None] * groups if bias is None else np.split(bias, groups)
+    return np.concatenate([forward(*part, **window) for part in zip(parts, weights, biases)], axis=1)
+
+
+def grouped_backward(
+    backward: Callable[..., Tuple[np.ndarray, np.ndarray, np.ndarray]],
+    dY: np.ndarray,
+    X: np.ndarray,
+    weight: np.ndarray,
+    groups: int = 1,
+    **window: int,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dX, dweight, dbias) of :func:`grouped`, by the ``backward`` of one group; arguments as there."""
+    if groups == 1:
+        return backward(dY, X, weight, **window)
+    parts, weights = _groups("grouped_backward", X, weight, groups)
+    slopes = np.split(dY, groups, axis=1)
+    gradients = zip(*(backward(*part, **window) for part in zip(slopes, parts, weights)))
+    dX, dweight, dbias = (np.concatenate(each, axis=axis) for each, axis in zip(gradients, (1, 0, 0)))
+    return dX, dweight, dbias
 
 
 #: name -> (forward, backward)

@@ -13,6 +13,7 @@ BLAS:
   of the kernel, into columns whose borders are zero from the start;
 - a projection's input goes below the last convolution's columns, its weight to the right of that one's: the product
   adds the two;
+- a convolution in groups is as many such products, each of its own channels' columns, in one call;
 - ReLU is computed after the stem's pooling (max and ReLU commute), and in place, as is the sum with an identity.
 
 Some batch norms fold into no convolution: one that a ReLU follows without a convolution between them (the first of a
@@ -48,17 +49,22 @@ def fold(conv: Conv, bn: Optional[Norm], params: Params) -> Tuple[np.ndarray, np
 
 
 def _matrix(pairs: List[Pair], params: Params, dtype: np.dtype) -> np.ndarray:
-    """[weight of the first pair | weight of the second ... | sum of the biases] as (O, K + 1); pairs are (conv, bn)."""
+    """[weight of the first pair | weight of the second ... | sum of the biases] as (O, K + 1); pairs are (conv, bn).
+
+    Of a convolution in groups, which has no second pair, (groups, O / groups, K + 1).
+    """
     folded = [fold(conv, bn, params) for conv, bn in pairs]
     # columns run position by position, all channels at each: a position's rows are then one block of memory
     parts = [weight.transpose(0, 2, 3, 1).reshape(len(weight), -1) for weight, _ in folded]
     biases = np.sum([bias for _, bias in folded], axis=0)
-    return np.concatenate([*parts, biases[:, None]], axis=1).astype(dtype)
+    matrix = np.concatenate([*parts, biases[:, None]], axis=1).astype(dtype)
+    groups = pairs[0][0].groups
+    return matrix if groups == 1 else matrix.reshape(groups, -1, matrix.shape[1])
 
 
 def _parts(layout: Layout) -> Tuple[List[List[Pair]], List[Norm]]:
     """(lists of (conv, batch norm or None) that one product computes, the batch norms that fold into none of them)."""
-    groups: List[List[Pair]] = [[layout.stem]]
+    groups: List[List[Pair]] = [[pair] for pair in layout.stem]
     norms = [layout.input_norm, layout.final_norm]
     for block in (block for stage in layout.stages for block in stage):
         body = list(block.body)
@@ -92,7 +98,7 @@ class Folded:
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Logits (N, num_classes) of X (N, in_channels, H, W); ShapeError if X does not fit."""
-        channels = self.layout.stem[0].in_channels
+        channels = self.layout.stem[0][0].in_channels
         X = np.asarray(X)
         if X.ndim != 4 or X.shape[1] != channels or X.shape[0] == 0:
             raise ShapeError(

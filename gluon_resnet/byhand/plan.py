@@ -6,6 +6,7 @@
 Planning lists every call with the views it works on; running is the list from top to bottom. folded.py says why.
 """
 
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..networks.layout import Block, Conv, Layout, Norm
 from .checks import out_sizes
 from .params import Params
+from .shortcuts import window_counts
 
 Line = Tuple[np.ndarray, np.ndarray]  # scale (C, 1), shift (C, 1)
 
@@ -48,12 +50,13 @@ class Plan:
         self._input = np.zeros((shape[1], shape[0]) + tuple(shape[2:]), dtype=dtype)  # (C, N, H, W)
         if layout.input_norm is not None:
             self._line(layout.input_norm, self._input, self._input)
-        conv, bn = layout.stem
-        Y = self._product(conv, self._columns(conv, self._input), "stem")
-        if layout.pool_padding is not None:
-            Y = self._pool(Y, layout.pool_padding)
-        if bn is not None:
-            self._relu(Y)
+        Y = self._input
+        for number, (conv, bn) in enumerate(layout.stem, 1):
+            Y = self._product(conv, self._columns(conv, Y), f"stem {number}")
+            if number == len(layout.stem) and layout.pool_padding is not None:
+                Y = self._pool(Y, layout.pool_padding)
+            if bn is not None:
+                self._relu(Y)
         for number, block in enumerate(block for stage in layout.stages for block in stage):
             Y = self._block(block, Y, f"block {number % 2}")
         if layout.final_norm is not None:
@@ -94,6 +97,8 @@ class Plan:
 
         X and X_shortcut are (C, N, H, W) with or without their row of ones.
         """
+        if conv.groups > 1:
+            return self._grouped_columns(conv, X)
         if conv.kernel == 1 and conv.stride == 1 and shortcut is None:
             return X
         sizes = X.shape[2:]
@@ -108,12 +113,26 @@ class Plan:
             self._copy_patches(shortcut, X_shortcut[: shortcut.in_channels], columns[split:rows])
         return columns
 
+    def _grouped_columns(self, conv: Conv, X: np.ndarray) -> np.ndarray:
+        """The columns of a convolution in groups: (groups * (K + 1), N, OH, OW), K + 1 rows for each group in turn."""
+        sizes, channels = X.shape[2:], conv.in_channels // conv.groups
+        height, width = out_sizes("byhand.Folded", sizes, (conv.kernel,) * 2, conv.stride, conv.padding)
+        rows = conv.kernel**2 * channels
+        key = ("groups", conv.kernel, conv.stride, conv.padding, sizes, conv.groups)
+        columns = self._buffer(key, conv.groups * (rows + 1) - 1, height, width)
+        columns[rows :: rows + 1] = 1
+        for group in range(conv.groups):
+            seen = X[group * channels : (group + 1) * channels]
+            self._copy_patches(replace(conv, in_channels=channels), seen, columns[group * (rows + 1) :][:rows])
+        return columns
+
     def _product(self, conv: Conv, columns: np.ndarray, key: Any) -> np.ndarray:
         """The call that multiplies; (out_channels + 1, N, OH, OW) with the row of ones."""
         Y = self._buffer(key, conv.out_channels, *columns.shape[2:])
-        matrix = self._matrices[conv.name]  # (O, K + 1)
-        out = Y[:-1].reshape(conv.out_channels, -1)
-        self._calls.append((np.matmul, (matrix, columns.reshape(len(columns), -1), out)))
+        matrix = self._matrices[conv.name]  # (O, K + 1), in groups (groups, O / groups, K + 1)
+        *groups, inputs = (*matrix.shape[:-2], matrix.shape[-1])
+        out = Y[:-1].reshape(*groups, matrix.shape[-2], -1)
+        self._calls.append((np.matmul, (matrix, columns.reshape(*groups, inputs, -1), out)))
         return Y
 
     def _relu(self, Y: np.ndarray) -> None:
@@ -160,8 +179,22 @@ class Plan:
         part = Y[first : first + len(X) - 1]
         self._calls.append((np.add, (part, X[:-1, :, ::stride, ::stride], part)))
 
+    def _means(self, X: np.ndarray) -> np.ndarray:
+        """The calls that compute the means of X's 2x2 windows at stride 2, (C + 1, N, OH, OW) with the row of ones."""
+        counts = window_counts(*X.shape[2:])
+        Y = self._buffer("means", len(X) - 1, *counts.shape)
+        self._calls.append((np.copyto, (Y[:-1], X[:-1, :, ::2, ::2])))
+        for i, j in ((0, 1), (1, 0), (1, 1)):
+            seen = X[:-1, :, i::2, j::2]
+            part = Y[:-1, :, : seen.shape[2], : seen.shape[3]]
+            self._calls.append((np.add, (part, seen, part)))
+        self._calls.append((np.divide, (Y[:-1], counts.astype(self._dtype), Y[:-1])))
+        return Y
+
     def _block(self, block: Block, X: np.ndarray, key: Any) -> np.ndarray:
         Y = X_projected = self._activated(block.body[0][1], X) if block.preactivation else X
+        if block.pooled:
+            X_projected = self._means(X_projected)
         for i, (conv, _) in enumerate(block.body[:-1]):
             Y = self._product(conv, self._columns(conv, Y), f"body {i}")
             self._relu(Y)

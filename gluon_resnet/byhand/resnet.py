@@ -16,13 +16,13 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from ..networks.layout import Block, Conv, Norm, Pad, layout
+from ..networks.layout import Block, Conv, Norm, Pad, layout, stem_kinds
 from ..networks.specs import ResNetSpec
 from . import heads, norm, pooling
-from .conv import CONVOLUTIONS
+from .conv import CONVOLUTIONS, grouped, grouped_backward
 from .folded import Folded
 from .params import Params, check_dtype, checked_params, norm_params, random_params, trainable_names
-from .shortcuts import pad_shortcut, pad_shortcut_backward
+from .shortcuts import mean_shortcut, mean_shortcut_backward, pad_shortcut, pad_shortcut_backward
 
 POOL = dict(kernel=3, stride=2)  # after the stem
 DROPPED = 0.5  # of the numbers that article 003's head returns in training
@@ -116,12 +116,9 @@ class ResNet:
         return self.params[f"{name}.weight"], self.params.get(f"{name}.bias")
 
     def _run_conv(self, conv: Conv, X: np.ndarray) -> np.ndarray:
-        return self._seen(
-            conv.name,
-            self._conv(
-                self._save(conv.name, X), *self._weight_and_bias(conv.name), stride=conv.stride, padding=conv.padding
-            ),
-        )
+        X, (weight, bias) = self._save(conv.name, X), self._weight_and_bias(conv.name)
+        window = dict(stride=conv.stride, padding=conv.padding)
+        return self._seen(conv.name, grouped(self._conv, X, weight, bias, conv.groups, **window))
 
     def _run_norm(self, bn: Any, X: np.ndarray) -> np.ndarray:
         gamma, beta, running_mean, running_var = norm_params(bn, self.params)
@@ -144,10 +141,11 @@ class ResNet:
     def _run_stem(self, X: np.ndarray) -> np.ndarray:
         if self.layout.input_norm is not None:
             X = self._run_norm(self.layout.input_norm, X)
-        conv, bn = self.layout.stem
-        Y = self._run_pair(conv, bn, X)  # (N, 64, H / 2, W / 2)
-        if bn is not None:
-            Y = self._run_relu(self.places["stem_relu"], Y)
+        Y = X
+        for kind, (conv, bn) in zip(stem_kinds(self.spec), self.layout.stem):
+            Y = self._run_pair(conv, bn, Y)  # (N, 64, H / 2, W / 2)
+            if bn is not None:
+                Y = self._run_relu(self.places[f"{kind}_relu"], Y)
         if self.layout.pool_padding is None:
             return Y
         Y = self._save(self.places["max_pool"], Y)
@@ -156,12 +154,16 @@ class ResNet:
     def _run_block(self, block: Block, X: np.ndarray) -> np.ndarray:
         Y, X_projected = self._run_body(block, X)
         if block.shortcut is not None:
-            Y = Y + self._run_pair(*block.shortcut, X_projected)
+            Y = Y + self._run_pair(*block.shortcut, self._run_pool(block, X_projected))
         elif block.pad is not None:
             Y = Y + pad_shortcut(self._save(f"{block.name}.pad", X), *_pad_settings(block.pad))
         elif block.adds:
             Y = Y + X
         return Y if block.preactivation else heads.relu(self._save(block.name, Y))
+
+    def _run_pool(self, block: Block, X: np.ndarray) -> np.ndarray:
+        """What the projection of ``block`` takes: X, or its means."""
+        return mean_shortcut(self._save(f"{block.name}.pool", X)) if block.pooled else X
 
     def _run_body(self, block: Block, X: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """(F(X), what a projection takes: X, or X after the first activation if pre-activated)."""
@@ -239,9 +241,9 @@ class ResNet:
         return dX
 
     def _return_conv(self, conv: Conv, dY: np.ndarray) -> np.ndarray:
-        dX, dweight, dbias = self._conv_backward(
-            dY, self._saved[conv.name], self.params[f"{conv.name}.weight"], stride=conv.stride, padding=conv.padding
-        )
+        X, weight = self._saved[conv.name], self.params[f"{conv.name}.weight"]
+        window = dict(stride=conv.stride, padding=conv.padding)
+        dX, dweight, dbias = grouped_backward(self._conv_backward, dY, X, weight, conv.groups, **window)
         self._keep(conv.name, weight=dweight, **({"bias": dbias} if conv.bias else {}))
         return dX
 
@@ -249,18 +251,20 @@ class ResNet:
         return self._return_conv(conv, dY if bn is None else self._return_norm(bn, dY))
 
     def _return_stem(self, dY: np.ndarray) -> np.ndarray:
-        conv, bn = self.layout.stem
         if self.layout.pool_padding is not None:
             X = self._saved[self.places["max_pool"]]
             dY = pooling.max_pool_backward(dY, X, padding=self.layout.pool_padding, **POOL)
-        if bn is not None:
-            dY = self._return_relu(self.places["stem_relu"], dY)
-        dX = self._return_pair(conv, bn, dY)
-        return dX if self.layout.input_norm is None else self._return_norm(self.layout.input_norm, dX)
+        for kind, (conv, bn) in reversed(list(zip(stem_kinds(self.spec), self.layout.stem))):
+            if bn is not None:
+                dY = self._return_relu(self.places[f"{kind}_relu"], dY)
+            dY = self._return_pair(conv, bn, dY)
+        return dY if self.layout.input_norm is None else self._return_norm(self.layout.input_norm, dY)
 
     def _return_block(self, block: Block, dY: np.ndarray) -> np.ndarray:
         d_sum = dY if block.preactivation else self._return_relu(block.name, dY)
-        d_projected = 0 if block.shortcut is None else self._return_pair(*block.shortcut, d_sum)
+        d_projected: Any = 0 if block.shortcut is None else self._return_pair(*block.shortcut, d_sum)
+        if block.pooled:
+            d_projected = mean_shortcut_backward(d_projected, self._saved[f"{block.name}.pool"])
         dX = self._return_body(block, d_sum, d_projected)
         if block.pad is not None:
             return dX + pad_shortcut_backward(d_sum, self._saved[f"{block.name}.pad"], *_pad_settings(block.pad))

@@ -150,7 +150,8 @@ def _side_boxes(case: _Case) -> List[SideBox]:
     block = case.block
     if block.shortcut is not None:
         conv, norm = block.shortcut
-        boxes = [SideBox("conv", [say("projection_p"), conv_text(conv)], conv_badges(conv), LANE_WIDTH)]
+        boxes = [SideBox("pool", [say("means")], [], LANE_WIDTH)] if block.pooled else []
+        boxes.append(SideBox("conv", [say("projection_p"), conv_text(conv)], conv_badges(conv), LANE_WIDTH))
         return boxes + ([SideBox("norm", [say("batch_norm")], [], LANE_WIDTH)] if norm is not None else [])
     boxes, pad = [], block.pad
     if pad is not None and pad.stride > 1:

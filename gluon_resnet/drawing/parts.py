@@ -27,6 +27,7 @@ BADGES = {
     "bn": ("#cfe8cc", "#1d4d1d"),
     "relu": ("#fbdcb2", "#5c3600"),
     "padding": ("#ddd0ee", "#3c2266"),
+    "groups": ("#cfe3f7", "#143a63"),
 }
 SMALL = 12  # font size of badges and remarks, the smallest of all
 LIST = Words(", ", "，")
@@ -50,6 +51,7 @@ def stride_badge(stride: int) -> List[Badge]:
 def conv_badges(conv: Conv, norm: Optional[Norm] = None) -> List[Badge]:
     """The badges of a convolution: its stride, its bias, and ``norm`` if one is given."""
     badges = stride_badge(conv.stride) + ([("bias", say("bias"))] if conv.bias else [])
+    badges += [("groups", say("groups", count=conv.groups))] if conv.groups > 1 else []
     return badges + ([("bn", say("bn"))] if norm is not None else [])
 
 
@@ -72,7 +74,8 @@ def shortcut_parts(block: Block) -> Tuple[List[Text], List[Badge]]:
     name = say(shortcut_kind(block))
     if block.shortcut is not None:
         conv, norm = block.shortcut
-        return [name, conv_text(conv)], conv_badges(conv, norm)
+        means = [say("means")] if block.pooled else []
+        return [name, *means, conv_text(conv)], conv_badges(conv, norm)
     if block.pad is None:
         return [name], []
     count = block.pad.before + block.pad.after

@@ -135,12 +135,12 @@ class _Diagram:
 
 def _stem(diagram: _Diagram) -> Shape:
     """The stem's card; (N, C, H, W) of its output."""
-    plan, spec = diagram.plan, diagram.spec
-    conv, norm = plan.stem
-    shape = (diagram.shape[0], conv.out_channels, *diagram.sizes["conv1"])
-    badges = conv_badges(conv, norm) + ([("relu", say("relu"))] if "stem_relu" in children(spec) else [])
+    plan = diagram.plan
+    shape = (diagram.shape[0], plan.spec.stem_channels, *diagram.sizes["conv1"])
     steps: List[Step] = [("norm", say("input_norm"), [], None)] if plan.input_norm is not None else []
-    steps.append(("conv", conv_text(conv), badges, shape))
+    for number, (conv, norm) in enumerate(plan.stem, 1):
+        badges = conv_badges(conv, norm) + ([("relu", say("relu"))] if norm is not None else [])
+        steps.append(("conv", conv_text(conv), badges, shape if number == len(plan.stem) else None))
     if plan.pool_padding is not None:
         pool = Conv("", conv.out_channels, conv.out_channels, 3, 2, plan.pool_padding, False)
         badges = [*stride_badge(pool.stride), ("padding", say("padding", padding=pool.padding))]
@@ -260,6 +260,8 @@ def _notes(diagram: _Diagram) -> None:
     """Below the boxes, what they do not say."""
     spec, blocks = diagram.spec, [block for stage in diagram.plan.stages for block in stage]
     notes = _norm_notes(next((block for block in blocks if block.shortcut is not None), blocks[0]))
+    if spec.groups > 1:
+        notes.append(say("key_groups", count=spec.groups))
     if not any(conv.bias for block in blocks for conv, _ in block.body):
         notes.append(say("no_bias"))
     notes += [say(f"option_{spec.shortcut}"), say("eps" if spec.block_bn_scale else "eps_no_gamma", eps=spec.bn_eps)]

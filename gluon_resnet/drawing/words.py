@@ -41,6 +41,7 @@ PHRASES = {
     "channels": ("{count} channels", "{count} 个通道"),
     "stride": ("stride {stride}", "步幅 {stride}"),
     "bias": ("bias", "偏置"),
+    "groups": ("g={count}", "g={count}"),
     "bn": ("BN", "BN"),
     "relu": ("ReLU", "ReLU"),
     "batch_norm": ("batch norm", "批量归一化"),
@@ -60,6 +61,7 @@ PHRASES = {
     "identity": ("identity", "恒等"),
     "projection": ("projection", "投影"),
     "projection_p": ("projection P", "投影 P"),
+    "means": ("mean 2×2", "2×2 平均"),
     "zeros": ("zero padding", "补零"),
     "more_channels": ("+{count} channels", "+{count} 个通道"),
     "subsampling": ("subsampling", "下采样"),
@@ -95,6 +97,10 @@ PHRASES = {
     "key_conv": (
         "3×3, 64: a convolution with a 3×3 kernel to 64 channels. Shapes are (N, C, H, W).",
         "3×3, 64 表示 3×3 卷积，输出 64 个通道。形状为 (N, C, H, W)。",
+    ),
+    "key_groups": (
+        "g={count}: a convolution in {count} groups, each of which sees its own share of the channels alone.",
+        "g={count} 表示分成 {count} 组的卷积，每组只看自己那部分通道。",
     ),
     "no_bias": ("No convolution of a block has a bias.", "块内的卷积都没有偏置。"),
     "norm_behind": (

@@ -18,7 +18,7 @@ import numpy
 from ..byhand import ResNet
 from ..errors import BackendError, ConfigError, ModelError
 from ..machine import system
-from ..networks.layout import Layout, input_channels, layout
+from ..networks.layout import Layout, input_channels, layout, stem_kinds
 from ..networks.specs import ResNetSpec
 
 Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
@@ -30,7 +30,8 @@ def watched_layers(plan: Layout) -> List[str]:
     The stem's batch norm is shown with its ReLU, which is a child of the network.
     """
     places = plan.places
-    names = [places[kind] for kind in ("input_norm", "stem", "stem_relu", "max_pool") if kind in places]
+    stem = [kind for stem in stem_kinds(plan.spec) for kind in (stem, f"{stem}_relu")]
+    names = [places[kind] for kind in ("input_norm", *stem, "max_pool") if kind in places]
     for stage in plan.stages:
         for block in stage:
             names += [layer.name for layer in block.layers()] + [block.name]
@@ -41,7 +42,8 @@ def watched_layers(plan: Layout) -> List[str]:
 
 def shown_as(plan: Layout, layer: str) -> str:
     """The watched layer that shows the output of ``layer``: itself, but for the stem's batch norm its ReLU."""
-    return plan.places["stem_relu"] if layer == plan.places.get("stem_norm") else layer
+    relus = {plan.places.get(f"{kind}_norm"): plan.places.get(f"{kind}_relu") for kind in stem_kinds(plan.spec)}
+    return relus.get(layer) or layer
 
 
 def _with_relu(plan: Layout) -> Set[str]:

@@ -58,7 +58,7 @@ def table1(size: int = 224) -> pd.DataFrame:
     """
     plans = {depth: layout(get_spec(depth, "torchvision")) for depth in DEPTHS}
     plan, sizes = plans[18], output_sizes(plans[18], (size, size))
-    stem = plan.stem[0]
+    stem, _ = plan.stem[0]
     rows: List[List[Any]] = []
     texts = {"conv1": dict.fromkeys(plans, f"{stem.kernel}x{stem.kernel}, {stem.out_channels}, stride {stem.stride}")}
     for number in range(len(plan.stages)):

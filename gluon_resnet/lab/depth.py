@@ -104,7 +104,7 @@ def _plan(net: Any) -> Layout:
 
 def _parts(plan: Layout) -> Iterator[Tuple[str, str, int, Optional[Block]]]:
     """(kind, name, stage, Block or None) of every row, in the order they run; a block comes after its layers."""
-    yield LAYER, plan.stem[0].name, 0, None
+    yield from ((LAYER, conv.name, 0, None) for conv, _ in plan.stem)
     for stage, blocks in enumerate(plan.stages, 1):
         for block in blocks:
             body = {conv.name for conv, _ in block.body}

@@ -22,6 +22,7 @@ from .specs import ResNetSpec
 TRAINING_PASSES = 3
 
 HEAD = 99  # as a stage: what follows the last stage; as a place inside a block: the shortcut, then its batch norm
+POOL = 98  # as a place in the stem: the max pooling; as one inside a block: the pooling before the projection
 EXTRA = -1  # as a place in the stem and the head: the batch norm of the image, and the one after the last stage
 
 Size = Tuple[int, int]  # (height, width)
@@ -46,7 +47,8 @@ class Layer:
 class Network:
     """The layers of a spec as {(stage, block, place): Layer}, in the order they run.
 
-    Stage 0 is the stem, HEAD the head. In a block, places 0, 2, 4 are the convolutions, 1, 3, 5 their batch norms.
+    Stage 0 is the stem, HEAD the head. In a block, places 0, 2, 4 are the convolutions, 1, 3, 5 their batch norms; so
+    they are in the stem.
     """
 
     spec: ResNetSpec
@@ -105,7 +107,9 @@ def training_operations(spec: ResNetSpec, in_channels: int, examples: Mapping[Si
 
 def output_sizes(plan: Layout, size: Size) -> Dict[str, Size]:
     """{"conv1": (height, width), "conv2_x": ...} of a :class:`Layout` for images of ``size`` (height, width)."""
-    out = plan.stem[0].out_size(*size)
+    out = size
+    for conv, _ in plan.stem:
+        out = conv.out_size(*out)
     sizes = {"conv1": out}
     pool = _pool(plan)
     if pool is not None:
@@ -118,20 +122,25 @@ def output_sizes(plan: Layout, size: Size) -> Dict[str, Size]:
     return sizes
 
 
+def pooled_size(size: Size) -> Size:
+    """Height and width after the mean over 2x2 before ResNet-D's projections, which takes in what a border leaves."""
+    return -(-size[0] // 2), -(-size[1] // 2)
+
+
 # Parts of a network: each adds its layers and returns the size of its output ------------------------------------------
 
 
 def _add_stem(layers: Dict[Key, Layer], plan: Layout, size: Size) -> Size:
-    conv, norm = plan.stem
     if plan.input_norm is not None:
         layers[0, 0, EXTRA] = _norm(plan.input_norm, role="input norm")
-    layers[0, 0, 0], size = _conv(conv, size)
-    if norm is not None:
-        layers[0, 0, 1] = _norm(norm, **{"batch norm": "after"})
+    for i, (conv, norm) in enumerate(plan.stem):
+        layers[0, 0, 2 * i], size = _conv(conv, size)
+        if norm is not None:
+            layers[0, 0, 2 * i + 1] = _norm(norm, **{"batch norm": "after"})
     pool = _pool(plan)
     if pool is not None:
         _, size = _conv(pool, size)
-        layers[0, 0, 2] = Layer(pool.name, "max pool 3x3", {"padding": str(pool.padding)}, 0)
+        layers[0, 0, POOL] = Layer(pool.name, "max pool 3x3", {"padding": str(pool.padding)}, 0)
     return size
 
 
@@ -151,6 +160,9 @@ def _add_shortcut(layers: Dict[Key, Layer], where: Tuple[int, int], block: Block
     place, name = (*where, HEAD), f"{block.name}.shortcut"
     if block.shortcut is not None:
         conv, norm = block.shortcut
+        if block.pooled:
+            layers[(*where, POOL)] = Layer(f"{name}.pool", "mean 2x2", {"shortcut pooling": "mean 2x2"}, 0)
+            size = pooled_size(size)
         layer, _ = _conv(conv, size, f"{name}.conv")
         layers[place] = replace(layer, traits={"shortcut": "projection", **layer.traits})
         if norm is not None:
@@ -185,7 +197,7 @@ def _pool(plan: Layout) -> Optional[Conv]:
     """The stem's 3x3 max pooling as the convolution that gives outputs of the same size; None if there is none."""
     if plan.pool_padding is None:
         return None
-    channels = plan.stem[0].out_channels
+    channels = plan.spec.stem_channels
     return Conv(plan.places["max_pool"], channels, channels, 3, 2, plan.pool_padding, False)
 
 
@@ -196,17 +208,19 @@ def _conv(conv: Conv, size: Size, name: Optional[str] = None) -> Tuple[Layer, Si
         raise ShapeError(
             f"layer {conv.name} cannot take an input of {size[0]}x{size[1]}: give a larger height and width"
         )
-    weights = conv.out_channels * conv.in_channels * conv.kernel**2
+    weights = conv.out_channels * conv.in_channels // conv.groups * conv.kernel**2
     traits = {
         "kernel": f"{conv.kernel}x{conv.kernel}",
         "in channels": str(conv.in_channels),
         "channels": str(conv.out_channels),
+        "groups": str(conv.groups),
         "stride": str(conv.stride),
         "padding": str(conv.padding),
         "bias": "yes" if conv.bias else "no",
         "input size": f"{size[0]}x{size[1]}",
     }
     text = f"conv {conv.kernel}x{conv.kernel} {conv.in_channels} to {conv.out_channels}"
+    text += f", {conv.groups} groups" if conv.groups > 1 else ""
     parameters = weights + conv.bias * conv.out_channels
     return Layer(name or conv.name, text, traits, parameters, weights * out[0] * out[1]), out
 

@@ -6,7 +6,8 @@
     Images(channels=3, side=32, preparation='imagenet')
 
 A family is one row: the fields of specs.py's ResNetSpec, which says what each means; ``images``, what the family's
-networks take (:class:`Images`; ImageNet's if left out); and ``depths``, if they are not those of the paper's Table 1.
+networks take (:class:`Images`; ImageNet's if left out); ``depths``, if they are not those of the paper's Table 1; and
+``model``, if its networks have names of their own.
 Everything else in the suite that depends on the family reads it here: the preparation of images, the defaults of the
 command line and their help texts, the drawings.
 
@@ -125,12 +126,30 @@ _SLIM: Dict[str, Any] = dict(
 
 CIFAR = "cifar"
 
-#: Families without the five depths, or with others: rows as in FAMILIES; ``depths`` are the family's own, as in DEPTHS.
+
+def _like_torchvision(*depths: int, **fields: Any) -> Dict[str, Any]:
+    """A row that differs from torchvision's in ``fields``, of these ``depths`` of Table 1."""
+    return dict(FAMILIES["torchvision"], depths={depth: DEPTHS[depth] for depth in depths}, **fields)
+
+
+#: Families without the five depths, with others, or with names of their own: rows as in FAMILIES; ``depths`` are the
+#: family's own, as in DEPTHS; ``model`` is what its networks are called, with {} for the depth.
 OTHERS: Dict[str, Dict[str, Any]] = {
+    # ResNeXt (arXiv 1611.05431) as in torchvision and timm: the 3x3 convolutions of the first stage are 32 groups of
+    # 4 channels each, and so on.
+    "resnext_32x4d": _like_torchvision(50, 101, model="resnext{}_32x4d", groups=32, group_width=4),
+    "resnext_32x8d": _like_torchvision(101, model="resnext{}_32x8d", groups=32, group_width=8),
+    "resnext_64x4d": _like_torchvision(101, model="resnext{}_64x4d", groups=64, group_width=4),
+    # Wide networks (arXiv 1605.07146) as in torchvision and timm: twice the channels inside the bottlenecks.
+    "wide": _like_torchvision(50, 101, model="wide_resnet{}_2", group_width=128),
+    # ResNet-D (arXiv 1812.01187, section 4.2) as in timm's resnet50d and gluoncv's resnet50_v1d: three 3x3
+    # convolutions as the stem, and a mean over 2x2 in place of the projection's stride.
+    "resnet_d": _like_torchvision(*DEPTHS, model="resnet{}d", stem_kernel=3, stem_widths=(32, 32), shortcut_pool=True),
     "slim": _SLIM,
     "slim_fc": dict(_SLIM, head="dense_dropout"),  # article 003's cnn_to_fc on the pooled features
     # Section 4.2 of the paper: a 3x3 stem of 16 channels, no pooling, three stages of n basic blocks, option A.
     CIFAR: dict(
+        model="cifar_resnet{}",
         num_classes=10,
         # the CIFAR-10 checkpoints in wide use were trained on images of 32x32 scaled by ImageNet's numbers
         images=Images(side=32),
@@ -170,7 +189,10 @@ ROWS: Dict[str, Dict[str, Any]] = {**FAMILIES, **OTHERS}
 OWN_DEPTHS: Dict[str, Dict[int, Structure]] = {family: row["depths"] for family, row in ROWS.items() if "depths" in row}
 
 #: What a row holds besides the fields of ResNetSpec.
-NOT_OF_SPEC = ("images", "depths", "basic", "bottleneck")
+NOT_OF_SPEC = ("images", "depths", "model", "basic", "bottleneck")
+
+#: family -> what its networks are called in place of resnet{}@FAMILY
+OWN_NAMES: Dict[str, str] = {family: row["model"] for family, row in ROWS.items() if "model" in row}
 
 DEFAULT_FAMILY = "d2l"
 

@@ -27,7 +27,8 @@ Shape = Tuple[int, ...]
 class Conv:
     """A convolution, (N, in_channels, H, W) to (N, out_channels, ...).
 
-    Its weight is (out_channels, in_channels, kernel, kernel).
+    Its weight is (out_channels, in_channels / groups, kernel, kernel): each group of outputs sees its own group of
+    inputs alone.
     """
 
     name: str
@@ -37,12 +38,13 @@ class Conv:
     stride: int
     padding: int
     bias: bool
+    groups: int = 1
 
     @property
     def params(self) -> Dict[str, Shape]:
         """{parameter name: shape}."""
         shapes: Dict[str, Shape] = {
-            f"{self.name}.weight": (self.out_channels, self.in_channels, self.kernel, self.kernel)
+            f"{self.name}.weight": (self.out_channels, self.in_channels // self.groups, self.kernel, self.kernel)
         }
         if self.bias:
             shapes[f"{self.name}.bias"] = (self.out_channels,)
@@ -119,7 +121,8 @@ class Block:
     The shortcut is a projection (``shortcut``: convolution, batch norm or None), option A's (``pad``), or X itself
     if both are None; ``adds`` False is a plain block, which has none of them. A ReLU follows every convolution's
     batch norm but the last's, and the sum. With ``preactivation`` batch norm and ReLU come before their convolution,
-    nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X.
+    nothing follows the sum, and a projection takes the first ReLU's output; ``pad`` takes X. With ``pooled`` a
+    projection takes the means of 2x2 windows at stride 2, of what there is of them at an odd border.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Block:
     pad: Optional[Pad] = None
     adds: bool = True
     preactivation: bool = False
+    pooled: bool = False
 
     def layers(self) -> Iterator[AnyLayer]:
         """Every layer with parameters, in the order they run; the shortcut comes after the body."""
@@ -140,13 +144,25 @@ class Block:
 def children(spec: ResNetSpec) -> Tuple[str, ...]:
     """What the children 0, 1, 2, ... of the network of ``spec`` are, in running order: "stem", ..., "classifier"."""
     kinds = ["input_norm"] if spec.input_bn else []
-    kinds += ["stem", "stem_norm", "stem_relu"] if spec.stem_bn else ["stem"]
+    for stem in stem_kinds(spec):
+        kinds += [stem, f"{stem}_norm", f"{stem}_relu"] if spec.stem_bn else [stem]
     kinds += ["max_pool"] if spec.pool else []
     kinds += [f"stage{stage}" for stage in range(1, len(spec.stage_sizes) + 1)]
     kinds += ["final_norm", "final_relu"] if spec.final_bn else []
     kinds += ["average_pool", "classifier"]
     kinds += {"dense": [], "conv": ["flatten"], "dense_dropout": ["head_relu", "dropout"]}[spec.head]
     return tuple(kinds)
+
+
+def stem_kinds(spec: ResNetSpec) -> Tuple[str, ...]:
+    """The stem's convolutions among :func:`children`: "stem", of ResNet-D "stem", "stem2", "stem3"."""
+    return ("stem", *(f"stem{number}" for number in range(2, len(spec.stem_widths) + 2)))
+
+
+def stem_plan(spec: ResNetSpec) -> List[Tuple[int, int]]:
+    """(output channels, stride) of each of the stem's convolutions; all have the kernel ``spec.stem_kernel``."""
+    widths = (*spec.stem_widths, spec.stem_channels)
+    return [(width, spec.stem_stride if number == 0 else 1) for number, width in enumerate(widths)]
 
 
 def places(spec: ResNetSpec) -> Dict[str, str]:
@@ -168,14 +184,14 @@ def place_name(spec: ResNetSpec, name: str) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """A whole network: stem convolution and batch norm, 3x3 stride 2 max pooling, stages of blocks, classifier.
+    """A whole network: stem convolutions and batch norms, 3x3 stride 2 max pooling, stages of blocks, classifier.
 
-    A ReLU follows the stem's batch norm and the final one. Without the stem's norm there is no ReLU either;
+    A ReLU follows each of the stem's batch norms and the final one. Without the stem's norms there is no ReLU either;
     ``pool_padding`` None is no pooling. The classifier is Dense on the pooled features, or a 1x1 Conv on (N, C, 1, 1).
     """
 
     spec: ResNetSpec
-    stem: Pair
+    stem: Tuple[Pair, ...]  # one, or three in ResNet-D
     pool_padding: Optional[int]
     stages: Tuple[Tuple[Block, ...], ...]
     classifier: Union[Dense, Conv]
@@ -189,7 +205,10 @@ class Layout:
 
     def layers(self) -> Iterator[AnyLayer]:
         """Every layer with parameters, in the order they run; a block's shortcut comes after its body."""
-        yield from (layer for layer in (self.input_norm, *self.stem) if layer is not None)
+        if self.input_norm is not None:
+            yield self.input_norm
+        for pair in self.stem:
+            yield from (layer for layer in pair if layer is not None)
         for stage in self.stages:
             for block in stage:
                 yield from block.layers()
@@ -255,20 +274,28 @@ def _shortcut(
     """The shortcut of a block of ``number`` - 1 convolutions, as Block's keywords."""
     kind, pad = plan_shortcut(spec.shortcut, in_channels, out_channels, stride)
     projection = None
+    pooled = kind == "project" and spec.shortcut_pool and stride > 1
     if kind == "project":
+        stride = 1 if pooled else stride
         projection = (
             Conv(f"{name}.conv{number}", in_channels, out_channels, 1, stride, 0, spec.shortcut_bias),
             Norm(f"{name}.bn{number}", out_channels, spec.bn_eps) if spec.shortcut_bn else None,
         )
-    return dict(shortcut=projection, pad=pad, adds=kind != "none")
+    return dict(shortcut=projection, pad=pad, adds=kind != "none", pooled=pooled)
+
+
+def _widths(spec: ResNetSpec, out_channels: int) -> Tuple[int, ...]:
+    """Output channels of each convolution of a block."""
+    if spec.block == "basic":
+        return (out_channels,) * 2
+    return (*(spec.bottleneck_width(out_channels),) * 2, out_channels)
 
 
 def _block(spec: ResNetSpec, name: str, in_channels: int, out_channels: int, stride: int) -> Block:
     kernels = KERNELS[spec.block]
-    widths = (out_channels,) * 2 if spec.block == "basic" else (out_channels // 4, out_channels // 4, out_channels)
     body: List[Pair] = []
     channels = in_channels
-    for i, (kernel, width) in enumerate(zip(kernels, widths)):
+    for i, (kernel, width) in enumerate(zip(kernels, _widths(spec, out_channels))):
         conv = Conv(
             f"{name}.conv{i + 1}",
             channels,
@@ -277,6 +304,7 @@ def _block(spec: ResNetSpec, name: str, in_channels: int, out_channels: int, str
             stride if i == spec.stride_at else 1,
             kernel // 2,
             spec.conv_bias[i],
+            spec.groups if spec.block == "bottleneck" and kernel > 1 else 1,
         )
         norm = Norm(f"{name}.bn{i + 1}", channels if spec.preactivation else width, spec.bn_eps, spec.block_bn_scale)
         body.append((conv, norm if spec.last_bn or i < len(kernels) - 1 else None))
@@ -289,13 +317,19 @@ def _block(spec: ResNetSpec, name: str, in_channels: int, out_channels: int, str
     )
 
 
+def _stem(spec: ResNetSpec, channels: int) -> Tuple[Pair, ...]:
+    """The stem for images of ``channels`` channels."""
+    at, pairs, kernel = places(spec), [], spec.stem_kernel
+    for kind, (width, stride) in zip(stem_kinds(spec), stem_plan(spec)):
+        conv = Conv(at[kind], channels, width, kernel, stride, kernel // 2, spec.stem_bias)
+        pairs.append((conv, Norm(at[f"{kind}_norm"], width, spec.bn_eps) if spec.stem_bn else None))
+        channels = width
+    return tuple(pairs)
+
+
 def layout(spec: ResNetSpec, in_channels: int = 3) -> Layout:
     """The :class:`Layout` of ``spec`` for images of ``in_channels`` channels."""
-    at, width, channels = places(spec), spec.stem_channels, spec.stage_channels[-1]
-    stem = (
-        Conv(at["stem"], in_channels, width, spec.stem_kernel, spec.stem_stride, spec.stem_kernel // 2, spec.stem_bias),
-        Norm(at["stem_norm"], width, spec.bn_eps) if spec.stem_bn else None,
-    )
+    at, channels = places(spec), spec.stage_channels[-1]
     stages = tuple(
         tuple(_block(spec, f"{at[f'stage{s}']}.{b}", *shape) for b, shape in enumerate(blocks))
         for s, blocks in enumerate(block_plan(spec), 1)
@@ -307,7 +341,7 @@ def layout(spec: ResNetSpec, in_channels: int = 3) -> Layout:
         classifier = Dense(at["classifier"], channels, spec.num_classes)
     return Layout(
         spec,
-        stem,
+        _stem(spec, in_channels),
         spec.pool_padding if spec.pool else None,
         stages,
         classifier,

@@ -17,7 +17,7 @@ from mxnet.gluon import nn
 from .blocks import Bottleneck, Residual
 from .heads import dense_dropout
 from .layers import BatchNorm
-from .layout import block_plan, children
+from .layout import block_plan, children, stem_kinds, stem_plan
 from .preactivation import BottleneckV2, InputNorm, ResidualV2
 from .shortcuts import ShortcutBlock
 from .specs import CIFAR, ResNetSpec, get_spec, parse_model
@@ -39,12 +39,15 @@ def _stage(spec: ResNetSpec, shapes: List[Tuple[int, int, int]]) -> nn.HybridSeq
         shortcut=spec.shortcut,
         shortcut_bias=spec.shortcut_bias,
         shortcut_bn=spec.shortcut_bn,
+        shortcut_pool=spec.shortcut_pool,
         bn_eps=spec.bn_eps,
     )
     if spec.block == "bottleneck":
-        options.update(last_bn=spec.last_bn, bn_scale=spec.block_bn_scale)
+        options.update(last_bn=spec.last_bn, bn_scale=spec.block_bn_scale, groups=spec.groups)
     stage = nn.HybridSequential()
     for in_channels, num_channels, stride in shapes:
+        if spec.block == "bottleneck":
+            options["width"] = spec.bottleneck_width(num_channels)
         stage.add(
             BLOCKS[spec.block, spec.preactivation](num_channels, strides=stride, in_channels=in_channels, **options)
         )
@@ -65,20 +68,17 @@ def build(spec: ResNetSpec) -> nn.HybridSequential:
     """
     makers: Dict[str, Callable[[], nn.Block]] = {
         "input_norm": lambda: InputNorm(epsilon=spec.bn_eps),
-        "stem": lambda: nn.Conv2D(
-            spec.stem_channels,
-            kernel_size=spec.stem_kernel,
-            strides=spec.stem_stride,
-            padding=spec.stem_kernel // 2,
-            use_bias=spec.stem_bias,
-        ),
-        "stem_norm": lambda: BatchNorm(epsilon=spec.bn_eps),
-        "stem_relu": lambda: nn.Activation("relu"),
         "max_pool": lambda: nn.MaxPool2D(pool_size=3, strides=2, padding=spec.pool_padding),
         "final_norm": lambda: BatchNorm(epsilon=spec.bn_eps),
         "final_relu": lambda: nn.Activation("relu"),
         "average_pool": nn.GlobalAvgPool2D,
     }
+    for kind, (width, stride) in zip(stem_kinds(spec), stem_plan(spec)):
+        makers[kind] = partial(
+            nn.Conv2D, width, spec.stem_kernel, stride, spec.stem_kernel // 2, use_bias=spec.stem_bias
+        )
+        makers[f"{kind}_norm"] = partial(BatchNorm, epsilon=spec.bn_eps)
+        makers[f"{kind}_relu"] = partial(nn.Activation, "relu")
     for number, shapes in enumerate(block_plan(spec), 1):
         makers[f"stage{number}"] = partial(_stage, spec, shapes)
     net, kinds = nn.HybridSequential(), children(spec)

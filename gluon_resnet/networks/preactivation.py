@@ -90,7 +90,7 @@ class BottleneckV2(Bottleneck):
     def hybrid_forward(self, F: Any, X: Any) -> Any:
         X = self._take(F, X)
         activated = self.bn1(X)  # (N, C, H, W), with its ReLU
-        Y = self.conv1(activated)  # (N, num_channels / 4, H, W)
+        Y = self.conv1(activated)  # (N, width, H, W)
         Y = self.conv2(self.bn2(Y))
         Y = self.conv3(self.bn3(Y))  # (N, num_channels, H / strides, W / strides)
         return self._join(F, Y, self._shortcut(F, X if self.conv4 is None else activated, Y, self.conv4, self.bn4))

@@ -22,6 +22,7 @@ class ShortcutBlock(nn.HybridBlock):
 
     out_precision = "float32"  # of what the block returns: see training/precision.py
     pad: Optional[Pad] = None  # option A's shortcut
+    pool: Optional[nn.HybridBlock] = None  # ResNet-D's mean pooling before the projection
     adds = True  # False: a plain block
     preactivation = False
     expansion: int
@@ -47,6 +48,13 @@ class ShortcutBlock(nn.HybridBlock):
         self._in_16s = self.pad and all(count % 16 == 0 for count in (self.pad.before, self.pad.after, in_channels))
         return kind == "project"
 
+    def _projection_stride(self, strides: int, shortcut_pool: bool) -> int:
+        """The stride of the projection: 1 if ``shortcut_pool`` has the pooling halve, which this makes."""
+        if not shortcut_pool or strides == 1:
+            return strides
+        self.pool = nn.AvgPool2D(strides, strides, ceil_mode=True, count_include_pad=False)
+        return 1
+
     def _take(self, F: Any, X: Any) -> Any:
         """X in the precision that the block computes in."""
         precision = self.conv1.precision
@@ -57,7 +65,7 @@ class ShortcutBlock(nn.HybridBlock):
         if not self.adds:
             return None
         if self.pad is None:
-            return project(X, conv, bn)
+            return project(X, self.pool, conv, bn)
         X = subsample(F, X, self.pad.stride)
         if self.pad.before == self.pad.after == 0:
             return X
@@ -73,9 +81,9 @@ class ShortcutBlock(nn.HybridBlock):
         return Y if precision == self.out_precision else cast(F, Y, self.out_precision)
 
 
-def project(X: Any, conv: Optional[Conv2D], bn: Optional[BatchNorm]) -> Any:
-    """The shortcut: X through its 1x1 convolution and batch norm, if the block has them."""
-    for layer in (conv, bn):
+def project(X: Any, *layers: Optional[nn.HybridBlock]) -> Any:
+    """The shortcut: X through its pooling, 1x1 convolution and batch norm, those of them that the block has."""
+    for layer in layers:
         X = X if layer is None else layer(X)
     return X
 

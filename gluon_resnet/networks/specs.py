@@ -25,6 +25,7 @@ from .families import (
     DEPTHS,
     NOT_OF_SPEC,
     OWN_DEPTHS,
+    OWN_NAMES,
     ROWS,
     family_depths,
     structure,
@@ -73,6 +74,7 @@ class ResNetSpec:
     bn_eps: float = 1e-5
     pool_padding: int = 1  # of the 3x3, stride 2 max pooling after the stem
     stem_channels: int = 64
+    stem_widths: Tuple[int, ...] = ()  # output channels of further convolutions in the stem, before its last one
     # "A": subsampling and zero padding, no parameters; "B": a projection where the shape changes; "C": one in every
     # block; "none": a plain network, nothing is added
     shortcut: str = "B"
@@ -90,6 +92,9 @@ class ResNetSpec:
     final_bn: bool = False  # batch norm and ReLU after the last stage
     head: str = "dense"  # "conv": 1x1 on the pooled features; "dense_dropout": article 003's cnn_to_fc
     widths: Tuple[int, ...] = ()  # output channels of each stage if they are not the paper's
+    groups: int = 1  # of a bottleneck's 3x3 convolution; each sees its share of the channels alone
+    group_width: int = 64  # channels of each group in the first stage; the later stages double them
+    shortcut_pool: bool = False  # a projection halves by a mean over 2x2 before it, not by a stride
 
     @property
     def name(self) -> str:
@@ -99,12 +104,17 @@ class ResNetSpec:
         """
         if self.widths:
             return f"{self.family} " + " ".join(f"{width}x{size}" for width, size in zip(self.widths, self.stage_sizes))
-        model = f"{'plain' if self.shortcut == 'none' else 'resnet'}{self.depth}"
-        usual = self.shortcut in ("none", ROWS[self.family].get("shortcut", "B"))
-        shortcut = None if usual else self.shortcut
-        if self.family == CIFAR:
-            return str(ModelName(f"cifar_{model}", None, shortcut))
-        return str(ModelName(model, self.family, shortcut))
+        own = OWN_NAMES.get(self.family)
+        model = (own or "resnet{}").format(self.depth)
+        plain = self.shortcut == "none" and (own is None or self.family == CIFAR)
+        usual = plain or self.shortcut == ROWS[self.family].get("shortcut", "B")
+        return str(
+            ModelName(
+                model.replace("resnet", "plain") if plain else model,
+                None if own else self.family,
+                None if usual else self.shortcut,
+            )
+        )
 
     @property
     def stage_channels(self) -> Tuple[int, ...]:
@@ -114,21 +124,35 @@ class ResNetSpec:
         widen = 4 if self.block == "bottleneck" else 1
         return tuple(self.stem_channels * widen * 2**stage for stage in range(len(self.stage_sizes)))
 
+    def bottleneck_width(self, out_channels: int) -> int:
+        """Channels inside a bottleneck of ``out_channels``: a quarter of them, or as groups and their width say.
+
+        ModelError if there are too few channels for a group to have one.
+        """
+        width = out_channels // 4 * self.group_width // 64
+        if width < 1:
+            raise ModelError(
+                f"a bottleneck of {out_channels} channels in the family {self.family}: its groups would have no "
+                f"channel; expected at least {-(-64 // self.group_width) * 4} channels"
+            )
+        return width * self.groups
+
 
 def parse_model(name: str, num_classes: Optional[int] = None) -> ResNetSpec:
     """The spec of a name MODEL[@FAMILY][:SHORTCUT], in upper or lower case.
 
     MODEL is resnet18, 34, 50, 101, 152 or plain18 to 152 (without shortcuts), of the family d2l if none is given, or
-    cifar_resnet20, 32, 44, 56, 110 (any 6n + 2) or cifar_plain20 and so on. SHORTCUT is A, B, C or none, in place of
-    the family's own. ``num_classes`` is the family's own if None. Raises ModelError, which names the nearest network
-    of the table.
+    one of those with names of their own: resnext50_32x4d, wide_resnet50_2, resnet50d and so on, or cifar_resnet20, 32,
+    44, 56, 110 (any 6n + 2) and cifar_plain20. SHORTCUT is A, B, C or none, in place of the family's own.
+    ``num_classes`` is the family's own if None. Raises ModelError, which names the nearest network of the table.
     """
     parts = ModelName.parse(name)
     depth, own_family, plain = _read_model(parts.model)
-    if parts.family is not None and (parts.family == CIFAR) != (own_family == CIFAR):
+    named = next((family for family in (own_family, parts.family) if family in OWN_NAMES), None)
+    if named is not None and parts.family not in (None, own_family):
+        names = [OWN_NAMES[named].format(depth) for depth in family_depths(named)]
         raise ModelError(
-            f"'{name.strip()}': CIFAR's networks have a family of their own, whose names are "
-            f"cifar_resnet20, cifar_plain20 and so on without @"
+            f"'{name.strip()}': the family {named} has networks whose names are {', '.join(names)}, without @"
         )
     if plain and parts.shortcut not in (None, "none"):
         raise ModelError(
@@ -147,7 +171,7 @@ def get_spec(
 
     Args:
         depth: 18, 34, 50, 101 or 152; slim and slim_fc have 50 and more, cifar any 6n + 2, narrow and early 8, fine 8,
-            14 and 18.
+            14 and 18, wide and resnext_32x4d 50 and 101, resnext_32x8d and resnext_64x4d 101.
         family: a row of families.py.
         num_classes: 1 to MOST_CLASSES; the family's own if None.
         shortcut: "A", "B", "C" or "none", in upper or lower case; the family's own if None.
@@ -174,9 +198,9 @@ def model_names() -> List[str]:
 
     Plain networks exist in every family (``plain34@torchvision``); listed are those of the default family.
     """
-    names = [f"resnet{depth}@{family}" for family in ROWS if family != CIFAR for depth in family_depths(family)]
+    names = [f"resnet{depth}@{family}" for family in ROWS if family not in OWN_NAMES for depth in family_depths(family)]
     names += [f"plain{depth}@{DEFAULT_FAMILY}" for depth in DEPTHS]
-    return names + [name for name, (_, family, _) in _models().items() if family == CIFAR]
+    return names + [name for name, (_, family, _) in _models().items() if family in OWN_NAMES]
 
 
 def check_classes(num_classes: Any) -> int:
@@ -194,11 +218,14 @@ _Model = Tuple[int, Optional[str], bool]
 def _models() -> Dict[str, _Model]:
     """The models of the table by their names without family."""
     known: Dict[str, _Model] = {}
-    own = [("", family, tuple(depths)) for family, depths in OWN_DEPTHS.items()]
+    own = [("", family, tuple(depths)) for family, depths in OWN_DEPTHS.items() if family not in OWN_NAMES]
     for start, family, depths in [("", None, tuple(DEPTHS)), *own, ("cifar_", CIFAR, CIFAR_DEPTHS)]:
         for kind in ("resnet", "plain"):
             for depth in depths:  # the first family that has it
                 known.setdefault(f"{start}{kind}{depth}", (depth, family, kind == "plain"))
+    for family, model in OWN_NAMES.items():
+        if family != CIFAR:
+            known.update((model.format(depth), (depth, family, False)) for depth in family_depths(family))
     return known
 
 

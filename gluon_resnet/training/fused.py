@@ -27,7 +27,7 @@ from mxnet.contrib.amp.amp import bfloat16
 
 from ..byhand.folded import fold
 from ..byhand.params import norm_params
-from ..networks.layout import Block, Conv, Layout, Norm, Pad
+from ..networks.layout import Block, Conv, Layout, Norm, Pad, stem_kinds
 from . import winograd
 
 BACKEND = "MKLDNN"
@@ -68,10 +68,10 @@ class Graph:
         X = mx.sym.var(INPUT)
         if plan.input_norm is not None:
             X = self.norm(X, plan.input_norm)
-        conv, norm = plan.stem
-        X = self.conv(X, conv, norm, short=False)
-        if norm is not None:
-            X = mx.sym.Activation(X, act_type="relu", name=places["stem_relu"])
+        for kind, (conv, norm) in zip(stem_kinds(plan.spec), plan.stem):
+            X = self.conv(X, conv, norm, short=False)
+            if norm is not None:
+                X = mx.sym.Activation(X, act_type="relu", name=places[f"{kind}_relu"])
         X = self.cast(X, self.precision)
         if plan.pool_padding is not None:
             X = mx.sym.Pooling(
@@ -120,11 +120,23 @@ class Graph:
         if not block.adds:
             return Y
         if block.shortcut is not None:
-            X = self.conv(projected, *block.shortcut)
+            X = self.conv(self.pooled(projected, block) if block.pooled else projected, *block.shortcut)
         elif block.pad is not None:
             X = self.padded(X, block)
         # a pre-activated block's sum is its output
         return mx.sym.elemwise_add(Y, X, name=block.name if block.preactivation else f"{block.name}.sum")
+
+    def pooled(self, X: Any, block: Block) -> Any:
+        """The means of X's 2x2 windows, at an odd border of what there is of them."""
+        return mx.sym.Pooling(
+            X,
+            kernel=(2, 2),
+            stride=(2, 2),
+            pool_type="avg",
+            pooling_convention="full",
+            count_include_pad=False,
+            name=f"{block.name}.pool",
+        )
 
     def padded(self, X: Any, block: Block) -> Any:
         """X[:, :, ::stride, ::stride] between channels of zeros, by ones in a 1x1 convolution."""
@@ -152,6 +164,7 @@ class Graph:
             stride=(conv.stride,) * 2,
             pad=(conv.padding,) * 2,
             num_filter=conv.out_channels,
+            num_group=conv.groups,
             name=conv.name,
         )
 
@@ -183,7 +196,8 @@ def shown_layers(plan: Layout) -> Tuple[str, ...]:
     They are those that end a fused operator: a batch norm with its ReLU, a block's sum with its ReLU.
     """
     places = plan.places
-    first = ("input_norm", "stem_relu" if plan.stem[1] else "stem", "max_pool")
+    stem = [f"{kind}_relu" if plan.spec.stem_bn else kind for kind in stem_kinds(plan.spec)]
+    first = ("input_norm", *stem, "max_pool")
     names = [places[kind] for kind in first if kind in places]
     for stage in plan.stages:
         for block in stage:
@@ -199,7 +213,9 @@ class FusedNetwork:
 
     def __init__(self, plan: Layout, params: Mapping[str, numpy.ndarray], precision: str = "float32") -> None:
         self.plan, self.graph = plan, Graph(plan, params, precision)
-        self.has_winograd = precision == "float32"
+        # Called as in training, mxnet writes a line to standard error for each of ResNet-D's means.
+        has_means = any(block.pooled for stage in plan.stages for block in stage)
+        self.has_winograd = precision == "float32" and not has_means
         self._logits = Compiled(self.graph.output, self.graph.arrays, has_winograd=self.has_winograd)
         self._layers: Dict[Tuple[str, ...], Compiled] = {}  # made when they are asked for
 

@@ -60,7 +60,7 @@ def check(plan: Layout, recipe: Recipe) -> None:
                     f"zero_gamma is true: {plan.spec.name} has blocks without a sum right after a batch norm with a "
                     f"scale, which would learn nothing: leave it out"
                 )
-    stem = plan.stem[0]
+    stem = plan.stem[0][0]
     numbers = stem.in_channels * stem.kernel**2  # of a patch
     if recipe.whiten_batches and (stem.out_channels % 2 or stem.out_channels > 2 * numbers):
         raise ConfigError(
@@ -129,6 +129,6 @@ def whiten(
         return
     with borrowed(train_iter) as batches:
         images = [X.asnumpy() for X, _ in islice(batches, recipe.whiten_batches)]
-    stem = plan_of(net, recipe, images[0].shape[1]).stem[0]
+    stem = plan_of(net, recipe, images[0].shape[1]).stem[0][0]
     sums = totals(numpy.sum([patch_sums(X, stem.kernel) for X in images], axis=0).tolist())
     net._collect_params_with_prefix()[f"{stem.name}.weight"].set_data(array(whitening(sums, stem)))

@@ -17,7 +17,7 @@ from mxnet.gluon import nn
 
 from ..errors import ConfigError, ModelError
 from ..networks.blocks import blocks_by_name
-from ..networks.layout import Layout, layout
+from ..networks.layout import Layout, layout, stem_kinds
 from .muon import is_hidden, orthogonal
 from .recipe import HAVE_MOMENTUM, Recipe
 
@@ -141,7 +141,7 @@ def prepare_parameters(net: nn.Block, recipe: Recipe) -> None:
     plan = layout(spec) if spec else None
     head = plan.classifier.name if plan else None
     frozen = frozen_prefixes(plan, recipe.freeze_stages) if plan and recipe.freeze_stages else []
-    whitened = f"{plan.stem[0].name}.weight" if plan and recipe.whiten_batches else None
+    whitened = f"{plan.stem[0][0].name}.weight" if plan and recipe.whiten_batches else None
     for name, param in params.items():
         part = name.rpartition(".")[2]
         if part.startswith("running"):
@@ -170,7 +170,8 @@ def frozen_prefixes(plan: Layout, count: int) -> List[str]:
         raise ConfigError(
             f"freeze_stages is {count}: expected 0 to {len(plan.stages) + 1}: the stem, then stage by stage"
         )
-    kinds = ["input_norm", "stem", "stem_norm", *(f"stage{stage}" for stage in range(1, count))] if count else []
+    stem = [kind for stem in stem_kinds(plan.spec) for kind in (stem, f"{stem}_norm")]
+    kinds = ["input_norm", *stem, *(f"stage{stage}" for stage in range(1, count))] if count else []
     return [f"{plan.places[kind]}." for kind in kinds if kind in plan.places]
 
 

@@ -16,6 +16,7 @@ from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 import numpy
 
 from ..errors import ModelError, WeightsError
+from ..networks.families import OWN_NAMES
 from ..networks.layout import input_channels, layout, places
 from ..networks.specs import CIFAR, ROWS, SHORTCUTS, ModelName, ResNetSpec, get_spec, model_names, parse_model
 from ..text import count
@@ -53,7 +54,8 @@ def _asked(model: str) -> List[ResNetSpec]:
     asked, name = parse_model(model), ModelName.parse(model)
     if name.family is not None:
         return [asked]
-    alike = _alike(asked, [CIFAR] if asked.family == CIFAR else [family for family in ROWS if family != CIFAR])
+    others = [family for family in ROWS if family not in OWN_NAMES]
+    alike = _alike(asked, [asked.family] if asked.family in OWN_NAMES else others)
     return [spec for spec in alike if name.shortcut is None or spec.shortcut == asked.shortcut]
 
 

@@ -30,7 +30,7 @@ from ..networks.specs import ResNetSpec
 from . import onnx_graph, read_parameters, set_parameters
 from .names import names
 from .torch_files import write_torch
-from .torchvision import as_torchvision
+from .torchvision import as_torchvision, class_name
 
 TOLERANCE = 1e-4  # largest difference between two float32 computations, relative to the largest logit
 CHECKED = ((1, 64, 64), (3, 96, 80))  # batch, height and width of the random images: all three are free in the file
@@ -201,11 +201,12 @@ def export_safetensors(net: Any, path: FilePath, metadata: Optional[Mapping[str,
 def export_pth(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] = None) -> Exported:
     """Write ``net`` to ``path`` as a state dict for torchvision's class of its depth, as ``torch.save`` writes it.
 
-    A network that differs from torchvision's in biases alone, such as ``resnet18@d2l``, is written so that the class
-    predicts the same: see :func:`gluon_resnet.weights.torchvision.as_torchvision`. The file is read back into the
-    Gluon network of torchvision's kind and appears only if its logits are those of ``net``, up to TOLERANCE. A state
-    dict has no place for ``metadata``, which is left out. Raises ExportError as :func:`export_onnx` does, and for a
-    network that the class cannot compute.
+    ResNeXt and wide networks are for their own classes, ResNet-D for timm's. A network that differs from torchvision's
+    in biases alone, such as ``resnet18@d2l``, is written so that the class predicts the same: see
+    :func:`gluon_resnet.weights.torchvision.as_torchvision`. The file is read back into the Gluon network of
+    torchvision's kind and appears only if its logits are those of ``net``, up to TOLERANCE. A state dict has no place
+    for ``metadata``, which is left out. Raises ExportError as :func:`export_onnx` does, and for a network that the
+    class cannot compute.
     """
     path, params = Path(path), parameters(net)
     _check_precision(net)
@@ -223,8 +224,7 @@ def export_pth(net: Any, path: FilePath, metadata: Optional[Mapping[str, str]] =
         difference = largest_difference(net, _own_logits(temporary, spec, in_channels), in_channels)
         _check_difference(net, path, spec.name, difference)
     checked = (
-        f"a state dict of torchvision's resnet{spec.depth}, its logits differ from the network's by "
-        f"{difference:.1e} of the largest"
+        f"a state dict of {class_name(spec)}, its logits differ from the network's by {difference:.1e} of the largest"
     )
     return Exported(path, None, path.stat().st_size, difference, checked)
 

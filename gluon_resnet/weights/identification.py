@@ -11,7 +11,7 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 import numpy
 
 from ..errors import WeightsError
-from ..networks.layout import Layout, layout
+from ..networks.layout import Layout, layout, stem_plan
 from ..networks.specs import ResNetSpec
 from ..text import count as counted
 from .files import WeightFile
@@ -103,7 +103,7 @@ def _in_channels(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[int
     if stem not in tensors or tensors[stem].ndim != 4:
         return None
     out, channels, *kernel = ours(tensors[stem], axes).shape
-    return channels if (out, *kernel) == (spec.stem_channels, spec.stem_kernel, spec.stem_kernel) else None
+    return channels if (out, *kernel) == (stem_plan(spec)[0][0], spec.stem_kernel, spec.stem_kernel) else None
 
 
 def _classes(naming: str, spec: ResNetSpec, tensors: Arrays) -> Optional[int]:

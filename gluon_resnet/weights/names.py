@@ -31,9 +31,11 @@ class Naming:
     """How one library writes a network down.
 
     ``layer(stage, block, i, kind)`` is its name for a layer (None: our own names): ``kind`` is "conv" or "norm".
-    Outside the stages ``stage`` and ``block`` are None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts
-    the convolutions from 0, and is None for the shortcut. The classifier has its own name. ``parts`` are the ends of
-    the names of weight, bias, gamma, beta, running mean and variance.
+    Outside the stages ``stage`` is None and ``i`` is "input", "stem" or "final"; in a block ``i`` counts the
+    convolutions from 0, and is None for the shortcut, or "pooled" in networks that pool before it. ``block`` is None
+    outside the stages, but counts the convolutions of a stem of several, of which all but the last have the ``i``
+    "deep". The classifier has its own name. ``parts`` are the ends of the names of weight, bias, gamma, beta, running
+    mean and variance.
     """
 
     families: Tuple[str, ...]  # families that are written so, the likeliest first
@@ -48,14 +50,17 @@ class Naming:
 def _pytorch(shortcut: str) -> LayerName:
     """torchvision's names, and those of CIFAR's networks that follow it; ``shortcut`` is what the projection is called.
 
-    The norms before the stem and after the last stage, which torchvision does not have, are bn0 and bn_final.
+    The norms before the stem and after the last stage, which torchvision does not have, are bn0 and bn_final. A stem
+    of several convolutions is ResNet-D's in timm and gluoncv, one sequence with the norms and ReLUs between them.
     """
 
     def layer(stage: Any, block: Any, i: Any, kind: str) -> str:
         if stage is None:
+            if block is not None and (kind == "conv" or i == "deep"):
+                return f"conv1.{3 * block + (kind == 'norm')}"
             return "conv1" if kind == "conv" else {"input": "bn0", "stem": "bn1", "final": "bn_final"}[i]
-        if i is None:
-            return f"layer{stage + 1}.{block}.{shortcut}.{0 if kind == 'conv' else 1}"
+        if i in (None, "pooled"):  # the pooling counts, even where there is none
+            return f"layer{stage + 1}.{block}.{shortcut}.{(i == 'pooled') + (kind == 'norm')}"
         return f"layer{stage + 1}.{block}.{'conv' if kind == 'conv' else 'bn'}{i + 1}"
 
     return layer
@@ -137,7 +142,7 @@ NAMINGS: Dict[str, Naming] = {
     # the CIFAR-10 checkpoints in wide use, and a variant of them
     "cifar": Naming((CIFAR,), _pytorch("shortcut"), "linear", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
     "cifar-downsample": Naming((CIFAR,), _pytorch("downsample"), "linear", TORCH_PARTS, shortcuts=ALL_SHORTCUTS),
-    "gluoncv-v1b": Naming(("torchvision",), _pytorch("downsample"), "fc", GLUON_PARTS),
+    "gluoncv-v1b": Naming(("torchvision", "resnet_d"), _pytorch("downsample"), "fc", GLUON_PARTS),
     "mxnet-zoo": Naming(("mxnet",), _zoo, "output", GLUON_PARTS),
     "mxnet-zoo-exported": Naming(("mxnet",), _exported("stage{}", "stage{}"), "dense", GLUON_PARTS, counted=True),
     "mxnet-zoo-v2": Naming(("v2",), _zoo_v2, "output", GLUON_PARTS),
@@ -184,12 +189,14 @@ def _places(layout: Layout) -> Iterator[Tuple[AnyLayer, tuple]]:
                 yield layer, (*where, kind)
 
     yield from present((None, layout.input_norm), None, None, "input")
-    yield from present(layout.stem, None, None, "stem")
+    last = len(layout.stem) - 1
+    for number, pair in enumerate(layout.stem):
+        yield from present(pair, None, number if last else None, "stem" if number == last else "deep")
     for s, stage in enumerate(layout.stages):
         for b, block in enumerate(stage):
             for i, pair in enumerate(block.body):
                 yield from present(pair, s, b, i)
-            yield from present(block.shortcut or (), s, b, None)
+            yield from present(block.shortcut or (), s, b, "pooled" if layout.spec.shortcut_pool else None)
     yield from present((None, layout.final_norm), None, None, "final")
 
 
@@ -229,7 +236,7 @@ def keras_order(naming: str, layout: Layout) -> Dict[str, List[Tuple[Any, str]]]
     keras.applications adds the shortcut first, the networks of 2016 the body.
     """
     named = dict(named_layers(naming, layout))
-    pairs = [layout.stem]
+    pairs = [*layout.stem]
     for block in (block for stage in layout.stages for block in stage):
         ends = [block.body[-1]] + ([block.shortcut] if block.shortcut else [])
         pairs += block.body[:-1]

@@ -9,9 +9,9 @@
 A node and the value it computes have the name of the layer: in ResNet-18 "0" to "3" are the stem, "4.0.conv1",
 "4.0.bn1" and "4.0.relu1" are inside a block, "4.0.sum" is its sum, "4.0" its output, "8" the pooling; the last node,
 here the classifier "9", computes "logits". Option A's shortcut is "4.0.sampled", max pooling with a window of 1x1, and
-"4.0.padded". So the output of any layer can be had by adding its name to ``model.graph.output``. Parameters are
-initializers under the layout's names. They are not graph inputs, too, as in the models of mxnet's own converter. Source
-of the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
+"4.0.padded"; ResNet-D's begins with the means "4.0.pooled". So the output of any layer can be had by adding its name to
+``model.graph.output``. Parameters are initializers under the layout's names. They are not graph inputs, too, as in the
+models of mxnet's own converter. Source of the operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 """
 
 from typing import Any, List, Mapping, Optional, Tuple
@@ -20,7 +20,7 @@ import numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ExportError
-from ..networks.layout import Block, Conv, Layout, Norm, layout
+from ..networks.layout import Block, Conv, Layout, Norm, layout, stem_kinds
 from ..networks.specs import ResNetSpec
 from ..version import VERSION
 
@@ -50,6 +50,7 @@ class _Graph:
         return list(layer.params)
 
     def conv(self, X: str, layer: Conv) -> str:
+        groups: Any = {"group": layer.groups} if layer.groups > 1 else {}
         return self.node(
             "Conv",
             layer.name,
@@ -58,6 +59,7 @@ class _Graph:
             kernel_shape=[layer.kernel] * 2,
             strides=[layer.stride] * 2,
             pads=[layer.padding] * 4,
+            **groups,
         )
 
     def norm(self, X: str, layer: Norm) -> str:
@@ -97,7 +99,7 @@ class _Graph:
     def shortcut(self, X: str, X_projected: str, block: Block) -> str:
         """What is added to the body's output."""
         if block.shortcut is not None:
-            return self.pair(X_projected, *block.shortcut)
+            return self.pair(self.pooled(X_projected, block) if block.pooled else X_projected, *block.shortcut)
         if block.pad is None:
             return X
         if block.pad.stride > 1:
@@ -107,6 +109,11 @@ class _Graph:
         name, sides = f"{block.name}.padded", [0, block.pad.before, 0, 0, 0, block.pad.after, 0, 0]
         self.initializers.append(numpy_helper.from_array(numpy.array(sides, "int64"), f"{name}.sides"))
         return self.node("Pad", name, X, f"{name}.sides")
+
+    def pooled(self, X: str, block: Block) -> str:
+        """The means of 2x2 windows; at an odd border, of what there is of them."""
+        name = f"{block.name}.pooled"
+        return self.node("AveragePool", name, X, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, count_include_pad=0)
 
     def head(self, X: str, plan: Layout) -> None:
         """Pooled features to logits: a matrix, with article 003's ReLU after it or without, or a 1x1 convolution."""
@@ -164,9 +171,10 @@ def to_onnx(
     places, X = plan.places, INPUT
     if plan.input_norm is not None:
         X = graph.norm(X, plan.input_norm)
-    X = graph.pair(X, *plan.stem)
-    if plan.stem[1] is not None:
-        X = graph.node("Relu", places["stem_relu"], X)
+    for kind, (conv, norm) in zip(stem_kinds(spec), plan.stem):
+        X = graph.pair(X, conv, norm)
+        if norm is not None:
+            X = graph.node("Relu", places[f"{kind}_relu"], X)
     if plan.pool_padding is not None:
         X = graph.pool(places["max_pool"], X, 3, 2, plan.pool_padding)
     for stage in plan.stages:

@@ -96,7 +96,8 @@ def _resnet(
 ) -> nn.HybridSequential:
     if not pretrained:
         return models.build(get_spec(depth, DEFAULT_FAMILY if family is None else family, num_classes))
-    return get_model(f"resnet{depth}" + ("" if family is None else f"@{family}"), num_classes, pretrained)
+    model = f"resnet{depth}" if family is None else get_spec(depth, family).name
+    return get_model(model, num_classes, pretrained)
 
 
 def _weights_name(pretrained: Union[bool, str]) -> str:

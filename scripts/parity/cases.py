@@ -1,11 +1,14 @@
 """What the parity tests compare: library -> case -> (our model, the weight files that hold it). Read by both sides.
 
 Each case is a folder LIBRARY/CASE with these files and X.npy (2, 3, 64, 64) and y_hat.npy (2, classes), both float32.
-CIFAR's pictures are (2, 3, 32, 32).
+CIFAR's pictures are (2, 3, 32, 32), those of the variants (2, 3, 80, 72).
 """
 
 DEPTHS = (18, 34, 50, 101, 152)
 DEEP = (50, 101, 152)
+#: networks that torchvision and timm share; of those with 300 MB and more a file is written once
+BOTH = {"resnext50_32x4d": True, "wide_resnet50_2": True, "resnext101_32x8d": False, "wide_resnet101_2": False}
+TIMM_ALONE = ("resnext101_32x4d", *(f"resnet{depth}d" for depth in DEPTHS))
 
 CASES = {
     "keras": dict(
@@ -31,6 +34,10 @@ CASES = {
         )
         for depth in DEPTHS
     },
+    "variants": dict(
+        **{name: (name, ("torchvision.pth", "timm.safetensors")[: 1 + twice]) for name, twice in BOTH.items()},
+        **{name: (name, ("timm.safetensors",)) for name in ("resnext101_64x4d", *TIMM_ALONE)},
+    ),
     # networks of the usual CIFAR code's structure, each saved in both of torch.save's formats
     "cifar": {
         "option-a-20": ("cifar_resnet20", ("net.th", "net.pt")),

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy
 
 
-def pictures(seed):
-    """Two pictures, (2, 3, 64, 64) float32, normal, three times as bright as normalized ones."""
-    return 3 * numpy.random.RandomState(seed).randn(2, 3, 64, 64).astype("float32")  # (2, 3, 64, 64)
+def pictures(seed, size=(64, 64)):
+    """Two pictures of ``size``, (2, 3, H, W) float32, normal, three times as bright as normalized ones."""
+    return 3 * numpy.random.RandomState(seed).randn(2, 3, *size).astype("float32")  # (2, 3, H, W)
 
 
 class Random:

@@ -30,12 +30,21 @@ NARROW = [
     "plain50@torchvision",
     "resnet18:A",
     "resnet50@keras:C",
+    "resnext50_32x4d",
+    "wide_resnet50_2",
+    "resnet18d",
+    "resnet50d",
 ]
 
 
 def spec_of(name):
-    """The spec of ``name`` with 10 classes; CIFAR's as they are, others with 8 channels after the stem."""
+    """The spec of ``name`` with 10 classes; CIFAR's as they are, others with 8 channels after the stem.
+
+    ResNeXt, wide networks and ResNet-D have one block in each stage, and 16 channels if there are groups.
+    """
     spec = parse_model(name, 10)
+    if name.startswith(("resnext", "wide", "resnet18d", "resnet50d")):
+        return replace(spec, stem_channels=16 if spec.groups > 1 else 8, stage_sizes=(1, 1, 1, 1))
     return spec if name in CIFAR else replace(spec, stem_channels=8)
 
 

@@ -26,6 +26,8 @@ NETWORKS = {
     "resnet50@slim_fc": (16, ("0", "9")),
     "cifar_plain20": (8, ("0", "4.0.conv1")),
     "cifar_resnet20:C": (8, ("3.1.conv3", "5.0.bn3")),
+    "resnext50_32x4d": (16, ("4.0.conv2", "5.1.bn2")),
+    "resnet18d": (16, ("3", "7", "11.0.conv3", "13.0.bn3")),
 }
 
 
@@ -58,7 +60,11 @@ def test_every_layer_is_watched_or_shown_as_the_relu_behind_it(case):
     assert {shown_as(plan, layer.name) for layer in plan.layers()} <= set(watched)
     shown = {layer.name: shown_as(plan, layer.name) for layer in plan.layers()}
     assert {name: where for name, where in shown.items() if name != where} == (
-        {plan.places["stem_norm"]: plan.places["stem_relu"]} if spec.stem_bn else {}
+        {
+            plan.places[f"{stem}_norm"]: plan.places[f"{stem}_relu"]
+            for stem in ("stem", "stem2", "stem3")
+            if f"{stem}_norm" in plan.places
+        }
     )
 
 

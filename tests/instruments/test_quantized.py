@@ -12,7 +12,7 @@ from gluon_resnet.instruments import int8_files, quantized
 from gluon_resnet.instruments.engines import make_engine
 from gluon_resnet.instruments.quantized import Int8Engine, calibrate
 from gluon_resnet.machine import system
-from gluon_resnet.networks.families import ROWS, family_depths
+from gluon_resnet.networks.families import family_depths
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.slim import slim_spec
 from gluon_resnet.networks.specs import get_spec, parse_model
@@ -25,7 +25,7 @@ from mxnet.contrib import quantization
 from safetensors.numpy import load_file, save_file
 
 from tests.conftest import ROOT, relative_error
-from tests.instruments.test_fused import images, small
+from tests.instruments.test_fused import KINDS, images, small
 from tests.instruments.test_microscope import random_params
 
 needs_bfloat16 = pytest.mark.skipif(not precision.is_native(), reason="no avx512_bf16")
@@ -42,7 +42,7 @@ def case():
     return spec, params, X, calibrated(spec, params, X)
 
 
-@pytest.mark.parametrize("family", list(ROWS))
+@pytest.mark.parametrize("family", KINDS)
 def test_int8_is_near_float32_in_every_family(family, both_modes):
     spec, params = small(family_depths(family)[0], family)
     X = images(8, 3, 32, 32)
@@ -103,7 +103,7 @@ def test_entropy_thresholds_are_those_of_mxnets_own_collector(case):
 
 
 @needs_bfloat16
-@pytest.mark.parametrize("family", list(ROWS))
+@pytest.mark.parametrize("family", KINDS)
 def test_bfloat16_is_near_float32_in_every_family(family, both_modes):
     spec, params = small(family_depths(family)[0], family)
     engine, X = make_engine("bfloat16", spec, params), images(4, 3, 32, 32)
@@ -235,7 +235,7 @@ from gluon_resnet.errors import ConfigError
 from gluon_resnet.instruments.engines import make_engine
 from gluon_resnet.instruments.quantized import Int8Engine, calibrate
 from tests.conftest import relative_error
-from tests.instruments.test_fused import images, small
+from tests.instruments.test_fused import KINDS, images, small
 
 for depth, family in ((18, "torchvision"), (18, "v2")):
     spec, params = small(depth, family)

@@ -17,7 +17,19 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("name", [*model_names(), *OTHERS, "cifar_resnet8", "plain34@torchvision"])
+#: Deep networks of rows whose shallower ones are tested.
+DEEP = ("resnext101_", "wide_resnet101_2", "resnet101d", "resnet152d")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in model_names() if not name.startswith(DEEP)),
+        *OTHERS,
+        "cifar_resnet8",
+        "plain34@torchvision",
+    ],
+)
 def test_names_and_shapes_are_the_networks_own(name):
     net, plan = gr.get_model(name), layout(parse_model(name), 1)
     net.infer_shape(mx.nd.zeros((1, 1, 32, 32)))
@@ -42,6 +54,8 @@ def test_names_and_shapes_are_the_networks_own(name):
         "cifar_resnet20",
         "cifar_resnet20:B",
         "resnet50@slim:C",
+        "resnext50_32x4d",
+        "resnet18d",
     ],
 )
 def test_strides_paddings_and_eps_are_the_networks_own(name):
@@ -56,11 +70,13 @@ def test_strides_paddings_and_eps_are_the_networks_own(name):
                 (layer.stride,) * 2,
                 (layer.padding,) * 2,
             )
+            assert kwargs["num_group"] == layer.groups
             assert kwargs["no_bias"] is not layer.bias
         elif isinstance(layer, Norm):
             assert kwargs["eps"] == layer.eps
     for block in (block for stage in plan.stages for block in stage):
         assert (layers[block.name].pad, layers[block.name].adds) == (block.pad, block.adds)
+        assert (layers[block.name].pool is not None) == block.pooled
     if plan.pool_padding is not None:
         assert layers[plan.places["max_pool"]]._kwargs["pad"] == (plan.pool_padding,) * 2
 

@@ -16,8 +16,9 @@ def test_every_depth_has_the_layers_of_its_name():
 
 def test_every_name_parses_to_its_own_spec():
     # five published families and v2 in five depths, slim with two heads in three, the narrow and the early one, three
-    # fine ones, plain, and CIFAR's with and without shortcuts
-    assert len(gr.model_names()) == len(set(gr.model_names())) == 5 * 6 + 3 * 2 + 2 + 3 + 5 + 2 * 5
+    # fine ones, plain, ResNeXt in three kinds, wide, ResNet-D, and CIFAR's with and without shortcuts
+    others = 2 + 1 + 1 + 2 + 5
+    assert len(gr.model_names()) == len(set(gr.model_names())) == 5 * 6 + 3 * 2 + 2 + 3 + 5 + others + 2 * 5
     for name in gr.model_names():
         assert gr.parse_model(name).name == name
 
@@ -31,7 +32,9 @@ def test_shortcuts_in_names():
                 assert other == gr.get_spec(spec.depth, spec.family, shortcut=shortcut)
                 assert gr.parse_model(other.name) == other and (other.name == name) == (other == spec)
         plain = gr.parse_model(f"{name}:none")
-        assert gr.parse_model(plain.name) == plain and "plain" in plain.name and plain.shortcut == "none"
+        assert gr.parse_model(plain.name) == plain and plain.shortcut == "none"
+        own = spec.family.startswith(("resnext", "wide", "resnet_d"))  # whose names have no word for it
+        assert plain.name == f"{name}:none" if own else "plain" in plain.name
     assert gr.parse_model("resnet34@torchvision:none") == gr.parse_model("Plain34@torchvision:NONE")
     assert gr.parse_model("cifar_resnet20:a").name == "cifar_resnet20"
     assert gr.parse_model("cifar_resnet20:B").name[-2:] == ":B"
@@ -110,6 +113,10 @@ def test_stage_channels_are_table_1s():
         ("cifar_plian20", "did you mean cifar_plain20?"),
         ("resnet18@cifar", "whose names are cifar_resnet20"),
         ("cifar_resnet20@d2l", "without @"),
+        ("resnext50_32x4", "did you mean resnext50_32x4d?"),
+        ("resnext50_32x4d@keras", "networks whose names are resnext50_32x4d, resnext101_32x4d, without @"),
+        ("resnet50@wide", "the family wide has networks whose names are wide_resnet50_2, wide_resnet101_2, without @"),
+        ("wide_resnet34_2", "did you mean wide_resnet50_2?"),
         ("resnet18:D", "unknown shortcut 'd': known are A, B, C, none"),
         ("resnet18:", "unknown shortcut ''"),
         ("plain34:B", "a plain network has no shortcuts; write plain34 alone"),
@@ -138,7 +145,7 @@ def test_number_of_classes(classes):
 )
 def test_the_maps_of_the_networks_for_28x28_by_hand(name, sides, channels):
     plan, side = layout(gr.parse_model(name), 1), 28
-    stem, found = plan.stem[0], []
+    stem, found = plan.stem[0][0], []
     side = (side + 2 * stem.padding - stem.kernel) // stem.stride + 1
     for stage in plan.stages:
         for conv, _ in stage[0].body:

@@ -40,6 +40,10 @@ def run_torch(*args, folder):
         ("resnet34@mxnet", 3, "net.pth"),
         ("resnet18@d2l", 1, "net.pth"),
         ("resnet34@d2l", 3, "net.pth"),
+        ("resnext50_32x4d", 3, "net.pth"),
+        ("wide_resnet50_2", 3, "net.safetensors"),
+        ("resnet18d", 3, "net.safetensors"),
+        ("resnet50d", 1, "net.pth"),
     ],
 )
 def test_the_logits_of_pytorch_are_ours(tmp_path, name, channels, file):

@@ -67,7 +67,7 @@ def test_a_whitening_stem_has_the_identity_as_the_covariance_of_its_outputs(numb
     """And its filters are numpy's own eigenvectors of the patches' covariance, with both signs."""
     images = small_arrays(train=24)[0][0][:, None] / numpy.float32(255)
     images = images[:, :, :16, :16] + 0.05 * numpy.random.RandomState(0).rand(24, 1, 16, 16).astype("float32")
-    stem = replace(layout(gr.parse_model("resnet8@narrow"), 1).stem[0], out_channels=number)
+    stem = replace(layout(gr.parse_model("resnet8@narrow"), 1).stem[0][0], out_channels=number)
     weight = initial.whitening(initial.patch_sums(images, 5), stem)
     assert weight.shape == (number, 1, 5, 5) and weight.dtype == numpy.float32
     assert (weight[number // 2 :] == -weight[: number // 2]).all()
@@ -96,7 +96,7 @@ def test_a_run_whitens_before_its_first_step_and_keeps_the_stem(np_mode):
         gr.Session([lambda record: seen.append(values(net))]),
     )
     expected = initial.whitening(
-        initial.patch_sums(numpy.concatenate(first), 5), layout(gr.parse_model("resnet8@narrow"), 1).stem[0]
+        initial.patch_sums(numpy.concatenate(first), 5), layout(gr.parse_model("resnet8@narrow"), 1).stem[0][0]
     )
     assert all(one["0.weight"] == pytest.approx(expected, abs=1e-5) for one in seen)
     assert (seen[0]["1.beta"] != seen[-1]["1.beta"]).any()

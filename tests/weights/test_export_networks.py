@@ -29,6 +29,8 @@ NETWORKS = {
     "resnet50@slim_fc": (16, 1),
     "resnet18:A": (16, 1),
     "plain34@torchvision": (16, 3),
+    "resnext50_32x4d": (16, 3),
+    "resnet18d": (16, 1),
 }
 
 

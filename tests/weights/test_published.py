@@ -15,20 +15,46 @@ from tests.conftest import one_line_error
 
 #: MB of 2**20 bytes that torchvision's documentation states for its files, and their billions of multiply-adds
 TORCHVISION = {
-    (18, "tv"): (44.661, 1.814),
-    (34, "tv"): (83.275, 3.664),
-    (50, "tv"): (97.781, 4.089),
-    (50, "tv2"): (97.79, 4.089),
-    (101, "tv"): (170.511, 7.801),
-    (101, "tv2"): (170.53, 7.801),
-    (152, "tv"): (230.434, 11.514),
-    (152, "tv2"): (230.474, 11.514),
+    ("resnet18", "tv"): (44.661, 1.814),
+    ("resnet34", "tv"): (83.275, 3.664),
+    ("resnet50", "tv"): (97.781, 4.089),
+    ("resnet50", "tv2"): (97.79, 4.089),
+    ("resnet101", "tv"): (170.511, 7.801),
+    ("resnet101", "tv2"): (170.53, 7.801),
+    ("resnet152", "tv"): (230.434, 11.514),
+    ("resnet152", "tv2"): (230.474, 11.514),
+    ("resnext50_32x4d", "tv"): (95.789, 4.23),
+    ("resnext50_32x4d", "tv2"): (95.833, 4.23),
+    ("resnext101_32x8d", "tv"): (339.586, 16.414),
+    ("resnext101_32x8d", "tv2"): (339.673, 16.414),
+    ("resnext101_64x4d", "tv"): (319.318, 15.46),
+    ("wide_resnet50_2", "tv"): (2 * 131.82, 11.398),  # a file of float16
+    ("wide_resnet50_2", "tv2"): (263.124, 11.398),
+    ("wide_resnet101_2", "tv"): (2 * 242.896, 22.753),  # a file of float16
+    ("wide_resnet101_2", "tv2"): (484.747, 22.753),
 }
-#: MB of 10**6 bytes on the files' pages on the Hugging Face Hub
+#: MB of 10**6 bytes on the files' pages on the Hugging Face Hub; of the others the millions of parameters in timm's
+#: table of results
 HUB = {18: 46.8, 34: 87.3, 50: 102, 101: 179, 152: 241}
+MILLIONS = {
+    "resnext50_32x4d": 25.03,
+    "resnext101_32x4d": 44.18,
+    "resnext101_32x8d": 88.79,
+    "resnext101_64x4d": 83.46,
+    "wide_resnet50_2": 68.88,
+    "resnet18d": 11.71,
+    "resnet34d": 21.82,
+    "resnet50d": 25.58,
+    "resnet101d": 44.57,
+    "resnet152d": 60.21,
+}
 #: MB on keras.io; parameters in the documentation of MXNet's model zoo, which counts the batch norms' statistics
 KERAS = {50: 98, 101: 171, 152: 232}
 ZOO = {18: 11_699_112, 34: 21_814_696, 50: 25_629_032, 101: 44_695_144, 152: 60_404_072}
+
+
+def name_of(row):
+    return row.model.partition("@")[0]
 
 
 def by_source(source):
@@ -51,15 +77,16 @@ def test_the_addresses_and_hashes_of_gluon_are_those_of_the_libraries():
 
 def test_torchvisions_hashes_are_in_the_names_of_its_files():
     rows = by_source("torchvision")
-    assert {(row.depth, row.tag) for row in rows} == set(TORCHVISION)
+    assert {(name_of(row), row.tag) for row in rows} == set(TORCHVISION)
     for row in rows:
-        digits = re.fullmatch(rf"https://download\.pytorch\.org/models/resnet{row.depth}-([0-9a-f]{{8}})\.pth", row.url)
+        digits = re.fullmatch(rf"https://download\.pytorch\.org/models/{name_of(row)}-([0-9a-f]{{8}})\.pth", row.url)
         assert row.hash == f"sha256:{digits[1]}"
 
 
 def test_timms_crops_are_the_shares_that_its_table_of_results_states():
     """The short side is the crop divided by the share, rounded down: transforms_imagenet_eval in timm."""
     sides = {(288, 288), (303, 288), (224, 224), (235, 224), (256, 224)}  # 1.0, 0.95, 1.0, 0.95, 0.875
+    sides.add((320, 320))  # 1.0
     assert {(row.resize, row.crop) for row in by_source("timm")} == sides
     assert find("a1", "resnet50").resize == 288 and find("a3", "resnet50").resize == 235
     assert {row.interpolation for row in by_source("timm") if not row.tag.startswith("fb_")} == {"bicubic"}
@@ -69,10 +96,12 @@ def test_sizes_and_multiply_adds_are_near_what_is_stated():
     for row in ROWS:
         megabytes = row.size / 1e6
         if row.source == "torchvision":
-            stated, ops = TORCHVISION[row.depth, row.tag]
-            assert megabytes == pytest.approx(stated * 2**20 / 1e6, rel=2e-3)
-            [counted] = gr.published_weights(f"resnet{row.depth}@torchvision:{row.tag}*")["multiply_adds"].head(1)
+            stated, ops = TORCHVISION[name_of(row), row.tag]
+            assert megabytes == pytest.approx(stated * 2**20 / 1e6, rel=3e-3)
+            [counted] = gr.published_weights(f"{row.model}:{row.tag}*")["multiply_adds"].head(1)
             assert round(counted / 1e9, 3) == ops
+        elif row.source == "timm" and row.family != "torchvision":
+            assert row.size / 4e6 == pytest.approx(MILLIONS[name_of(row)], rel=5e-3)  # with the running statistics
         elif row.source == "timm":
             assert megabytes == pytest.approx(HUB[row.depth], rel=5e-3)
         elif row.source == "keras":
@@ -107,6 +136,9 @@ def test_which_row_a_name_means(tmp_path, monkeypatch):
         ("imagenet", "resnet34@mxnet", "resnet34_v1-48216ba9.zip"),
         ("imagenet", "resnet34@v2", "resnet34_v2-9d6b80bb.zip"),
         ("gluoncv", "resnet50", "resnet50_v1b-0ecdba34.zip"),
+        ("imagenet", "resnext50_32x4d", "resnext50_32x4d-1a0047aa.pth"),
+        ("ra2", "resnet50d", "timm/resnet50d.ra2_in1k/resolve/main/model.safetensors"),
+        ("imagenet:tv", "wide_resnet101_2", "wide_resnet101_2-32ee1156.pth"),
         ("gluoncv", "resnet50@mxnet", "resnet50_v1-cc729d95.zip"),
     ):
         assert find(weights, model).url.endswith(url), (weights, model)
