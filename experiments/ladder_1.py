@@ -12,7 +12,6 @@ CONFIG = {
     "shared": {
         "model": "resnet8@early",
         "resize": None,
-        "batch_size": 256,
         "epochs": 2,
         "lr": 0.6,
         "optimizer": "muon",
