@@ -4,7 +4,7 @@
 
 The accuracy is that of each test image and its mirror image. What the mirror images take is testing, not training,
 and has a clock of its own (views_seconds). The network halves its maps in every stage, for less than half of the work
-of speedrun's, and its 3x3 weights have Muon's updates.
+of speedrun's, its stem whitens patches, and its 3x3 weights have Muon's updates.
 """
 
 CONFIG = {
@@ -21,9 +21,10 @@ CONFIG = {
         "schedule": "onecycle",
         "label_smoothing": 0.1,
         "muon_lr": 0.2,
+        "whiten_batches": 10,
         "flip": True,
         "alternate": True,
-        "limit": 40000,
+        "limit": 45000,
         "test_views": 2,
     },
     "arms": {"ladder_1": {}},
