@@ -6,6 +6,7 @@ from typing import Any, Optional
 import click
 
 from . import lazy, options
+from .groups import Group
 
 counts = lazy("audit.counts")
 lab = lazy("lab.audit")
@@ -14,7 +15,7 @@ page = lazy("report.audit")
 OUT = "audits/fashion-mnist"
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Look for images that are there twice, and for doubtful labels."""
 

@@ -144,7 +144,7 @@ def predict(
     channels = layout.input_channels(spec, params)
     files = predicting.image_files(images)
     damaged: Optional[List[str]] = [] if any(map(os.path.isdir, images)) else None
-    with tqdm(total=len(files), desc="predicting", unit=" images", leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(total=len(files), desc="predicting", unit=" images", leave=False, disable=None) as bar:
         table, views = predicting.predict_files(
             made, files, preparation, names, channels, top, bool(save), damaged, bar.update
         )

@@ -24,7 +24,8 @@ Size = Tuple[int, int]  # (height, width)
 JPEG = b"\xff\xd8\xff"
 #: Markers of a JPEG file (ISO/IEC 10918-1, table B.1): JFIF's header, Huffman and quantization tables, restart
 #: interval, comment; and the frames that libjpeg decodes: baseline, extended, progressive.
-WITHOUT_METADATA, FRAMES = (0xE0, 0xC4, 0xDB, 0xDD, 0xFE), (0xC0, 0xC1, 0xC2)
+JFIF, JFIF_LENGTH = 0xE0, 16
+WITHOUT_METADATA, FRAMES = (JFIF, 0xC4, 0xDB, 0xDD, 0xFE), (0xC0, 0xC1, 0xC2)
 LEFT = 2  # times the size wanted is left at least, so that resizing still averages over several pixels
 LEAST = 64  # pixels of a side are left in any case: the scan finds copies by so many (scan.py)
 #: by how much the decoder makes an image smaller -> how OpenCV is told to
@@ -103,7 +104,10 @@ def _size_of_plain(content: bytes) -> Optional[Size]:
     """
     place = 2
     while content[place] == 0xFF and content[place + 1] in WITHOUT_METADATA:
-        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        length = int.from_bytes(content[place + 2 : place + 4], "big")
+        if content[place + 1] == JFIF and length < JFIF_LENGTH:
+            return None  # cut short, which is noted
+        place += 2 + length
     if content[place] != 0xFF or content[place + 1] not in FRAMES:
         return None
     bits, height, width, colours = struct.unpack_from(">BHHB", content, place + 4)

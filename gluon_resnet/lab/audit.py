@@ -22,7 +22,7 @@ from ..audit import confident, counts, duplicates, files, picture
 from ..audit.files import TEST, TRAIN, Audit
 from ..data.fashion_mnist import LABELS, Arrays, load_arrays
 from ..errors import RunError
-from ..text import duration
+from ..text import count, duration
 from . import budget as budgets
 from . import folds, results
 from .folds import RECIPE
@@ -146,7 +146,7 @@ def _find_pairs(
     figures.save_figure(picture.draw(images, pairs, distance, names[labels]), folder / "pairs.png", dpi=100)
     about.update(distance=distance, pairs=counts.of_pairs(near), machine=_machine())
     files.write_about(folder, about)
-    say(f"compared {len(images):,} images in {duration(perf_counter() - began)}")
+    say(f"compared {count(len(images), 'image')} in {duration(perf_counter() - began)}")
 
 
 def _machine() -> Dict[str, Any]:

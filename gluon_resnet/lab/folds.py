@@ -93,8 +93,8 @@ def check_classes(labels: numpy.ndarray) -> None:
     """Raise DataError if all images are of one class."""
     if len(numpy.unique(labels)) < 2:
         raise DataError(
-            f"all {len(labels):,} images are of one class, {LABELS[labels[0]]}: expected two classes or more, between "
-            f"which a label can be wrong"
+            f"all {count(len(labels), 'image')} are of one class, {LABELS[labels[0]]}: expected two classes or more, "
+            f"between which a label can be wrong"
         )
 
 

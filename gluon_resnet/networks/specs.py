@@ -32,9 +32,9 @@ from .families import (
 )
 
 SHORTCUTS = ("A", "B", "C", "none")
-#: The classifier of a ResNet-152 then has 0.66 GB, and the network's weight file may still be read (weights/budget.py).
+#: The classifier of a bottleneck network then has 0.49 GB, and the network's weight file may still be read (weights/budget.py).
 #: ImageNet-21k has 21,841 classes.
-MOST_CLASSES = 80_000
+MOST_CLASSES = 60_000
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def job(config: PicturesConfig, resumed: Optional[RunFolder] = None) -> Job:
         {"class_names": class_names, "data": os.path.abspath(config.data)},
         None if resumed else table,
         data_list.digest(table),
-        f"validation ({len(validation):,} images)",
+        f"validation ({count(len(validation), 'image')})",
     )
 
 

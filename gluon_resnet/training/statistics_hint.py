@@ -44,7 +44,7 @@ def hint(net: Any, train_iter: Taken, record: Record, recipe: Recipe, device: An
     if own - running < GAP:
         return ""
     return (
-        f"hint: the test accuracy is low because batch norm's running statistics do not fit the parameters yet. Of a "
+        f"hint: tests give a low accuracy because batch norm's running statistics do not fit the parameters yet. Of a "
         f"training batch {running:.3f} is right with them, {own:.3f} with its own. norm_batches=20 re-estimates them "
         f"before each test"
     )

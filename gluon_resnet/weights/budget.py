@@ -17,7 +17,7 @@ from ..networks.specs import ResNetSpec, model_names, parse_model
 from ..text import short
 
 #: How often the largest network fits: a checkpoint may also hold an average of it, or be of 64-bit numbers.
-TIMES = 4
+TIMES = 2
 LEAST = 4  # bytes of a number after reading: floating point arrays become float32
 MAX_AXES = 32  # of an array; NumPy has no more
 

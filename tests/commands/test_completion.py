@@ -51,7 +51,7 @@ FOUND = {
     "train fashion-mnist --set momentum=": ["momentum=0.0"],
     "train pictures --set random": ["random_crop="],
     "train pictures --model cifar_resnet": [f"cifar_resnet{depth}" for depth in (20, 32, 44, 56, 110)],
-    "shapes resnet1": ["resnet18", "resnet101", "resnet152"],
+    "shapes resnet10": ["resnet101", "resnet101d"],
     "reconcile resnet50 resnet50@ker": ["resnet50@keras", "resnet50@keras2016"],
     "evaluate ": ["runs/2026-02-second", "runs/2026-01-first"],
     "predict a.png --run runs/2026-01": ["runs/2026-01-first"],

@@ -16,7 +16,7 @@ from tests.conftest import one_line_error
         (
             ("fashion_mnist",),
             "no command 'fashion_mnist': did you mean gluon-resnet data fashion-mnist or gluon-resnet train "
-            "fashion-mnist?",
+            "fashion-mnist or gluon-resnet audit fashion-mnist?",
         ),
         (("list",), "did you mean gluon-resnet runs list?"),
         (("train", "fashion_mnist"), "did you mean gluon-resnet train fashion-mnist? gluon-resnet train --help"),
@@ -34,4 +34,4 @@ def test_every_group_answers_so():
         return [command, *(one for below in getattr(command, "commands", {}).values() for one in groups(below))]
 
     found = [command for command in groups(cli.cli) if isinstance(command, click.Group)]
-    assert len(found) == 6 and all(type(command) is Group for command in found)
+    assert len(found) == 7 and all(type(command) is Group for command in found)

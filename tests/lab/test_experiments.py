@@ -117,7 +117,7 @@ def test_a_hold_out_and_a_comparison_of_runs_that_are_done(mine, tmp_path, run_c
     assert (folder / "mine-holdout20.json").exists() and not (folder.parent / "mine").exists()
 
     done = run_cli("run", made.path, "--hold-out", 20, "--compare", "fast", "--save-results", cwd=tmp_path)
-    assert done.returncode == 0 and "4 of 4 runs are done already" in done.stdout, done.stderr
+    assert done.returncode == 0 and "done already: 4 of 4 runs" in done.stdout, done.stderr
     found = json.loads((tmp_path / "results" / "mine-holdout20.json").read_text())
     assert found["tested_on"] == "hold-out (20 training images)" and found["config"]["slow"]["hold_out"] == 20
     assert found["command"] == f"gluon-resnet run {made.path} --hold-out 20 --compare fast --save-results"

@@ -136,7 +136,7 @@ def test_names_are_those_of_the_table_of_published_weights(name, model, expected
         (("resnet50@slim",), "no published weights of resnet50@slim are known"),
         (("run",), "run: a folder: expected a file of weights, such as net.params in the folder of a run"),
         (("bare.csv",), "bare.csv: not a weight file"),
-        (("grey.params",), "grey.params: its first convolution takes 1 channels: expected 3"),
+        (("grey.params",), "grey.params: its first convolution takes 1 channel: expected 3"),
         (
             ("cifar.safetensors", "--model", "resnet18"),
             "holds cifar_resnet20:B: expected resnet18; leave --model out, or",

@@ -317,6 +317,15 @@ def cell(line, column, value):
     return change
 
 
+def without(column):
+    def change(table):
+        place = table[0].index(column)
+        for row in table:
+            del row[place]
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
@@ -331,7 +340,7 @@ def cell(line, column, value):
         (cell(2, "loss", "0.25"), "not as it was when the checkpoint was written: copy the run folder again, or"),
         (cell(5, "test_acc", "0.25"), "not as it was when the checkpoint was written"),
         (cell(3, "lr", "0.25"), "not as it was when the checkpoint was written"),
-        (lambda table: [row.pop() for row in table], "not as it was when the checkpoint was written"),  # the rates
+        (without("lr"), "not as it was when the checkpoint was written"),
         (lambda table: table.pop(2), "not as it was when the checkpoint was written"),
         (lambda table: table[1].append("7"), "damaged: "),
         (lambda table: table.clear(), "damaged: "),
@@ -364,8 +373,8 @@ def test_a_run_begun_by_a_version_without_learning_rates_goes_on(run, run_cli):
     alter(run, setting("history", to=hashlib.sha256(text.encode()).hexdigest()))
     done = run_cli("train", "--resume", run)
     assert done.returncode == 0 and "at epoch 2, after batch 2" in done.stdout, done.stderr
-    assert rows(run)[0][-1] == "lr"
-    assert [row[-1] for row in rows(run)[1:]] == [""] * (len(before) - 1) + ["", "0.05", "0.05"]
+    place = rows(run)[0].index("lr")
+    assert [row[place] for row in rows(run)[1:]] == [""] * (len(before) - 1) + ["", "0.05", "0.05"]
 
 
 def test_the_checkpoint_of_an_older_version_is_taken_without_a_hash(run, run_cli, tmp_path):

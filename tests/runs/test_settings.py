@@ -27,7 +27,7 @@ def test_the_list_has_the_words_of_the_source(run_cli):
     assert done.returncode == 0, done.stderr
     printed = " ".join(done.stdout.split())
     for line in (
-        "momentum=0.0 of sgd and nag",
+        "momentum=0.0 of sgd, nag and muon",
         "keep=3 checkpoints that are kept while the run goes on",
         "resize=96 side of the images in pixels",
         "step_epochs=[] schedule step: the rate falls after each of these",
@@ -35,5 +35,5 @@ def test_the_list_has_the_words_of_the_source(run_cli):
     ):
         assert line in printed
     source = (ROOT / "gluon_resnet" / "training" / "recipe.py").read_text()
-    assert "# of sgd and nag\n" in source  # the one place that says it
+    assert "# of sgd, nag and muon\n" in source  # the one place that says it
     assert "validation_split=0.2" in run_cli("train", "pictures", "--list-settings").stdout

@@ -368,7 +368,7 @@ def test_patience_ends_a_run_that_gets_no_better(np_mode, tmp_path):
 def test_patience_goes_by_the_metric_that_is_asked_for(np_mode, monkeypatch, metric, epochs):
     """Accuracies that rise from epoch to epoch, while the loss is lowest after the first."""
     series = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2), (0.4, 2.0), (0.5, 3.0)])
-    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    monkeypatch.setattr(train, "evaluate", lambda *_, **options: next(series))
     made = Recipe(epochs=5, lr=0.01, patience=2, patience_metric=metric)
     result = gr.fit(small_resnet(), picture_batches(16), picture_batches(16), made, CPU)
     assert len(result.epochs) == epochs and result.ended_early == (epochs < 5)
@@ -378,7 +378,7 @@ def test_patience_goes_by_the_metric_that_is_asked_for(np_mode, monkeypatch, met
 def test_the_best_parameters_are_those_of_the_metric_that_is_asked_for(np_mode, monkeypatch, tmp_path, metric, best):
     """Accuracies that rise from epoch to epoch, while the loss is lowest after the first."""
     series, seen, net = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2)]), [], small_resnet()
-    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    monkeypatch.setattr(train, "evaluate", lambda *_, **options: next(series))
     made = Recipe(epochs=3, lr=0.01, patience_metric=metric)
     keep = gr.Session([lambda record: seen.append(values(net))], keeper=Keeper(tmp_path, keep_best=True))
     gr.fit(net, picture_batches(16), picture_batches(16), made, CPU, keep)
@@ -389,7 +389,7 @@ def test_the_best_parameters_are_those_of_the_metric_that_is_asked_for(np_mode, 
 
 def test_a_run_that_patience_ends_by_the_loss_is_ended_when_it_is_taken_up_again(np_mode, monkeypatch, tmp_path):
     series = iter([(0.1, 1.0), (0.2, 1.5), (0.3, 1.2)])
-    monkeypatch.setattr(train, "evaluate", lambda *_: next(series))
+    monkeypatch.setattr(train, "evaluate", lambda *_, **options: next(series))
     made = Recipe(patience=2, patience_metric="test_loss")
     run(tmp_path, made, epochs=9)
     _, result = run(tmp_path, made, resume=True, epochs=9)

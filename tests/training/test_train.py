@@ -494,7 +494,7 @@ def test_rate_and_remaining_time_are_over_the_live_plot(monkeypatch):
     from gluon_resnet.training.display import LivePlot
 
     notebook = Notebook(monkeypatch)
-    monkeypatch.setattr(curves, "draw_curves", lambda *args: notebook.titles.append(args[-1]) or Figure())
+    monkeypatch.setattr(curves, "draw_curves", lambda *args: notebook.titles.append(args[2]) or Figure())
     plot = LivePlot(2, points=1, interval=0, refresh=0)
     trained_with(plot, epochs=2)
     first, *others, last = notebook.titles

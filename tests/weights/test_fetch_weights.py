@@ -16,7 +16,7 @@ from pathlib import Path
 import gluon_resnet as gr
 from gluon_resnet import cli
 from gluon_resnet.errors import DataError, ModelError, WeightsError
-from gluon_resnet.lab import conduct
+from gluon_resnet.lab import arms
 from gluon_resnet.machine import downloads
 from gluon_resnet.runs.kinds import FashionMnistConfig, PicturesConfig
 from gluon_resnet.weights import published
@@ -378,11 +378,11 @@ def test_training_starts_from_a_name_and_its_command_keeps_it(a1, capsys, tmp_pa
 def test_an_experiment_starts_from_a_name_a_file_or_a_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("GLUON_RESNET_REAL_DATA", raising=False)
     (tmp_path / "net.pth").write_text("")
-    assert conduct._weights("imagenet:a1", "net.pth") == "imagenet:a1"
-    assert conduct._weights(None, "imagenet") == "imagenet"
-    assert conduct._weights(str(tmp_path), "net.pth") == conduct._weights(str(tmp_path / "net.pth"), "other.pth")
+    assert arms._weights("imagenet:a1", "net.pth") == "imagenet:a1"
+    assert arms._weights(None, "imagenet") == "imagenet"
+    assert arms._weights(str(tmp_path), "net.pth") == arms._weights(str(tmp_path / "net.pth"), "other.pth")
     with pytest.raises(DataError, match="no net.pth in"):
-        conduct._weights(None, "net.pth")
+        arms._weights(None, "net.pth")
 
 
 def test_classes_and_families_that_there_are_no_weights_for(server):
