@@ -32,7 +32,7 @@ from .families import (
 )
 
 SHORTCUTS = ("A", "B", "C", "none")
-#: The classifier of a bottleneck network then has 0.49 GB, and the network's weight file may still be read (weights/budget.py).
+#: The classifier of a bottleneck network then has 0.49 GB, and its weight file may still be read (weights/budget.py).
 #: ImageNet-21k has 21,841 classes.
 MOST_CLASSES = 60_000
 

@@ -12,15 +12,14 @@ from typing import Any, Dict, List
 
 import numpy
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from ..audit import counts, published
 from ..audit.files import TEST, TRAIN, Arrays, Audit
-from ..errors import RunError
 from ..files import writing
 from ..text import printable
 from ..version import VERSION
+from .templating import inline_png, templates
 
 NAME = "index.html"
 MOST = 200  # pairs, and doubted labels of each part, on the page; the CSV files have all
@@ -119,32 +118,15 @@ def _confused(labels: pd.DataFrame) -> List[Any]:
     return [(*pair, f"{row[TRAIN]:,}", f"{row[TEST]:,}") for pair, row in table.head(CONFUSED).iterrows()]
 
 
-def _picture(path: Path) -> Dict[str, Any]:
-    """{"src", "width", "height"} of pairs.png."""
-    try:
-        content = path.read_bytes()
-        with Image.open(path) as image:
-            width, height = image.size
-            image.verify()
-    except (OSError, SyntaxError) as error:  # PIL's UnidentifiedImageError is an OSError
-        raise RunError(f"{path}: cannot be read as a PNG file ({error}): remove the folder, and audit again") from None
-    return {"src": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
-
-
 def page(audit: Audit, train: Arrays, test: Arrays) -> str:
     """The audit as HTML text; ``train`` and ``test`` are the images and labels that were looked at."""
     images = {TRAIN: train[0], TEST: test[0]}
     across = audit.duplicates["part_a"] != audit.duplicates["part_b"]
     labels = audit.labels
-    environment = Environment(
-        loader=PackageLoader(__package__ or ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     return printable(
-        environment.get_template("audit.html").render(
+        templates()
+        .get_template("audit.html")
+        .render(
             version=VERSION,
             about=audit.about,
             title="Fashion-MNIST audited" if audit.about["verified"] else "Images in Fashion-MNIST's format, audited",
@@ -152,7 +134,7 @@ def page(audit: Audit, train: Arrays, test: Arrays) -> str:
             figures_rows=_figures(audit),
             compared=_compared(audit),
             lines=counts.lines(audit),
-            picture_of_pairs=_picture(audit.path / "pairs.png"),
+            picture_of_pairs=inline_png(audit.path / "pairs.png", "remove the folder, and audit again"),
             groups=[
                 ("between the parts", int(across.sum()), _pairs(audit.duplicates[across], images)),
                 ("within a part", int((~across).sum()), _pairs(audit.duplicates[~across], images)),

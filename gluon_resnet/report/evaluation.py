@@ -1,16 +1,15 @@
 """What a report (page.py) shows of a run's evaluation: classes, confusion matrix, largest losses."""
 
-import base64
 import shlex
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from ..errors import RunError
 from ..evaluation import files
 from ..runs.table import Run
+from .templating import inline_png
 
 NAME = "evaluation"  # the folder of a run's own evaluation, in the run folder
 MOST_CELLS = 20  # classes up to which the confusion matrix is a table; with more, it is the figure of evaluate
@@ -26,22 +25,6 @@ def check_new(path: Union[str, Path]) -> None:
     folder = default_folder(path)
     if folder.exists():
         raise RunError(f"{folder}: is there already: leave --evaluate out to show it, or remove it to make it again")
-
-
-def _picture(path: Path) -> Dict[str, Any]:
-    """{"src", "width", "height"} of a PNG file: its bytes as a data URL, and its size in pixels."""
-    try:
-        content = path.read_bytes()
-        with Image.open(path) as image:
-            width, height = image.size
-            image.verify()
-    except (UnidentifiedImageError, SyntaxError) as error:  # PIL's complaint about a broken PNG
-        raise RunError(f"{path}: damaged ({error}): expected a PNG file; make the evaluation again") from None
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be read ({error.strerror or error}): expected a PNG file; make the evaluation again"
-        ) from None
-    return {"src": f"data:image/png;base64,{base64.b64encode(content).decode()}", "width": width, "height": height}
 
 
 def _check_belongs(run: Run, about: Mapping[str, str], folder: Path) -> None:
@@ -121,8 +104,8 @@ def evaluation_part(run: Run, folder: Optional[Union[str, Path]] = None) -> Dict
         "classes": _rows(evaluation.classes, ("{}", *["{:.3f}"] * 3, "{:,.0f}")),
         "names": list(evaluation.confusion.index),
         "confusion": _confusion(evaluation.confusion) if small else None,
-        "confusion_picture": None if small else _picture(folder / "confusion.png"),
+        "confusion_picture": None if small else inline_png(folder / "confusion.png", "make the evaluation again"),
         "pairs": _rows(evaluation.pairs, ("{}", "{}", "{:,.0f}", "{:.3f}")),
         "worst": _rows(worst[["name", "true", "predicted", "probability", "loss"]], ("{}",) * 3 + ("{:.3f}",) * 2),
-        "worst_picture": _picture(folder / "top_losses.png"),
+        "worst_picture": inline_png(folder / "top_losses.png", "make the evaluation again"),
     }

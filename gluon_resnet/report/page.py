@@ -9,8 +9,6 @@ The page has no scripts and no links to other hosts or files. Jinja escapes ever
 from pathlib import Path
 from typing import Optional, Union
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ..errors import RunError
 from ..files import writing
 from ..runs import table
@@ -20,6 +18,7 @@ from ..version import VERSION
 from . import run as parts
 from .curves import curves
 from .evaluation import evaluation_part
+from .templating import templates
 
 NAME = "report.html"
 
@@ -43,15 +42,10 @@ def check_target(out: Union[str, Path]) -> None:
 def page(run: table.Run, evaluation: Optional[Union[str, Path]] = None) -> str:
     """The report of a run as HTML text; ``evaluation`` and the errors are those of :func:`write`."""
     history, spec = parts.numeric_history(run), spec_of_run(run.written, run.path)
-    environment = Environment(
-        loader=PackageLoader(__package__ or ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     return printable(
-        environment.get_template(NAME).render(
+        templates()
+        .get_template(NAME)
+        .render(
             version=VERSION,
             about=parts.about(run, spec),
             state=parts.state(run),
