@@ -143,7 +143,7 @@ class Bottleneck(ShortcutBlock):
         self.bn1 = BatchNorm(with_relu=True, epsilon=bn_eps, scale=bn_scale)
         self.bn2 = BatchNorm(with_relu=True, epsilon=bn_eps, scale=bn_scale)
         # oneDNN computes groups in layouts of their own. The one operator then has X in one layout and the gradient in
-        # another, and stops ("could not create a primitive descriptor iterator"), or its gradients are wrong.
+        # another, and stops: "could not create a primitive descriptor iterator".
         self.bn1.fuses = self.bn2.fuses = groups == 1
         self.bn3: Any = None
         if last_bn:
