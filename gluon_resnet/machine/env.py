@@ -19,6 +19,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import memory
 from .import_hook import AroundMxnet, engine_not_named, released_afterwards
+from .removed_names import restore_removed_names
 
 #: Settings of OpenMP that decide how many threads run and where; one that the user has set is left alone.
 OPENMP_VARIABLES = ("OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
@@ -43,9 +44,6 @@ CUDA_LIBRARIES = (
     ("libcusolver.so.11", "nvidia-cusolver-cu11"),
     ("libnvToolsExt.so.1", "nvidia-nvtx-cu11"),
 )
-
-#: Names that NumPy 1.24 removed and mxnet 1.9.1 and gluoncv still use (apache/mxnet #21165).
-NUMPY_ALIASES = {"bool": bool, "int": int, "float": float, "complex": complex, "object": object, "str": str}
 
 
 @dataclass(frozen=True)
@@ -195,20 +193,6 @@ def open_cuda_libraries() -> Tuple[str, ...]:
             continue
         opened.append(path)
     return tuple(opened)
-
-
-def restore_removed_names() -> None:
-    """Restore what newer Pythons and NumPys removed and mxnet uses: ``distutils`` (3.12), ``np.bool`` etc. (1.24)."""
-    # Imported only if they are needed: they take time, and doctor has to run without them.
-    if sys.version_info >= (3, 12):
-        import setuptools  # noqa: F401  brings distutils back
-
-    if tuple(int(part) for part in metadata.version("numpy").split(".")[:2]) >= (1, 24):
-        import numpy
-
-        for name, value in NUMPY_ALIASES.items():
-            if name not in vars(numpy):
-                setattr(numpy, name, value)
 
 
 _prepared: Optional[Prepared] = None

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from gluon_resnet.machine import env
+from gluon_resnet.machine import env, removed_names
 
 import pytest
 
@@ -215,10 +215,10 @@ def test_removed_numpy_names_are_put_back(monkeypatch):
     import numpy
 
     monkeypatch.setattr(env.metadata, "version", lambda name: "1.26.4")
-    for name in env.NUMPY_ALIASES:
+    for name in removed_names.NUMPY_ALIASES:
         monkeypatch.setitem(vars(numpy), name, None)
         del vars(numpy)[name]
-    env.restore_removed_names()
+    removed_names.restore_removed_names()
     assert numpy.bool is bool and numpy.object is object
 
 

@@ -36,15 +36,15 @@ class Timed:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Tuple[Any, Any]]:
-        self.examples = 0
+        examples = 0
         for i, (X, y) in enumerate(self.batches):
             if i == self.SKIP:
                 self.wait()
                 started = time.perf_counter()
-            self.examples += len(y) if i >= self.SKIP else 0
+            examples += len(y) if i >= self.SKIP else 0
             yield X, y
         self.wait()
-        self.seconds = time.perf_counter() - started
+        self.examples, self.seconds = examples, time.perf_counter() - started
 
 
 def openmp_threads() -> int:

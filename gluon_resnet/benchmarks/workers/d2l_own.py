@@ -9,16 +9,11 @@ import io
 import json
 import sys
 import warnings
-from importlib import util
-from pathlib import Path
 from typing import Any
 
-spec = util.spec_from_file_location("names", Path(__file__).resolve().parents[2] / "machine" / "env.py")
-assert spec is not None and spec.loader is not None  # the file is there
-names = util.module_from_spec(spec)
-sys.modules["names"] = names
-spec.loader.exec_module(names)
-names.restore_removed_names()  # Python 3.12 cannot import mxnet without it; it does not set threads
+from removed_names import restore_removed_names  # gluon_resnet/machine, which processes.py puts on PYTHONPATH
+
+restore_removed_names()  # Python 3.12 cannot import mxnet without it; it does not set threads
 
 import mxnet as mx  # noqa: E402
 from d2l import mxnet as d2l  # noqa: E402
