@@ -225,13 +225,13 @@ class ArrayBatches(Batches):
         self.flip, self.shift, self.sides = flip and alternate is None, shift, tuple(sides)
         alternates = flip and alternate is not None
         self.halves = numpy.random.RandomState(alternate).rand(len(images)) < 0.5 if alternates else None
-        self.size = None if size == tuple(images.shape[1:3]) else size
+        self.size = images.shape[1:3] if size is None else size
         self.set_epoch(1)
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch the next passes are of, from 1: it decides the side and which half is flipped."""
         super().set_epoch(epoch)
-        height, width = self.size or self.images.shape[1:3]
+        height, width = self.size
         if epoch <= len(self.sides):
             height = width = self.sides[epoch - 1]
         self.example_shape = (self.images.shape[3] if self.images.ndim == 4 else 1, height, width)

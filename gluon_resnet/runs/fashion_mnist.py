@@ -123,7 +123,7 @@ def job(config: FashionMnistConfig, resumed: Optional[RunFolder] = None) -> Job:
     config.check()
     spec, params = network(config, len(LABELS), in_channels=1)
     train_iter, test_iter, total, where, files = _batches(config, resumed)
-    size = tuple(train_iter.size or train_iter.images.shape[1:3])
+    size = tuple(train_iter.size)
     title = _title(config, spec, train_iter, total, size, try_gpu())
     return Job(
         spec,
