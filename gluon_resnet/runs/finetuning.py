@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 from ..errors import ConfigError, ModelError, WeightsError, did_you_mean
 from ..networks.families import images_of
 from ..networks.specs import ModelName, parse_model
+from ..training.recipe import HAVE_MOMENTUM
 from ..weights import network_of_file
 from ..weights.published import IMAGENET, ROWS, find, is_name
 from .config import as_settings, make, merged, short
@@ -65,7 +66,7 @@ def load(
             f"weights is {short(asked['weights'])}: --finetune {weights} names others: leave one of them out"
         )
     chosen = {**DEFAULTS, **network(weights, asked.get("model"))}
-    if asked.get("optimizer", "sgd") not in ("sgd", "nag"):
+    if asked.get("optimizer", "sgd") not in HAVE_MOMENTUM:
         chosen.update(ADAPTIVE)
     family = parse_model(chosen["model"]).family
     chosen["image_size"] = max(32, images_of(family).side)
