@@ -27,6 +27,9 @@ from .loop import Training, start
 from .recipe import Recipe
 
 BLOWN_UP = 4.0
+#: batches at the start, a quarter at most, that suggest no rate: the average is of few losses there, so it jumps (as in
+#: Lightning's lr_finder, skip_begin)
+SKIPPED = 10
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ def smooth(losses: Sequence[float], decay: float = 0.9) -> numpy.ndarray:
 def suggest(rates: numpy.ndarray, smoothed: numpy.ndarray) -> float:
     """The rate at which ``smoothed`` (N,) falls fastest over log ``rates`` (N,), before its minimum.
 
-    Raises ConfigError if the loss is least at one of the first two rates.
+    The first SKIPPED rates are left out. Raises ConfigError if the loss is least at one of the two after them.
     """
+    first = min(SKIPPED, len(rates) // 4)
+    rates, smoothed = rates[first:], smoothed[first:]
     least = int(numpy.argmin(smoothed))
     if least < 2:
-        raise ConfigError(f"the loss does not fall from lr {rates[0]:.1e} on: start lower, or look at the data")
+        raise ConfigError(
+            f"the loss does not fall from lr {rates[0]:.1e} on: start lower, take larger batches, or look at the data"
+        )
     slope = numpy.gradient(smoothed[: least + 1], numpy.log(rates[: least + 1]))
     return float(rates[int(numpy.argmin(slope))])
 

@@ -29,6 +29,14 @@ def test_the_steepest_fall_is_found():
         lr_finder.suggest(rates, numpy.arange(101.0))
 
 
+def test_a_first_loss_that_happens_to_be_large_suggests_nothing():
+    """Batches of few images: the average of the first two losses falls faster than training ever does."""
+    rates = numpy.geomspace(1e-6, 1, 100)
+    falling = 2 - numpy.tanh(2 * (numpy.log10(rates) + 2.5)) + 5 * rates**2
+    falling[0] += 3
+    assert lr_finder.suggest(rates, lr_finder.smooth(falling)) > 1e-3
+
+
 def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
     (images, labels), _ = small_arrays(train=320)
     gr.seed_everything(0)
