@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BackendError
+from ..errors import BackendError, ConfigError
 from ..figures import check_picture_path, new_figure, save_figure
 from ..files import as_json, writing
 from ..machine import env, system
@@ -23,11 +23,14 @@ from ..networks.cost import network
 from ..networks.layout import layout, place_name
 from ..networks.specs import parse_model
 from ..text import count
+from ..training.precision import is_native
 from .attribution import DIRECTIONS, attributed, column_of, keys
 from .processes import run_script
 
 
-def run(model: str, shape: Sequence[int], task: str, engine: str, steps: int) -> Tuple[List[List[Primitive]], Any]:
+def run(
+    model: str, shape: Sequence[int], task: str, engine: str, precision: str, steps: int
+) -> Tuple[List[List[Primitive]], Any]:
     """Run a network in a process of its own.
 
     Args:
@@ -35,6 +38,7 @@ def run(model: str, shape: Sequence[int], task: str, engine: str, steps: int) ->
         shape: (N, C, H, W) of the batch.
         task: "train" or "predict".
         engine: that predicts (instruments/engines.py).
+        precision: of training, "float32" or "bfloat16".
         steps: how many are measured.
 
     Returns:
@@ -43,7 +47,14 @@ def run(model: str, shape: Sequence[int], task: str, engine: str, steps: int) ->
     Raises:
         BackendError: the process failed, or this mxnet has no oneDNN.
     """
-    settings = {"model": model, "shape": list(shape), "task": task, "engine": engine, "steps": steps}
+    settings = {
+        "model": model,
+        "shape": list(shape),
+        "task": task,
+        "engine": engine,
+        "precision": precision,
+        "steps": steps,
+    }
     environ = {**env.without_prepared_variables(), "DNNL_VERBOSE": "1"}
     lines = run_script(sys.executable, "profiled.py", settings, environ).splitlines()
     measured = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
@@ -186,6 +197,7 @@ def profile(
     shape: Sequence[int],
     task: str = "predict",
     engine: str = "gluon",
+    precision: str = "float32",
     steps: int = 3,
     rows: int = 20,
     save: Optional[str] = None,
@@ -198,6 +210,7 @@ def profile(
         shape: (N, C, H, W) of the batch.
         task: "train" or "predict".
         engine: that predicts (instruments/engines.py).
+        precision: of training, "float32" or "bfloat16".
         steps: how many are measured, after two that are not.
         rows: how many layers are shown, those that take longest; the files have all.
         save: path of a picture, if one is wanted.
@@ -209,14 +222,17 @@ def profile(
     Raises:
         BackendError: the process failed, or this mxnet has no oneDNN.
         ModelError, ShapeError: no such network, or images too small for it.
+        ConfigError: this processor does not multiply bfloat16.
         RunError: a file cannot be written.
     """
     network(parse_model(model), shape[1], (shape[2], shape[3]))  # raises the errors of wrong names and sizes
     if save:
         check_picture_path(save)
-    found, measured = run(model, shape, task, engine, steps)
+    if precision == "bfloat16" and not is_native():
+        raise ConfigError("this processor has no avx512_bf16, and nobody trains in bfloat16 on it: leave precision out")
+    found, measured = run(model, shape, task, engine, precision, steps)
     layers, primitives = by_layer(found, model, shape), by_primitive(found, measured["seconds"])
-    what = "a training step" if task == "train" else f"a prediction with engine {engine}"
+    what = f"a training step in {precision}" if task == "train" else f"a prediction with engine {engine}"
     title = (
         f"{model}, {what} of {'x'.join(map(str, shape))}: {1000 * statistics.mean(measured['seconds']):.1f} ms, "
         f"{measured['version']}, {count(measured['threads'], 'thread')}"

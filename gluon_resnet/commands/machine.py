@@ -229,6 +229,13 @@ def bench_compare(old: str, new: str) -> None:
     show_default=True,
     help="What predicts.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of training.",
+)
 @click.option("--steps", type=click.IntRange(min=1), default=3, show_default=True, help="Steps that are measured.")
 @click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="Layers that are shown.")
 @click.option("--save", metavar="P.png", help="Draw the time by block and by primitive.")
@@ -239,6 +246,7 @@ def profile(
     shape: Optional[str],
     batch_size: Optional[int],
     engine: str,
+    precision: str,
     steps: int,
     rows: int,
     save: Optional[str],
@@ -248,6 +256,8 @@ def profile(
     sizes = shapes.parse_shape(shape) if shape else arguments.usual_input(specs.parse_model(model))
     if train and engine != "gluon":
         raise click.UsageError(f"--train has no engine: leave out --engine {engine}, or take --predict")
+    if precision != "float32" and not train:
+        raise click.UsageError(f"--precision goes with --train; to predict, take --engine {precision}")
     sizes = (batch_size or sizes[0], *sizes[1:])
     task = "train" if train else "predict"
-    click.echo(profiles.profile(model, sizes, task, engine, steps, rows, options.picture(save), json_file))
+    click.echo(profiles.profile(model, sizes, task, engine, precision, steps, rows, options.picture(save), json_file))

@@ -4,10 +4,11 @@ import json
 import re
 
 from gluon_resnet.benchmarks import attribution, profile
-from gluon_resnet.errors import BackendError
+from gluon_resnet.errors import BackendError, ConfigError
 from gluon_resnet.machine.onednn_log import END, STEP, Primitive, read_line, read_steps
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
+from gluon_resnet.training.precision import is_native
 
 import pytest
 
@@ -125,10 +126,25 @@ def test_the_command_profiles_a_small_network(run_cli, tmp_path):
     assert len(stored["seconds"]) == 1 and stored["primitives"][-1]["primitive"] == "outside oneDNN"
 
 
+@pytest.mark.skipif(not is_native(), reason="needs a processor with AVX512-BF16")
+def test_a_training_step_in_bfloat16_runs_bfloat16_convolutions(run_cli):
+    options = ("--precision", "bfloat16", "--input", "2,3,16,16", "--steps", 1)
+    done = run_cli("profile", "cifar_resnet8", "--train", *options)
+    assert done.returncode == 0, done.stderr
+    assert "a training step in bfloat16 of 2x3x16x16" in done.stdout and "bf16" in done.stdout
+
+
+def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
+    monkeypatch.setattr(profile, "is_native", lambda: False)
+    with pytest.raises(ConfigError, match="no avx512_bf16"):
+        profile.profile("resnet18", (1, 1, 32, 32), "train", precision="bfloat16")
+
+
 def test_what_cannot_be_profiled_is_one_line(run_cli, tmp_path, monkeypatch):
     assert "resnet19" in one_line_error(run_cli("profile", "resnet19"))
     assert "expected four positive" in one_line_error(run_cli("profile", "resnet18", "--input", "1,3,224"))
     assert "figures are written as" in one_line_error(run_cli("profile", "resnet18", "--save", tmp_path / "p.txt"))
+    assert "--precision goes with --train" in one_line_error(run_cli("profile", "resnet18", "--precision", "bfloat16"))
     monkeypatch.setattr(profile, "run_script", lambda *_: '{"seconds": [1.0]}\n')
     with pytest.raises(BackendError, match="oneDNN wrote no log"):
         profile.profile("resnet18", (1, 1, 32, 32), steps=1)

@@ -14,7 +14,7 @@ from gluon_resnet.byhand import random_params
 from gluon_resnet.machine.onednn_log import END, STEP
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
-from gluon_resnet.training import winograd
+from gluon_resnet.training import amx, winograd
 
 import mxnet as mx
 import numpy
@@ -46,8 +46,11 @@ def timed(work: Callable[[], Any], steps: int) -> List[float]:
 def trained(settings: Dict[str, Any], X: numpy.ndarray) -> Dict[str, Any]:
     """The measurements of training steps."""
     mx.npx.set_np()
+    if settings["precision"] == "bfloat16":
+        amx.problem()  # uses AMX if this machine has it and it is right
     net = gr.get_model(settings["model"])
     net.initialize(mx.init.Xavier())
+    gr.set_precision(net, settings["precision"], mx.cpu())
     net.hybridize(static_alloc=True, static_shape=True)
     batch, y = mx.np.array(X), mx.np.zeros(len(X))
     with winograd.convolutions(device=mx.cpu()) as has_winograd:
