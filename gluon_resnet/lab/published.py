@@ -14,7 +14,10 @@ from ..errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class Entry:
-    """One published row; accuracies are from 0 to 1, and what the source does not say in numbers is None."""
+    """One published row; accuracies are from 0 to 1, and what the source does not say in numbers is None.
+
+    d2l 1.0 draws a plot and prints no number: the claim of its experiment is what its text says.
+    """
 
     name: str
     what: str
@@ -97,7 +100,7 @@ ENTRIES = (
         "ResNet-18, Fashion-MNIST 96x96, batch 128, lr 0.01, 10 epochs",
         "d2l 1.0, section 8.6 (d2l-en, chapter_convolutional-modern/resnet.md)",
         None,
-        missing="the book draws a plot and prints no number",
+        experiment="d2l_1_0_resnet18",
     ),
     Entry(
         "fashion-mnist-readme-resnet18",

@@ -17,6 +17,8 @@ from .published import Entry
 from .table import Content, spread
 
 NEAR = 0.005  # half a point of accuracy
+#: what the verdicts of claims are called for a published number
+VERDICTS = {"pass": "reproduced", "near": "near", "miss": "missed"}
 
 
 def _cited(entry: Entry) -> str:
@@ -45,18 +47,21 @@ def verdict(entry: Entry, content: Optional[Content]) -> str:
     ``content`` is that of the results file of the entry's experiment, or None if it has none. The verdict is
     "reproduced" if the accuracy is among those of our seeds, their lowest and highest included, "near" if it is outside
     by no more than NEAR, and "missed" otherwise or if a seed diverged; "not run yet" without results, and
-    "not checkable: " with the reason if there is nothing to run.
+    "not checkable: " with the reason if there is nothing to run. Without a published number, the verdict is that on the
+    claim of the experiment.
     """
-    if entry.experiment is None or entry.test_acc is None:
+    if entry.experiment is None:
         return f"not checkable: {entry.missing}"
     if content is None:
         return "not run yet"
+    if entry.test_acc is None:
+        return VERDICTS[content["verdict"]]
     (by_seed,) = content["arms"].values()
     _, low, high, _ = spread([metrics["test_acc"] for metrics in by_seed.values()])
     if low is None or high is None:
         return "missed"
     band = experiments.Check("test_acc", low=low, high=high, near=NEAR)
-    return {"pass": "reproduced", "near": "near", "miss": "missed"}[claims.verdict(band, entry.test_acc)]
+    return VERDICTS[claims.verdict(band, entry.test_acc)]
 
 
 def experiment_of(entry: Entry) -> experiments.Experiment:
@@ -103,7 +108,7 @@ def position(entry: Entry, content: Content) -> str:
     (by_seed,) = content["arms"].values()
     middle, low, high, _ = spread([metrics["test_acc"] for metrics in by_seed.values()])
     if entry.test_acc is None:
-        return f"{entry.source} has no number to compare with"
+        return f"{entry.source} has no number to compare with; what its text says: {verdict(entry, content)}"
     if middle is None or low is None or high is None:
         return "a seed diverged: nothing to compare with: missed"
     place = "within" if low <= entry.test_acc <= high else "above" if entry.test_acc > high else "below"
