@@ -84,6 +84,11 @@ def _conduct(experiment: Any, request: Any, conduct: Callable[..., Any]) -> Dict
     metavar="[ARM]",
     help="Also show what each arm differs from ARM by, over seeds, with 95 % confidence intervals.  [ARM: the first]",
 )
+@click.option(
+    "--clean",
+    metavar="DIR",
+    help="Also show the accuracies without what the audit in DIR found: near duplicates and doubted labels.",
+)
 def run(file: str, **chosen: Any) -> None:
     """Run the experiment in FILE, or the one called NAME in experiments/, and judge its claim.
 

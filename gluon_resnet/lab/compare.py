@@ -67,9 +67,10 @@ def compare(arms: Mapping[str, Seeds], base: str) -> Dict[str, Any]:
     Returns:
         {"base", "confidence", "arms": {arm: {metric: comparison}}}, for the metrics :data:`METRICS`. A comparison has
         the ``differences`` by seed, None for a seed that diverged, and what :func:`difference` gives of them; that is
-        None if a seed diverged.
+        None if a seed diverged. If the arm ``base`` was also tested with views of each image, "views" is the comparison
+        of its accuracy with them to that without.
     """
-    return {
+    content: Dict[str, Any] = {
         "base": base,
         "confidence": CONFIDENCE,
         "arms": {
@@ -78,6 +79,10 @@ def compare(arms: Mapping[str, Seeds], base: str) -> Dict[str, Any]:
             if arm != base
         },
     }
+    if all(metrics.get("views_acc") is not None for metrics in arms[base].values()):
+        mirrored = {seed: {**metrics, "test_acc": metrics["views_acc"]} for seed, metrics in arms[base].items()}
+        content["views"] = _paired(mirrored, arms[base], "test_acc")
+    return content
 
 
 def _paired(seeds: Seeds, base: Seeds, metric: str) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from ..errors import ConfigError, RunError
 from ..machine.other_programs import OtherPrograms
 from ..text import count, duration
 from . import budget as budgets
-from . import compare, depth_probes, picture, results, sweep, work
+from . import clean, compare, depth_probes, picture, results, sweep, work
 from .arms import name_of, with_hold_out, with_sources
 from .experiment import Experiment
 from .results import Content, now
@@ -30,6 +30,7 @@ class Request:
     weights: Optional[str] = None  # file of weights, or its folder
     hold_out: Optional[int] = None  # training images to test on; 0 for the test part, None for what the file says
     compare: Optional[str] = None  # the arm that the others are compared with; "" for the first, None for no table
+    clean: Optional[str] = None  # folder of an audit, for the accuracies on what it leaves of the test part
     save_results: bool = False  # also next to the experiment's file
     command: str = "gluon-resnet run"  # the whole command line, for the results file
 
@@ -203,6 +204,7 @@ def conduct(
     base = compare.base_arm(experiment, request.compare, request.seeds or experiment.settings.seeds)
     sourced = with_sources(experiment, request.data, request.weights)
     configs = with_hold_out(experiment, sourced, request.hold_out)
+    audit = clean.audit_for(experiment, configs, request.clean)
     plan = make_plan(experiment, configs, request, say)
     with sweep.alone_in(plan.folder):
         note = plan.folder / "budget.json"
@@ -221,6 +223,8 @@ def conduct(
         content, curves = results.collect(experiment, plan.units, plan.configs, plan.budget, request.command)
         if base is not None:
             content["comparison"] = compare.compare(content["arms"], base)
+        if audit is not None:
+            content["clean"] = clean.clean_accuracies(plan.units, audit, say)
         tested = plan.units[0].config.tested
         figures = {plan.label: (curves, picture.draw(curves, _title(plan.label, content), tested))}
         if experiment.settings.depth_probe:
@@ -237,7 +241,7 @@ def _conduct_cost(experiment: Experiment, request: Request, say: Say) -> Content
     """Measure the cost of the arms, which take turns in as many rounds as there are seeds."""
     from . import cost
 
-    for option in ("budget", "data", "weights", "hold_out", "compare"):
+    for option in ("budget", "data", "weights", "hold_out", "compare", "clean"):
         if getattr(request, option) is not None:
             name = option.replace("_", "-")
             raise ConfigError(f"--{name}: {experiment.name} measures networks and trains none; leave it out")

@@ -173,12 +173,12 @@ def _check_budget(unit: sweep.Unit, runs: int, budget: str, say: Say) -> None:
 
 
 def probabilities(
-    run: Union[str, Path], images: numpy.ndarray, tell: Optional[Callable[[int], Any]] = None
+    run: Union[str, Path], images: numpy.ndarray, tell: Optional[Callable[[int], Any]] = None, views: int = 1
 ) -> numpy.ndarray:
     """What the network of a run on Fashion-MNIST says about images uint8 (N, H, W): float64 (N, num_classes).
 
-    ``tell`` is called after each batch with the number of images in it. Raises RunError or WeightsError if the run or
-    its parameters cannot be read.
+    ``tell`` is called after each batch with the number of images in it. With 2 ``views``, the logits are the mean over
+    an image and its mirror image. Raises RunError or WeightsError if the run or its parameters cannot be read.
     """
     from ..data.batches import ArrayBatches
     from ..instruments.engines import make_engine
@@ -192,7 +192,8 @@ def probabilities(
     logits = []
     for start in range(0, len(images), BATCH):
         indices = numpy.arange(start, min(start + BATCH, len(images)))
-        logits.append(engine.logits(batches.batch(indices)[0]))
+        X = batches.batch(indices)[0]
+        logits.append((engine.logits(X) + engine.logits(X[..., ::-1])) / 2 if views == 2 else engine.logits(X))
         if tell:
             tell(len(indices))
     return scipy.special.softmax(numpy.concatenate(logits).astype(numpy.float64), axis=1)

@@ -148,6 +148,16 @@ def compare_table(content: Content) -> pd.DataFrame:
             row["counts"] = _counts(accuracy)
             row["training (s)"] = _difference(seconds, 1, "{:+.1f}")
         rows.append(row)
+    if "views" in comparison:
+        seeds = list(content["arms"][comparison["base"]].values())
+        row = {
+            "arm": f"{comparison['base']}, tested with mirror images",
+            "n": len(seeds),
+            "mean": _number(spread([seed["views_acc"] for seed in seeds])[0], "{:.4f}"),
+            "difference (points)": _difference(comparison["views"], 100, "{:+.2f}"),
+            "counts": _counts(comparison["views"]),
+        }
+        rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
 
@@ -170,6 +180,33 @@ def compare_line(content: Content) -> str:
     return (
         f"each arm minus {comparison['base']}, paired by seed, on the {tested_on(content)}: mean and "
         f"{comparison['confidence']:.0%} confidence interval (Student's t); an idea counts where it leaves 0 out"
+    )
+
+
+def clean_table(content: Content) -> pd.DataFrame:
+    """A row for each arm and part of the test images that an audit leaves: images, mean accuracy and its spread."""
+    rows = []
+    for arm, by_seed in content["clean"]["arms"].items():
+        for i, part in enumerate(content["clean"]["parts"]):
+            middle, low, high, deviation = spread([values and values[i] for values in by_seed.values()])
+            rows.append(
+                {
+                    "arm": arm if i == 0 else "",
+                    "test part": part["test part"],
+                    "images": f"{part['images']:,}",
+                    "mean": _number(middle, "{:.4f}"),
+                    "min-max": "" if middle is None else f"{low:.4f}-{high:.4f}",
+                    "sd": _number(deviation, "{:.4f}"),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def clean_line(content: Content) -> str:
+    """What a table of :func:`clean_table` shows, as a line."""
+    return (
+        f"on what the audit in {content['clean']['audit']} leaves of the test part; images that are hard, and labelled "
+        f"well, are doubted, too, so the last row is a bound from above"
     )
 
 
@@ -273,6 +310,7 @@ def tables(content: Content) -> List[Tuple[str, pd.DataFrame]]:
     shown = [(tested_line(content) if "tested_on" in content else "", arms_table(content))]
     work = work_table(content)
     shown += [(WORK, work)] if len(work) else []
+    shown += [(clean_line(content), clean_table(content))] if "clean" in content else []
     return shown + ([(compare_line(content), compare_table(content))] if "comparison" in content else [])
 
 

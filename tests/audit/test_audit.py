@@ -211,6 +211,28 @@ def test_results_without_what_was_found_by_hand(made, tmp_path, run_cli):
     assert "an audit of other images or labels" in line
 
 
+def test_an_experiment_without_what_was_found(made, tmp_path, run_cli):
+    folder, found, _ = made
+    recipe = RECIPE.replace('"epochs": 3', '"epochs": 1, "verify": False, "test_views": 2')
+    (tmp_path / "mine.py").write_text(recipe.replace(', "other": {"lr": 0.2}', ""))
+    words = ("run", tmp_path / "mine.py", "--data", folder / "small", "--seeds", 2, "--out", tmp_path / "runs")
+    done = run_cli(*words, "--clean", found.path)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "runs" / "mine.json").read_text())
+    assert [part["images"] for part in content["clean"]["parts"]][:2] == [160, 158]
+    for seed, metrics in content["arms"]["small"].items():
+        every, left, _ = content["clean"]["arms"]["small"][seed]
+        assert every == pytest.approx(metrics["views_acc"])  # as training found it, image by image and mirrored
+        assert (every * 160 - left * 158) == pytest.approx(round(every * 160 - left * 158), abs=1e-3)
+        assert 0 <= round(every * 160 - left * 158) <= 2
+    assert "without 2 near duplicates of training images" in done.stdout and "158" in done.stdout
+    assert "leave one of the two out" in one_line_error(run_cli(*words, "--clean", found.path, "--hold-out", 50))
+    assert "no such folder" in one_line_error(run_cli(*words, "--clean", tmp_path / "none"))
+    for name in ("bird_photos_scratch", "depth_cost"):
+        line = one_line_error(run_cli("run", name, "--clean", found.path, "--data", folder / "small"))
+        assert "--clean: " in line or "--data: " in line
+
+
 def test_published_counts_are_shown_for_the_published_images_alone(made):
     found = made[1]
     assert "published" not in "\n".join(counts.lines(found)) and "zalando" not in page.page(found, *planted())

@@ -78,6 +78,16 @@ def test_the_table_by_hand():
     assert "each arm minus base" in line and "hold-out (5,000 training images)" in line and "95% confidence" in line
 
 
+def test_mirror_images_at_the_test_are_an_idea_of_the_first_arms_own_runs():
+    arms = {"base": seeds([0.900, 0.910]), "idea": seeds([0.911, 0.922])}
+    for metrics, views_acc in zip(arms["base"].values(), (0.902, 0.916)):
+        metrics["views_acc"] = views_acc
+    row = table.compare_table(content(arms=arms, comparison=compare.compare(arms, "base"))).to_dict("records")[-1]
+    # 0.2 and 0.6 points: mean 0.4, deviation 0.2828, times 12.706 over sqrt(2): 2.5412
+    assert row["arm"] == "base, tested with mirror images" and row["mean"] == "0.9090"
+    assert row["difference (points)"] == "+0.40 (-2.14 to +2.94)" and row["counts"] == "no"
+
+
 def test_markdown_says_which_part_it_was_and_has_the_comparison(tmp_path, run_cli):
     check = {**content()["checks"][0], "arm": "idea"}
     held = with_comparison(name="held", tested_on="hold-out (5,000 training images)", checks=[check])
