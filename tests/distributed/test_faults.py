@@ -137,7 +137,8 @@ def test_after_a_fault_all_start_again_from_the_last_checkpoint(data, tmp_path, 
     assert f"{role if role == 'scheduler' else f'{role} {index}'} (process " in line
     assert ("was ended by SIGKILL" if number == signal.SIGKILL else "was stopped (SIGSTOP)") in line
     if role != "scheduler":  # without it workers go on, until they say goodbye
-        assert any("resuming" in line and "at epoch 2, after batch 0" in line for _, line in job.lines)
+        # the line of epoch 2 is printed just before its checkpoint is written: either may be the last thing that was done
+        assert any(re.search("resuming .* at epoch [23], after batch 0", line) for _, line in job.lines)
     assert_finished(run, undisturbed)
 
 
