@@ -31,6 +31,10 @@ def _running(net: Any) -> List[Any]:
     return [param.data().as_nd_ndarray() for name, param in params.items() if "running_" in name]
 
 
+#: Each update leaves nine tenths of the old statistics. After a training of a few batches these are hardly better than
+#: the initial values, so few batches are repeated until 1 % of the old ones is left.
+REPEATED = 40
+
 NORMS = ("BatchNorm", "_contrib_BatchNormWithReLU")
 
 
@@ -108,6 +112,22 @@ def _update_with_gradients(net: Any, X: Any) -> None:
             param.grad().as_nd_ndarray()[:] = 0
 
 
+def _repeated(first: Iterator[Any], train_iter: Iterable[Any], count: int) -> Iterator[Any]:
+    """``count`` batches of ``first``, a pass over ``train_iter``; if it has fewer, REPEATED, pass after pass."""
+    found = 0
+    for batch in islice(first, count):
+        found += 1
+        yield batch
+    few = found < count
+    while few and found < REPEATED:
+        before = found
+        with borrowed(train_iter) as again:
+            for batch in islice(again, REPEATED - found):
+                found += 1
+                yield batch
+        few = found > before  # not so if it can be iterated once
+
+
 @contextmanager
 def fresh(
     net: Any,
@@ -123,7 +143,8 @@ def fresh(
     Args:
         net: the network, initialized.
         train_iter: batches X (N, C, H, W) float32 and y, which is ignored.
-        count: number of batches to take; all if there are fewer. With 0 nothing is changed.
+        count: number of batches to take. If there are fewer, all are taken, again and again: REPEATED in all. With 0
+            nothing is changed.
         device: an mxnet context, where the parameters are.
         stop: asked before each batch and at the end; once true, the old statistics are restored at the end.
     """
@@ -132,7 +153,7 @@ def fresh(
         return
     before = [values.copy() for values in _running(net)]
     with borrowed(train_iter) as batches:
-        _take(net, islice(batches, count), device, stop)
+        _take(net, _repeated(batches, train_iter, count), device, stop)
     yield
     if stop():
         for values, old in zip(_running(net), before):

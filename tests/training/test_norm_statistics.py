@@ -66,6 +66,21 @@ def test_they_are_the_moving_average_over_the_batches(np_mode):
     assert (np.random.permutation(5) == np.random.RandomState(3).permutation(5)).all()
 
 
+def test_few_batches_are_repeated_until_little_of_the_old_statistics_is_left(np_mode):
+    """The first trials of a newcomer: 8 batches an epoch, of which each moves the initial values by a tenth."""
+    random = np.random.RandomState(0)
+    pictures = [random.normal(loc=3, scale=2, size=(8, 3, 4, 4)).astype("float32") for _ in range(3)]
+    net, batches = norm(), Batches(pictures)
+    with norm_statistics.fresh(net, batches, 20, CPU):
+        (mean, var), everything = statistics(net), np.concatenate(pictures)
+    assert batches.taken == norm_statistics.REPEATED
+    np.testing.assert_allclose(mean, everything.mean(axis=(0, 2, 3)), rtol=0.05)  # 0.9^40 of 0 is left, 1.5 %
+    np.testing.assert_allclose(var, everything.var(axis=(0, 2, 3)), rtol=0.05)
+    once = iter([(array(X), None) for X in pictures])  # cannot be repeated
+    with norm_statistics.fresh(norm(), once, 20, CPU):
+        pass
+
+
 def test_nothing_else_changes_and_a_stop_takes_them_back(np_mode):
     net = small_resnet()
     gr.layer_shapes(net, (1, 1, 28, 28))
