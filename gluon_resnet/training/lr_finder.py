@@ -4,8 +4,8 @@
     result.suggestion
     gluon-resnet train pictures bird_photos --find-lr lr.png
 
-The rate suggested is the one at which the smoothed loss falls fastest. The run stops once the smoothed loss is four
-times its minimum.
+The rate suggested is the one around which the smoothed loss falls most, over a quarter of the rates. The run stops once
+the smoothed loss is four times its minimum.
 Source: Smith, Cyclical Learning Rates, arXiv 1506.01186, section 3.3.
 """
 
@@ -50,9 +50,11 @@ def smooth(losses: Sequence[float], decay: float = 0.9) -> numpy.ndarray:
 
 
 def suggest(rates: numpy.ndarray, smoothed: numpy.ndarray) -> float:
-    """The rate at which ``smoothed`` (N,) falls fastest over log ``rates`` (N,), before its minimum.
+    """The rate around which ``smoothed`` (N,) falls most over log ``rates`` (N,), before its minimum.
 
-    The first SKIPPED rates are left out. Raises ConfigError if the loss is least at one of the two after them.
+    ``rates`` grow by the same factor from one to the next. The fall is taken over a quarter of them, as losses of small
+    batches jump more from one rate to the next than they fall. The first SKIPPED rates are left out. Raises ConfigError
+    if the loss is least at one of the two after them.
     """
     first = min(SKIPPED, len(rates) // 4)
     rates, smoothed = rates[first:], smoothed[first:]
@@ -61,8 +63,9 @@ def suggest(rates: numpy.ndarray, smoothed: numpy.ndarray) -> float:
         raise ConfigError(
             f"the loss does not fall from lr {rates[0]:.1e} on: start lower, take larger batches, or look at the data"
         )
-    slope = numpy.gradient(smoothed[: least + 1], numpy.log(rates[: least + 1]))
-    return float(rates[int(numpy.argmin(slope))])
+    reach = max(1, min(len(rates) // 8, least // 2))
+    falls = smoothed[2 * reach : least + 1] - smoothed[: least + 1 - 2 * reach]  # rates grow by the same factor
+    return float(rates[reach + int(numpy.argmin(falls))])
 
 
 def _try_rates(

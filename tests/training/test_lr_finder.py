@@ -37,6 +37,15 @@ def test_a_first_loss_that_happens_to_be_large_suggests_nothing():
     assert lr_finder.suggest(rates, lr_finder.smooth(falling)) > 1e-3
 
 
+def test_losses_of_small_batches_do_not_hide_where_they_fall():
+    """Eight images a batch: from one loss to the next the jump is as large as the whole fall."""
+    rates = numpy.geomspace(1e-6, 1, 100)
+    clean = 1.3 - 0.6 * numpy.tanh(2 * (numpy.log10(rates) + 2.5)) + 50 * rates**2
+    for seed in range(5):
+        noisy = clean + numpy.random.RandomState(seed).normal(scale=0.4, size=100)
+        assert 1e-3 < lr_finder.suggest(rates, lr_finder.smooth(noisy)) < 0.1
+
+
 def test_on_a_network_it_stops_where_the_loss_blows_up(np_mode):
     (images, labels), _ = small_arrays(train=320)
     gr.seed_everything(0)
