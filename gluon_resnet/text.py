@@ -15,6 +15,7 @@ MAX_DIGITS = 20  # of a whole number in JSON: 64 bits have fewer
 OBEYED = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _OBEYED = re.compile(f"(?!\r\n)[{OBEYED}]")  # a carriage return before a line feed is the end of a line
 _MOVES = re.compile(r"\r|\n*(?:\x1b\[A)+\Z")  # of tqdm's
+_COMMAND = re.compile(r"[a-z ]{1,12}: gluon-resnet ")  # a line such as "next: gluon-resnet evaluate runs/birds"
 _OBEYED_IN_LINE = re.compile(f"[{OBEYED}\t\n]")
 
 
@@ -45,13 +46,13 @@ def wrapped(text: str, width: int) -> str:
     """``text`` with its long lines broken between words, where a terminal would break words.
 
     A command at a line's end, after ``run: ``, gets a line of its own, in one piece, so that it can be copied. Lines
-    of tables, with two blanks or a tab inside, are left.
+    of tables, with two blanks or a tab inside, are left, and so are lines that are a command after a word or two.
     """
     return "\n".join(_wrapped_line(line, width) for line in text.split("\n"))
 
 
 def _wrapped_line(line: str, width: int) -> str:
-    if len(line) <= width or "\t" in line or "  " in line.strip():
+    if len(line) <= width or "\t" in line or "  " in line.strip() or _COMMAND.match(line):
         return line
     before, run, command = line.partition(" run: ")
     lines = textwrap.fill(before + run.rstrip(), width, break_long_words=False, break_on_hyphens=False)

@@ -1,5 +1,6 @@
 """data and train: from files to a run folder."""
 
+import os
 import sys
 from typing import Any, Callable, Dict, Optional
 
@@ -13,6 +14,8 @@ finetuning = lazy("runs.finetuning")
 fashion_mnist = lazy("data.fashion_mnist")
 kinds = lazy("runs.kinds")
 launch = lazy("runs.launch")
+roles = lazy("distributed.roles")
+run_folder = lazy("runs.folder")
 
 
 @click.group(cls=Group)
@@ -76,6 +79,8 @@ def _run(context: click.Context, chosen: Settings, values: Callable[[Settings], 
             config = finetuning.load(finetune, asked, chosen["config_path"], chosen["settings"])
         else:
             config = configs.load(kind.config, asked, chosen["config_path"], chosen["settings"])
+        if chosen["out"] and not roles.follows(os.environ):
+            run_folder.check_unused(chosen["out"])  # before the data are looked at
         result, _ = kind.train(config, chosen["out"], click.echo, find_lr=options.picture(chosen["find_lr"]))
     _end(result)
 

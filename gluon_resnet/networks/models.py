@@ -14,6 +14,7 @@ from typing import Callable, Dict, List, Optional, Tuple, Type
 
 from mxnet.gluon import nn
 
+from ..errors import ModelError
 from .blocks import Bottleneck, Residual
 from .heads import dense_dropout
 from .layers import BatchNorm
@@ -64,8 +65,10 @@ def build(spec: ResNetSpec) -> nn.HybridSequential:
     """The network of ``spec``, not initialized: (N, C, H, W) float32 to (N, num_classes) logits, any C, H and W >= 32.
 
     The number of input channels is taken from the first input; ``net.initialize()`` comes before it, as in the book.
-    ``net.spec`` is ``spec``; layout.children lists what its children are.
+    ``net.spec`` is ``spec``; layout.children lists what its children are. Raises ModelError if ``spec`` is none.
     """
+    if not isinstance(spec, ResNetSpec):
+        raise ModelError(f"spec is {spec!r}: expected a ResNetSpec; gr.get_model('resnet18') takes a name")
     makers: Dict[str, Callable[[], nn.Block]] = {
         "input_norm": lambda: InputNorm(epsilon=spec.bn_eps),
         "max_pool": lambda: nn.MaxPool2D(pool_size=3, strides=2, padding=spec.pool_padding),

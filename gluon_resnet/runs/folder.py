@@ -60,6 +60,20 @@ def made(path: Union[str, Path]) -> Path:
     return Path(path)
 
 
+def no_run_folder(path: Union[str, Path]) -> RunError:
+    """The error that there is no run folder at ``path``; it suggests runs/path, if there is one."""
+    inside = Path("runs", path)
+    advice = f"did you mean {inside}?" if inside.is_dir() else "list the runs with: gluon-resnet runs list"
+    return RunError(f"{path}: no such run folder; {advice}")
+
+
+def check_unused(path: Union[str, Path]) -> None:
+    """Raise RunError if ``path`` is a folder with anything in it but a lock."""
+    path = Path(path)
+    if path.is_dir() and any(file.name != LOCK for file in path.iterdir()):
+        raise RunError(f"{path}: not empty; name a new folder with --out, or remove this one")
+
+
 class RunFolder:
     """A new run folder at ``path`` with its config and environment; a listener that keeps history.csv up to date.
 
@@ -69,8 +83,7 @@ class RunFolder:
     def __init__(self, path: Union[str, Path], config: Dict[str, Any]) -> None:
         self.path, self.history, self.config = made(path), History(), config
         try:
-            if any(file.name != LOCK for file in self.path.iterdir()):
-                raise RunError(f"{self.path}: not empty; name a new folder with --out, or remove this one")
+            check_unused(self.path)
             write_json(self.path / "config.json", {"version": VERSION, **config})
             write_json(
                 self.path / "env.json",

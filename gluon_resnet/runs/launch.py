@@ -227,10 +227,12 @@ def _how_tested(config: Any, job: Job) -> List[str]:
         return lines
     if config.unrenewed:
         return [*lines, f"tests: norm_batches={config.norm_batches} is without effect, {config.unrenewed}"]
+    number = len(job.train_iter)
+    batches = count(min(number, config.norm_batches), "training batch")
     return [
         *lines,
-        f"tests: batch-norm statistics are re-estimated from {config.norm_batches} training batches before each "
-        f"(--set norm_batches=0: as the textbook tests)",
+        f"tests: batch-norm statistics are re-estimated from {batches} before each (--set norm_batches=0: as the "
+        f"textbook tests)",
     ]
 
 
@@ -256,7 +258,8 @@ def _find_rate(config: Any, net: Any, job: Job, device: Any, picture: Union[str,
     rates = result.table["lr"]
     say(
         f"tried learning rates from {rates.iloc[0]:.1e} to {rates.iloc[-1]:.1e} over "
-        f"{count(len(rates), 'batch')}: the loss falls fastest at {result.suggestion:.1e}"
+        f"{count(len(rates), 'batch')}: the loss falls fastest at {result.suggestion:.1e}; try --lr "
+        f"{result.suggestion:.1e}"
     )
     say(f"picture in {picture}")
 
@@ -331,17 +334,19 @@ def _train(
     _report(config, result, folder, say)
     say(f"run folder: {folder.path} ({', '.join(folder.files())})")
     if status == "finished":
-        say(_next(folder))
+        for line in _next(folder):
+            say(line)
     return result, folder
 
 
-def _next(folder: RunFolder) -> str:
-    """A line with the commands for what most readers do next."""
+def _next(folder: RunFolder) -> List[str]:
+    """The commands for what most readers do next, a line each, so that each can be copied."""
     run, model = shlex.quote(str(folder.path)), shlex.quote(f"{folder.path.resolve().name}.onnx")
-    return (
-        f"next: gluon-resnet evaluate {run}, gluon-resnet predict PICTURES --run {run} --format csv, "
-        f"or gluon-resnet export --run {run} --out {model}"
-    )
+    return [
+        f"to predict: gluon-resnet predict PICTURES --run {run} --format csv",
+        f"to export: gluon-resnet export --run {run} --out {model}",
+        f"next: gluon-resnet evaluate {run}",
+    ]
 
 
 def _close(listeners: Sequence[Any]) -> List[str]:

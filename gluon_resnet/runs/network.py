@@ -21,7 +21,7 @@ from ..networks.specs import ResNetSpec
 from ..text import printable
 from ..weights import read_parameters
 from .config import RunConfig, resolved, written_config
-from .folder import RunFolder
+from .folder import RunFolder, no_run_folder
 from .kinds import Kind, kind_of_run
 
 
@@ -116,7 +116,7 @@ def network_of_run(path: Union[str, Path], best: bool = False) -> RunNetwork:
     WeightsError for damaged parameters or those of another network.
     """
     if not Path(path).is_dir():
-        raise RunError(f"{path}: no such run folder; list the runs with: gluon-resnet runs list")
+        raise no_run_folder(path)
     kind, config, written = read_config(path)
     spec = spec_of_run(written, path)
     class_names = kind.class_names(written)

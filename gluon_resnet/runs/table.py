@@ -18,7 +18,7 @@ from ..networks.specs import ResNetSpec
 from ..training.checkpoint_files import checkpoints
 from ..training.metrics import shown_in
 from .config import RunConfig, differences
-from .folder import RunFolder
+from .folder import RunFolder, no_run_folder
 from .kinds import Kind
 from .network import read_config, spec_of_run
 from .places import EVERY_RUN, is_run, runs_in
@@ -92,7 +92,7 @@ def read_run(path: Union[str, Path]) -> Run:
     """The :class:`Run` in the folder ``path``; RunError if there is none or a file is damaged."""
     path = Path(path)
     if not path.is_dir():
-        raise RunError(f"{path}: no such run folder; list the runs with: gluon-resnet runs list")
+        raise no_run_folder(path)
     kind, config, written = read_config(path)
     result = _read_json(path / "result.json", optional=True)
     if result is not None and "status" not in result:

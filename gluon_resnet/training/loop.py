@@ -13,7 +13,7 @@ import mxnet as mx
 from mxnet import autograd, gluon
 
 from ..devices import array, to_device
-from ..errors import DivergedError
+from ..errors import DivergedError, ModelError
 from . import initial, winograd
 from .accuracy import count_correct
 from .averages import Average, Lookahead
@@ -31,7 +31,12 @@ LATE = 0.005  # seconds: a batch that takes longer was not ready
 
 
 def start(net: gluon.Block, device: mx.Context, recipe: Recipe, initialize: bool = True) -> None:
-    """Make ``net`` ready to train: the recipe's initial values if ``initialize``, hybrid networks compiled."""
+    """Make ``net`` ready to train: the recipe's initial values if ``initialize``, hybrid networks compiled.
+
+    Raises ModelError if it is no network.
+    """
+    if not isinstance(net, gluon.Block):
+        raise ModelError(f"net is {net!r}: expected a Gluon network; gr.get_model('resnet18') makes one from its name")
     if initialize:
         initial.initialize(net, recipe, device)
     if isinstance(net, gluon.HybridBlock):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from gluon_resnet.data.images import CAFFE, IMAGENET
 from gluon_resnet.runs.network import network_of_run
+from gluon_resnet.text import wrapped
 
 import numpy
 import onnxruntime
@@ -17,7 +18,7 @@ import scipy.special
 from PIL import Image
 from safetensors import safe_open
 
-from tests.conftest import CommandLine, small_arrays, write_idx_folder
+from tests.conftest import CommandLine, one_line_error, small_arrays, write_idx_folder
 
 CLASSES = ("bee eater", "鹭, grey")
 SMALL = ("--model", "resnet8@narrow", "--image-size", 32, "--batch-size", 8, "--epochs", 1)
@@ -53,16 +54,29 @@ def predictions(done):
 
 def test_the_last_line_names_commands_that_run(trained, birds, run_cli, tmp_path):
     run, printed = trained
-    line = printed.splitlines()[-1]
-    assert line.startswith("next: gluon-resnet evaluate ")
-    commands = re.split(r", (?:or )?(?=gluon-resnet )", line[len("next: ") :])
-    assert [command.split()[1] for command in commands] == ["evaluate", "predict", "export"]
+    lines = printed.splitlines()[-3:]
+    assert lines[-1].startswith("next: gluon-resnet evaluate ")
+    commands = [line.partition(": ")[2] for line in lines]
+    assert [command.split()[1] for command in commands] == ["predict", "export", "evaluate"]
+    assert wrapped("\n".join(lines), 40) == "\n".join(lines)  # a terminal's own breaks are not copied
     for command in commands:
         words = [str(birds) if word == "PICTURES" else word for word in shlex.split(command)[1:]]
         assert str(run) in words
         done = run_cli(*words, cwd=tmp_path)
         assert done.returncode == 0 and done.stdout, done.stderr
     assert [path.name for path in tmp_path.glob("*.onnx")] == ["birds' run.onnx"]
+
+
+def test_the_name_alone_of_a_run_folder_is_recognised(trained, run_cli, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "birds").symlink_to(trained[0])
+    for command in (("evaluate", "birds"), ("runs", "show", "birds")):
+        assert "did you mean runs/birds?" in one_line_error(run_cli(*command, cwd=tmp_path))
+
+
+def test_a_folder_in_use_is_refused_before_the_images_are_looked_at(trained, run_cli, tmp_path):
+    done = run_cli("train", "pictures", tmp_path, *SMALL, "--out", trained[0])  # a folder without any image
+    assert "not empty; name a new folder with --out" in one_line_error(done)
 
 
 def test_a_run_that_was_stopped_or_diverged_leads_to_no_evaluation(birds, run_cli, tmp_path):

@@ -46,7 +46,7 @@ def test_a_run_from_end_to_end(finished, small_folder, run_cli, tmp_path, np_mod
         "resnet18@d2l on Fashion-MNIST: the first 64 of 80 training pictures at 28x28, "
         "batch size 16, lr 0.05, seed 0, on cpu(0)"
     )
-    assert lines[2].startswith("tests: batch-norm statistics are re-estimated from 20 training batches before each")
+    assert lines[2].startswith("tests: batch-norm statistics are re-estimated from 4 training batches before each")
     assert lines[4] == "conv0 output shape:\t (1, 64, 14, 14)" and lines[13] == "dense0 output shape:\t (1, 10)"
     assert [line.split(":")[0] for line in lines[14:16]] == ["epoch 1/2", "epoch 2/2"]
     assert re.match(r"loss .* test acc", lines[16]) and "on cpu(0)" in lines[17] and "end to end" in lines[18]
@@ -109,7 +109,7 @@ def test_other_models_and_sizes(run_cli, small_folder, tmp_path):
     [
         (
             (),
-            "tests: batch-norm statistics are re-estimated from 20 training batches before each "
+            "tests: batch-norm statistics are re-estimated from 4 training batches before each "
             "(--set norm_batches=0: as the textbook tests)",
         ),
         (("--set", "norm_batches=0"), None),
