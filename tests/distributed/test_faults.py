@@ -137,7 +137,7 @@ def test_after_a_fault_all_start_again_from_the_last_checkpoint(data, tmp_path, 
     assert f"{role if role == 'scheduler' else f'{role} {index}'} (process " in line
     assert ("was ended by SIGKILL" if number == signal.SIGKILL else "was stopped (SIGSTOP)") in line
     if role != "scheduler":  # without it workers go on, until they say goodbye
-        # the line of epoch 2 is printed just before its checkpoint is written: either may be the last thing that was done
+        # the line of epoch 2 is printed just before its checkpoint is written: the job was hurt before or after that
         assert any(re.search("resuming .* at epoch [23], after batch 0", line) for _, line in job.lines)
     assert_finished(run, undisturbed)
 
