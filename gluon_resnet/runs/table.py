@@ -35,7 +35,7 @@ COLUMNS = [
     "seconds",
 ]
 #: columns of the list that a narrow terminal does without, the first one first
-DISPENSABLE = ("data", "model", "best", "train acc", "ex/s", "loss")
+DISPENSABLE = ("data", "model", "best", "train acc", "ex/s", "loss", "time", "epochs")
 #: results that are shown side by side, by their name in result.json
 RESULTS = ("status", "epochs", "tested_on", *(metric.name for metric in shown_in("compare")), "device")
 

@@ -99,7 +99,8 @@ def test_the_list_fits_a_terminal(some, run_cli, monkeypatch):
         (some / name).rename(some / f"20261128-103301-{name}-resnet18@d2l-fashion-mnist")
     whole = run_cli("runs", "list", some)
     assert max(map(len, whole.stdout.splitlines())) > 130 and "left out" not in whole.stderr
-    for width, left_out in ((100, "data, model, best, train acc, ex/s"), (200, None)):
+    narrow = "data, model, best, train acc, ex/s"
+    for width, left_out in ((80, f"{narrow}, loss, time, epochs"), (100, narrow), (200, None)):
         monkeypatch.setattr("gluon_resnet.text.terminal_width", lambda stream=None, width=width: width)
         done = run_cli("runs", "list", some)
         assert max(map(len, done.stdout.splitlines())) <= width
