@@ -15,6 +15,7 @@ from ..errors import ConfigError
 from ..runs.kinds import FASHION_MNIST
 from ..runs.network import network_of_run
 from ..runs.table import read_run
+from ..text import count
 from .experiment import Experiment
 from .folds import probabilities
 from .sweep import Unit
@@ -78,7 +79,7 @@ def clean_accuracies(units: Sequence[Unit], found: Audit, say: Callable[[str], A
         {"audit": its folder, "parts": [{"test part", "images"}], "arms": {arm: {seed: accuracies}}}, an accuracy for
         each part, or None instead of a list for a run that diverged.
     """
-    say(f"testing {len(units)} networks on what {found.path} leaves of the test part")
+    say(f"testing {count(len(units), 'network')} on what {found.path} leaves of the test part")
     parts: List[Dict[str, Any]] = []
     arms: Dict[str, Dict[str, Any]] = {unit.arm: {} for unit in units}
     _, test, _ = load_arrays(units[0].config.data, units[0].config.verify)
