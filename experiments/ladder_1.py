@@ -24,7 +24,7 @@ CONFIG = {
         "whiten_batches": 10,
         "flip": True,
         "alternate": True,
-        "limit": 45000,
+        "limit": 40000,
         "test_views": 2,
     },
     "arms": {"ladder_1": {}},
