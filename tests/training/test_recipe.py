@@ -42,6 +42,7 @@ def batch(seed=0, count=8):
 
 
 def values(net):
+    mx.nd.waitall()  # mxnet may still be changing the layout of weights, for the prediction before
     return {name: param.data().asnumpy().astype("float64") for name, param in net._collect_params_with_prefix().items()}
 
 
