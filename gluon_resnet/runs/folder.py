@@ -68,9 +68,13 @@ def no_run_folder(path: Union[str, Path]) -> RunError:
 
 
 def check_unused(path: Union[str, Path]) -> None:
-    """Raise RunError if ``path`` is a folder with anything in it but a lock."""
+    """Raise RunError if ``path`` is a folder with anything in it but a lock, or cannot be read."""
     path = Path(path)
-    if path.is_dir() and any(file.name != LOCK for file in path.iterdir()):
+    try:
+        used = path.is_dir() and any(file.name != LOCK for file in path.iterdir())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {ANOTHER}") from None
+    if used:
         raise RunError(f"{path}: not empty; name a new folder with --out, or remove this one")
 
 
