@@ -25,7 +25,7 @@ from ..data.pictures import PictureBatches
 from ..data.records import RecordSource
 from ..data.scan import scan
 from ..errors import ConfigError, DataError
-from ..instruments.engines import make_engine
+from ..instruments.engines import make_engine, mean_logits
 from ..runs.data_list import read as read_data_list
 from ..runs.fashion_mnist import check_same, image_facts, split
 from ..runs.kinds import PICTURES
@@ -267,9 +267,7 @@ def evaluate_run(
     parts = []
     for start in range(0, len(examples), BATCH):
         indices = numpy.arange(start, min(start + BATCH, len(examples)))
-        X = examples.X(indices)
-        seen = [X, numpy.ascontiguousarray(X[:, :, :, ::-1])][:views]
-        parts.append(sum(map(engine.logits, seen)) / len(seen))
+        parts.append(mean_logits(engine, examples.X(indices), views))
         if tell:
             tell(len(indices))
     return judge(examples, numpy.concatenate(parts), run.class_names)

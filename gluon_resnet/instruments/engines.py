@@ -24,6 +24,12 @@ from ..networks.specs import ResNetSpec
 Arrays = Dict[str, numpy.ndarray]  # by layer or by parameter
 
 
+def mean_logits(engine: Any, X: numpy.ndarray, views: int = 1) -> numpy.ndarray:
+    """Logits (N, num_classes) for X (N, C, H, W); with 2 ``views``, means over an image and its mirror image."""
+    logits = engine.logits(X)
+    return (logits + engine.logits(numpy.ascontiguousarray(X[:, :, :, ::-1]))) / 2 if views == 2 else logits
+
+
 def watched_layers(plan: Layout) -> List[str]:
     """Names of the layers that every engine can show, in the order they run, the shortcut's before the sum.
 

@@ -181,7 +181,7 @@ def probabilities(
     an image and its mirror image. Raises RunError or WeightsError if the run or its parameters cannot be read.
     """
     from ..data.batches import ArrayBatches
-    from ..instruments.engines import make_engine
+    from ..instruments.engines import make_engine, mean_logits
 
     network = network_of_run(run)
     if network.kind is not FASHION_MNIST:
@@ -192,8 +192,7 @@ def probabilities(
     logits = []
     for start in range(0, len(images), BATCH):
         indices = numpy.arange(start, min(start + BATCH, len(images)))
-        X = batches.batch(indices)[0]
-        logits.append((engine.logits(X) + engine.logits(X[..., ::-1])) / 2 if views == 2 else engine.logits(X))
+        logits.append(mean_logits(engine, batches.batch(indices)[0], views))
         if tell:
             tell(len(indices))
     return scipy.special.softmax(numpy.concatenate(logits).astype(numpy.float64), axis=1)
