@@ -1,6 +1,6 @@
 """A result on the test part without what an audit found: near duplicates of training images, and doubted labels.
 
-    found = open_audit("audits/fashion-mnist", "runs/...")
+    found, (images, y) = open_audit("audits/fashion-mnist", "runs/...")
     clean_accuracy(y_hat == y, found)                # a table: test part, images, accuracy
 
 Networks agree with each other, so a label that the audit's networks doubt is one that other networks often get wrong,
@@ -8,7 +8,7 @@ too, right or not: the last row is a bound from above, not an accuracy on a bett
 """
 
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional, Tuple, Union
 
 import numpy
 import pandas as pd
@@ -21,8 +21,8 @@ from ..text import count
 from .files import TEST, Arrays, Audit, digest, read
 
 
-def open_audit(folder: Union[str, Path], run: Union[str, Path], data: Optional[str] = None) -> Audit:
-    """The audit in ``folder``, which is one of the images of a run, or of ``data``.
+def open_audit(folder: Union[str, Path], run: Union[str, Path], data: Optional[str] = None) -> Tuple[Audit, Arrays]:
+    """The audit in ``folder``, which is one of the images of a run, or of ``data``, and the test part of these.
 
     Args:
         folder: of the audit.
@@ -38,13 +38,12 @@ def open_audit(folder: Union[str, Path], run: Union[str, Path], data: Optional[s
     kind, config, _ = read_config(run)
     if not isinstance(config, FashionMnistConfig):
         raise ConfigError(f"{run}: a run on {kind.name}: expected one on fashion-mnist, of which {folder} is an audit")
-    train, test, _ = load_arrays(data or config.data, config.verify)
-    check_same(found, train, test)
-    return found
+    return found, checked_test_part(found, data or config.data, config.verify)
 
 
-def check_same(audit: Audit, train: Arrays, test: Arrays) -> None:
-    """Raise DataError unless ``audit`` is one of all of these images and labels."""
+def checked_test_part(audit: Audit, data: Optional[str], verify: bool) -> Arrays:
+    """The test part of the images and labels in ``data``; DataError unless ``audit`` is one of all of them."""
+    train, test, _ = load_arrays(data, verify)
     again = "make one with gluon-resnet audit fashion-mnist"
     if audit.about["limit"] is not None:
         raise DataError(
@@ -53,6 +52,7 @@ def check_same(audit: Audit, train: Arrays, test: Arrays) -> None:
         )
     if audit.about["digest"] != digest(train, test):
         raise DataError(f"{audit.path}: an audit of other images or labels: expected one of the run's; {again}")
+    return test
 
 
 def clean_accuracy(right: Any, audit: Audit) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def clean_accuracy(right: Any, audit: Audit) -> pd.DataFrame:
     Args:
         right: whether each image of the test part was classified as its label says, bool (N,), in the order of the
             files.
-        audit: of the same data (see :func:`check_same`).
+        audit: of the same data (see :func:`checked_test_part`).
 
     Returns:
         A table with the columns "test part" (in words), images and accuracy: all; without near duplicates of training

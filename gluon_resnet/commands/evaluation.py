@@ -189,7 +189,7 @@ def evaluate(
         raise click.UsageError("--clean shows accuracies on the test part: leave out --part training and --format csv")
     if save:
         evaluation_files.check_target(save)
-    found = cleaning.open_audit(clean, run, data) if clean else None
+    found = cleaning.open_audit(clean, run, data)[0] if clean else None
     network, examples, results = _judged(run, data, part, best, cams, engine, calibrate, views)
     cleaned = _without(found, results) if found else None
     if form == "csv":

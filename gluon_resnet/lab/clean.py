@@ -4,13 +4,13 @@ clean_accuracy_of_run("runs/experiments/speedrun/speedrun-seed0", "audits/fashio
 """
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import pandas as pd
 
-from ..audit.clean import check_same, clean_accuracy, open_audit
+from ..audit.clean import checked_test_part, clean_accuracy, open_audit
 from ..audit.files import Audit, read
-from ..data.fashion_mnist import Arrays, load_arrays
+from ..data.fashion_mnist import Arrays
 from ..errors import ConfigError
 from ..runs.kinds import FASHION_MNIST
 from ..runs.network import network_of_run
@@ -28,9 +28,8 @@ def clean_accuracy_of_run(run: Union[str, Path], folder: Union[str, Path]) -> pd
     run's recipe has ``test_views``. Raises as open_audit, and RunError or WeightsError if the run is not finished or
     damaged.
     """
-    found = open_audit(folder, run)
+    found, test = open_audit(folder, run)
     config: Any = network_of_run(run).config  # a FashionMnistConfig: open_audit has checked
-    _, test, _ = load_arrays(config.data, config.verify)
     return _table(run, config, test, found)
 
 
@@ -41,8 +40,10 @@ def _table(run: Union[str, Path], config: Any, test: Arrays, found: Audit) -> pd
 
 def audit_for(
     experiment: Experiment, configs: Mapping[str, Any], folder: Optional[Union[str, Path]]
-) -> Optional[Audit]:
-    """The audit in ``folder``, of the data of an experiment's ``configs``, {arm: config}; None without a folder.
+) -> Optional[Tuple[Audit, Arrays]]:
+    """The audit in ``folder``, of the data of an experiment's ``configs``, {arm: config}, and the data's test part.
+
+    None without a folder.
 
     Raises:
         ConfigError: the experiment is not on Fashion-MNIST, or its test part is not to be looked at.
@@ -62,17 +63,16 @@ def audit_for(
             f"it; leave one of the two out"
         )
     found = read(folder)
-    train, test, _ = load_arrays(first.data, first.verify)
-    check_same(found, train, test)
-    return found
+    return found, checked_test_part(found, first.data, first.verify)
 
 
-def clean_accuracies(units: Sequence[Unit], found: Audit, say: Callable[[str], Any]) -> Dict[str, Any]:
+def clean_accuracies(units: Sequence[Unit], found: Audit, test: Arrays, say: Callable[[str], Any]) -> Dict[str, Any]:
     """The accuracies of finished runs on the parts of the test images that an audit leaves.
 
     Args:
         units: the runs.
         found: the audit, from :func:`audit_for`.
+        test: images and labels of the test part, from there, too.
         say: takes one line of progress at a time.
 
     Returns:
@@ -82,7 +82,6 @@ def clean_accuracies(units: Sequence[Unit], found: Audit, say: Callable[[str], A
     say(f"testing {count(len(units), 'network')} on what {found.path} leaves of the test part")
     parts: List[Dict[str, Any]] = []
     arms: Dict[str, Dict[str, Any]] = {unit.arm: {} for unit in units}
-    _, test, _ = load_arrays(units[0].config.data, units[0].config.verify)
     for unit in units:
         if read_run(unit.path).status == "diverged":
             arms[unit.arm][str(unit.seed)] = None

@@ -224,7 +224,7 @@ def conduct(
         if base is not None:
             content["comparison"] = compare.compare(content["arms"], base)
         if audit is not None:
-            content["clean"] = clean.clean_accuracies(plan.units, audit, say)
+            content["clean"] = clean.clean_accuracies(plan.units, *audit, say)
         tested = plan.units[0].config.tested
         figures = {plan.label: (curves, picture.draw(curves, _title(plan.label, content), tested))}
         if experiment.settings.depth_probe:
