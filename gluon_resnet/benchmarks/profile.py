@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BackendError, ConfigError
+from ..errors import BackendError
 from ..figures import check_picture_path, new_figure, save_figure
 from ..files import as_json, writing
 from ..machine import env, system
@@ -23,7 +23,7 @@ from ..networks.cost import network
 from ..networks.layout import layout, place_name
 from ..networks.specs import parse_model
 from ..text import count
-from ..training.precision import is_native
+from ..training.precision import check_native
 from .attribution import DIRECTIONS, attributed, column_of, keys
 from .processes import run_script
 
@@ -228,8 +228,8 @@ def profile(
     network(parse_model(model), shape[1], (shape[2], shape[3]))  # raises the errors of wrong names and sizes
     if save:
         check_picture_path(save)
-    if precision == "bfloat16" and not is_native():
-        raise ConfigError("this processor has no avx512_bf16, and nobody trains in bfloat16 on it: leave precision out")
+    if precision == "bfloat16":
+        check_native()
     found, measured = run(model, shape, task, engine, precision, steps)
     layers, primitives = by_layer(found, model, shape), by_primitive(found, measured["seconds"])
     what = f"a training step in {precision}" if task == "train" else f"a prediction with engine {engine}"

@@ -32,6 +32,12 @@ def is_native() -> bool:
     return system.onednn_may_use("avx512_bf16")
 
 
+def check_native() -> None:
+    """Raise ConfigError unless this processor multiplies bfloat16 numbers itself."""
+    if not is_native():
+        raise ConfigError("this processor has no avx512_bf16 and would be slower in bfloat16: leave precision out")
+
+
 def _blocks(net: nn.Block) -> List[Any]:
     blocks: List[Any] = []
     net.apply(lambda block: blocks.append(block) if isinstance(block, (Residual, Bottleneck)) else None)
@@ -53,8 +59,8 @@ def _check(net: nn.Block, precision: str, device: Optional[mx.Context]) -> None:
         )
     if precision == "bfloat16" and on_gpu:
         raise ConfigError(f"bfloat16 is for CPUs; the device is {device}: take float16, or leave precision out")
-    if precision == "bfloat16" and not is_native():
-        raise ConfigError("this processor has no avx512_bf16 and would be slower in bfloat16: leave precision out")
+    if precision == "bfloat16":
+        check_native()
 
 
 def set_precision(net: nn.Block, precision: str, device: Optional[mx.Context] = None) -> None:

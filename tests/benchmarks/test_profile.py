@@ -8,7 +8,7 @@ from gluon_resnet.errors import BackendError, ConfigError
 from gluon_resnet.machine.onednn_log import END, STEP, Primitive, read_line, read_steps
 from gluon_resnet.networks.layout import layout
 from gluon_resnet.networks.specs import parse_model
-from gluon_resnet.training.precision import is_native
+from gluon_resnet.training import precision
 
 import pytest
 
@@ -126,7 +126,7 @@ def test_the_command_profiles_a_small_network(run_cli, tmp_path):
     assert len(stored["seconds"]) == 1 and stored["primitives"][-1]["primitive"] == "outside oneDNN"
 
 
-@pytest.mark.skipif(not is_native(), reason="needs a processor with AVX512-BF16")
+@pytest.mark.skipif(not precision.is_native(), reason="needs a processor with AVX512-BF16")
 def test_a_training_step_in_bfloat16_runs_bfloat16_convolutions(run_cli):
     options = ("--precision", "bfloat16", "--input", "2,3,16,16", "--steps", 1)
     done = run_cli("profile", "cifar_resnet8", "--train", *options)
@@ -135,7 +135,7 @@ def test_a_training_step_in_bfloat16_runs_bfloat16_convolutions(run_cli):
 
 
 def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
-    monkeypatch.setattr(profile, "is_native", lambda: False)
+    monkeypatch.setattr(precision, "is_native", lambda: False)
     with pytest.raises(ConfigError, match="no avx512_bf16"):
         profile.profile("resnet18", (1, 1, 32, 32), "train", precision="bfloat16")
 
