@@ -7,7 +7,7 @@ For example:
 
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import pandas as pd
 
@@ -138,27 +138,26 @@ def compare_table(content: Content) -> pd.DataFrame:
 
     Differences of accuracies are in points, hundredths of all images.
     """
-    comparison, rows = content["comparison"], []
-    for arm in [comparison["base"], *comparison["arms"]]:
-        seeds = list(content["arms"][arm].values())
-        row = {"arm": arm, "n": len(seeds), "mean": _number(spread([seed["test_acc"] for seed in seeds])[0], "{:.4f}")}
-        if arm in comparison["arms"]:
-            accuracy, seconds = (comparison["arms"][arm][metric] for metric in ("test_acc", "train_seconds"))
-            row["difference (points)"] = _difference(accuracy, 100, "{:+.2f}")
-            row["counts"] = _counts(accuracy)
-            row["training (s)"] = _difference(seconds, 1, "{:+.1f}")
-        rows.append(row)
+    comparison, arms = content["comparison"], content["arms"]
+    base = comparison["base"]
+    rows = [_compared(base, arms[base], "test_acc", {})]
+    rows += [_compared(arm, arms[arm], "test_acc", compared) for arm, compared in comparison["arms"].items()]
     if "views" in comparison:
-        seeds = list(content["arms"][comparison["base"]].values())
-        row = {
-            "arm": f"{comparison['base']}, tested with mirror images",
-            "n": len(seeds),
-            "mean": _number(spread([seed["views_acc"] for seed in seeds])[0], "{:.4f}"),
-            "difference (points)": _difference(comparison["views"], 100, "{:+.2f}"),
-            "counts": _counts(comparison["views"]),
-        }
-        rows.append(row)
+        name = f"{base}, tested with mirror images"
+        rows.append(_compared(name, arms[base], "views_acc", {"test_acc": comparison["views"]}))
     return pd.DataFrame(rows).fillna("")
+
+
+def _compared(name: str, by_seed: Seeds, metric: str, compared: Mapping[str, Any]) -> Dict[str, Any]:
+    """A row: the mean of an accuracy over the seeds, and the comparisons that there are, {metric: comparison}."""
+    accuracies = [metrics[metric] for metrics in by_seed.values()]
+    row: Dict[str, Any] = {"arm": name, "n": len(accuracies), "mean": _number(spread(accuracies)[0], "{:.4f}")}
+    if "test_acc" in compared:
+        row["difference (points)"] = _difference(compared["test_acc"], 100, "{:+.2f}")
+        row["counts"] = _counts(compared["test_acc"])
+    if "train_seconds" in compared:
+        row["training (s)"] = _difference(compared["train_seconds"], 1, "{:+.1f}")
+    return row
 
 
 def _difference(compared: Mapping[str, Any], times: float, form: str) -> str:
