@@ -86,15 +86,13 @@ class RunFolder:
 
     def __init__(self, path: Union[str, Path], config: Dict[str, Any]) -> None:
         self.path, self.history, self.config = made(path), History(), config
+        check_unused(self.path)
         try:
-            check_unused(self.path)
             write_json(self.path / "config.json", {"version": VERSION, **config})
             write_json(
                 self.path / "env.json",
                 {"started": datetime.now().astimezone().isoformat(timespec="seconds"), **system.report()},
             )
-        except RunError:
-            raise
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); {ANOTHER}") from None
 

@@ -32,7 +32,7 @@ def _running(net: Any) -> List[Any]:
 
 
 #: Each update leaves nine tenths of the old statistics. After a training of a few batches these are hardly better than
-#: the initial values, so few batches are repeated until 1 % of the old ones is left.
+#: the initial values, so few batches are repeated until 1.5 % of the old ones is left.
 REPEATED = 40
 
 NORMS = ("BatchNorm", "_contrib_BatchNormWithReLU")
